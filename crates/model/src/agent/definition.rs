@@ -1,0 +1,234 @@
+//! The compiled form of an agent definition file.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::SecretText;
+use crate::failure::{EffectClass, ErrorClass};
+use crate::ids::{DefinitionHash, Name};
+use crate::language::schema::Schema;
+use crate::retry::RetryPolicy;
+
+/// An agent or a tool: a named provider of capabilities, and how it is called.
+#[derive(Debug, Clone)]
+pub struct AgentDefinition {
+    /// Its name.
+    pub name: Name,
+    /// For people; the hash identifies.
+    pub version: Option<String>,
+    /// Hash of the canonical document.
+    pub hash: DefinitionHash,
+    /// The canonical document, as JSON with sorted keys. Secrets stand in it as references only.
+    pub document: Value,
+    /// For people.
+    pub description: String,
+    /// How it is called.
+    pub kind: AgentKind,
+    /// What it offers, in the order of the document.
+    pub capabilities: Vec<Name>,
+    /// What calling it twice does.
+    pub effect: EffectClass,
+    /// What an input must look like.
+    pub input_schema: Option<Schema>,
+    /// What an output must look like.
+    pub output_schema: Option<Schema>,
+    /// The longest time of one attempt.
+    pub timeout: Option<Duration>,
+    /// Silence longer than this ends the attempt with class `timeout`.
+    pub heartbeat: Option<Duration>,
+    /// How much of it may be used.
+    pub limits: Limits,
+    /// When a failed attempt is followed by another one; a node's own policy wins.
+    pub retry: Option<RetryPolicy>,
+    /// What a call costs.
+    pub cost: Option<Cost>,
+    /// For people and filters.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// How an agent is called.
+#[derive(Debug, Clone)]
+pub enum AgentKind {
+    /// A process of this machine.
+    Command(CommandCall),
+    /// A request to a server.
+    Http(HttpCall),
+    /// Code inside the daemon.
+    Builtin(BuiltinCall),
+}
+
+impl AgentKind {
+    /// The kind as it stands in files and in the API.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "command",
+            Self::Http(_) => "http",
+            Self::Builtin(_) => "builtin",
+        }
+    }
+}
+
+/// How a `command` agent is called.
+#[derive(Debug, Clone)]
+pub struct CommandCall {
+    /// The words of the command, at least one. The first is an absolute path or `ghostlight`, the running binary; a later
+    /// word that begins with `./` is relative to the definition file's folder.
+    pub words: Vec<String>,
+    /// The working folder; none: a fresh empty one per attempt.
+    pub dir: Option<String>,
+    /// Environment variables besides the few that every command gets.
+    pub env: BTreeMap<String, SecretText>,
+    /// Classes of failure by exit status (1 to 255).
+    pub exit_codes: BTreeMap<u8, ErrorClass>,
+}
+
+/// How an `http` agent is called.
+#[derive(Debug, Clone)]
+pub struct HttpCall {
+    /// The address, absolute, `http` or `https`, without user and password.
+    pub url: String,
+    /// The method.
+    pub method: HttpMethod,
+    /// Headers by lowercase name.
+    pub headers: BTreeMap<String, SecretText>,
+    /// Private, loopback and link-local targets that may be reached all the same.
+    pub allow: Vec<AllowEntry>,
+    /// The longest answer in bytes.
+    pub response_bytes_max: u64,
+    /// What a status means when it is not 2xx.
+    pub errors: Vec<StatusRule>,
+}
+
+/// A method of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    /// `GET`
+    Get,
+    /// `POST`, the default.
+    Post,
+    /// `PUT`
+    Put,
+    /// `PATCH`
+    Patch,
+    /// `DELETE`
+    Delete,
+}
+
+impl HttpMethod {
+    /// The method as it stands on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// What a status of an answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusRule {
+    /// 100 to 599.
+    pub status: u16,
+    /// The class of the failure.
+    pub class: ErrorClass,
+    /// Whether the server says by this status that it did nothing (`happened: no`).
+    pub retry_safe: bool,
+}
+
+/// How a built-in agent is called.
+#[derive(Debug, Clone)]
+pub struct BuiltinCall {
+    /// Which one.
+    pub builtin: Builtin,
+    /// Private, loopback and link-local targets that may be reached all the same.
+    pub allow: Vec<AllowEntry>,
+    /// Folders that `log-analysis` may read from; nothing outside.
+    pub read: Vec<String>,
+    /// Its parameters.
+    pub with: Map<String, Value>,
+}
+
+/// The agents that are part of the daemon. Each also exists as an agent of its own name unless a file says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Builtin {
+    /// Returns its input.
+    Noop,
+    /// Waits.
+    Sleep,
+    /// Fails as it is told.
+    Fail,
+    /// Asks an address whether it is well.
+    HttpProbe,
+    /// Reads metrics of an address.
+    Metrics,
+    /// Finds what is new in a log file.
+    LogAnalysis,
+}
+
+impl Builtin {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 6] =
+        [Self::Noop, Self::Sleep, Self::Fail, Self::HttpProbe, Self::Metrics, Self::LogAnalysis];
+
+    /// The name as it stands in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Noop => "noop",
+            Self::Sleep => "sleep",
+            Self::Fail => "fail",
+            Self::HttpProbe => "http-probe",
+            Self::Metrics => "metrics",
+            Self::LogAnalysis => "log-analysis",
+        }
+    }
+
+    /// The built-in of that name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|builtin| builtin.as_str() == name)
+    }
+}
+
+/// A target that may be reached although it is private, loopback or link-local.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum AllowEntry {
+    /// Every address of this network, on any port.
+    Net(IpNet),
+    /// This host, by name or address, on this port.
+    HostPort {
+        /// Lowercase; an IPv6 address without brackets.
+        host: String,
+        /// 1 to 65535.
+        port: u16,
+    },
+}
+
+/// How much of an agent may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Attempts that may be under way at the same time.
+    pub concurrency: Option<u32>,
+    /// The longest output in bytes.
+    pub output_bytes_max: Option<u64>,
+}
+
+/// What a call costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Decimal number: `0.001`.
+    pub per_call: String,
+    /// Three capital letters (ISO 4217).
+    pub currency: String,
+}

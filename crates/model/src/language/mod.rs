@@ -1,0 +1,12 @@
+//! The workflow language: from the text of a document to a compiled [`crate::workflow::Workflow`], or to everything
+//! that is wrong with it at once.
+//!
+//! Compiling is a pure function of the text. The parts that stay in the compiled form (bindings, conditions, templates
+//! and schemas) are compiled once here and are evaluated later against a [`Scope`], within fixed bounds.
+
+pub mod binding;
+pub mod condition;
+pub mod schema;
+pub mod text;
+
+pub use binding::Scope;
