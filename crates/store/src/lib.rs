@@ -1,6 +1,22 @@
-//! Under construction.
+//! The store: a journal that is the truth, and beside it what can be rebuilt from it.
+//!
+//! - [`journal`]: all-or-nothing appends over streams, reads, followers, and the index that commands need. On
+//!   files, and in memory for tests.
+//! - [`blobs`]: large values by their hash. [`snapshots`] and [`views`]: caches, which may be lost at any time.
+//!
+//! A body is bytes here: this crate knows no event, no run and no actor.
 
 mod atomic_file;
 pub mod blobs;
+pub mod journal;
+pub mod record;
 pub mod snapshots;
 pub mod views;
+
+pub use journal::{
+    AppendFuture, AppendResult, Follow, FollowError, Journal, JournalStats, Outcome, Reply, SharedJournal, Waking,
+};
+pub use record::{
+    Append, AppendError, CommitBatch, Committed, Corruption, InvalidStreamName, NewRecord, ReadError, Record,
+    StreamAppend, StreamHead, StreamName, Wake,
+};

@@ -1,0 +1,168 @@
+//! The journal: the one place where truth is kept.
+//!
+//! [`Journal`] is what any backend offers, an embedded one or a database: all-or-nothing appends with expected
+//! sequences, reads by stream and by global sequence, a subscription to what is committed, and the small index
+//! that commands need (heads, aliases, what to wake). It speaks of no positions, paths or syncs.
+//!
+//! Promises, which [`crate::conformance`] checks of every backend: an append is answered `Ok` only when it is
+//! durable; nothing is read or followed before it is durable; records of a stream are dense from 1 and the global
+//! sequence is dense from 1; an append whose expectation fails changes nothing.
+
+mod follow;
+mod reply;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+pub use follow::{Follow, FollowError, Publisher};
+pub use reply::{AppendFuture, AppendResult, Reply};
+
+use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
+
+/// The most records one call reads, whatever limit is asked for.
+pub const READ_RECORDS_MAX: usize = 10_000;
+/// A page of records ends when its bodies reach this many bytes (it always holds at least one record).
+pub const READ_BYTES_MAX: usize = 4 << 20;
+
+/// A stream that wants to be woken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waking {
+    /// When, in microseconds since the epoch; `i64::MIN` for at once.
+    pub due_us: i64,
+    /// Who.
+    pub stream: StreamName,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// The global sequence of its first record.
+    pub first_sequence: u64,
+    /// The global sequence of its last record.
+    pub last_sequence: u64,
+}
+
+/// Counters since the journal was opened, and what it holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct JournalStats {
+    /// Commits that became durable.
+    pub commits: u64,
+    /// Appends in them.
+    pub appends: u64,
+    /// Records in them.
+    pub records: u64,
+    /// Bytes written for them, frames included.
+    pub bytes: u64,
+    /// Syncs of data that succeeded.
+    pub syncs: u64,
+    /// Writes or syncs that failed.
+    pub faults: u64,
+    /// Time spent in writing and syncing, in microseconds.
+    pub sync_us: u64,
+    /// Appends refused because of their expectation.
+    pub conflicts: u64,
+    /// Appends waiting to be committed.
+    pub queued: u64,
+    /// Segments, the one being written included.
+    pub segments: u64,
+    /// Streams held in memory because their latest records are not in a sealed segment yet.
+    pub tail_streams: u64,
+    /// About how many bytes of memory the index of sealed segments takes.
+    pub index_bytes: u64,
+    /// Bytes cut off the end when it was opened, because they belonged to no commit.
+    pub torn_bytes: u64,
+    /// Whether appends are taken.
+    pub available: bool,
+}
+
+/// A durable log of many streams. Reads block on the disk: call them from a thread that may block, or for a
+/// resident stream, where they are a lookup in memory.
+pub trait Journal: Send + Sync {
+    /// Rises with every opening, for fencing.
+    fn epoch(&self) -> u64;
+
+    /// Which log this is; another one after a restore from a backup.
+    fn log_id(&self) -> Uuid;
+
+    /// The global sequence of the last committed record; 0 when there is none.
+    fn head(&self) -> u64;
+
+    /// Queues an append and returns at once; `reply` is answered once, when its outcome is durable or refused.
+    /// Appends of one thread are decided in the order of their calls.
+    fn submit(&self, append: Append, reply: Reply);
+
+    /// [`Journal::submit`] as a future, which any executor may poll and which may be dropped without harm.
+    fn append(&self, append: Append) -> AppendFuture {
+        let (reply, future) = Reply::future();
+        self.submit(append, reply);
+        future
+    }
+
+    /// The records of a stream from stream sequence `from` (counted from 1) on, at most `limit`, and never more
+    /// than [`READ_RECORDS_MAX`] or [`READ_BYTES_MAX`]. Empty says that there are no more.
+    ///
+    /// # Errors
+    /// [`ReadError::Corrupt`] when a record, its checksum or its chain is damaged; nothing is skipped.
+    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, ReadError>;
+
+    /// The records of all streams after global sequence `after`, bounded and ended as in [`Journal::read`].
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError>;
+
+    /// Subscribes to everything committed after [`Follow::start`].
+    fn follow(&self) -> Follow;
+
+    /// Where a stream stands; `None` when it does not exist.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the index cannot be read or rebuilt.
+    fn head_of(&self, stream: &StreamName) -> Result<Option<StreamHead>, ReadError>;
+
+    /// The stream that has this alias.
+    ///
+    /// # Errors
+    /// As [`Journal::head_of`].
+    fn by_alias(&self, alias: [u8; 16]) -> Result<Option<StreamName>, ReadError>;
+
+    /// The streams that are due at `until_us` or before, by due time and then name, after the cursor `after` (the
+    /// last of the page before), at most `limit` and never more than [`READ_RECORDS_MAX`].
+    ///
+    /// # Errors
+    /// As [`Journal::head_of`].
+    fn waking(&self, until_us: i64, after: Option<&Waking>, limit: usize) -> Result<Vec<Waking>, ReadError>;
+
+    /// The streams whose name begins with `prefix`, by name, after the cursor `after`, bounded as in
+    /// [`Journal::waking`].
+    ///
+    /// # Errors
+    /// As [`Journal::head_of`].
+    fn streams(
+        &self,
+        prefix: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, ReadError>;
+
+    /// What became of a recent append. `None` says that it was not committed, provided that it is not older than
+    /// the last few thousand appends.
+    fn outcome(&self, append_id: [u8; 16]) -> Option<Outcome>;
+
+    /// Counters for metrics.
+    fn stats(&self) -> JournalStats;
+
+    /// Commits what is queued, then takes nothing more; a second call does nothing. Reads go on working.
+    fn close(&self);
+}
+
+/// A journal as everybody holds it.
+pub type SharedJournal = Arc<dyn Journal>;
+
+/// Checks that every backend makes before it queues.
+pub(crate) fn admit(append: &Append, bytes_max: usize) -> Result<(), AppendError> {
+    append.validate()?;
+    let bytes = append.size_bytes();
+    if bytes > bytes_max { Err(AppendError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
+}
