@@ -1,0 +1,415 @@
+//! The bodies of events about runs, steps and approvals.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{EffectClass, Failure, Happened};
+use crate::ids::{ApprovalId, DefinitionHash, Name, StepPath};
+use crate::payload::Payload;
+use crate::workflow::Risk;
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// `run.created`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunCreated {
+    /// The workflow's name.
+    pub workflow: Name,
+    /// Its version; 0 for a definition that came with the run.
+    pub version: u64,
+    /// Hash of the definition that holds for the whole run.
+    pub definition: DefinitionHash,
+    /// The definition itself, when it came with the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Payload>,
+    /// What the run was given.
+    pub input: Payload,
+    /// The workflow's default context with the run's own merged over it; absent when both are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Payload>,
+    /// Labels of the workflow and of the run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The idempotency key it was started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// `plan.created`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanCreated {
+    /// Hash of the definition that it follows.
+    pub definition: DefinitionHash,
+    /// The longest expected way through it, in milliseconds.
+    pub makespan_ms: u64,
+}
+
+/// Why a run is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseReason {
+    /// Somebody asked.
+    Operator,
+    /// A budget is used up.
+    Budget,
+    /// A secret was refused.
+    Credential,
+    /// Its actors kept crashing.
+    Quarantined,
+    /// The store could not take its events.
+    Storage,
+    /// A validation rule says so.
+    Validation,
+}
+
+/// `run.paused`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunPaused {
+    /// Why.
+    pub reason: PauseReason,
+    /// More about it, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// `run.resumed`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunResumed {}
+
+/// `run.cancel_requested`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCancelRequested {
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// `run.cancelled`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCancelled {}
+
+/// `run.failed`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFailed {
+    /// The first failed step, in the order of the plan; absent when it is the run's output that cannot be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepPath>,
+    /// Its failure.
+    pub failure: Failure,
+}
+
+/// Whether a completed run has everything it set out for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// Everything is there.
+    Complete,
+    /// Some steps failed, or were skipped because of a failure.
+    Partial,
+}
+
+/// `run.completed`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunCompleted {
+    /// The run's output.
+    pub output: Payload,
+    /// Whether everything is there.
+    pub result: RunResult,
+    /// The steps that are not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<StepPath>,
+}
+
+/// `run.reopened`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunReopened {
+    /// The steps that are done again, each with a new iteration.
+    pub steps: Vec<StepPath>,
+}
+
+/// `run.quarantined`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunQuarantined {
+    /// What kept happening.
+    pub message: String,
+}
+
+/// `step.scheduled`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepScheduled {
+    /// Which step.
+    pub step: StepPath,
+}
+
+/// `step.started`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepStarted {
+    /// Which step.
+    pub step: StepPath,
+    /// Which attempt, from 1 over the life of the step.
+    pub attempt: u32,
+    /// From 1; a re-run or a retry by a person raises it. Part of the idempotency key.
+    pub iteration: u32,
+    /// The store's epoch: an attempt of an older one did not survive its process.
+    pub epoch: u64,
+    /// Who is called.
+    pub agent: Name,
+    /// Content hash of the agent's definition.
+    pub agent_version: DefinitionHash,
+    /// What calling twice does.
+    pub effect: EffectClass,
+    /// What the agent gets.
+    pub input: Payload,
+    /// Longest time of the attempt.
+    pub timeout_ms: u64,
+}
+
+/// Why a step waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitReason {
+    /// For a person's decision.
+    Approval,
+    /// For a slot to run in.
+    Slot,
+    /// For somebody to say whether a write happened.
+    Reconcile,
+}
+
+/// `step.waiting`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepWaiting {
+    /// Which step.
+    pub step: StepPath,
+    /// What for.
+    pub reason: WaitReason,
+    /// The attempt whose effect is unknown, when that is what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// How that attempt ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// The approval, when that is what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalId>,
+}
+
+/// What an attempt used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens read by a model.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub input_tokens: u64,
+    /// Tokens written by a model.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub output_tokens: u64,
+}
+
+impl Usage {
+    /// Whether nothing was used.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Adds what another attempt used.
+    pub fn add(&mut self, other: Self) {
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+    }
+}
+
+/// `step.retrying`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRetrying {
+    /// Which step.
+    pub step: StepPath,
+    /// The attempt that failed.
+    pub attempt: u32,
+    /// How it failed.
+    pub failure: Failure,
+    /// When the next attempt may start.
+    pub retry_at: Timestamp,
+    /// What the attempt used.
+    #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+    pub usage: Usage,
+}
+
+/// `step.interrupted`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepInterrupted {
+    /// Which step.
+    pub step: StepPath,
+    /// The attempt that was cut off.
+    pub attempt: u32,
+    /// What ended it: `process_ended`, or the exit of its actor.
+    pub reason: String,
+}
+
+/// `step.reconciled`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepReconciled {
+    /// Which step.
+    pub step: StepPath,
+    /// The attempt in question.
+    pub attempt: u32,
+    /// Whether its effect happened: yes or no.
+    pub happened: Happened,
+}
+
+/// `step.completed`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepCompleted {
+    /// Which step.
+    pub step: StepPath,
+    /// The attempt that did it; absent for steps that call nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// What came out.
+    pub output: Payload,
+    /// What the attempt used.
+    #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+    pub usage: Usage,
+}
+
+/// `step.failed`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepFailed {
+    /// Which step.
+    pub step: StepPath,
+    /// The last attempt; absent when none could be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Why.
+    pub failure: Failure,
+    /// What the attempt used.
+    #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+    pub usage: Usage,
+}
+
+/// Why a step was skipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "because")]
+pub enum SkipCause {
+    /// Its own condition, or that of all its edges, was false.
+    Condition {
+        /// The condition's text.
+        condition: String,
+    },
+    /// A step it depends on failed.
+    Failed {
+        /// The way from the failed step to the parent: the failed step first.
+        chain: Vec<StepPath>,
+    },
+    /// The steps it depends on were skipped by conditions.
+    Skipped {
+        /// The way from the step whose condition was false to the parent.
+        chain: Vec<StepPath>,
+    },
+}
+
+impl SkipCause {
+    /// Whether a failure is at the root of it.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Failed { .. } => true,
+            Self::Condition { .. } | Self::Skipped { .. } => false,
+        }
+    }
+}
+
+/// `step.skipped`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSkipped {
+    /// Which step.
+    pub step: StepPath,
+    /// Why.
+    pub cause: SkipCause,
+}
+
+/// `step.cancelled`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepCancelled {
+    /// Which step.
+    pub step: StepPath,
+    /// The attempt that was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Whether the attempt had its effect; absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub happened: Option<Happened>,
+}
+
+/// `step.result_discarded`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepResultDiscarded {
+    /// Which step.
+    pub step: StepPath,
+    /// The attempt it came from.
+    pub attempt: u32,
+    /// What it said, when it completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Payload>,
+    /// How it failed, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// `approval.requested`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// The approval.
+    pub approval: ApprovalId,
+    /// The gate.
+    pub step: StepPath,
+    /// What will be done, as shown.
+    pub action: Payload,
+    /// What that means, as shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Payload>,
+    /// How dangerous it is.
+    pub risk: Risk,
+    /// BLAKE3 over what is shown, as hex: a decision names what it decided about.
+    pub shown: String,
+    /// When it runs out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// How a question ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Yes.
+    Approved,
+    /// No.
+    Rejected,
+    /// Nobody answered in time.
+    Expired,
+    /// The run was cancelled.
+    Cancelled,
+}
+
+/// `approval.decided`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalDecided {
+    /// The approval.
+    pub approval: ApprovalId,
+    /// The gate.
+    pub step: StepPath,
+    /// How it ended.
+    pub decision: Decision,
+    /// What the person said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Payload>,
+    /// What the person changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Payload>,
+    /// Hash of what was shown.
+    pub shown: String,
+}

@@ -1,0 +1,570 @@
+//! Commands to a run, and what comes of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::advance::Draft;
+use super::directory::AgentDirectory;
+use super::evolve::interrupted;
+use super::state::{Approval, AttemptEnd, Run, RunStatus, StepState, StepStatus};
+use crate::event::{
+    ApprovalDecided, Decision, Event, PauseReason, PlanCreated, RunCancelRequested, RunCreated, RunPaused,
+    RunQuarantined, RunReopened, RunResumed, StepCompleted, StepFailed, StepInterrupted, StepReconciled,
+    StepResultDiscarded, StepRetrying, StepWaiting, Usage, WaitReason,
+};
+use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
+use crate::ids::{ApprovalId, AttemptId, Ids, Name, RunId, StepPath};
+use crate::language::schema::SchemaViolation;
+use crate::payload::Payload;
+use crate::retry::RetryPolicy;
+use crate::workflow::{NodeIndex, NodeKind, OnTimeout, Workflow};
+
+/// An attempt that is cut off again and again, whatever its class, is given up after this many losses.
+pub const LOSSES_MAX: usize = 100;
+
+/// What a decision may know of the world.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The store's epoch.
+    pub epoch: u64,
+    /// Who can be called.
+    pub agents: &'a AgentDirectory,
+    /// How many attempts may start.
+    pub slots: Slots,
+    /// Fresh ids.
+    pub ids: Ids,
+    /// A random number, for the jitter of waits.
+    pub jitter: u32,
+    /// Who gave the command; absent when the runtime acts by itself.
+    pub by: Option<&'a str>,
+}
+
+/// How many attempts a decision may start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slots {
+    /// As many as it likes: the caller looks at how many it took and asks again when that is too many.
+    Unlimited,
+    /// So many in all, and so many of the agents that have a limit of their own.
+    Granted {
+        /// In all.
+        total: u32,
+        /// Of these agents; an agent that is not named has no limit of its own.
+        of_agent: BTreeMap<Name, u32>,
+    },
+}
+
+impl Slots {
+    /// Takes a slot for a call of `agent`; false when there is none.
+    pub(super) fn take(&mut self, agent: &Name) -> bool {
+        match self {
+            Self::Unlimited => true,
+            Self::Granted { total, of_agent } => {
+                let free = *total > 0 && of_agent.get(agent).is_none_or(|own| *own > 0);
+                if free {
+                    *total -= 1;
+                    if let Some(own) = of_agent.get_mut(agent) {
+                        *own -= 1;
+                    }
+                }
+                free
+            }
+        }
+    }
+}
+
+/// Everything a run is given at its start.
+#[derive(Debug, Clone)]
+pub struct CreateRun {
+    /// Version of the workflow; 0 for a definition that comes with the run.
+    pub version: u64,
+    /// The definition, when it comes with the run.
+    pub document: Option<Value>,
+    /// The run's input.
+    pub input: Value,
+    /// Merged over the workflow's default context.
+    pub context: serde_json::Map<String, Value>,
+    /// Added to the workflow's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The idempotency key it was started with.
+    pub key: Option<String>,
+    /// The longest expected way through the plan, in milliseconds.
+    pub makespan_ms: u64,
+}
+
+/// What somebody wants of a run.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// An attempt reports its end.
+    Report {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How it ended.
+        outcome: Result<Value, Failure>,
+        /// What it used.
+        usage: Usage,
+    },
+    /// An attempt ended without a report: its actor is gone.
+    Lost {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How its actor ended.
+        reason: String,
+        /// Whether the agent may have been called.
+        began: bool,
+    },
+    /// The store was opened anew: attempts of older epochs did not survive.
+    Recover,
+    /// Look at the clock: expire what is over, start what is due.
+    Tick,
+    /// A person answers.
+    Answer {
+        /// Which question.
+        approval: ApprovalId,
+        /// Yes or no.
+        approve: bool,
+        /// What the person says.
+        comment: Option<String>,
+        /// What the person changes.
+        changes: Option<Value>,
+    },
+    /// Start nothing new.
+    Pause {
+        /// Why.
+        reason: PauseReason,
+        /// More about it.
+        message: String,
+    },
+    /// Go on.
+    Resume,
+    /// End the run.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// Set it aside, because its actors keep crashing.
+    Quarantine {
+        /// What kept happening.
+        message: String,
+    },
+    /// A person says whether an interrupted write happened.
+    Reconcile {
+        /// Which step.
+        step: StepPath,
+        /// Whether it happened.
+        happened: bool,
+        /// Its output, when it did.
+        output: Option<Value>,
+    },
+    /// Open a failed run again, from the steps that failed.
+    Retry,
+}
+
+/// Why a command is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    /// Not in this state of the run.
+    #[error("the run is {}", status.as_str())]
+    RunIs {
+        /// Its state.
+        status: RunStatus,
+    },
+    /// Not in this state of the step.
+    #[error("step `{step}` is {}", status.as_str())]
+    StepIs {
+        /// Which step.
+        step: StepPath,
+        /// Its state.
+        status: StepStatus,
+    },
+    /// The question was answered before.
+    #[error("the approval was decided before")]
+    AlreadyDecided {
+        /// The first decision, and all about it.
+        approval: Box<Approval>,
+    },
+    /// There is no such step.
+    #[error("there is no step `{0}` in this run")]
+    UnknownStep(StepPath),
+    /// There is no such attempt.
+    #[error("there is no attempt `{0}` in this run")]
+    UnknownAttempt(AttemptId),
+    /// There is no such approval.
+    #[error("there is no approval `{0}` in this run")]
+    UnknownApproval(ApprovalId),
+    /// A value that does not fit its schema.
+    #[error("{what} does not fit its schema")]
+    Invalid {
+        /// `input`, `changes` or `output`.
+        what: &'static str,
+        /// Where and why.
+        violations: Vec<SchemaViolation>,
+    },
+}
+
+/// The first events of a run: it is created, its plan is made, and what needs nobody starts at once.
+///
+/// # Errors
+/// [`Rejection::Invalid`] when the input does not fit the workflow's schema.
+pub fn create(
+    id: RunId,
+    workflow: &Arc<Workflow>,
+    create: CreateRun,
+    context: Context<'_>,
+) -> Result<Vec<Event>, Rejection> {
+    if let Some(schema) = &workflow.input {
+        schema.validate(&create.input).map_err(|violations| Rejection::Invalid { what: "input", violations })?;
+    }
+    let mut values = workflow.context.clone();
+    values.extend(create.context);
+    let mut labels = workflow.labels.clone();
+    labels.extend(create.labels);
+    let mut draft = Draft::new(Run::new(id, workflow.clone()), context);
+    draft.emit(RunCreated {
+        workflow: workflow.name.clone(),
+        version: create.version,
+        definition: workflow.hash,
+        document: create.document.map(Payload::inline),
+        input: Payload::inline(create.input),
+        context: (!values.is_empty()).then(|| Payload::inline(Value::Object(values))),
+        labels,
+        key: create.key,
+    });
+    draft.emit(PlanCreated { definition: workflow.hash, makespan_ms: create.makespan_ms });
+    draft.advance();
+    Ok(draft.into_events())
+}
+
+/// What comes of `command`. An empty list means that it changes nothing, and is right.
+///
+/// # Errors
+/// A [`Rejection`] when the state does not allow it; nothing has happened then.
+pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<Event>, Rejection> {
+    let mut draft = Draft::new(run.clone(), context);
+    match command {
+        Command::Report { attempt, outcome, usage } => report(&mut draft, &attempt, outcome, usage)?,
+        Command::Lost { attempt, reason, began } => lost(&mut draft, &attempt, &reason, began)?,
+        Command::Recover => recover(&mut draft),
+        Command::Tick => expire(&mut draft),
+        Command::Answer { approval, approve, comment, changes } => {
+            answer(&mut draft, approval, approve, comment, changes)?;
+        }
+        Command::Pause { reason, message } => match run.status {
+            RunStatus::Running if !run.cancel_requested => draft.emit(RunPaused { reason, message }),
+            RunStatus::Paused => {}
+            status => return Err(Rejection::RunIs { status }),
+        },
+        Command::Resume => match run.status {
+            RunStatus::Paused => draft.emit(RunResumed {}),
+            RunStatus::Running => {}
+            status => return Err(Rejection::RunIs { status }),
+        },
+        Command::Cancel { reason } => match run.status {
+            RunStatus::Cancelled => {}
+            status if status.is_terminal() => return Err(Rejection::RunIs { status }),
+            _ if run.cancel_requested => {}
+            _ => draft.emit(RunCancelRequested { reason }),
+        },
+        Command::Quarantine { message } => match (run.status, run.pause) {
+            (_, Some(PauseReason::Quarantined)) => {}
+            (status, _) if status.is_terminal() => return Err(Rejection::RunIs { status }),
+            _ => draft.emit(RunQuarantined { message }),
+        },
+        Command::Reconcile { step, happened, output } => reconcile(&mut draft, &step, happened, output)?,
+        Command::Retry => reopen(&mut draft)?,
+    }
+    draft.advance();
+    Ok(draft.into_events())
+}
+
+fn report(
+    draft: &mut Draft<'_>,
+    id: &AttemptId,
+    outcome: Result<Value, Failure>,
+    usage: Usage,
+) -> Result<(), Rejection> {
+    let index = draft.find(&id.step)?;
+    if !draft.run.is_outstanding(id) {
+        return late_report(draft, index, id, outcome);
+    }
+    let step = id.step.clone();
+    let attempt = Some(id.number);
+    match outcome.and_then(|output| fits(draft, index, output)) {
+        Ok(output) => draft.emit(StepCompleted { step, attempt, output: Payload::inline(output), usage }),
+        Err(failure) if draft.run.cancel_requested => {
+            let happened = Some(failure.happened);
+            draft.emit(crate::event::StepCancelled { step, attempt, happened });
+        }
+        // Somebody stopped the attempt although nobody cancelled the run: the daemon is going down.
+        Err(failure) if failure.class == ErrorClass::Cancelled => {
+            let began = failure.happened != Happened::No;
+            return lost(draft, id, "stopped", began);
+        }
+        Err(failure) => failed(draft, index, id, failure, usage),
+    }
+    Ok(())
+}
+
+/// A report of an attempt that is not outstanding: said again, or too late.
+fn late_report(
+    draft: &mut Draft<'_>,
+    index: NodeIndex,
+    id: &AttemptId,
+    outcome: Result<Value, Failure>,
+) -> Result<(), Rejection> {
+    let step = draft.run.step(index);
+    if id.number == 0 || id.number > step.attempts {
+        return Err(Rejection::UnknownAttempt(id.clone()));
+    }
+    let said_before = step.ends.get(&id.number) == Some(&AttemptEnd::Reported) || step.discarded.contains(&id.number);
+    if !said_before && !draft.run.status.is_terminal() {
+        let (output, failure) = match outcome {
+            Ok(output) => (Some(Payload::inline(output)), None),
+            Err(failure) => (None, Some(failure)),
+        };
+        draft.emit(StepResultDiscarded { step: id.step.clone(), attempt: id.number, output, failure });
+    }
+    Ok(())
+}
+
+/// The output, if it is what the agent's definition promises.
+fn fits(draft: &Draft<'_>, index: NodeIndex, output: Value) -> Result<Value, Failure> {
+    let schema = draft.run.attempt(index).and_then(|attempt| {
+        let entry = draft.context.agents.get(&attempt.agent)?;
+        (entry.version == attempt.agent_version).then_some(entry.output_schema.as_ref()).flatten()
+    });
+    match schema.map(|schema| schema.validate(&output)) {
+        Some(Err(violations)) => Err(Failure::new(
+            ErrorClass::Data,
+            "output_schema_mismatch",
+            format!("the output does not fit the agent's output_schema: {}", join_violations(&violations)),
+            Happened::Yes,
+        )),
+        Some(Ok(())) | None => Ok(output),
+    }
+}
+
+/// The first few violations as one sentence.
+pub(super) fn join_violations(violations: &[SchemaViolation]) -> String {
+    let texts: Vec<String> = violations
+        .iter()
+        .take(5)
+        .map(|violation| {
+            let path = if violation.path.is_empty() { "/" } else { &violation.path };
+            format!("{path}: {}", violation.message)
+        })
+        .collect();
+    texts.join("; ")
+}
+
+fn failed(draft: &mut Draft<'_>, index: NodeIndex, id: &AttemptId, failure: Failure, usage: Usage) {
+    let run = &draft.run;
+    let Some(running) = run.attempt(index) else { return };
+    let step = id.step.clone();
+    if !running.effect.may_run_again(failure.happened) {
+        match failure.happened {
+            Happened::Unknown => draft.emit(StepWaiting {
+                step,
+                reason: WaitReason::Reconcile,
+                attempt: Some(id.number),
+                failure: Some(failure),
+                approval: None,
+            }),
+            Happened::Yes | Happened::No => {
+                draft.emit(StepFailed { step, attempt: Some(id.number), failure, usage });
+            }
+        }
+        return;
+    }
+    let of_agent = draft.context.agents.get(&running.agent).and_then(|entry| entry.retry.as_ref());
+    let policy = run.workflow.node(index).retry.as_ref().or(of_agent).unwrap_or(&RetryPolicy::NONE);
+    let asked = failure.retry_after_ms.map(std::time::Duration::from_millis);
+    let wait = policy.wait(run.step(index).failed + 1, asked, draft.context.jitter);
+    match wait.filter(|_| failure.class.retryable()) {
+        Some(wait) => {
+            let retry_at = draft.after(wait);
+            draft.emit(StepRetrying { step, attempt: id.number, failure, retry_at, usage });
+        }
+        None => draft.emit(StepFailed { step, attempt: Some(id.number), failure, usage }),
+    }
+}
+
+fn lost(draft: &mut Draft<'_>, id: &AttemptId, reason: &str, began: bool) -> Result<(), Rejection> {
+    let index = draft.find(&id.step)?;
+    if !draft.run.is_outstanding(id) {
+        return Ok(());
+    }
+    let Some(effect) = draft.run.attempt(index).map(|attempt| attempt.effect) else { return Ok(()) };
+    draft.emit(StepInterrupted { step: id.step.clone(), attempt: id.number, reason: reason.to_owned() });
+    let losses = draft.run.step(index).ends.values().filter(|end| **end == AttemptEnd::Lost).count();
+    if losses >= LOSSES_MAX {
+        let failure = Failure::new(
+            ErrorClass::AgentBug,
+            "interrupted_too_often",
+            format!("{losses} attempts were cut off before they could report"),
+            if began { Happened::Unknown } else { Happened::No },
+        );
+        draft.emit(StepFailed { step: id.step.clone(), attempt: Some(id.number), failure, usage: Usage::default() });
+    } else if began && effect == EffectClass::Write && !draft.run.cancel_requested {
+        draft.emit(StepWaiting {
+            step: id.step.clone(),
+            reason: WaitReason::Reconcile,
+            attempt: Some(id.number),
+            failure: Some(interrupted()),
+            approval: None,
+        });
+    }
+    Ok(())
+}
+
+fn recover(draft: &mut Draft<'_>) {
+    let epoch = draft.context.epoch;
+    let left: Vec<AttemptId> = draft
+        .run
+        .iter()
+        .filter_map(|(index, _, _)| {
+            let attempt = draft.run.attempt(index)?;
+            (attempt.epoch < epoch).then(|| AttemptId { step: draft.run.path(index), number: attempt.number })
+        })
+        .collect();
+    for id in left {
+        // The step is of this run, so it is found.
+        let _ = lost(draft, &id, "process_ended", true);
+    }
+}
+
+fn expire(draft: &mut Draft<'_>) {
+    let now = draft.context.now;
+    let over: Vec<ApprovalId> = draft
+        .run
+        .approvals
+        .iter()
+        .filter(|(_, approval)| approval.decided.is_none() && approval.expires_at.is_some_and(|at| at <= now))
+        .map(|(id, _)| *id)
+        .collect();
+    for id in over {
+        let Some(approval) = draft.run.approvals.get(&id).cloned() else { continue };
+        let on_timeout = draft.run.find(&approval.step).map(|index| &draft.run.workflow.node(index).kind);
+        let approves = matches!(on_timeout, Some(NodeKind::Gate(gate)) if gate.on_timeout == OnTimeout::Approve);
+        close(draft, id, &approval, Decision::Expired, approves, None, None);
+    }
+}
+
+fn answer(
+    draft: &mut Draft<'_>,
+    id: ApprovalId,
+    approve: bool,
+    comment: Option<String>,
+    changes: Option<Value>,
+) -> Result<(), Rejection> {
+    let approval = draft.run.approvals.get(&id).cloned().ok_or(Rejection::UnknownApproval(id))?;
+    if approval.decided.is_some() {
+        return Err(Rejection::AlreadyDecided { approval: Box::new((*approval).clone()) });
+    }
+    if let Some(over) = approval.expires_at.filter(|at| *at <= draft.context.now) {
+        let mut expired = (*approval).clone();
+        expired.decided = Some((Decision::Expired, over, None));
+        return Err(Rejection::AlreadyDecided { approval: Box::new(expired) });
+    }
+    if let Some(changes) = &changes {
+        permitted(draft, &approval, changes)
+            .map_err(|violations| Rejection::Invalid { what: "changes", violations })?;
+    }
+    let decision = if approve { Decision::Approved } else { Decision::Rejected };
+    close(draft, id, &approval, decision, approve, comment, changes);
+    Ok(())
+}
+
+fn permitted(draft: &Draft<'_>, approval: &Approval, changes: &Value) -> Result<(), Vec<SchemaViolation>> {
+    let node = draft.run.find(&approval.step).map(|index| draft.run.workflow.node(index));
+    match node.map(|node| &node.kind) {
+        Some(NodeKind::Gate(gate)) => match &gate.form {
+            Some(form) => form.validate(changes),
+            None => Err(vec![SchemaViolation {
+                path: String::new(),
+                message: "the gate has no form, so nothing may be changed".to_owned(),
+            }]),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Records the end of a question and what it means for the gate.
+fn close(
+    draft: &mut Draft<'_>,
+    id: ApprovalId,
+    approval: &Approval,
+    decision: Decision,
+    passes: bool,
+    comment: Option<String>,
+    changes: Option<Value>,
+) {
+    let step = approval.step.clone();
+    draft.emit(ApprovalDecided {
+        approval: id,
+        step: step.clone(),
+        decision,
+        comment: comment.clone().map(|text| Payload::inline(Value::String(text))),
+        changes: changes.clone().map(Payload::inline),
+        shown: approval.shown.clone(),
+    });
+    if passes {
+        let output = json!({
+            "decision": "approved",
+            "comment": comment,
+            "changes": changes,
+            "by": draft.context.by,
+            "at": draft.context.now.to_string(),
+        });
+        draft.emit(StepCompleted { step, attempt: None, output: Payload::inline(output), usage: Usage::default() });
+    } else {
+        let (code, message) = match decision {
+            Decision::Expired => ("approval_expired", "nobody answered in time".to_owned()),
+            _ => ("approval_rejected", comment.unwrap_or_else(|| "a person said no".to_owned())),
+        };
+        let failure = Failure::new(ErrorClass::Rejected, code, message, Happened::No);
+        draft.emit(StepFailed { step, attempt: None, failure, usage: Usage::default() });
+    }
+}
+
+fn reconcile(
+    draft: &mut Draft<'_>,
+    step: &StepPath,
+    happened: bool,
+    output: Option<Value>,
+) -> Result<(), Rejection> {
+    let index = draft.find(step)?;
+    let StepState::AwaitingReconcile { attempt, .. } = draft.run.step(index).state else {
+        let (status, _) = draft.run.step(index).state.status();
+        return Err(Rejection::StepIs { step: step.clone(), status });
+    };
+    let says = if happened { Happened::Yes } else { Happened::No };
+    draft.emit(StepReconciled { step: step.clone(), attempt, happened: says });
+    if happened {
+        let output = Payload::inline(output.unwrap_or(Value::Null));
+        draft.emit(StepCompleted { step: step.clone(), attempt: Some(attempt), output, usage: Usage::default() });
+    }
+    Ok(())
+}
+
+fn reopen(draft: &mut Draft<'_>) -> Result<(), Rejection> {
+    if draft.run.status != RunStatus::Failed {
+        return Err(Rejection::RunIs { status: draft.run.status });
+    }
+    let again: Vec<StepPath> = draft
+        .run
+        .iter()
+        .filter(|(_, _, step)| match &step.state {
+            StepState::Failed { .. } | StepState::Cancelled => true,
+            StepState::Skipped { cause } => cause.is_failure(),
+            _ => false,
+        })
+        .map(|(index, _, _)| draft.run.path(index))
+        .collect();
+    draft.emit(RunReopened { steps: again });
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! The run machine: what may happen to a run, as pure functions.
+//!
+//! * [`decide`] turns a command into events, or refuses it;
+//! * [`evolve`] folds an event into the state; replay is `evolve` alone;
+//! * [`outstanding`] says what has to be going on in the world while the state is what it is.
+//!
+//! A decision contains everything that follows from it without asking anyone: a result, the steps that become ready by
+//! it, and the end of the run are one list of events, appended as one unit.
+//!
+//! # A run
+//!
+//! | from | event | to |
+//! |---|---|---|
+//! | (nothing) | `run.created` | `running` |
+//! | `running` | `run.paused`, `run.quarantined` | `paused` |
+//! | `paused` | `run.resumed` | `running` |
+//! | `running`, `paused` | `run.cancel_requested` | the same, and nothing starts any more |
+//! | `running`, `paused` | `run.cancelled` | `cancelled` |
+//! | `running` | `run.completed`, `run.failed` | `completed`, `failed` |
+//! | `failed` | `run.reopened` | `running` |
+//!
+//! # A step
+//!
+//! | from | event | to |
+//! |---|---|---|
+//! | `pending` | `step.scheduled` | `waiting` (slot) |
+//! | `pending`, `waiting` (slot), `retrying`, `ready` | `step.started` | `running` |
+//! | `pending` | `step.waiting` (approval), after `approval.requested` | `waiting` (approval) |
+//! | `pending`, `running`, `waiting` | `step.completed` | `completed` |
+//! | `pending`, `running`, `waiting`, `ready` | `step.failed` | `failed` |
+//! | `running` | `step.retrying` | `retrying` |
+//! | `running` | `step.interrupted` | `ready` |
+//! | `running`, `ready` | `step.waiting` (reconcile) | `waiting` (reconcile) |
+//! | `waiting` (reconcile) | `step.reconciled` (it did not happen) | `ready` |
+//! | `pending` | `step.skipped` | `skipped` |
+//! | any that has not ended | `step.cancelled` | `cancelled` |
+//! | `failed`, `skipped`, `cancelled` | `run.reopened` naming it | `pending` |
+//!
+//! # A dependency
+//!
+//! What a parent's end means for its child; a child is judged when all its parents but optional ones have ended, so that
+//! the order in which they ended does not show in the result.
+//!
+//! | parent ended | `hard` | `soft` | `optional` |
+//! |---|---|---|---|
+//! | completed | satisfied | satisfied | its output is used if it is there |
+//! | failed | child skipped | satisfied, null | null |
+//! | failed with `on_error: continue` | satisfied, null | satisfied, null | null |
+//! | skipped | child skipped | satisfied, null | null |
+//! | cancelled | child cancelled | satisfied, null | null |
+//!
+//! A `join` with `require: all` waits for all its parents and counts instead: it completes if every parent that was not
+//! skipped completed, and at least one did.
+
+mod advance;
+mod decide;
+mod directory;
+mod evolve;
+mod outstanding;
+mod progress;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+pub use decide::{Command, Context, CreateRun, Rejection, Slots, create, decide};
+pub use directory::{AgentDirectory, AgentEntry};
+pub use evolve::evolve;
+pub use outstanding::{Effect, Wake, next_due, outstanding, wake};
+pub use progress::{Counts, ESTIMATE_DEFAULT, Progress, estimate, progress};
+pub use state::{
+    Approval, Attempt, AttemptEnd, Run, RunStatus, Step, StepState, StepStatus, idempotency_key,
+};

@@ -1,0 +1,478 @@
+//! The state of a run: the fold of its events.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::event::{Decision, PauseReason, RunResult, SkipCause, Usage, WaitReason};
+use crate::failure::{EffectClass, Failure};
+use crate::ids::{ApprovalId, AttemptId, DefinitionHash, Name, NodeId, RunId, StepPath};
+use crate::language::binding::Scope;
+use crate::payload::{BlobRef, Payload};
+use crate::workflow::{NodeIndex, Risk, Workflow};
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Created, nothing decided yet.
+    Pending,
+    /// Under way.
+    Running,
+    /// Nothing new starts until it is resumed.
+    Paused,
+    /// Ended with its output.
+    Completed,
+    /// Ended without.
+    Failed,
+    /// Ended because somebody asked.
+    Cancelled,
+}
+
+impl RunStatus {
+    /// Whether the run has ended.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Completed | Self::Failed | Self::Cancelled => true,
+            Self::Pending | Self::Running | Self::Paused => false,
+        }
+    }
+
+    /// The name as it stands in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// The status of a step as people see it; [`StepState`] has the data that goes with each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Its dependencies have not ended.
+    Pending,
+    /// It may start and has not.
+    Ready,
+    /// An attempt is under way.
+    Running,
+    /// For somebody or something.
+    Waiting,
+    /// An attempt failed and the next one has its time.
+    Retrying,
+    /// Ended with its output.
+    Completed,
+    /// Ended without.
+    Failed,
+    /// Was not needed or could not start.
+    Skipped,
+    /// Ended with its run.
+    Cancelled,
+}
+
+impl StepStatus {
+    /// The name as it stands in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Retrying => "retrying",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// One execution of a step, from its `step.started` on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// From 1 over the life of the step.
+    pub number: u32,
+    /// Part of the idempotency key.
+    pub iteration: u32,
+    /// The store's epoch in which it began.
+    pub epoch: u64,
+    /// Who is called.
+    pub agent: Name,
+    /// Content hash of the agent's definition.
+    pub agent_version: DefinitionHash,
+    /// What calling twice does.
+    pub effect: EffectClass,
+    /// What the agent gets.
+    pub input: Payload,
+    /// Its longest time, in milliseconds.
+    pub timeout_ms: u64,
+    /// When it began.
+    pub started_at: Timestamp,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptEnd {
+    /// Its own result was taken.
+    Reported,
+    /// It was cut off before it could report.
+    Lost,
+}
+
+/// Where a step stands, each state with just the data valid in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum StepState {
+    /// Its dependencies have not ended.
+    Pending,
+    /// Ready, but no slot is free.
+    Scheduled,
+    /// Ready to run again after an interruption.
+    Ready,
+    /// An attempt is under way.
+    Running {
+        /// The attempt.
+        attempt: Box<Attempt>,
+    },
+    /// A person is asked.
+    AwaitingApproval {
+        /// The question.
+        approval: ApprovalId,
+    },
+    /// Nobody knows whether a write happened.
+    AwaitingReconcile {
+        /// The attempt in question.
+        attempt: u32,
+        /// How it ended.
+        failure: Failure,
+    },
+    /// The next attempt has its time.
+    Retrying {
+        /// When.
+        retry_at: Timestamp,
+        /// How the last attempt failed.
+        failure: Failure,
+    },
+    /// Ended with its output.
+    Completed {
+        /// What came out.
+        output: Payload,
+    },
+    /// Ended without.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// Was not needed or could not start.
+    Skipped {
+        /// Why.
+        cause: SkipCause,
+    },
+    /// Ended with its run.
+    Cancelled,
+}
+
+impl StepState {
+    /// The status that people see, and what it waits for.
+    #[must_use]
+    pub fn status(&self) -> (StepStatus, Option<WaitReason>) {
+        match self {
+            Self::Pending => (StepStatus::Pending, None),
+            Self::Scheduled => (StepStatus::Waiting, Some(WaitReason::Slot)),
+            Self::Ready => (StepStatus::Ready, None),
+            Self::Running { .. } => (StepStatus::Running, None),
+            Self::AwaitingApproval { .. } => (StepStatus::Waiting, Some(WaitReason::Approval)),
+            Self::AwaitingReconcile { .. } => (StepStatus::Waiting, Some(WaitReason::Reconcile)),
+            Self::Retrying { .. } => (StepStatus::Retrying, None),
+            Self::Completed { .. } => (StepStatus::Completed, None),
+            Self::Failed { .. } => (StepStatus::Failed, None),
+            Self::Skipped { .. } => (StepStatus::Skipped, None),
+            Self::Cancelled => (StepStatus::Cancelled, None),
+        }
+    }
+
+    /// Whether the step has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Completed { .. } | Self::Failed { .. } | Self::Skipped { .. } | Self::Cancelled => true,
+            Self::Pending
+            | Self::Scheduled
+            | Self::Ready
+            | Self::Running { .. }
+            | Self::AwaitingApproval { .. }
+            | Self::AwaitingReconcile { .. }
+            | Self::Retrying { .. } => false,
+        }
+    }
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Where it stands.
+    pub state: StepState,
+    /// From 1; a re-run or a retry by a person raises it.
+    pub iteration: u32,
+    /// Attempts begun so far.
+    pub attempts: u32,
+    /// Attempts of this iteration that failed by themselves.
+    pub failed: u32,
+    /// How each attempt ended that has.
+    pub ends: BTreeMap<u32, AttemptEnd>,
+    /// Late results that were recorded as discarded.
+    pub discarded: Vec<u32>,
+    /// When its first attempt began, or it began to wait.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Since when it is in its state.
+    pub since: Option<Timestamp>,
+    /// What its attempts used.
+    pub usage: Usage,
+    /// Who was called last.
+    pub agent: Option<Name>,
+    /// What the last attempt got.
+    pub input: Option<Payload>,
+}
+
+impl Default for Step {
+    fn default() -> Self {
+        Self {
+            state: StepState::Pending,
+            iteration: 1,
+            attempts: 0,
+            failed: 0,
+            ends: BTreeMap::new(),
+            discarded: Vec::new(),
+            started_at: None,
+            ended_at: None,
+            since: None,
+            usage: Usage::default(),
+            agent: None,
+            input: None,
+        }
+    }
+}
+
+/// A question to a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The gate.
+    pub step: StepPath,
+    /// What will be done.
+    pub action: Payload,
+    /// What that means.
+    pub impact: Option<Payload>,
+    /// How dangerous it is.
+    pub risk: Risk,
+    /// Hash of what is shown.
+    pub shown: String,
+    /// When it was asked.
+    pub requested_at: Timestamp,
+    /// When it runs out.
+    pub expires_at: Option<Timestamp>,
+    /// How it ended, when, and who said so.
+    pub decided: Option<(Decision, Timestamp, Option<String>)>,
+}
+
+/// A run.
+///
+/// Cheap to clone: the steps are shared until they change, so that a decision can look ahead on a copy.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// What it runs.
+    pub workflow: Arc<Workflow>,
+    /// Its id.
+    pub id: RunId,
+    /// Version of the workflow; 0 for a definition of its own.
+    pub version: u64,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it is paused.
+    pub pause: Option<PauseReason>,
+    /// Whether somebody asked to cancel it.
+    pub cancel_requested: bool,
+    /// What it was given.
+    pub input: Payload,
+    /// The context it was given, over the workflow's defaults.
+    pub context: Payload,
+    /// Labels.
+    pub labels: Arc<BTreeMap<String, String>>,
+    /// Its steps, by [`NodeIndex`].
+    pub steps: Vec<Arc<Step>>,
+    /// Its questions.
+    pub approvals: BTreeMap<ApprovalId, Arc<Approval>>,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Its output.
+    pub output: Option<Payload>,
+    /// Whether the output has everything.
+    pub result: Option<RunResult>,
+    /// Why it failed.
+    pub failure: Option<(Option<StepPath>, Failure)>,
+    /// Sequence of the last event folded, within the run.
+    pub sequence: u64,
+}
+
+impl Run {
+    /// A run of `workflow` before its first event.
+    #[must_use]
+    pub fn new(id: RunId, workflow: Arc<Workflow>) -> Self {
+        let fresh = Arc::new(Step::default());
+        Self {
+            steps: vec![fresh; workflow.nodes.len()],
+            workflow,
+            id,
+            version: 0,
+            status: RunStatus::Pending,
+            pause: None,
+            cancel_requested: false,
+            input: Payload::inline(Value::Null),
+            context: Payload::inline(Value::Object(serde_json::Map::new())),
+            labels: Arc::default(),
+            approvals: BTreeMap::new(),
+            created_at: None,
+            ended_at: None,
+            output: None,
+            result: None,
+            failure: None,
+            sequence: 0,
+        }
+    }
+
+    /// The step at `index`.
+    #[must_use]
+    pub fn step(&self, index: NodeIndex) -> &Step {
+        &self.steps[index.at()]
+    }
+
+    /// The step of that path.
+    #[must_use]
+    pub fn find(&self, path: &StepPath) -> Option<NodeIndex> {
+        self.workflow.find(path.as_str())
+    }
+
+    /// Every node with its step, in topological order.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeIndex, &NodeId, &Step)> {
+        self.workflow
+            .nodes
+            .iter()
+            .zip(&self.steps)
+            .enumerate()
+            .map(|(at, (node, step))| (NodeIndex(u32::try_from(at).unwrap_or(u32::MAX)), &node.id, &**step))
+    }
+
+    /// The path of the step at `index`.
+    #[must_use]
+    pub fn path(&self, index: NodeIndex) -> StepPath {
+        StepPath::from(&self.workflow.node(index).id)
+    }
+
+    /// What the step's key to the outside is: the same over all attempts of an iteration.
+    #[must_use]
+    pub fn key(&self, index: NodeIndex) -> String {
+        idempotency_key(self.id, &self.path(index), self.step(index).iteration)
+    }
+
+    /// The attempt under way in the step at `index`.
+    #[must_use]
+    pub fn attempt(&self, index: NodeIndex) -> Option<&Attempt> {
+        match &self.step(index).state {
+            StepState::Running { attempt } => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// Whether `id` is the attempt under way.
+    #[must_use]
+    pub fn is_outstanding(&self, id: &AttemptId) -> bool {
+        self.find(&id.step).and_then(|index| self.attempt(index)).is_some_and(|attempt| attempt.number == id.number)
+    }
+
+    /// References whose values a decision may need and that nobody has fetched yet.
+    #[must_use]
+    pub fn missing_blobs(&self) -> Vec<BlobRef> {
+        let of_steps = self.steps.iter().filter_map(|step| match &step.state {
+            StepState::Completed { output } => output.missing(),
+            StepState::Running { attempt } => attempt.input.missing(),
+            _ => None,
+        });
+        [&self.input, &self.context].into_iter().filter_map(|payload| payload.missing()).chain(of_steps).cloned().collect()
+    }
+
+    /// Gives the value of a blob to every payload that refers to it.
+    pub fn provide_blob(&mut self, blob: &BlobRef, value: &Arc<Value>) {
+        let fill = |payload: &mut Payload| {
+            if payload.missing() == Some(blob) {
+                *payload = Payload::Blob(blob.clone(), Some(value.clone()));
+            }
+        };
+        fill(&mut self.input);
+        fill(&mut self.context);
+        for step in &mut self.steps {
+            let wanted = match &step.state {
+                StepState::Completed { output } => output.missing() == Some(blob),
+                StepState::Running { attempt } => attempt.input.missing() == Some(blob),
+                _ => false,
+            };
+            if wanted {
+                match &mut Arc::make_mut(step).state {
+                    StepState::Completed { output } => fill(output),
+                    StepState::Running { attempt } => fill(&mut attempt.input),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// What all attempts used.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let mut total = Usage::default();
+        self.steps.iter().for_each(|step| total.add(step.usage));
+        total
+    }
+}
+
+/// The key under which the outside knows a step's work: `{run}/{step}/{iteration}`.
+#[must_use]
+pub fn idempotency_key(run: RunId, step: &StepPath, iteration: u32) -> String {
+    format!("{run}/{step}/{iteration}")
+}
+
+/// What bindings, conditions and templates of a run may read.
+pub(super) struct RunScope<'a>(pub &'a Run);
+
+const NULL: &Value = &Value::Null;
+
+impl Scope for RunScope<'_> {
+    fn input(&self) -> &Value {
+        self.0.input.value().map_or(NULL, |value| value)
+    }
+
+    fn context(&self) -> &Value {
+        self.0.context.value().map_or(NULL, |value| value)
+    }
+
+    fn output(&self, node: NodeIndex) -> Option<&Value> {
+        match &self.0.step(node).state {
+            StepState::Completed { output } => output.value().map(|value| &**value),
+            _ => None,
+        }
+    }
+}
