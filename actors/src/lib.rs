@@ -1,1 +1,16 @@
-//! Under construction.
+//! The supervised actors of Ghostlight, and the handle through which the surface speaks to them.
+//!
+//! Each file is one actor or one idea; actors are shells that carry the rules of `ghostlight_model` and know nothing of
+//! HTTP. [`Handle`] is everything the surface may do: commands go to actors, reads go to the journal and its views, and
+//! never wake a run.
+
+pub mod agents;
+pub mod caller;
+pub mod catalogue;
+pub mod codec;
+pub mod feed;
+pub mod streams;
+pub mod tokens;
+pub mod views;
+
+pub use caller::{Caller, IdempotencyKey, StoreError};
