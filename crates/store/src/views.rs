@@ -211,6 +211,16 @@ impl ViewBatch {
         self.bytes
     }
 
+    /// How many changes are in the batch.
+    pub fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// Whether it changes no row (and only moves the cursor).
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// The cursor the view must have before.
     pub fn follows(&self) -> u64 {
         self.follows

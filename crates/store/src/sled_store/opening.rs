@@ -1,0 +1,126 @@
+//! Opening: decide from the marker whether the database may be believed, open it, verify it, or set it aside.
+//!
+//! [`plan`] is quick and runs before anything is served, so that views of a database that does not exist (any
+//! more) can be used at once. [`open_existing`] and [`open_fresh`] may take seconds and run on the store's own thread.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::SledOptions;
+use super::database::{Database, Fault, guarded, in_use};
+use super::keys::{self, ViewHeader};
+use super::marker::{Ended, Marker};
+use super::set_aside::{SetAside, SetAsideReason, move_aside, remove_oldest};
+use crate::atomic_file::sync_dir;
+use crate::views::ViewName;
+
+const DATABASE_KEY: &[u8] = b"database";
+const SLED_DIR: &str = "db";
+
+/// What is to be opened.
+pub(super) enum Plan {
+    /// The database that is there.
+    Existing(Marker),
+    /// A new one.
+    Fresh,
+}
+
+/// A verified database.
+pub(super) struct Opened {
+    pub database: Database,
+    pub marker: Marker,
+    pub headers: BTreeMap<ViewName, ViewHeader>,
+}
+
+/// The folder that belongs to sled.
+pub(super) fn sled_dir(dir: &Path) -> PathBuf {
+    dir.join(SLED_DIR)
+}
+
+/// Decides what to open, and moves away what must not be. Errors are for the log: nothing can be opened then.
+pub(super) fn plan(options: &SledOptions) -> Result<(Plan, Option<SetAside>), Arc<str>> {
+    let dir = &options.dir;
+    let failed = |error: io::Error| Arc::from(format!("could not look at {}: {error}", dir.display()));
+    if in_use(&sled_dir(dir)).map_err(failed)? {
+        return Err(format!("{} is in use by another process", dir.display()).into());
+    }
+    let reason = match Marker::read(dir).map_err(failed)? {
+        // Nothing was ever kept in a database whose beginning was cut short.
+        None if !sled_dir(dir).exists() => return Ok((Plan::Fresh, None)),
+        Some(marker) if marker.is_beginning() => {
+            fs::remove_dir_all(dir).map_err(failed)?;
+            return Ok((Plan::Fresh, None));
+        }
+        None => SetAsideReason::NoMarker,
+        Some(marker) => match marker.believable(options.log, options.boot.as_deref()) {
+            Ok(()) => return Ok((Plan::Existing(marker), None)),
+            Err(reason) => reason,
+        },
+    };
+    let set_aside = set_aside(options, reason).map_err(failed)?;
+    Ok((Plan::Fresh, Some(set_aside)))
+}
+
+/// Moves the database away. What may take long, removing older ones, is left to [`open_fresh`].
+pub(super) fn set_aside(options: &SledOptions, reason: SetAsideReason) -> io::Result<SetAside> {
+    let moved_to = move_aside(&options.dir, options.now_unix_ms)?;
+    tracing::warn!(%reason, moved_to = %moved_to.display(), "views and snapshots are set aside and begun afresh");
+    Ok(SetAside { reason, moved_to })
+}
+
+/// Opens what is there and verifies it. The error is why it must be set aside.
+pub(super) fn open_existing(options: &SledOptions, marker: Marker) -> Result<Opened, SetAsideReason> {
+    let damaged = |detail: Arc<str>| SetAsideReason::Damaged { detail };
+    let marker = marker.reopened(options.boot.clone());
+    // Before sled writes: should the machine go down now, the database must not be believed.
+    marker.write(&options.dir).map_err(|error| damaged(error.to_string().into()))?;
+    let opened = Database::open(&sled_dir(&options.dir), options.cache_bytes);
+    let database = opened.map_err(|fault| damaged(fault.detail))?;
+    let id = guarded(|| database.meta.get(DATABASE_KEY)).map_err(|fault| damaged(fault.detail))?;
+    if id.as_deref() != Some(marker.database.as_bytes()) {
+        return Err(SetAsideReason::Emptied);
+    }
+    let headers = read_headers(&database).map_err(|fault| damaged(fault.detail))?;
+    let head = options.journal_head;
+    match headers.iter().find(|(_, header)| header.cursor > head) {
+        Some((view, ViewHeader { cursor, .. })) => {
+            Err(SetAsideReason::AheadOfJournal { view: view.to_string(), cursor: *cursor, head })
+        }
+        None => Ok(Opened { database, marker, headers }),
+    }
+}
+
+/// Begins a new database.
+pub(super) fn open_fresh(options: &SledOptions) -> Result<Opened, Arc<str>> {
+    let failed = |error: io::Error| Arc::from(format!("could not begin {}: {error}", options.dir.display()));
+    fs::create_dir_all(&options.dir).map_err(failed)?;
+    options.dir.parent().map_or(Ok(()), sync_dir).map_err(failed)?;
+    let marker = Marker::new(Uuid::new_v4(), options.log, options.boot.clone());
+    marker.clone().ended(Ended::Beginning).write(&options.dir).map_err(failed)?;
+    let broken = |fault: Fault| fault.detail;
+    let database = Database::open(&sled_dir(&options.dir), options.cache_bytes).map_err(broken)?;
+    guarded(|| database.meta.insert(DATABASE_KEY, marker.database.as_bytes())).map_err(broken)?;
+    database.flush().map_err(broken)?;
+    marker.write(&options.dir).map_err(failed)?;
+    if let Err(error) = remove_oldest(&options.dir) {
+        tracing::warn!(%error, "could not remove what was set aside long ago");
+    }
+    Ok(Opened { database, marker, headers: BTreeMap::new() })
+}
+
+fn read_headers(database: &Database) -> Result<BTreeMap<ViewName, ViewHeader>, Fault> {
+    let undecodable = || sled::Error::Unsupported("a header of a view cannot be decoded".into());
+    guarded(|| {
+        let decode = |entry: sled::Result<(sled::IVec, sled::IVec)>| {
+            let (key, value) = entry?;
+            let view = keys::view_of_header(&key).ok_or_else(undecodable)?;
+            Ok((view, ViewHeader::decode(&value).ok_or_else(undecodable)?))
+        };
+        database.views.scan_prefix(keys::VIEW_HEADERS).map(decode).collect()
+    })
+}
