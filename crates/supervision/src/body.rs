@@ -1,0 +1,122 @@
+//! What a child's task runs once the child is initialised: an actor, a future, or a supervisor.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use actix::dev::{ContextFut, Mailbox, channel};
+use actix::{Actor, ActorContext};
+use futures::future::LocalBoxFuture;
+use tokio::sync::watch;
+
+use crate::ExitReason;
+use crate::addr::{Live, StableAddr};
+use crate::context::Context;
+use crate::node::Node;
+
+/// A child in its prime. All calls come from the child's task, within its catch of panics.
+pub(crate) trait Body {
+    /// Lives on; answers with the reason when it is over.
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason>;
+    /// Whether it counts as started.
+    fn is_ready(&self) -> bool {
+        true
+    }
+    /// The supervisor asks it to stop.
+    fn stop(&mut self);
+    /// Prepares it for being dropped without any hook being run: its state can no longer be trusted.
+    fn discard(&mut self);
+}
+
+pub(crate) struct ActorBody<A: Actor<Context = Context<A>>> {
+    future: ContextFut<A, Context<A>>,
+    live: Arc<Live<A>>,
+    name: Option<StableAddr<A>>,
+}
+
+impl<A: Actor<Context = Context<A>>> ActorBody<A> {
+    pub(crate) fn new(
+        actor: A,
+        node: Arc<Node>,
+        incarnation: u32,
+        name: Option<StableAddr<A>>,
+        mailbox_max: u32,
+        on_shutdown: Option<fn(&mut A, &mut Context<A>)>,
+    ) -> Self {
+        // Unbounded on actix's side: its bound adds a slot per sender and parks senders without waking them. Ours
+        // counts what comes by the stable name.
+        let (sender, receiver) = channel::channel(0);
+        let mailbox = Mailbox::new(receiver);
+        let live = Arc::new(Live { addr: actix::Addr::new(sender), node, mailbox_max });
+        let ctx = Context::new(&mailbox, live.clone(), incarnation, on_shutdown);
+        if let Some(name) = &name {
+            name.bind(live.clone());
+        }
+        ActorBody { future: ContextFut::new(ctx, actor, mailbox), live, name }
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Body for ActorBody<A> {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
+        self.future.ctx().begin_turn();
+        // `ContextFut` is `Unpin` because every actor is.
+        match Pin::new(&mut self.future).poll(cx) {
+            Poll::Ready(()) => Poll::Ready(self.future.ctx().exit_reason()),
+            Poll::Pending => {
+                if self.future.ctx().turn_is_used_up() {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        self.future.ctx().ask_to_stop();
+    }
+
+    fn discard(&mut self) {
+        // A live context would be polled once more when it is dropped, and run its hooks on a broken actor. It must
+        // not be polled after this: `started` would run again.
+        self.future.ctx().terminate();
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for ActorBody<A> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            name.unbind(&self.live);
+        }
+    }
+}
+
+/// A child that is a plain future. It sees a shutdown through its [`Stopping`](crate::Stopping), or is dropped.
+pub(crate) struct TaskBody {
+    pub(crate) future: LocalBoxFuture<'static, Result<(), ExitReason>>,
+    /// Present when the future wants to be told instead of dropped.
+    pub(crate) tell: Option<watch::Sender<bool>>,
+    pub(crate) asked: bool,
+}
+
+impl Body for TaskBody {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
+        if self.asked && self.tell.is_none() {
+            return Poll::Ready(ExitReason::SHUTDOWN);
+        }
+        self.future.as_mut().poll(cx).map(|result| match result {
+            Ok(()) if self.asked => ExitReason::SHUTDOWN,
+            Ok(()) => ExitReason::Normal,
+            Err(reason) => reason,
+        })
+    }
+
+    fn stop(&mut self) {
+        self.asked = true;
+        if let Some(tell) = &self.tell {
+            tell.send_replace(true);
+        }
+    }
+
+    fn discard(&mut self) {}
+}

@@ -1,0 +1,263 @@
+//! The child's task: the future that owns a child from its start to its one exit report.
+//!
+//! actix throws away what a supervisor must know: a panic ends an actor silently, and without a link. So the context's
+//! future is owned here. Signals are looked at before the mailbox; every poll is within a catch of panics; a broken or
+//! killed child is dropped without hooks; and on every path, the loss of the whole arbiter included, exactly one report
+//! leaves (the [`Ticket`] sends it at the latest when it is dropped).
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+
+use futures::future::LocalBoxFuture;
+use tokio::sync::oneshot;
+
+use crate::ExitReason;
+use crate::body::Body;
+use crate::core::{ChildId, ChildState};
+use crate::inbox::{Inbox, Mail};
+use crate::node::{Node, Signal};
+use crate::panics;
+use crate::spec::{Factory, Placement};
+use crate::start::{StartContext, StartError, Started};
+use crate::tree::Shared;
+
+/// To whom a child's fate is told.
+pub(crate) enum ReportTo {
+    Supervisor(Arc<Inbox>),
+    /// The caller who started the tree.
+    Root {
+        started: Option<oneshot::Sender<Result<(), ExitReason>>>,
+        ended: Option<oneshot::Sender<ExitReason>>,
+    },
+}
+
+/// One life of a child, and the duty to report its end.
+pub(crate) struct Ticket {
+    pub(crate) node: Arc<Node>,
+    pub(crate) child: ChildId,
+    pub(crate) incarnation: u32,
+    pub(crate) shared: Arc<Shared>,
+    report_to: ReportTo,
+    started: bool,
+    done: bool,
+}
+
+impl Ticket {
+    pub(crate) fn new(
+        node: Arc<Node>,
+        child: ChildId,
+        incarnation: u32,
+        shared: Arc<Shared>,
+        report_to: ReportTo,
+    ) -> Self {
+        shared.born();
+        Ticket { node, child, incarnation, shared, report_to, started: false, done: false }
+    }
+
+    fn report_started(&mut self) {
+        self.started = true;
+        if self.node.incarnation() == self.incarnation {
+            self.node.set_state(ChildState::Running);
+            self.node.up_since_ms.store(self.shared.now_ms(), std::sync::atomic::Ordering::Relaxed);
+        }
+        let (child, incarnation) = (self.child, self.incarnation);
+        match &mut self.report_to {
+            ReportTo::Supervisor(inbox) => inbox.report(Mail::Started { child, incarnation }),
+            ReportTo::Root { started, .. } => {
+                if let Some(started) = started.take() {
+                    // The caller may have gone away; the tree runs nevertheless.
+                    let _ = started.send(Ok(()));
+                }
+            }
+        }
+    }
+
+    fn report_ignored(&mut self) {
+        let (child, incarnation) = (self.child, self.incarnation);
+        self.done(&ExitReason::Normal);
+        match &mut self.report_to {
+            ReportTo::Supervisor(inbox) => inbox.report(Mail::Ignored { child, incarnation }),
+            ReportTo::Root { .. } => self.tell_root(ExitReason::Normal),
+        }
+    }
+
+    fn report_end(&mut self, reason: ExitReason) {
+        if self.done {
+            return;
+        }
+        self.done(&reason);
+        let (child, incarnation) = (self.child, self.incarnation);
+        match &self.report_to {
+            ReportTo::Supervisor(inbox) if self.started => {
+                inbox.report(Mail::Exited { child, incarnation, reason })
+            }
+            ReportTo::Supervisor(inbox) => inbox.report(Mail::StartFailed { child, incarnation, reason }),
+            ReportTo::Root { .. } => self.tell_root(reason),
+        }
+    }
+
+    fn tell_root(&mut self, reason: ExitReason) {
+        let ReportTo::Root { started, ended } = &mut self.report_to else { return };
+        // Whoever does not wait for the root does not need to know.
+        if let Some(started) = started.take() {
+            let _ = started.send(Err(reason.clone()));
+        }
+        if let Some(ended) = ended.take() {
+            let _ = ended.send(reason);
+        }
+    }
+
+    fn done(&mut self, reason: &ExitReason) {
+        self.done = true;
+        self.node.end(self.incarnation, reason);
+        self.shared.died();
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.report_end(ExitReason::ArbiterLost);
+    }
+}
+
+/// Starts a child's life where it is to be lived. When that thread is gone, the ticket says so.
+pub(crate) fn spawn(ticket: Ticket, factory: Factory, placement: &Placement) {
+    match placement {
+        Placement::Here => drop(tokio::task::spawn_local(ChildTask::new(ticket, factory))),
+        Placement::On(arbiter) => {
+            // The answer is not needed: a refused closure is dropped, and the ticket in it reports.
+            arbiter.handle().spawn_fn(move || {
+                drop(tokio::task::spawn_local(ChildTask::new(ticket, factory)));
+            });
+        }
+    }
+}
+
+pub(crate) struct ChildTask {
+    phase: Phase,
+    told_to_stop: bool,
+    ticket: Ticket,
+}
+
+enum Phase {
+    New { factory: Factory, start: StartContext },
+    Starting(LocalBoxFuture<'static, Result<Started, StartError>>),
+    Living(Box<dyn Body>),
+    Over,
+}
+
+impl ChildTask {
+    fn new(ticket: Ticket, factory: Factory) -> Self {
+        let start = StartContext {
+            node: ticket.node.clone(),
+            incarnation: ticket.incarnation,
+            shared: ticket.shared.clone(),
+        };
+        ChildTask { phase: Phase::New { factory, start }, told_to_stop: false, ticket }
+    }
+
+    /// Drops whatever there is, without hooks.
+    fn discard(&mut self) {
+        let mut phase = std::mem::replace(&mut self.phase, Phase::Over);
+        // A destructor that panics has nothing left to say: the exit has its reason already.
+        let _ = panics::catch(move || {
+            if let Phase::Living(body) = &mut phase {
+                body.discard();
+            }
+            drop(phase);
+        });
+    }
+
+    fn over(&mut self, reason: ExitReason) -> Poll<()> {
+        self.discard();
+        self.ticket.report_end(reason);
+        Poll::Ready(())
+    }
+
+    /// What the supervisor wants, before anything else.
+    fn obey(&mut self) -> Option<ExitReason> {
+        match self.ticket.node.signalled(self.ticket.incarnation) {
+            Signal::None => None,
+            Signal::Kill => Some(ExitReason::Killed),
+            Signal::Shutdown if self.told_to_stop => None,
+            Signal::Shutdown => {
+                self.told_to_stop = true;
+                match &mut self.phase {
+                    Phase::Living(body) => {
+                        self.ticket.node.set_state(ChildState::Stopping);
+                        panics::catch(|| body.stop()).err()
+                    }
+                    Phase::New { .. } | Phase::Starting(_) | Phase::Over => Some(ExitReason::SHUTDOWN),
+                }
+            }
+        }
+    }
+
+    fn live(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
+        loop {
+            match std::mem::replace(&mut self.phase, Phase::Over) {
+                Phase::New { factory, start } => {
+                    self.phase = Phase::Starting(match factory {
+                        Factory::Many(factory) => factory(start),
+                        Factory::Once(factory) => factory(start),
+                        Factory::Spent => {
+                            return Poll::Ready(ExitReason::failed("the factory was already used"));
+                        }
+                    });
+                }
+                Phase::Starting(mut starting) => match starting.as_mut().poll(cx) {
+                    Poll::Pending => {
+                        self.phase = Phase::Starting(starting);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Err(StartError(reason))) => return Poll::Ready(reason),
+                    Poll::Ready(Ok(Started(None))) => {
+                        self.ticket.report_ignored();
+                        return Poll::Ready(ExitReason::Normal);
+                    }
+                    Poll::Ready(Ok(Started(Some(body)))) => self.phase = Phase::Living(body),
+                },
+                Phase::Living(body) => {
+                    self.phase = Phase::Living(body);
+                    let Phase::Living(body) = &mut self.phase else { return Poll::Pending };
+                    let polled = body.poll(cx);
+                    // A normal end right after the start is an end all the same, not a failed start.
+                    let came_up = body.is_ready() && !self.ticket.started;
+                    if came_up {
+                        self.ticket.report_started();
+                    }
+                    return polled;
+                }
+                Phase::Over => return Poll::Ready(ExitReason::Normal),
+            }
+        }
+    }
+}
+
+impl Future for ChildTask {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        // A life that was abandoned must not take the waker of the one in its place.
+        if this.ticket.node.incarnation() != this.ticket.incarnation {
+            return this.over(ExitReason::Killed);
+        }
+        this.ticket.node.listen(cx.waker());
+        if let Some(reason) = this.obey() {
+            return this.over(reason);
+        }
+        match panics::catch(|| this.live(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(reason)) | Err(reason) => this.over(reason),
+        }
+    }
+}
+
+impl Drop for ChildTask {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}

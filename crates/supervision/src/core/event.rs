@@ -1,0 +1,298 @@
+//! What a supervisor hears, and what it wants done: the whole protocol between the core and its shell, as data.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::flags::{Kind, Policy, SpecError};
+use super::roster::ChildId;
+use crate::{ExitReason, Key};
+
+/// When something happened, and the randomness to decide with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moment {
+    /// Monotonic time since any fixed point.
+    pub now: Duration,
+    /// 64 fresh random bits, for jitter.
+    pub random: u64,
+}
+
+/// A call that waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+/// One armed timer. An old timer that fires late is recognised and ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimerId {
+    pub(super) child: ChildId,
+    pub(super) nonce: u64,
+}
+
+/// A child to be: its name, its treatment, and what the shell needs to start it.
+#[derive(Clone, Debug)]
+pub struct Spec<P> {
+    /// Unique within the supervisor.
+    pub key: Key,
+    /// How it is treated.
+    pub policy: Policy,
+    /// The shell's part; the core only keeps it.
+    pub payload: P,
+}
+
+/// What a supervisor hears.
+#[derive(Clone, Debug)]
+pub enum Event<P> {
+    /// Start the initial children. Sent once, first.
+    Boot,
+    /// A child is initialised.
+    Started {
+        /// Which.
+        child: ChildId,
+        /// Which life of it.
+        incarnation: u32,
+    },
+    /// A child's start decided that there is nothing to run.
+    Ignored {
+        /// Which.
+        child: ChildId,
+        /// Which life of it.
+        incarnation: u32,
+    },
+    /// A child could not be initialised.
+    StartFailed {
+        /// Which.
+        child: ChildId,
+        /// Which life of it.
+        incarnation: u32,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// A child ended.
+    Exited {
+        /// Which.
+        child: ChildId,
+        /// Which life of it.
+        incarnation: u32,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// A timer is due.
+    Timer(TimerId),
+    /// Somebody asks for something and waits.
+    Call(CallId, Request<P>),
+    /// The parent asks the supervisor to stop.
+    Shutdown(ExitReason),
+}
+
+/// What may be asked of a running supervisor.
+#[derive(Clone, Debug)]
+pub enum Request<P> {
+    /// Add a child and start it.
+    Start(Spec<P>),
+    /// Stop a child; its specification stays unless it is temporary.
+    Terminate(Key),
+    /// Start a child that was stopped.
+    Restart(Key),
+    /// Drop the specification of a child that was stopped.
+    Delete(Key),
+    /// List the children, newest first.
+    Which,
+    /// Count the children.
+    Count,
+}
+
+/// The good answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The child is initialised.
+    Started(ChildId, u32),
+    /// The child's start found nothing to run.
+    Ignored,
+    /// The child has no process now.
+    Terminated,
+    /// The specification is gone.
+    Deleted,
+    /// The children, newest first.
+    Children(Vec<ChildInfo>),
+    /// How many there are.
+    Counts(Counts),
+}
+
+/// One child, as listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ChildInfo {
+    /// Its name.
+    pub key: Key,
+    /// What it is doing.
+    pub state: ChildState,
+    /// Whether it is a supervisor.
+    pub kind: Kind,
+    /// How many times it was started.
+    pub incarnation: u32,
+}
+
+/// The condition of a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildState {
+    /// It has a specification and no process.
+    Stopped,
+    /// It is being initialised.
+    Starting,
+    /// It is up.
+    Running,
+    /// It was asked or forced to end and has not yet.
+    Stopping,
+    /// It ended, and waits to be started again.
+    Restarting,
+}
+
+/// How many children there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Specifications.
+    pub specs: usize,
+    /// Children with a process.
+    pub active: usize,
+    /// Specifications of supervisors.
+    pub supervisors: usize,
+    /// Specifications of workers.
+    pub workers: usize,
+}
+
+/// Why a supervisor does not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SupervisorError {
+    /// It has no such child.
+    #[error("no such child")]
+    NotFound,
+    /// There is a child of that name, without a process.
+    #[error("the child is already present")]
+    AlreadyPresent,
+    /// There is a child of that name, with a process.
+    #[error("the child is already started")]
+    AlreadyStarted,
+    /// Only possible while the child has no process.
+    #[error("the child is running")]
+    Running,
+    /// Only possible while the child has no restart ahead.
+    #[error("the child is about to be restarted")]
+    Restarting,
+    /// It has as many children as it may have.
+    #[error("the supervisor has as many children as it may have")]
+    MaxChildren,
+    /// The specification makes no sense here.
+    #[error(transparent)]
+    Invalid(#[from] SpecError),
+    /// The child could not be initialised.
+    #[error("the child did not start: {0}")]
+    StartFailed(ExitReason),
+    /// The child was stopped while it was being initialised.
+    #[error("the child was stopped while it started")]
+    Stopped,
+    /// The child was killed and shows no reaction: its thread is blocked. It was abandoned.
+    #[error("the child was killed and does not react; it was abandoned")]
+    Stuck,
+    /// The supervisor is ending.
+    #[error("the supervisor is shutting down")]
+    ShuttingDown,
+    /// The supervisor is not there.
+    #[error("the supervisor is not running")]
+    NotRunning,
+    /// Too many calls are waiting.
+    #[error("the supervisor has too many calls waiting")]
+    Overloaded,
+}
+
+/// What the shell has to do, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Start a child's next incarnation.
+    Start(ChildId, u32),
+    /// Ask it to stop.
+    Stop(ChildId, u32),
+    /// Kill it.
+    Kill(ChildId, u32),
+    /// Wake the core at this time.
+    Arm(TimerId, Duration),
+    /// That is not needed any more.
+    Disarm(TimerId),
+    /// The specification is gone: let go of everything kept for it.
+    Forget(ChildId),
+    /// Answer a call.
+    Reply(CallId, Result<Answer, SupervisorError>),
+    /// All initial children are up: the supervisor itself counts as started.
+    Ready,
+    /// Tell whoever observes.
+    Notice(Notice),
+    /// No child is left: end, with this reason. Always the last command.
+    Exit(ExitReason),
+}
+
+/// Facts worth telling.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// A child is up; `cause` is the end that this restart answers.
+    Started {
+        /// Which.
+        child: ChildId,
+        /// Which life of it.
+        incarnation: u32,
+        /// Why it had to be started again.
+        cause: Option<ExitReason>,
+    },
+    /// A child ended, or did not come up.
+    Exited {
+        /// Which.
+        child: ChildId,
+        /// Which life of it.
+        incarnation: u32,
+        /// Why.
+        reason: ExitReason,
+        /// What follows.
+        verdict: Verdict,
+        /// Whether it ended before it was up.
+        starting: bool,
+    },
+    /// The limit of restarts is reached.
+    GaveUp {
+        /// The child that ended once too often.
+        child: ChildId,
+        /// How.
+        cause: ExitReason,
+        /// The restarts in the window.
+        restarts: u32,
+    },
+    /// A child was killed and still shows no reaction.
+    Stuck {
+        /// Which.
+        child: ChildId,
+        /// Which life of it.
+        incarnation: u32,
+    },
+}
+
+/// What follows from an exit. A refusal to restart is a value, so that it can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It is started again, after this long.
+    Restart {
+        /// The backoff's delay; zero without backoff.
+        delay: Duration,
+    },
+    /// Not restarted: it is temporary.
+    Temporary,
+    /// Not restarted: it is transient and was finished.
+    Finished,
+    /// Not restarted: someone asked for its end.
+    Terminated,
+    /// Not now: it was stopped because of a sibling, and comes back with the group unless it is temporary.
+    Sibling,
+    /// Not restarted: its supervisor is ending.
+    ShuttingDown,
+    /// Not restarted: the intensity is reached, and the supervisor gives up.
+    IntensityReached,
+    /// Not restarted: its first start failed.
+    StartFailed,
+}

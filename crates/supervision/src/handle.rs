@@ -1,0 +1,207 @@
+//! What others hold of supervisors and children: names that can be called from any thread.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use tokio::sync::oneshot;
+
+use crate::core::{ChildInfo, ChildState, Counts, SupervisorError};
+use crate::inbox::Inbox;
+use crate::node::{Down, Node, Path, Signal};
+use crate::spec::ChildSpec;
+use crate::{ExitReason, Key};
+
+pub(crate) enum Asked {
+    Start(ChildSpec),
+    Terminate(Key),
+    Restart(Key),
+    Delete(Key),
+    Which,
+    Count,
+}
+
+pub(crate) enum Reply {
+    Child(ChildRef),
+    Done,
+    Ignored,
+    Children(Vec<ChildInfo>),
+    Counts(Counts),
+}
+
+pub(crate) type CallAnswer = Result<Reply, SupervisorError>;
+
+/// Puts the question in the inbox now; the future only waits for the answer.
+pub(crate) fn ask(
+    inbox: Option<&Arc<Inbox>>,
+    asked: Asked,
+) -> impl Future<Output = CallAnswer> + Send + 'static + use<> {
+    let (tell, answer) = oneshot::channel();
+    let sent = match inbox {
+        Some(inbox) => inbox.call(asked, tell),
+        None => Err(SupervisorError::NotRunning),
+    };
+    async move {
+        sent?;
+        answer.await.unwrap_or(Err(SupervisorError::NotRunning))
+    }
+}
+
+/// The name of a supervisor, good for all its incarnations and from any thread. Cloning costs a reference count.
+#[derive(Clone, Default)]
+pub struct SupervisorRef(Arc<ArcSwapOption<Inbox>>);
+
+impl SupervisorRef {
+    /// A name that no supervisor bears yet.
+    pub fn new() -> Self {
+        SupervisorRef::default()
+    }
+
+    fn ask(&self, asked: Asked) -> impl Future<Output = CallAnswer> + Send + 'static + use<> {
+        ask(self.0.load().as_ref(), asked)
+    }
+
+    /// Adds a child and starts it. Answers when it is initialised, or with [`None`] when its factory ignored the start. If
+    /// the start fails the specification is dropped.
+    pub fn start_child(
+        &self,
+        spec: ChildSpec,
+    ) -> impl Future<Output = Result<Option<ChildRef>, SupervisorError>> + Send + 'static + use<> {
+        child(self.ask(Asked::Start(spec)))
+    }
+
+    /// Stops a child as its specification says and answers when it has ended. The specification stays, unless the child is
+    /// temporary. Counts as no restart and ends no supervisor.
+    pub fn terminate_child(
+        &self,
+        key: &Key,
+    ) -> impl Future<Output = Result<(), SupervisorError>> + Send + 'static + use<> {
+        done(self.ask(Asked::Terminate(key.clone())))
+    }
+
+    /// Starts a child that has a specification and no process.
+    pub fn restart_child(
+        &self,
+        key: &Key,
+    ) -> impl Future<Output = Result<Option<ChildRef>, SupervisorError>> + Send + 'static + use<> {
+        child(self.ask(Asked::Restart(key.clone())))
+    }
+
+    /// Drops the specification of a child that has no process.
+    pub fn delete_child(
+        &self,
+        key: &Key,
+    ) -> impl Future<Output = Result<(), SupervisorError>> + Send + 'static + use<> {
+        done(self.ask(Asked::Delete(key.clone())))
+    }
+
+    /// Lists the children, newest first.
+    pub async fn which_children(&self) -> Result<Vec<ChildInfo>, SupervisorError> {
+        match self.ask(Asked::Which).await? {
+            Reply::Children(children) => Ok(children),
+            _ => Err(SupervisorError::NotRunning),
+        }
+    }
+
+    /// Counts the children.
+    pub async fn count_children(&self) -> Result<Counts, SupervisorError> {
+        match self.ask(Asked::Count).await? {
+            Reply::Counts(counts) => Ok(counts),
+            _ => Err(SupervisorError::NotRunning),
+        }
+    }
+
+    /// Whether a supervisor bears the name now.
+    pub fn is_running(&self) -> bool {
+        self.0.load().is_some()
+    }
+
+    pub(crate) fn bind(&self, inbox: Arc<Inbox>) {
+        self.0.store(Some(inbox));
+    }
+
+    pub(crate) fn unbind(&self, inbox: &Arc<Inbox>) {
+        let bearer = self.0.load();
+        if bearer.as_ref().is_some_and(|bearer| Arc::ptr_eq(bearer, inbox)) {
+            self.0.compare_and_swap(&*bearer, None);
+        }
+    }
+}
+
+impl fmt::Debug for SupervisorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SupervisorRef").field(&self.is_running()).finish()
+    }
+}
+
+pub(crate) async fn child(
+    answer: impl Future<Output = CallAnswer>,
+) -> Result<Option<ChildRef>, SupervisorError> {
+    match answer.await? {
+        Reply::Child(child) => Ok(Some(child)),
+        _ => Ok(None),
+    }
+}
+
+pub(crate) async fn done(answer: impl Future<Output = CallAnswer>) -> Result<(), SupervisorError> {
+    answer.await.map(|_| ())
+}
+
+/// One incarnation of a child: what a pid is in OTP. It never comes to mean a later incarnation.
+#[derive(Clone)]
+pub struct ChildRef {
+    pub(crate) node: Arc<Node>,
+    pub(crate) incarnation: u32,
+}
+
+impl ChildRef {
+    /// Where it stands in its tree.
+    pub fn path(&self) -> Path {
+        Path(self.node.clone())
+    }
+
+    /// Its name within its supervisor.
+    pub fn key(&self) -> &Key {
+        &self.node.key
+    }
+
+    /// Which life it is, from 1.
+    pub fn incarnation(&self) -> u32 {
+        self.incarnation
+    }
+
+    /// Whether this incarnation has not ended.
+    pub fn is_alive(&self) -> bool {
+        self.node.incarnation() == self.incarnation
+            && matches!(self.node.state(), ChildState::Starting | ChildState::Running | ChildState::Stopping)
+    }
+
+    /// Calls `tell` exactly once when this incarnation ends, at once if it has. It is called on the child's thread and must
+    /// be quick; to lose nothing use [`ChildRef::down`], or a channel with room.
+    pub fn monitor(&self, tell: impl FnOnce(Down) + Send + 'static) {
+        self.node.monitor(self.incarnation, Box::new(tell));
+    }
+
+    /// Waits for the end of this incarnation. The watch begins now, not at the first poll.
+    pub fn down(&self) -> impl Future<Output = Down> + Send + 'static + use<> {
+        let (tell, told) = oneshot::channel();
+        self.monitor(move |down| {
+            // Nobody waits any more: nothing is lost.
+            let _ = tell.send(down);
+        });
+        let gone = Down { path: self.path(), incarnation: self.incarnation, reason: ExitReason::ArbiterLost };
+        async move { told.await.unwrap_or(gone) }
+    }
+
+    /// Kills it, as a fault would: its supervisor then does what its specification says. False if it has ended.
+    pub fn kill(&self) -> bool {
+        self.is_alive() && self.node.signal(self.incarnation, Signal::Kill)
+    }
+}
+
+impl fmt::Debug for ChildRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.path(), self.incarnation)
+    }
+}

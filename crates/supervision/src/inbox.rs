@@ -1,0 +1,102 @@
+//! What a supervisor has yet to hear.
+//!
+//! Not a channel: those set aside room for dozens of messages, and a run's supervisor must cost little. Reports of
+//! children are never refused and bounded by the children; calls are bounded by [`CALLS_MAX`].
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use futures::task::AtomicWaker;
+use tokio::sync::oneshot;
+
+use crate::ExitReason;
+use crate::core::{ChildId, SupervisorError};
+use crate::handle::{Asked, CallAnswer};
+
+/// How many calls may wait for one supervisor.
+pub(crate) const CALLS_MAX: usize = 65_536;
+
+pub(crate) enum Mail {
+    Started { child: ChildId, incarnation: u32 },
+    Ignored { child: ChildId, incarnation: u32 },
+    StartFailed { child: ChildId, incarnation: u32, reason: ExitReason },
+    Exited { child: ChildId, incarnation: u32, reason: ExitReason },
+    Call(Asked, oneshot::Sender<CallAnswer>),
+}
+
+#[derive(Default)]
+pub(crate) struct Inbox {
+    queue: Mutex<Queue>,
+    waker: AtomicWaker,
+}
+
+#[derive(Default)]
+struct Queue {
+    mail: VecDeque<Mail>,
+    calls: usize,
+    closed: bool,
+}
+
+impl Inbox {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Delivers a child's report. After the supervisor's end nobody wants it.
+    pub(crate) fn report(&self, mail: Mail) {
+        {
+            let mut queue = self.queue();
+            if queue.closed {
+                return;
+            }
+            queue.mail.push_back(mail);
+        }
+        self.waker.wake();
+    }
+
+    /// Delivers a call, if there is room and somebody to answer it.
+    pub(crate) fn call(
+        &self,
+        asked: Asked,
+        answer: oneshot::Sender<CallAnswer>,
+    ) -> Result<(), SupervisorError> {
+        {
+            let mut queue = self.queue();
+            if queue.closed {
+                return Err(SupervisorError::NotRunning);
+            }
+            if queue.calls >= CALLS_MAX {
+                return Err(SupervisorError::Overloaded);
+            }
+            queue.calls += 1;
+            queue.mail.push_back(Mail::Call(asked, answer));
+        }
+        self.waker.wake();
+        Ok(())
+    }
+
+    pub(crate) fn take(&self) -> Option<Mail> {
+        self.queue().mail.pop_front()
+    }
+
+    /// One call was answered.
+    pub(crate) fn answered(&self) {
+        let mut queue = self.queue();
+        queue.calls = queue.calls.saturating_sub(1);
+    }
+
+    pub(crate) fn listen(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Refuses everything from now on. Waiting callers learn it by their dropped answer.
+    pub(crate) fn close(&self) {
+        let left = {
+            let mut queue = self.queue();
+            queue.closed = true;
+            std::mem::take(&mut queue.mail)
+        };
+        drop(left);
+    }
+}

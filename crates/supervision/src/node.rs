@@ -1,0 +1,289 @@
+//! What everyone may know about a child: the shared record behind names, monitors, control and the picture of the tree.
+//!
+//! A node is made with a child's specification and outlives its incarnations. The child's task and its supervisor
+//! write it, any thread reads it; nothing here waits for an actor.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use futures::task::AtomicWaker;
+use serde::{Serialize, Serializer};
+
+use crate::core::{ChildState, Kind, Restart};
+use crate::inbox::Inbox;
+use crate::{ExitReason, Key};
+
+/// The end of one incarnation, told once to each of its monitors.
+#[derive(Clone, Debug, Serialize)]
+pub struct Down {
+    /// Who ended.
+    pub path: Path,
+    /// Which life of it.
+    pub incarnation: u32,
+    /// Why.
+    pub reason: ExitReason,
+}
+
+/// Where a child stands in its tree. Cheap to clone; becomes text only when it is printed.
+#[derive(Clone)]
+pub struct Path(pub(crate) Arc<Node>);
+
+impl Path {
+    /// The last part: the name within the supervisor.
+    pub fn key(&self) -> &Key {
+        &self.0.key
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write_path(f)
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write_path(f)
+    }
+}
+
+impl Serialize for Path {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// What a child is asked to do; a later, stronger one replaces an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Signal {
+    None = 0,
+    Shutdown = 1,
+    Kill = 2,
+}
+
+type Monitor = Box<dyn FnOnce(Down) + Send>;
+
+pub(crate) struct Node {
+    pub(crate) key: Key,
+    pub(crate) kind: Kind,
+    pub(crate) restart: Restart,
+    pub(crate) serial: u64,
+    parent: Option<Arc<Node>>,
+    state: AtomicU8,
+    pub(crate) restarts: AtomicU32,
+    /// The incarnation (high half) and its signal (low half), so that a signal never reaches a later life.
+    control: AtomicU64,
+    waker: AtomicWaker,
+    pub(crate) handled: AtomicU64,
+    pub(crate) queued: AtomicU32,
+    /// Milliseconds on the tree's clock.
+    pub(crate) up_since_ms: AtomicU64,
+    detail: Mutex<Detail>,
+}
+
+#[derive(Default)]
+struct Detail {
+    last_exit: Option<ExitReason>,
+    arbiter: Option<Arc<str>>,
+    monitors: Vec<Monitor>,
+    /// Supervisors only.
+    family: Option<Box<Family>>,
+}
+
+struct Family {
+    inbox: Arc<Inbox>,
+    children: HashMap<Key, Arc<Node>>,
+}
+
+impl Node {
+    pub(crate) fn new(
+        parent: Option<Arc<Node>>,
+        key: Key,
+        kind: Kind,
+        restart: Restart,
+        serial: u64,
+    ) -> Arc<Self> {
+        Arc::new(Node {
+            key,
+            kind,
+            restart,
+            serial,
+            parent,
+            state: AtomicU8::new(ChildState::Stopped as u8),
+            restarts: AtomicU32::new(0),
+            control: AtomicU64::new(0),
+            waker: AtomicWaker::new(),
+            handled: AtomicU64::new(0),
+            queued: AtomicU32::new(0),
+            up_since_ms: AtomicU64::new(0),
+            detail: Mutex::default(),
+        })
+    }
+
+    fn detail(&self) -> MutexGuard<'_, Detail> {
+        // Nothing under this lock can panic half-way through a change.
+        self.detail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_path(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The root's own name is not part of a path: paths begin below it.
+        if let Some(parent) = self.parent.as_deref().filter(|parent| parent.parent.is_some()) {
+            parent.write_path(f)?;
+            f.write_str("/")?;
+        }
+        write!(f, "{}", self.key)
+    }
+
+    pub(crate) fn parent(&self) -> Option<&Arc<Node>> {
+        self.parent.as_ref()
+    }
+
+    pub(crate) fn state(&self) -> ChildState {
+        match self.state.load(Ordering::Acquire) {
+            1 => ChildState::Starting,
+            2 => ChildState::Running,
+            3 => ChildState::Stopping,
+            4 => ChildState::Restarting,
+            _ => ChildState::Stopped,
+        }
+    }
+
+    pub(crate) fn set_state(&self, state: ChildState) {
+        self.state.store(state as u8, Ordering::Release);
+    }
+
+    /// The present or last incarnation; 0 before the first start.
+    pub(crate) fn incarnation(&self) -> u32 {
+        (self.control.load(Ordering::Acquire) >> 32) as u32
+    }
+
+    /// Opens a new life: signals for earlier ones are void.
+    pub(crate) fn begin(&self, incarnation: u32, arbiter: Option<Arc<str>>) {
+        self.control.store(u64::from(incarnation) << 32, Ordering::Release);
+        self.queued.store(0, Ordering::Relaxed);
+        self.handled.store(0, Ordering::Relaxed);
+        self.set_state(ChildState::Starting);
+        self.detail().arbiter = arbiter;
+    }
+
+    /// Signals a child; false when that incarnation is not the present one.
+    pub(crate) fn signal(&self, incarnation: u32, signal: Signal) -> bool {
+        let raised = self.control.fetch_update(Ordering::AcqRel, Ordering::Acquire, |control| {
+            let same_life = (control >> 32) as u32 == incarnation;
+            same_life.then(|| (control & !0xFFFF_FFFF) | (control & 0xFFFF_FFFF).max(signal as u64))
+        });
+        if raised.is_ok() {
+            self.waker.wake();
+        }
+        raised.is_ok()
+    }
+
+    pub(crate) fn signalled(&self, incarnation: u32) -> Signal {
+        let control = self.control.load(Ordering::Acquire);
+        if (control >> 32) as u32 != incarnation {
+            // Only an abandoned life sees a later one in its place.
+            return Signal::Kill;
+        }
+        match control & 0xFFFF_FFFF {
+            0 => Signal::None,
+            1 => Signal::Shutdown,
+            _ => Signal::Kill,
+        }
+    }
+
+    pub(crate) fn listen(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Ends a life: what is known of it is written down, and its monitors are told.
+    pub(crate) fn end(self: &Arc<Self>, incarnation: u32, reason: &ExitReason) {
+        if self.incarnation() != incarnation {
+            return;
+        }
+        let monitors = {
+            let mut detail = self.detail();
+            detail.last_exit = Some(reason.clone());
+            detail.family = None;
+            // Under the lock, so that a monitor is either told now or finds the child gone.
+            self.set_state(ChildState::Stopped);
+            std::mem::take(&mut detail.monitors)
+        };
+        for monitor in monitors {
+            monitor(Down { path: Path(self.clone()), incarnation, reason: reason.clone() });
+        }
+    }
+
+    /// Calls `monitor` once, when this incarnation ends; at once if it has.
+    pub(crate) fn monitor(self: &Arc<Self>, incarnation: u32, monitor: Monitor) {
+        let mut detail = self.detail();
+        let alive = self.incarnation() == incarnation
+            && matches!(self.state(), ChildState::Starting | ChildState::Running | ChildState::Stopping);
+        if alive {
+            detail.monitors.push(monitor);
+            return;
+        }
+        // The reason of an earlier life than the last one is no longer known; the last one's is the best there is.
+        let reason = detail.last_exit.clone().unwrap_or(ExitReason::Normal);
+        drop(detail);
+        monitor(Down { path: Path(self.clone()), incarnation, reason });
+    }
+
+    pub(crate) fn last_exit(&self) -> Option<ExitReason> {
+        self.detail().last_exit.clone()
+    }
+
+    pub(crate) fn arbiter(&self) -> Option<Arc<str>> {
+        self.detail().arbiter.clone()
+    }
+
+    /// Makes this node a supervisor's: it has children and can be called.
+    pub(crate) fn found_family(&self, inbox: Arc<Inbox>) {
+        self.detail().family = Some(Box::new(Family { inbox, children: HashMap::new() }));
+    }
+
+    pub(crate) fn inbox(&self) -> Option<Arc<Inbox>> {
+        self.detail().family.as_ref().map(|family| family.inbox.clone())
+    }
+
+    pub(crate) fn adopt(&self, child: Arc<Node>) {
+        if let Some(family) = &mut self.detail().family {
+            family.children.insert(child.key.clone(), child);
+        }
+    }
+
+    /// Takes a child off the picture, unless its name is already somebody else's.
+    pub(crate) fn disown(&self, child: &Arc<Node>) {
+        let mut detail = self.detail();
+        let Some(family) = &mut detail.family else { return };
+        if family.children.get(&child.key).is_some_and(|known| Arc::ptr_eq(known, child)) {
+            family.children.remove(&child.key);
+        }
+    }
+
+    /// The children in the order of their specification.
+    pub(crate) fn children(&self) -> Vec<Arc<Node>> {
+        let mut children: Vec<Arc<Node>> = match &self.detail().family {
+            Some(family) => family.children.values().cloned().collect(),
+            None => Vec::new(),
+        };
+        children.sort_by_key(|child| child.serial);
+        children
+    }
+
+    /// The child whose printed key is `name`.
+    pub(crate) fn child_named(&self, name: &str) -> Option<Arc<Node>> {
+        let detail = self.detail();
+        let family = detail.family.as_ref()?;
+        let matches = |key: &Key| match name.split_once('/') {
+            Some((kind, id)) => key.kind() == kind && key.id_str() == id,
+            None => {
+                (key.kind() == name && key.id_str().is_empty())
+                    || (key.kind().is_empty() && key.id_str() == name)
+            }
+        };
+        family.children.values().find(|child| matches(&child.key)).cloned()
+    }
+}

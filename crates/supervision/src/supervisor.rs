@@ -1,0 +1,326 @@
+//! The shell of a supervisor: turns the core's commands into effects, and what happens into events.
+//!
+//! Not an actix actor: a run has one of these, and it needs neither a mailbox nor handlers, only an inbox, timers and
+//! children. Its child's task (`child`) treats it like any other child.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use crate::ExitReason;
+use crate::body::Body;
+use crate::child::{ReportTo, Ticket, spawn};
+use crate::core::{
+    Answer, CallId, ChildId, ChildState, Command, Event, Flags, Moment, Notice, Request, Restart, Spec,
+    Supervisor, SupervisorError, TimerId, Verdict,
+};
+use crate::handle::{Asked, CallAnswer, ChildRef, Reply, SupervisorRef};
+use crate::inbox::{Inbox, Mail};
+use crate::node::{Node, Path, Signal};
+use crate::observer::TreeEvent;
+use crate::spec::{ChildSpec, Factory, Placement};
+use crate::start::{StartContext, StartError};
+use crate::tree::Shared;
+
+/// How many events a supervisor takes in before it lets its arbiter breathe.
+const EVENTS_PER_TURN: u32 = 256;
+
+/// What the shell keeps for a child.
+struct Slot {
+    node: Arc<Node>,
+    factory: Factory,
+    placement: Placement,
+}
+
+pub(crate) struct SupervisorBody {
+    core: Supervisor<Slot>,
+    node: Arc<Node>,
+    inbox: Arc<Inbox>,
+    name: SupervisorRef,
+    shared: Arc<Shared>,
+    timers: BTreeSet<(Duration, TimerId)>,
+    alarm: Option<Pin<Box<Sleep>>>,
+    calls: Vec<(CallId, oneshot::Sender<CallAnswer>)>,
+    next_call: u64,
+    commands: Vec<Command>,
+    booted: bool,
+    ready: bool,
+    exit: Option<ExitReason>,
+}
+
+impl SupervisorBody {
+    pub(crate) fn new(
+        start: StartContext,
+        name: SupervisorRef,
+        flags: Flags,
+        children: Vec<ChildSpec>,
+    ) -> Result<Self, StartError> {
+        let StartContext { node, shared, .. } = start;
+        let specs = children.into_iter().map(|spec| slot(&node, &shared, spec)).collect();
+        let core = Supervisor::new(flags, specs)?;
+        let inbox = Arc::new(Inbox::default());
+        node.found_family(inbox.clone());
+        for (_, _, slot) in core.payloads() {
+            node.adopt(slot.node.clone());
+        }
+        name.bind(inbox.clone());
+        Ok(SupervisorBody {
+            core,
+            node,
+            inbox,
+            name,
+            shared,
+            timers: BTreeSet::new(),
+            alarm: None,
+            calls: Vec::new(),
+            next_call: 0,
+            commands: Vec::new(),
+            booted: false,
+            ready: false,
+            exit: None,
+        })
+    }
+
+    fn hear(&mut self, mail: Mail) {
+        let event = match mail {
+            Mail::Started { child, incarnation } => Event::Started { child, incarnation },
+            Mail::Ignored { child, incarnation } => Event::Ignored { child, incarnation },
+            Mail::StartFailed { child, incarnation, reason } => {
+                Event::StartFailed { child, incarnation, reason }
+            }
+            Mail::Exited { child, incarnation, reason } => Event::Exited { child, incarnation, reason },
+            Mail::Call(asked, answer) => {
+                let call = CallId(self.next_call);
+                self.next_call += 1;
+                self.calls.push((call, answer));
+                Event::Call(call, self.request(asked))
+            }
+        };
+        self.decide(event);
+    }
+
+    fn request(&self, asked: Asked) -> Request<Slot> {
+        match asked {
+            Asked::Start(spec) => Request::Start(slot(&self.node, &self.shared, spec)),
+            Asked::Terminate(key) => Request::Terminate(key),
+            Asked::Restart(key) => Request::Restart(key),
+            Asked::Delete(key) => Request::Delete(key),
+            Asked::Which => Request::Which,
+            Asked::Count => Request::Count,
+        }
+    }
+
+    fn decide(&mut self, event: Event<Slot>) {
+        let moment = Moment { now: self.shared.now(), random: self.shared.random() };
+        let mut commands = std::mem::take(&mut self.commands);
+        self.core.decide(event, moment, &mut commands);
+        for command in commands.drain(..) {
+            self.perform(command);
+        }
+        self.commands = commands;
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::Start(child, incarnation) => self.start(child, incarnation),
+            Command::Stop(child, incarnation) => self.signal(child, incarnation, Signal::Shutdown),
+            Command::Kill(child, incarnation) => self.signal(child, incarnation, Signal::Kill),
+            Command::Arm(timer, at) => {
+                self.timers.insert((at, timer));
+            }
+            Command::Disarm(timer) => self.timers.retain(|(_, armed)| *armed != timer),
+            Command::Forget(child) => {
+                if let Some(slot) = self.core.payload(child) {
+                    self.node.disown(&slot.node);
+                }
+            }
+            Command::Reply(call, answer) => self.reply(call, answer),
+            Command::Ready => self.ready = true,
+            Command::Notice(notice) => self.tell(notice),
+            Command::Exit(reason) => self.exit = Some(reason),
+        }
+    }
+
+    fn start(&mut self, child: ChildId, incarnation: u32) {
+        let restartable = self.core.policy(child).is_some_and(|policy| policy.restart != Restart::Temporary);
+        let Some(slot) = self.core.payload_mut(child) else { return };
+        let factory = match (&slot.factory, restartable) {
+            (Factory::Many(factory), true) => Factory::Many(factory.clone()),
+            (Factory::Many(_) | Factory::Once(_) | Factory::Spent, _) => {
+                std::mem::replace(&mut slot.factory, Factory::Spent)
+            }
+        };
+        let arbiter = match &slot.placement {
+            Placement::Here => self.node.arbiter(),
+            Placement::On(arbiter) => Some(arbiter.name().clone()),
+        };
+        slot.node.begin(incarnation, arbiter);
+        self.node.adopt(slot.node.clone());
+        let report_to = ReportTo::Supervisor(self.inbox.clone());
+        let ticket = Ticket::new(slot.node.clone(), child, incarnation, self.shared.clone(), report_to);
+        spawn(ticket, factory, &slot.placement);
+    }
+
+    fn signal(&mut self, child: ChildId, incarnation: u32, signal: Signal) {
+        if let Some(slot) = self.core.payload(child) {
+            // False means that it ended in this moment; its report is on the way.
+            slot.node.signal(incarnation, signal);
+        }
+    }
+
+    fn reply(&mut self, call: CallId, answer: Result<Answer, SupervisorError>) {
+        // Calls are answered mostly in their order, so the search is short.
+        let Some(position) = self.calls.iter().position(|(waiting, _)| *waiting == call) else { return };
+        let (_, tell) = self.calls.remove(position);
+        self.inbox.answered();
+        let reply = answer.map(|answer| match answer {
+            Answer::Started(child, incarnation) => match self.core.payload(child) {
+                Some(slot) => Reply::Child(ChildRef { node: slot.node.clone(), incarnation }),
+                None => Reply::Ignored,
+            },
+            Answer::Ignored => Reply::Ignored,
+            Answer::Terminated | Answer::Deleted => Reply::Done,
+            Answer::Children(children) => Reply::Children(children),
+            Answer::Counts(counts) => Reply::Counts(counts),
+        });
+        // A caller that went away does not need the answer.
+        let _ = tell.send(reply);
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        let node_of = |child: ChildId| self.core.payload(child).map(|slot| slot.node.clone());
+        let event = match notice {
+            Notice::Started { child, incarnation, cause } => {
+                let Some(node) = node_of(child) else { return };
+                let (kind, arbiter) = (node.kind, node.arbiter());
+                match cause {
+                    None => TreeEvent::ActorStarted { path: Path(node), actor: kind, incarnation, arbiter },
+                    Some(cause) => {
+                        let restarts = node.restarts.fetch_add(1, Ordering::Relaxed) + 1;
+                        TreeEvent::ActorRestarted {
+                            path: Path(node),
+                            actor: kind,
+                            incarnation,
+                            restarts,
+                            cause,
+                            arbiter,
+                        }
+                    }
+                }
+            }
+            Notice::Exited { child, incarnation, reason, verdict, starting } => {
+                let Some(node) = node_of(child) else { return };
+                if let Verdict::Restart { .. } = verdict {
+                    node.set_state(ChildState::Restarting);
+                }
+                let (kind, arbiter) = (node.kind, node.arbiter());
+                TreeEvent::ActorExited {
+                    path: Path(node),
+                    actor: kind,
+                    incarnation,
+                    reason,
+                    verdict,
+                    starting,
+                    arbiter,
+                }
+            }
+            Notice::GaveUp { child, cause, restarts } => {
+                let Some(node) = node_of(child) else { return };
+                let intensity = self.core.flags().intensity;
+                TreeEvent::SupervisorGaveUp {
+                    path: Path(self.node.clone()),
+                    child: Path(node),
+                    cause,
+                    restarts,
+                    max_restarts: intensity.max_restarts,
+                    period_ms: u64::try_from(intensity.period.as_millis()).unwrap_or(u64::MAX),
+                }
+            }
+            Notice::Stuck { child, incarnation } => {
+                let Some(node) = node_of(child) else { return };
+                // As far as anybody is concerned it is dead; its monitors have waited long enough.
+                node.end(incarnation, &ExitReason::Killed);
+                let arbiter = node.arbiter();
+                TreeEvent::ActorStuck { path: Path(node), incarnation, arbiter }
+            }
+        };
+        self.shared.observe(&event);
+    }
+
+    /// The next timer that is due, if any; else the alarm is set for the next one.
+    fn due(&mut self, cx: &mut TaskContext<'_>) -> Option<TimerId> {
+        loop {
+            let &(at, timer) = self.timers.first()?;
+            if self.shared.now() >= at {
+                self.timers.pop_first();
+                return Some(timer);
+            }
+            let deadline = self.shared.instant(at);
+            let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            if alarm.deadline() != deadline {
+                alarm.as_mut().reset(deadline);
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return None;
+            }
+        }
+    }
+}
+
+fn slot(parent: &Arc<Node>, shared: &Shared, spec: ChildSpec) -> Spec<Slot> {
+    let ChildSpec { key, policy, placement, factory } = spec;
+    let node =
+        Node::new(Some(parent.clone()), key.clone(), policy.kind, policy.restart, shared.next_serial());
+    Spec { key, policy, payload: Slot { node, factory, placement } }
+}
+
+impl Body for SupervisorBody {
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
+        if !std::mem::replace(&mut self.booted, true) {
+            self.decide(Event::Boot);
+        }
+        self.inbox.listen(cx.waker());
+        for _ in 0..EVENTS_PER_TURN {
+            if let Some(reason) = self.exit.take() {
+                return Poll::Ready(reason);
+            }
+            if let Some(mail) = self.inbox.take() {
+                self.hear(mail);
+            } else if let Some(timer) = self.due(cx) {
+                self.decide(Event::Timer(timer));
+            } else {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    fn stop(&mut self) {
+        self.decide(Event::Shutdown(ExitReason::SHUTDOWN));
+    }
+
+    fn discard(&mut self) {}
+}
+
+impl Drop for SupervisorBody {
+    /// Who dies with children takes them along: nobody would ever stop them.
+    fn drop(&mut self) {
+        self.name.unbind(&self.inbox);
+        self.inbox.close();
+        for (_, _, slot) in self.core.payloads() {
+            slot.node.signal(slot.node.incarnation(), Signal::Kill);
+        }
+    }
+}
