@@ -6,7 +6,13 @@
 
 pub mod binding;
 pub mod condition;
+pub mod document;
+mod json;
+pub(crate) mod reader;
 pub mod schema;
 pub mod text;
+mod toml;
+pub mod units;
+mod yaml;
 
 pub use binding::Scope;

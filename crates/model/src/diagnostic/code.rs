@@ -1,0 +1,139 @@
+//! The table of all codes: number, name, severity, meaning. A number is never given to another rule.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Severity;
+
+macro_rules! codes {
+    ($($variant:ident $id:literal $name:literal $severity:ident $meaning:literal;)*) => {
+        /// Which rule a document broke. Prints as `GL0103`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Code {
+            $(#[doc = $meaning] #[serde(rename = $id)] $variant,)*
+        }
+
+        impl Code {
+            /// All codes, by number.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The number as people quote it: `GL0103`.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id,)* }
+            }
+
+            /// The name of the rule in snake_case.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// How bad it is.
+            #[must_use]
+            pub fn severity(self) -> Severity {
+                match self { $(Self::$variant => Severity::$severity,)* }
+            }
+
+            /// What it means, in one sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // 01: the text
+    Syntax "GL0101" "syntax" Error "the text is not well-formed YAML, JSON or TOML";
+    DuplicateKey "GL0102" "duplicate_key" Error "a mapping has the same key twice, so one of the values would be lost";
+    TextTooLarge "GL0103" "text_too_large" Error "the document is larger than 16 MiB";
+    TooDeep "GL0104" "too_deep" Error "mappings and lists are nested deeper than 64 levels";
+    TooManyAliases "GL0105" "too_many_aliases" Error "aliases of YAML would repeat more than 100,000 values";
+    UnsupportedYaml "GL0106" "unsupported_yaml" Error "the document uses a feature of YAML that has no meaning here: tags, several documents, keys that are no words";
+    StringTooLong "GL0107" "string_too_long" Error "a text is longer than its place allows";
+    TooManyValues "GL0108" "too_many_values" Error "the document has more than 2,000,000 values";
+    TooManyProblems "GL0109" "too_many_problems" Error "there are more problems than are shown";
+    // 02: the shape
+    UnknownKey "GL0201" "unknown_key" Error "a key is not known at this place";
+    MissingKey "GL0202" "missing_key" Error "a key that is required at this place is missing";
+    WrongType "GL0203" "wrong_type" Error "a value has another type than its key needs";
+    BadValue "GL0204" "bad_value" Error "a value is not one of those its key takes, or out of range";
+    BadName "GL0205" "bad_name" Error "a name or an id does not have the required shape";
+    ReservedId "GL0206" "reserved_id" Error "the id of a node is a word of the language";
+    BadDuration "GL0207" "bad_duration" Error "a duration is neither like `15m` nor like `PT15M`";
+    NotSupportedYet "GL0208" "not_supported_yet" Error "the language has this word, but this version of Ghostlight does not support it yet";
+    NewerLanguage "GL0209" "newer_language" Error "the document is written in a newer version of the language";
+    NoLanguageVersion "GL0210" "no_language_version" Warning "the document does not say in which version of the language it is written";
+    KeyNotForType "GL0211" "key_not_for_type" Error "the key means nothing for a node of this type";
+    BadSchema "GL0212" "bad_schema" Error "a JSON Schema does not compile";
+    // 03: the graph
+    NoNodes "GL0301" "no_nodes" Error "a workflow needs at least one node";
+    TooManyNodes "GL0302" "too_many_nodes" Error "a workflow has more than 10,000 nodes";
+    TooManyEdges "GL0303" "too_many_edges" Error "a workflow has more than 50,000 dependencies";
+    UnknownNode "GL0304" "unknown_node" Error "a dependency names a node that does not exist";
+    SelfDependency "GL0305" "self_dependency" Error "a node depends on itself";
+    DuplicateDependency "GL0306" "duplicate_dependency" Error "the same dependency is written twice";
+    Cycle "GL0307" "cycle" Error "nodes depend on each other in a circle, so none of them can ever start";
+    Unreachable "GL0308" "unreachable" Error "no path leads from a start node to this node";
+    Isolated "GL0309" "isolated" Warning "a node has no dependency in either direction, although the workflow has several nodes";
+    JoinWithoutParents "GL0310" "join_without_parents" Error "a join has nothing to gather";
+    JoinKind "GL0311" "join_kind" Error "a join counts its parents by `require`, so `soft` and `optional` mean nothing there";
+    // 04: what is read while a run goes on
+    BadBinding "GL0401" "bad_binding" Error "a string that begins with `$` is no binding";
+    BadCondition "GL0402" "bad_condition" Error "a condition is not a CEL expression";
+    BadTemplate "GL0403" "bad_template" Error "a text is not a template";
+    UnknownVariable "GL0404" "unknown_variable" Error "a binding, condition or template reads something that does not exist";
+    NotUpstream "GL0405" "not_upstream" Error "a binding, condition or template reads a node that does not stand before its own";
+    MaySkip "GL0406" "may_be_skipped" Error "a binding, condition or template reads a node that may have been skipped";
+    UnknownField "GL0407" "unknown_field" Error "a binding reads a field that the node never has";
+    ConditionTooComplex "GL0408" "condition_too_complex" Error "a condition goes beyond what can be evaluated in bounded time";
+    // 05: agents
+    UnknownAgent "GL0501" "unknown_agent" Error "a node names an agent or tool that is not registered";
+    UnknownCapability "GL0502" "unknown_capability" Error "no registered agent offers the capability";
+    BadSecret "GL0503" "bad_secret" Error "a reference to a secret is neither `${env:NAME}` nor `${file:PATH}`";
+    ForbiddenTarget "GL0504" "forbidden_target" Error "an `allow` entry names an address that no agent may reach";
+    BadAddress "GL0505" "bad_address" Error "an address or an `allow` entry does not have the required shape";
+    BadCommand "GL0506" "bad_command" Error "a command is not given as words that begin with an absolute path";
+}
+
+impl Code {
+    /// The code of that number or name.
+    #[must_use]
+    pub fn find(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.id().eq_ignore_ascii_case(text) || code.name() == text)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_ascending() {
+        let ids: Vec<_> = Code::ALL.iter().map(|code| code.id()).collect();
+        assert!(ids.is_sorted());
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+        assert_eq!(Code::ALL.iter().map(|code| code.name()).collect::<BTreeSet<_>>().len(), ids.len());
+    }
+
+    #[test]
+    fn a_code_serialises_as_its_number_and_is_found_by_number_and_name() {
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.id());
+            assert_eq!(Code::find(code.id()), Some(*code));
+            assert_eq!(Code::find(code.name()), Some(*code));
+        }
+        assert_eq!(Code::find("GL9999"), None);
+    }
+}
