@@ -143,11 +143,18 @@ pub enum BlobError {
 
 #[cfg(test)]
 mod conformance {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use ghostlight_world::RealFiles;
+
     use super::*;
 
     fn with_each_store(check: impl Fn(&dyn Blobs)) {
         let dir = tempfile::tempdir().unwrap();
-        check(&FileBlobs::open(dir.path().join("blobs"), 1024).unwrap());
+        let files = Arc::new(RealFiles);
+        check(&FileBlobs::open(files, dir.path().join("blobs"), 1024).unwrap());
         check(&MemoryBlobs::new(1024));
     }
 

@@ -61,6 +61,8 @@ pub struct SledOptions {
     pub cache_bytes: u64,
     /// How often the overlay is written, 10 ms to 10 s.
     pub flush_interval: Duration,
+    /// How long to wait for a database that is in use, at most 10 s.
+    pub lock_patience: Duration,
     /// The most bytes of rows that may wait to be written, and once more for snapshots; at least 64 KiB.
     pub overlay_bytes_max: usize,
 }
@@ -76,6 +78,7 @@ impl SledOptions {
             boot: marker::current_boot(),
             cache_bytes: 32 * 1024 * 1024,
             flush_interval: Duration::from_millis(250),
+            lock_patience: Duration::from_secs(2),
             overlay_bytes_max: 16 * 1024 * 1024,
         }
     }
@@ -83,6 +86,7 @@ impl SledOptions {
     fn clamped(mut self) -> Self {
         self.cache_bytes = self.cache_bytes.clamp(16 * 1024 * 1024, 64 * 1024 * 1024);
         self.flush_interval = self.flush_interval.clamp(Duration::from_millis(10), Duration::from_secs(10));
+        self.lock_patience = self.lock_patience.min(Duration::from_secs(10));
         self.overlay_bytes_max = self.overlay_bytes_max.max(64 * 1024);
         self
     }

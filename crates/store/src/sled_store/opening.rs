@@ -8,6 +8,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -21,6 +23,7 @@ use crate::views::ViewName;
 
 const DATABASE_KEY: &[u8] = b"database";
 const SLED_DIR: &str = "db";
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What is to be opened.
 pub(super) enum Plan {
@@ -28,6 +31,8 @@ pub(super) enum Plan {
     Existing(Marker),
     /// A new one.
     Fresh,
+    /// To be decided when whoever has it open lets go of it.
+    Later,
 }
 
 /// A verified database.
@@ -47,7 +52,7 @@ pub(super) fn plan(options: &SledOptions) -> Result<(Plan, Option<SetAside>), Ar
     let dir = &options.dir;
     let failed = |error: io::Error| Arc::from(format!("could not look at {}: {error}", dir.display()));
     if in_use(&sled_dir(dir)).map_err(failed)? {
-        return Err(format!("{} is in use by another process", dir.display()).into());
+        return Ok((Plan::Later, None));
     }
     let reason = match Marker::read(dir).map_err(failed)? {
         // Nothing was ever kept in a database whose beginning was cut short.
@@ -64,6 +69,22 @@ pub(super) fn plan(options: &SledOptions) -> Result<(Plan, Option<SetAside>), Ar
     };
     let set_aside = set_aside(options, reason).map_err(failed)?;
     Ok((Plan::Fresh, Some(set_aside)))
+}
+
+/// As [`plan`], but waits for a database that is in use. sled's helper threads hold its file a moment longer than
+/// the last handle lives, so that a store closed and opened again in one process meets itself. Blocking.
+pub(super) fn plan_patiently(options: &SledOptions) -> Result<(Plan, Option<SetAside>), Arc<str>> {
+    let tries = options.lock_patience.div_duration_f64(LOOK_AGAIN).ceil() as u32;
+    for _ in 0..tries {
+        match plan(options)? {
+            (Plan::Later, _) => thread::sleep(LOOK_AGAIN),
+            planned => return Ok(planned),
+        }
+    }
+    match plan(options)? {
+        (Plan::Later, _) => Err(format!("{} is in use by another process", options.dir.display()).into()),
+        planned => Ok(planned),
+    }
 }
 
 /// Moves the database away. What may take long, removing older ones, is left to [`open_fresh`].

@@ -46,6 +46,14 @@ impl Drop for LastWords<'_> {
 /// Opens what was planned; an existing database that does not open or verify is set aside for a new one.
 fn open(shared: &Shared, plan: Plan) -> Result<Opened, Arc<str>> {
     let options = &shared.options;
+    let plan = match plan {
+        Plan::Later => {
+            let (plan, set_aside) = opening::plan_patiently(options)?;
+            shared.planned(&plan, set_aside);
+            plan
+        }
+        Plan::Existing(_) | Plan::Fresh => plan,
+    };
     if let Plan::Existing(marker) = plan {
         let reason = match opening::open_existing(options, marker) {
             Ok(opened) => return Ok(opened),

@@ -1,6 +1,8 @@
 //! What every implementation of [`Snapshots`] has to do while nothing goes wrong. Each check gets a fresh backend,
 //! and `settle`, which makes the backend write what it holds in memory.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 type Check<S> = fn(&S, &dyn Fn(&S));

@@ -1,5 +1,7 @@
 //! What every implementation of [`Views`] has to do. Each check gets a fresh, empty backend.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 /// Runs every check, each on a backend of its own.

@@ -128,7 +128,7 @@ fn a_database_in_use_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let first = opened(options(dir.path()));
     fill(&first);
-    let second = SledStore::open(options(dir.path()));
+    let second = SledStore::open(SledOptions { lock_patience: Duration::ZERO, ..options(dir.path()) });
     assert!(matches!(settled(&second), Readiness::Failed { .. }));
     assert!(matches!(second.views().begin(&runs(), 1), Err(ViewError::Unavailable { .. })));
     drop(second);
