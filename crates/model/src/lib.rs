@@ -5,6 +5,7 @@
 //! and is tested in microseconds.
 
 pub mod agent;
+pub mod definitions;
 pub mod diagnostic;
 pub mod event;
 pub mod failure;
