@@ -1,1 +1,62 @@
-fn main() {}
+//! The chores of the project: `cargo xtask <chore>`, one file per chore.
+//!
+//! What runs here is what CI runs, so that "it passes on my machine" and "it passes" are the same sentence.
+//! Nothing is installed and nothing outside the target folder is written. A chore ends with a non-zero
+//! status when anything it checked is wrong. What the checks demand is written in the chores; what the
+//! daemon does is none of their business.
+
+mod bench;
+mod command;
+mod licences;
+mod long;
+mod report;
+mod suites;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the project", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run everything that a change must pass, and say so in one table
+    Test,
+    /// Check the house rules: how files open and how long they are, leftovers, the floors of the workspace
+    Tidy,
+    /// Check licences, forbidden crates and sources of the dependencies against deny.toml, offline
+    Licences,
+    /// Run the test suites at their long size
+    Long(long::Options),
+    /// Run the benchmarks
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let chore = Cli::parse().chore;
+    let done = Workspace::find().and_then(|workspace| match chore {
+        Chore::Test => Ok(test::run(&workspace)),
+        Chore::Tidy => tidy::run(&workspace),
+        Chore::Licences => licences::run(&workspace),
+        Chore::Long(options) => long::run(&workspace, &options),
+        Chore::Bench(options) => bench::run(&workspace, &options),
+    });
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
