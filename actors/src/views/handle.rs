@@ -1,0 +1,299 @@
+//! Reading the views: lists, single rows, counts, and waiting until a view has seen a write.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghostlight_model::ids::{ApprovalId, RunId};
+use ghostlight_model::run::RunStatus;
+use ghostlight_store::views::{ViewError as StoreViewError, ViewName, Views};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::approvals::{self, Approvals};
+use super::list::{self, Scan};
+use super::projection::{Projection, counter_key};
+use super::query::{self, ApprovalFilter, FILTER_LABELS_MAX, FilterId, Page, PageOf, QueryError, RunFilter};
+use super::rows::{ApprovalRow, ApprovalStatus, RunRow};
+use super::runs::{self, Runs};
+use super::status::{StatusCell, ViewKind, ViewState, ViewStatus};
+
+/// The longest that a reader waits for a view.
+pub const BEHIND_WAIT_MAX: Duration = Duration::from_secs(1);
+
+/// How far the time in a run's id may be from the time of its first event: both are read in one request. Lists by time
+/// look this much further along the ids, and compare the row's own time.
+const ID_TIME_SLACK_MS: i64 = 2_000;
+
+/// What a label is taken to match when an index is chosen. Labels are not counted: there may be as many as runs.
+const LABEL_GUESS: u64 = 1_000;
+
+/// Why a list or a row cannot be read, by what the caller can do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ViewError {
+    /// The question is wrong.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The view is not open yet: ask again in a moment.
+    #[error("the view of {view} is still opening")]
+    Opening {
+        /// Which one.
+        view: ViewKind,
+    },
+    /// The view cannot be folded any further: it stays away until it is rebuilt.
+    #[error("the view of {view} is set aside: {reason}")]
+    SetAside {
+        /// Which one.
+        view: ViewKind,
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// A row does not read: its writer rebuilds the view when it meets it.
+    #[error("a row of the view of {view} is damaged")]
+    Damaged {
+        /// Which one.
+        view: ViewKind,
+    },
+    /// The store of views is broken or closed.
+    #[error("the views are not available: {reason}")]
+    Unavailable {
+        /// Why.
+        reason: Arc<str>,
+    },
+}
+
+impl From<StoreViewError> for ViewError {
+    fn from(error: StoreViewError) -> Self {
+        match error {
+            StoreViewError::Unavailable { reason } => Self::Unavailable { reason },
+            other => Self::Unavailable { reason: other.to_string().into() },
+        }
+    }
+}
+
+/// A view has not seen what the reader must see: answer 503.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the view of {view} is at sequence {cursor} and has not reached {wanted}")]
+pub struct ViewBehind {
+    /// Which view.
+    pub view: ViewKind,
+    /// Where it is.
+    pub cursor: u64,
+    /// Where it should be.
+    pub wanted: u64,
+}
+
+/// How many runs there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunCounts {
+    /// By the name of their status; every status is there.
+    pub by_status: BTreeMap<&'static str, u64>,
+}
+
+/// The views, for whoever reads them. Cheap to clone. Methods that are not `async` may read a few pages from the disk.
+#[derive(Clone)]
+pub struct ViewsHandle {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub views: Arc<dyn Views>,
+    runs: (ViewName, StatusCell),
+    approvals: (ViewName, StatusCell),
+}
+
+impl Shared {
+    pub fn name(&self, kind: ViewKind) -> &ViewName {
+        &self.of(kind).0
+    }
+
+    pub fn status(&self, kind: ViewKind) -> &StatusCell {
+        &self.of(kind).1
+    }
+
+    fn of(&self, kind: ViewKind) -> &(ViewName, StatusCell) {
+        match kind {
+            ViewKind::Runs => &self.runs,
+            ViewKind::Approvals => &self.approvals,
+        }
+    }
+}
+
+impl ViewsHandle {
+    /// The views in this store. Each of them answers once its [writer](super::ViewWriter) has begun.
+    #[must_use]
+    pub fn new(views: Arc<dyn Views>) -> Self {
+        let begin = |kind: ViewKind| {
+            let name = ViewName::new(kind.as_str()).expect("names of views are plain words of our own");
+            (name, StatusCell::new())
+        };
+        Self {
+            shared: Arc::new(Shared {
+                views,
+                runs: begin(ViewKind::Runs),
+                approvals: begin(ViewKind::Approvals),
+            }),
+        }
+    }
+
+    /// A page of runs, newest first.
+    ///
+    /// # Errors
+    /// [`ViewError::Query`] for a page or filter out of bounds; the others when the view cannot answer.
+    pub fn runs(&self, filter: &RunFilter, page: &Page) -> Result<PageOf<RunRow>, ViewError> {
+        self.readable(ViewKind::Runs)?;
+        if filter.labels.len() > FILTER_LABELS_MAX {
+            return Err(QueryError::TooManyLabels { count: filter.labels.len() }.into());
+        }
+        let bound_to = FilterId::of_runs(filter);
+        let (limit, after) = query::begin(page, bound_to)?;
+        let newest = filter.until.map(|until| first_id_at(until, ID_TIME_SLACK_MS));
+        let scan = Scan {
+            group: self.narrowest(filter)?,
+            below: after.into_iter().chain(newest).min(),
+            oldest: filter.since.map(|since| first_id_at(since, -ID_TIME_SLACK_MS)),
+            limit,
+        };
+        self.page::<Runs>(&scan, bound_to, |row| matches_run(filter, row))
+    }
+
+    /// One run; none when the view has not seen it.
+    ///
+    /// # Errors
+    /// When the view cannot answer.
+    pub fn run(&self, id: RunId) -> Result<Option<RunRow>, ViewError> {
+        self.readable(ViewKind::Runs)?;
+        list::get::<Runs>(&*self.shared.views, self.shared.name(ViewKind::Runs), id.0)
+    }
+
+    /// A page of approvals, newest first.
+    ///
+    /// # Errors
+    /// As for [`ViewsHandle::runs`].
+    pub fn approvals(&self, filter: &ApprovalFilter, page: &Page) -> Result<PageOf<ApprovalRow>, ViewError> {
+        self.readable(ViewKind::Approvals)?;
+        let bound_to = FilterId::of_approvals(filter);
+        let (limit, below) = query::begin(page, bound_to)?;
+        let group = match (filter.run, filter.status) {
+            (Some(run), _) => Some(approvals::by_run(run)),
+            (None, Some(status)) => Some(approvals::by_status(status)),
+            (None, None) => None,
+        };
+        let scan = Scan { group, below, oldest: None, limit };
+        self.page::<Approvals>(&scan, bound_to, |row| {
+            filter.status.is_none_or(|status| row.status == status)
+                && filter.run.is_none_or(|run| row.run == run)
+                && filter.risk.is_none_or(|risk| row.risk == risk)
+        })
+    }
+
+    /// One approval; none when the view has not seen it.
+    ///
+    /// # Errors
+    /// When the view cannot answer.
+    pub fn approval(&self, id: ApprovalId) -> Result<Option<ApprovalRow>, ViewError> {
+        self.readable(ViewKind::Approvals)?;
+        list::get::<Approvals>(&*self.shared.views, self.shared.name(ViewKind::Approvals), id.0)
+    }
+
+    /// How many runs there are of each status: a few lookups, however many there are.
+    ///
+    /// # Errors
+    /// When the view cannot answer.
+    pub fn run_counts(&self) -> Result<RunCounts, ViewError> {
+        use RunStatus::{Cancelled, Completed, Failed, Paused, Pending, Running};
+        self.readable(ViewKind::Runs)?;
+        let mut counts = RunCounts::default();
+        for status in [Pending, Running, Paused, Completed, Failed, Cancelled] {
+            counts.by_status.insert(status.as_str(), self.count(ViewKind::Runs, &runs::by_status(status))?);
+        }
+        Ok(counts)
+    }
+
+    /// How many people's answers are waited for.
+    ///
+    /// # Errors
+    /// When the view cannot answer.
+    pub fn pending_approvals(&self) -> Result<u64, ViewError> {
+        self.readable(ViewKind::Approvals)?;
+        self.count(ViewKind::Approvals, &approvals::by_status(ApprovalStatus::Pending))
+    }
+
+    /// Where each view stands.
+    #[must_use]
+    pub fn cursors(&self) -> Vec<(ViewKind, ViewStatus)> {
+        ViewKind::ALL.into_iter().map(|kind| (kind, self.shared.status(kind).get())).collect()
+    }
+
+    /// Waits until `view` has seen everything up to the global `sequence`, so that a reader finds every write that was
+    /// answered before it asked. Waits at most `timeout`, and never more than [`BEHIND_WAIT_MAX`].
+    ///
+    /// # Errors
+    /// [`ViewBehind`] when the view has not got there in time, at once when it is set aside.
+    pub async fn at_least(&self, view: ViewKind, sequence: u64, timeout: Duration) -> Result<(), ViewBehind> {
+        let mut status = self.shared.status(view).watch();
+        let is_decided = |status: &ViewStatus| {
+            status.cursor >= sequence
+                || matches!(status.state, ViewState::SetAside { .. } | ViewState::Stopped)
+        };
+        // Whether it was reached, is set aside or the time is over, the cursor says it.
+        drop(tokio::time::timeout(timeout.min(BEHIND_WAIT_MAX), status.wait_for(is_decided)).await);
+        let cursor = self.shared.status(view).get().cursor;
+        if cursor >= sequence { Ok(()) } else { Err(ViewBehind { view, cursor, wanted: sequence }) }
+    }
+
+    fn page<P: Projection>(
+        &self,
+        scan: &Scan,
+        bound_to: FilterId,
+        accept: impl Fn(&P::Row) -> bool,
+    ) -> Result<PageOf<P::Row>, ViewError> {
+        let (items, next) = list::page::<P>(&*self.shared.views, self.shared.name(P::KIND), scan, accept)?;
+        Ok(PageOf { items, next: next.map(|last| query::cursor(bound_to, last)) })
+    }
+
+    /// The smallest group that holds all runs of the filter; none when only the list of all does.
+    fn narrowest(&self, filter: &RunFilter) -> Result<Option<bytes::Bytes>, ViewError> {
+        let counted = [filter.status.map(runs::by_status), filter.workflow.as_ref().map(runs::by_workflow)];
+        let mut candidates = Vec::with_capacity(3);
+        for group in counted.into_iter().flatten() {
+            candidates.push((self.count(ViewKind::Runs, &group)?, group));
+        }
+        candidates
+            .extend(filter.labels.first().map(|(key, value)| (LABEL_GUESS, runs::by_label(key, value))));
+        Ok(candidates.into_iter().min_by_key(|(count, _)| *count).map(|(_, group)| group))
+    }
+
+    fn count(&self, kind: ViewKind, group: &[u8]) -> Result<u64, ViewError> {
+        let value = self.shared.views.get(self.shared.name(kind), &counter_key(group))?;
+        Ok(value.map_or(0, |value| count_of(&value)))
+    }
+
+    fn readable(&self, view: ViewKind) -> Result<(), ViewError> {
+        match self.shared.status(view).get().state {
+            ViewState::Opening => Err(ViewError::Opening { view }),
+            ViewState::SetAside { reason, .. } => Err(ViewError::SetAside { view, reason }),
+            ViewState::CatchingUp { .. } | ViewState::Live | ViewState::Stopped => Ok(()),
+        }
+    }
+}
+
+/// A counter's value.
+pub(super) fn count_of(value: &[u8]) -> u64 {
+    <[u8; 8]>::try_from(value).map_or(0, u64::from_be_bytes)
+}
+
+fn matches_run(filter: &RunFilter, row: &RunRow) -> bool {
+    filter.status.is_none_or(|status| row.status == status)
+        && filter.workflow.as_ref().is_none_or(|workflow| row.workflow == *workflow)
+        && filter.labels.iter().all(|(key, value)| row.labels.get(key) == Some(value))
+        && filter.since.is_none_or(|since| row.created_at >= since)
+        && filter.until.is_none_or(|until| row.created_at < until)
+}
+
+/// The lowest UUIDv7 of a time, moved by `slack_ms`.
+fn first_id_at(time: Timestamp, slack_ms: i64) -> Uuid {
+    let ms = u64::try_from(time.as_millisecond().saturating_add(slack_ms)).unwrap_or(0);
+    // The time has 48 bits.
+    Uuid::from_u128(u128::from(ms.min((1 << 48) - 1)) << 80)
+}

@@ -1,0 +1,220 @@
+//! The view of runs: one row a run, listed by status, by workflow and by label.
+
+use bytes::Bytes;
+use ghostlight_model::event::{Event, PauseReason, RunCreated, SkipCause, Usage, kind_name};
+use ghostlight_model::ids::{Name, RunId};
+use ghostlight_model::run::RunStatus;
+use ghostlight_store::Record;
+use uuid::Uuid;
+
+use super::projection::{Fact, Interest, Projection, group};
+use super::rows::{EndedSteps, RunError, RunRow, kept_labels};
+use super::status::ViewKind;
+use crate::streams;
+
+/// The projection of runs.
+pub(super) struct Runs;
+
+impl Projection for Runs {
+    type Row = RunRow;
+    const KIND: ViewKind = ViewKind::Runs;
+    const FORMAT: u32 = 1;
+
+    fn interest(record: &Record) -> Interest {
+        if record.stream.kind() != "run" {
+            return Interest::None;
+        }
+        match kind_name(record.kind) {
+            // They say nothing that a list shows: that they are there is enough.
+            Some(
+                "plan.created"
+                | "step.scheduled"
+                | "step.started"
+                | "step.waiting"
+                | "step.interrupted"
+                | "step.reconciled"
+                | "step.result_discarded",
+            ) => Interest::Envelope,
+            // A kind of a newer program may end the run: it must be read, and reading it is refused.
+            Some(_) | None => Interest::Body,
+        }
+    }
+
+    fn subject(fact: &Fact<'_>) -> Option<Uuid> {
+        streams::run_of(&fact.record.stream).map(|run| run.0)
+    }
+
+    fn fold(row: Option<RunRow>, fact: &Fact<'_>) -> Option<RunRow> {
+        let mut row = match (row, fact.event) {
+            (Some(row), _) => row,
+            (None, Some(Event::RunCreated(created))) => created_row(created, fact)?,
+            (None, _) => return None,
+        };
+        row.sequence = fact.record.sequence;
+        row.stream_sequence = fact.record.stream_sequence;
+        if kind_name(fact.record.kind) == Some("step.started") {
+            row.started_at = row.started_at.or(Some(fact.at));
+        }
+        if let Some(event) = fact.event {
+            apply(&mut row, event, fact);
+        }
+        Some(row)
+    }
+
+    fn groups(row: &RunRow) -> Vec<Bytes> {
+        let labels = row.labels.iter().map(|(key, value)| by_label(key, value));
+        [by_status(row.status), by_workflow(&row.workflow)].into_iter().chain(labels).collect()
+    }
+
+    fn counted(row: &RunRow) -> Vec<Bytes> {
+        vec![by_status(row.status), by_workflow(&row.workflow)]
+    }
+}
+
+/// The runs of a status.
+pub(super) fn by_status(status: RunStatus) -> Bytes {
+    let number = match status {
+        RunStatus::Pending => 0,
+        RunStatus::Running => 1,
+        RunStatus::Paused => 2,
+        RunStatus::Completed => 3,
+        RunStatus::Failed => 4,
+        RunStatus::Cancelled => 5,
+    };
+    group(b's', &[number])
+}
+
+/// The runs of a workflow.
+pub(super) fn by_workflow(workflow: &Name) -> Bytes {
+    group(b'w', &[workflow.as_str().as_bytes(), &[0]].concat())
+}
+
+/// The runs with a label. Labels are people's texts of any length, so the key holds 16 bytes of their hash; who lists
+/// by label compares the row.
+pub(super) fn by_label(key: &str, value: &str) -> Bytes {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(key.len() as u64).to_le_bytes()).update(key.as_bytes()).update(value.as_bytes());
+    group(b'l', &hasher.finalize().as_bytes()[..16])
+}
+
+fn created_row(created: &RunCreated, fact: &Fact<'_>) -> Option<RunRow> {
+    let id: RunId = streams::run_of(&fact.record.stream)?;
+    let labels = kept_labels(&created.labels);
+    Some(RunRow {
+        id,
+        workflow: created.workflow.clone(),
+        version: created.version,
+        definition: created.definition,
+        status: RunStatus::Running,
+        reason: None,
+        cancel_requested: false,
+        result: None,
+        error: None,
+        labels_cut: labels.len() < created.labels.len(),
+        labels,
+        created_at: fact.at,
+        started_at: None,
+        ended_at: None,
+        waiting_approvals: 0,
+        steps: EndedSteps::default(),
+        input_tokens: 0,
+        output_tokens: 0,
+        stream_sequence: fact.record.stream_sequence,
+        sequence: fact.record.sequence,
+    })
+}
+
+fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
+    match event {
+        Event::RunPaused(paused) => pause(row, paused.reason),
+        Event::RunQuarantined(_) => pause(row, PauseReason::Quarantined),
+        Event::RunResumed(_) => {
+            row.status = RunStatus::Running;
+            row.reason = None;
+        }
+        Event::RunCancelRequested(_) => row.cancel_requested = true,
+        Event::RunCancelled(_) => end(row, RunStatus::Cancelled, fact),
+        Event::RunFailed(failed) => {
+            row.error = Some(RunError::of(failed.step.as_ref(), &failed.failure));
+            end(row, RunStatus::Failed, fact);
+        }
+        Event::RunCompleted(completed) => {
+            row.result = Some(completed.result);
+            end(row, RunStatus::Completed, fact);
+        }
+        Event::RunReopened(_) => {
+            row.status = RunStatus::Running;
+            row.ended_at = None;
+            row.error = None;
+            // Exactly the steps that ended in these ways are done again.
+            row.steps = EndedSteps {
+                completed: row.steps.completed,
+                skipped: row.steps.skipped,
+                ..EndedSteps::default()
+            };
+        }
+        Event::StepRetrying(retrying) => use_up(row, retrying.usage),
+        Event::StepCompleted(completed) => {
+            one_more(&mut row.steps.completed);
+            use_up(row, completed.usage);
+        }
+        Event::StepFailed(failed) => {
+            one_more(&mut row.steps.failed);
+            use_up(row, failed.usage);
+        }
+        Event::StepSkipped(skipped) => one_more(match &skipped.cause {
+            SkipCause::Failed { .. } => &mut row.steps.skipped_by_failure,
+            SkipCause::Condition { .. } | SkipCause::Skipped { .. } => &mut row.steps.skipped,
+        }),
+        Event::StepCancelled(_) => one_more(&mut row.steps.cancelled),
+        Event::ApprovalRequested(_) => one_more(&mut row.waiting_approvals),
+        Event::ApprovalDecided(_) => row.waiting_approvals = row.waiting_approvals.saturating_sub(1),
+        // They were taken when the row began, or show nothing in a list.
+        Event::RunCreated(_)
+        | Event::PlanCreated(_)
+        | Event::StepScheduled(_)
+        | Event::StepStarted(_)
+        | Event::StepWaiting(_)
+        | Event::StepInterrupted(_)
+        | Event::StepReconciled(_)
+        | Event::StepResultDiscarded(_) => {}
+        // Not events of a run's stream.
+        Event::WorkflowSaved(_)
+        | Event::WorkflowDeleted(_)
+        | Event::WorkflowRestored(_)
+        | Event::AgentSaved(_)
+        | Event::AgentEnabled(_)
+        | Event::AgentDisabled(_)
+        | Event::KeyTaken(_)
+        | Event::KeyReleased(_)
+        | Event::AuditRecorded(_)
+        | Event::TokenCreated(_)
+        | Event::TokenRevoked(_)
+        | Event::SystemStarted(_)
+        | Event::SystemStopped(_)
+        | Event::ActorRestarted(_)
+        | Event::SupervisorGaveUp(_)
+        | Event::ViewSetAside(_)
+        | Event::StoreCorruptionFound(_) => {}
+    }
+}
+
+fn pause(row: &mut RunRow, reason: PauseReason) {
+    row.status = RunStatus::Paused;
+    row.reason = Some(reason);
+}
+
+fn end(row: &mut RunRow, status: RunStatus, fact: &Fact<'_>) {
+    row.status = status;
+    row.reason = None;
+    row.ended_at = Some(fact.at);
+}
+
+fn one_more(count: &mut u32) {
+    *count = count.saturating_add(1);
+}
+
+fn use_up(row: &mut RunRow, used: Usage) {
+    row.input_tokens = row.input_tokens.saturating_add(used.input_tokens);
+    row.output_tokens = row.output_tokens.saturating_add(used.output_tokens);
+}
