@@ -29,12 +29,16 @@ pub struct Ended {
 
 /// A cargo command at the root of the workspace, with colours as our own terminal has them.
 ///
-/// No planted bug is ever inherited from the caller's shell: a red run must mean what it says.
+/// No planted bug is ever inherited from the caller's shell: a red run must mean what it says. On CI nothing
+/// is compiled twice, so that what incremental builds keep would be disk for nothing.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root).args(arguments).env_remove("GHOSTLIGHT_PLANTED_BUG");
     if std::env::var_os("CARGO_TERM_COLOR").is_none() {
         command.env("CARGO_TERM_COLOR", if io::stderr().is_terminal() { "always" } else { "never" });
+    }
+    if std::env::var_os("CI").is_some() {
+        command.env("CARGO_INCREMENTAL", "0");
     }
     command
 }

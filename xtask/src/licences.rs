@@ -17,7 +17,7 @@ use serde::Deserialize;
 use self::check::Used;
 use self::policy::Policy;
 use crate::command;
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Report, counted};
 use crate::workspace::{Package, Workspace};
 
 /// Runs the check as a chore of its own.
@@ -74,7 +74,7 @@ fn by_ourselves(workspace: &Workspace) -> anyhow::Result<Outcome> {
             packages.len(),
             locked.len()
         )),
-        count => Outcome::Failed { what: format!("{count} findings"), details: findings },
+        count => Outcome::Failed { what: counted(count, "finding"), details: findings },
     })
 }
 

@@ -16,6 +16,9 @@ const PROPTEST_CASES: &str = "PROPTEST_CASES";
 /// Read by the simulations.
 const SIM_SEEDS: &str = "GHOSTLIGHT_SIM_SEEDS";
 
+/// All variables that set the size of a suite.
+pub const VARIABLES: [&str; 2] = [PROPTEST_CASES, SIM_SEEDS];
+
 /// How long is long.
 #[derive(clap::Args)]
 pub struct Options {

@@ -97,11 +97,14 @@ impl Report {
         }
         for Line { step, outcome, .. } in &self.lines {
             let Outcome::Failed { details, .. } = outcome else { continue };
+            if !details.is_empty() {
+                table.push('\n');
+            }
             for detail in details.iter().take(DETAILS_MAX) {
-                let _ = write!(table, "\n  {step}: {detail}");
+                let _ = writeln!(table, "  {step}: {detail}");
             }
             if details.len() > DETAILS_MAX {
-                let _ = write!(table, "\n  {step}: and {} more, above", details.len() - DETAILS_MAX);
+                let _ = writeln!(table, "  {step}: and {} more, above", details.len() - DETAILS_MAX);
             }
         }
         let _ = writeln!(table, "\n{} ({})", self.verdict(), seconds(took));
@@ -114,14 +117,17 @@ impl Report {
             count => format!(", {count} skipped"),
         };
         match self.failed() {
-            0 => format!("everything passed: {}{skipped}", steps(self.lines.len() - self.skipped())),
-            failed => format!("FAILED: {failed} of {}{skipped}", steps(self.lines.len())),
+            0 => {
+                format!("everything passed: {}{skipped}", counted(self.lines.len() - self.skipped(), "step"))
+            }
+            failed => format!("FAILED: {failed} of {}{skipped}", counted(self.lines.len(), "step")),
         }
     }
 }
 
-fn steps(count: usize) -> String {
-    format!("{count} step{}", if count == 1 { "" } else { "s" })
+/// `count` things by their English name, whose plural takes an s.
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 fn seconds(duration: Duration) -> String {

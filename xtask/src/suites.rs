@@ -5,7 +5,7 @@
 //! step of its own checks that the workspace compiles without them.
 
 use crate::command::{self, Ended, ask};
-use crate::report::Outcome;
+use crate::report::{Outcome, counted};
 use crate::workspace::Workspace;
 
 /// What every build of the tests is asked for.
@@ -162,9 +162,11 @@ fn judged(ended: &Ended, tally: Tally) -> Outcome {
     let Tally { run, failed } = tally;
     match (ended.success, run) {
         (true, 0) => Outcome::Skipped("there are no such tests".into()),
-        (true, _) => Outcome::Passed(format!("{run} tests")),
+        (true, _) => Outcome::Passed(counted(run, "test")),
         (false, _) if failed.is_empty() => Outcome::failed(format!("{}, see above", ended.status)),
-        (false, _) => Outcome::Failed { what: format!("{} of {run} tests", failed.len()), details: failed },
+        (false, _) => {
+            Outcome::Failed { what: format!("{} of {}", failed.len(), counted(run, "test")), details: failed }
+        }
     }
 }
 

@@ -4,11 +4,14 @@
 //! suites run at their short size; `cargo xtask long` runs the long one. Nothing is installed: a tool that
 //! is missing is named, with how to get it, and replaced where there is a replacement.
 
+use std::env;
+use std::process::Command;
+
 use crate::command::{self, ask};
 use crate::report::{Outcome, Report};
 use crate::suites::{self, Runner, Suite};
 use crate::workspace::Workspace;
-use crate::{licences, tidy};
+use crate::{licences, long, tidy};
 
 /// Runs all steps and returns whether none failed.
 pub fn run(workspace: &Workspace) -> bool {
@@ -43,7 +46,8 @@ pub fn run(workspace: &Workspace) -> bool {
     report.finish()
 }
 
-/// Which tools there are. Only rustfmt and clippy have no replacement.
+/// Which tools there are, and which sizes the caller's shell asks for instead of the short ones. Only
+/// rustfmt and clippy have no replacement.
 fn tools(runner: &Runner) -> Outcome {
     let mut words = vec![ask("rustc", &["--version"]).unwrap_or_else(|| "rustc of unknown version".into())];
     words.push(match runner {
@@ -53,6 +57,9 @@ fn tools(runner: &Runner) -> Outcome {
     if ask("cargo-deny", &["--version"]).is_none() {
         words.push("cargo-deny absent: xtask checks deny.toml".into());
     }
+    let sizes =
+        long::VARIABLES.iter().filter_map(|name| Some(format!("{name}={} is set", env::var(name).ok()?)));
+    words.extend(sizes);
     let missing: Vec<_> = [("rustfmt", "rustfmt"), ("clippy", "cargo-clippy")]
         .into_iter()
         .filter(|(_, program)| ask(program, &["--version"]).is_none())
@@ -93,7 +100,7 @@ fn cargo(workspace: &Workspace, arguments: &[&str]) -> Outcome {
     passed_if(&mut command::cargo(&workspace.root, arguments))
 }
 
-fn passed_if(command: &mut std::process::Command) -> Outcome {
+fn passed_if(command: &mut Command) -> Outcome {
     let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
     match command::run(command) {
         Ok(ended) if ended.success => Outcome::Passed(format!("cargo {}", words.join(" "))),

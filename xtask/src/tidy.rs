@@ -14,7 +14,7 @@ use std::fs;
 
 use anyhow::Context;
 
-use crate::report::{Outcome, Report};
+use crate::report::{Outcome, Report, counted};
 use crate::workspace::Workspace;
 
 /// A broken rule and where.
@@ -59,6 +59,6 @@ fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
     }
     Ok(match details.len() {
         0 => Outcome::Passed(format!("{} Rust files, the floors of the workspace, profiles", sources.len())),
-        count => Outcome::Failed { what: format!("{count} violations"), details },
+        count => Outcome::Failed { what: counted(count, "violation"), details },
     })
 }
