@@ -64,6 +64,15 @@ impl<P> Supervisor<P> {
             Strategy::RestForOne | Strategy::OneForOne => head,
         };
         self.phase = Phase::Regroup { from, head, then, starting: None, cause };
+        // Members whose end waits to be heard are down already: nobody would report it a second time.
+        for event in std::mem::take(&mut self.deferred) {
+            match event {
+                Event::Exited { child, incarnation, reason } if child >= from => {
+                    self.exited(child, incarnation, reason);
+                }
+                other => self.deferred.push_back(other),
+            }
+        }
     }
 
     /// A child did not come back with its group: it tries again by itself, and with it, then, its group.
