@@ -1,14 +1,38 @@
 //! Conditions: CEL expressions that say yes or no.
+//!
+//! An expression is parsed and checked once. The checks bound what evaluating it may cost: its length and depth, one level
+//! of `all`, `exists`, `filter` and `map` over at most 10,000 items, patterns that are written out, and no more than a few
+//! operations that make values longer.
 
+mod check;
+
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+use cel::common::ast::IdedExpr;
+use cel::common::types;
+use cel::common::value::CowVal;
+use cel::{Context, Env, ExecutionError};
+use serde_json::Value;
 
 use super::Scope;
+use super::names::{self, Refusal, Root, Visible};
+use crate::diagnostic::Code;
+
+/// The longest expression.
+pub const CONDITION_BYTES_MAX: usize = 4096;
+/// The most items that `all`, `exists`, `filter` and `map` go through.
+pub const ITEMS_MAX: usize = 10_000;
+const REASON_CHARACTERS_MAX: usize = 1024;
 
 /// A CEL expression, compiled.
 #[derive(Clone)]
 pub struct Condition {
     text: Arc<str>,
+    expression: Arc<IdedExpr>,
+    variables: Arc<[(String, Root)]>,
 }
 
 impl fmt::Debug for Condition {
@@ -25,7 +49,7 @@ pub enum ConditionError {
     Failed {
         /// The expression.
         text: String,
-        /// What went wrong, at most 1 KiB.
+        /// What went wrong, at most 1,024 characters.
         reason: String,
     },
     /// The expression gave something else than true or false.
@@ -45,11 +69,122 @@ impl Condition {
         &self.text
     }
 
-    /// The answer.
+    /// The variables it reads.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The answer. A node without an output is null.
     ///
     /// # Errors
     /// [`ConditionError`] when the values at hand do not fit the expression.
-    pub fn evaluate(&self, _scope: &dyn Scope) -> Result<bool, ConditionError> {
-        Err(ConditionError::Failed { text: self.text.to_string(), reason: "not compiled".to_owned() })
+    pub fn evaluate(&self, scope: &dyn Scope) -> Result<bool, ConditionError> {
+        let failed = |reason: &str| ConditionError::Failed {
+            text: self.text.to_string(),
+            reason: reason.chars().take(REASON_CHARACTERS_MAX).collect(),
+        };
+        // A panic in the library is a failed condition, not the end of the run's actor.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut context = Context::with_env(environment().clone());
+            for (name, root) in &*self.variables {
+                let value = match root {
+                    Root::Input => Some(scope.input()),
+                    Root::Context => Some(scope.context()),
+                    Root::Node(node) => scope.output(*node),
+                };
+                context.add_variable_from_value(name.as_str(), value.map_or(cel::Value::Null, to_cel));
+            }
+            context.resolve(&self.expression).map_err(|error| explain(&error))
+        }));
+        match result {
+            Ok(Ok(cel::Value::Bool(answer))) => Ok(answer),
+            Ok(Ok(other)) => Err(ConditionError::NotABool {
+                text: self.text.to_string(),
+                found: other.type_of().to_string(),
+            }),
+            Ok(Err(reason)) => Err(failed(&reason)),
+            Err(_) => Err(failed("the evaluator gave up")),
+        }
     }
+
+    pub(crate) fn compile(text: &str, visible: &dyn Visible) -> Result<Self, Vec<Refusal>> {
+        let expression = check::parse(text).map_err(|refusal| vec![refusal])?;
+        let facts = check::check(&expression).map_err(|refusal| vec![refusal])?;
+        let (mut variables, mut refusals) = (Vec::new(), Vec::new());
+        for name in facts.variables {
+            match names::resolve(&name, visible) {
+                Ok((root, _)) => variables.push((name, root)),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        if !refusals.is_empty() {
+            return Err(refusals);
+        }
+        let expression = check::bound_ranges(expression);
+        Ok(Self { text: text.into(), expression: Arc::new(expression), variables: variables.into() })
+    }
+}
+
+/// The words of CEL and the one function that bounds what a comprehension goes through.
+fn environment() -> &'static Arc<Env> {
+    static ENVIRONMENT: OnceLock<Arc<Env>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let mut env = Env::default().with_optional_support(false).with_stdlib();
+        // The name cannot be written in an expression and is new, so neither call can fail.
+        let _ = env.add_overload(check::BOUNDED, "bounded_list", vec![types::LIST_TYPE], bounded);
+        let _ = env.add_overload(check::BOUNDED, "bounded_map", vec![types::MAP_TYPE], bounded);
+        Arc::new(env)
+    })
+}
+
+/// Hands a list or a mapping through unless it has too many items.
+fn bounded<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let Some(value) = arguments.pop() else { return Err(ExecutionError::missing_argument_or_target()) };
+    let items = value.as_sizer().map_or(0, |sizer| *sizer.size().inner());
+    if usize::try_from(items).is_ok_and(|items| items <= ITEMS_MAX) {
+        return Ok(value);
+    }
+    Err(ExecutionError::function_error("all, exists, filter or map", format!("more than {ITEMS_MAX} items")))
+}
+
+fn to_cel(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(flag) => cel::Value::Bool(*flag),
+        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(number), _, _) => cel::Value::Int(number),
+            (_, Some(number), _) => cel::Value::UInt(number),
+            (_, _, Some(number)) => cel::Value::Float(number),
+            (None, None, None) => cel::Value::Null,
+        },
+        Value::String(text) => cel::Value::String(Arc::new(text.clone())),
+        Value::Array(items) => cel::Value::List(Arc::new(items.iter().map(to_cel).collect())),
+        Value::Object(map) => {
+            let pairs = map.iter().map(|(key, value)| (cel::objects::Key::from(key.as_str()), to_cel(value)));
+            cel::Value::Map(cel::objects::Map { map: Arc::new(pairs.collect::<HashMap<_, _>>()) })
+        }
+    }
+}
+
+/// What went wrong, without the values, which may be large and are nobody else's business.
+fn explain(error: &ExecutionError) -> String {
+    match error {
+        ExecutionError::NoSuchKey(key) => format!("there is no field `{key}`"),
+        ExecutionError::NoSuchOverload(overload) => overload.to_string(),
+        ExecutionError::UndeclaredReference(name) => format!("there is no `{name}`"),
+        ExecutionError::UnexpectedType { got, want } => format!("{got} where {want} was expected"),
+        ExecutionError::FunctionError { function, message } => format!("{function}: {message}"),
+        ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+            "division by zero".to_owned()
+        }
+        ExecutionError::Overflow(..) => "a number is out of range".to_owned(),
+        ExecutionError::IndexOutOfBounds(_) => "the list has no such item".to_owned(),
+        ExecutionError::ValuesNotComparable(..) => "the values cannot be compared".to_owned(),
+        _ => "the values do not fit the expression".to_owned(),
+    }
+}
+
+/// Says what is wrong with an expression.
+fn refuse(message: impl Into<String>) -> Refusal {
+    Refusal::new(Code::BadCondition, message)
 }

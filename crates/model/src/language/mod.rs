@@ -8,6 +8,7 @@ pub mod binding;
 pub mod condition;
 pub mod document;
 mod json;
+pub(crate) mod names;
 pub(crate) mod reader;
 pub mod schema;
 pub mod text;

@@ -1,15 +1,32 @@
 //! JSON Schemas (2020-12): what an input, an output or a form must look like.
+//!
+//! Nothing is ever fetched: a `$ref` leads to a place in the same schema or is refused. Patterns run in linear time. A schema that
+//! leads back to itself without going deeper into the value, or that fans out without bound, is refused when it is compiled.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::document::shorten;
+
+/// The most violations that are reported at once.
+pub const VIOLATIONS_MAX: usize = 20;
+/// The longest schema, as JSON text.
+pub const SCHEMA_BYTES_MAX: usize = 256 * 1024;
+/// The most subschemas that may look at one and the same value.
+const FAN_OUT_MAX: u64 = 10_000;
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+const MESSAGE_CHARACTERS_MAX: usize = 1024;
+
 /// A JSON Schema, compiled.
 #[derive(Clone)]
 pub struct Schema {
     document: Arc<Value>,
+    validator: Arc<jsonschema::Validator>,
 }
 
 impl fmt::Debug for Schema {
@@ -29,7 +46,7 @@ impl PartialEq for Schema {
 pub struct SchemaViolation {
     /// JSON pointer into the value.
     pub path: String,
-    /// What is wrong there, at most 1 KiB.
+    /// What is wrong there, at most 1,024 characters.
     pub message: String,
 }
 
@@ -39,7 +56,7 @@ pub struct SchemaViolation {
 pub struct SchemaError {
     /// JSON pointer into the schema.
     pub path: String,
-    /// What is wrong there, at most 1 KiB.
+    /// What is wrong there, at most 1,024 characters.
     pub message: String,
 }
 
@@ -49,7 +66,31 @@ impl Schema {
     /// # Errors
     /// [`SchemaError`] names the place in the schema.
     pub fn compile(document: &Value) -> Result<Self, SchemaError> {
-        Ok(Self { document: Arc::new(document.clone()) })
+        let refuse = |path: &str, message: String| SchemaError { path: path.to_owned(), message };
+        if !document.is_object() && !document.is_boolean() {
+            return Err(refuse("", "a schema is a mapping or true or false".to_owned()));
+        }
+        if document.to_string().len() > SCHEMA_BYTES_MAX {
+            return Err(refuse("", format!("it is longer than {SCHEMA_BYTES_MAX} bytes")));
+        }
+        check_references(document, document, &mut String::new())?;
+        let mut fan_out = FanOut { root: document, known: HashMap::new() };
+        fan_out.of(document, "")?;
+        // The library is trusted to return errors; a panic in it must not end whoever saved the document.
+        let built = catch_unwind(AssertUnwindSafe(|| {
+            jsonschema::options()
+                .with_draft(jsonschema::Draft::Draft202012)
+                .offline()
+                .with_pattern_options(
+                    jsonschema::PatternOptions::regex()
+                        .size_limit(PATTERN_BYTES_MAX)
+                        .dfa_size_limit(PATTERN_BYTES_MAX),
+                )
+                .build(document)
+                .map_err(|error| refuse(error.instance_path().as_str(), cut(&error.to_string())))
+        }));
+        let validator = built.unwrap_or_else(|_| Err(refuse("", "it cannot be understood".to_owned())))?;
+        Ok(Self { document: Arc::new(document.clone()), validator: Arc::new(validator) })
     }
 
     /// The schema as it stands in the document.
@@ -58,11 +99,258 @@ impl Schema {
         &self.document
     }
 
-    /// Checks `value`.
+    /// Checks `value`. Messages do not quote the value, because it may hold what nobody else should read.
     ///
     /// # Errors
-    /// The first violations, at most 20.
-    pub fn validate(&self, _value: &Value) -> Result<(), Vec<SchemaViolation>> {
-        Ok(())
+    /// The first violations, at most [`VIOLATIONS_MAX`].
+    pub fn validate(&self, value: &Value) -> Result<(), Vec<SchemaViolation>> {
+        let checked = catch_unwind(AssertUnwindSafe(|| {
+            if self.validator.is_valid(value) {
+                return Vec::new();
+            }
+            let errors = self.validator.iter_errors(value).take(VIOLATIONS_MAX);
+            errors
+                .map(|error| SchemaViolation {
+                    path: error.instance_path().as_str().to_owned(),
+                    message: cut(&error.masked_with("the value").to_string()),
+                })
+                .collect()
+        }));
+        let violations = checked.unwrap_or_else(|_| {
+            vec![SchemaViolation {
+                path: String::new(),
+                message: "the schema could not be applied".to_owned(),
+            }]
+        });
+        if violations.is_empty() { Ok(()) } else { Err(violations) }
+    }
+
+    /// Whether the schema declares the value behind `path` without requiring it and each mapping on the way to it.
+    pub(crate) fn declares_optional(&self, path: &[&str]) -> bool {
+        let mut here = &*self.document;
+        let mut optional = false;
+        for key in path {
+            let Some(next) = here.get("properties").and_then(|properties| properties.get(*key)) else {
+                return false;
+            };
+            let required = here.get("required").and_then(Value::as_array);
+            optional |= !required.is_some_and(|required| required.iter().any(|name| name == key));
+            here = next;
+        }
+        optional
+    }
+}
+
+fn cut(message: &str) -> String {
+    message.chars().take(MESSAGE_CHARACTERS_MAX).collect()
+}
+
+/// Every reference must lead to a place in the same document.
+fn check_references(here: &Value, root: &Value, path: &mut String) -> Result<(), SchemaError> {
+    let length = path.len();
+    match here {
+        Value::Object(map) => {
+            for (key, value) in map {
+                path.push('/');
+                path.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                if let ("$ref", Value::String(target)) = (key.as_str(), value)
+                    && locate(root, target).is_none()
+                {
+                    let message =
+                        format!("`$ref: {}` does not lead to a place in the same schema", shorten(target));
+                    return Err(SchemaError { path: path.clone(), message });
+                }
+                if matches!(
+                    key.as_str(),
+                    "$dynamicRef" | "$recursiveRef" | "$id" | "$anchor" | "$dynamicAnchor"
+                ) && value.is_string()
+                {
+                    let message =
+                        format!("`{key}` is not supported; use `$ref` with a pointer like `#/$defs/name`");
+                    return Err(SchemaError { path: path.clone(), message });
+                }
+                check_references(value, root, path)?;
+                path.truncate(length);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push('/');
+                path.push_str(&index.to_string());
+                check_references(item, root, path)?;
+                path.truncate(length);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    Ok(())
+}
+
+/// The place that `#` or `#/pointer` names.
+fn locate<'v>(root: &'v Value, target: &str) -> Option<&'v Value> {
+    let pointer = target.strip_prefix('#')?;
+    if pointer.contains('%') {
+        return None;
+    }
+    root.pointer(pointer)
+}
+
+/// Counts how many subschemas look at one value, following references and combinators but not going deeper into the value.
+struct FanOut<'v> {
+    root: &'v Value,
+    /// By address of the subschema; `None` while it is being counted.
+    known: HashMap<*const Value, Option<u64>>,
+}
+
+impl<'v> FanOut<'v> {
+    fn of(&mut self, schema: &'v Value, path: &str) -> Result<u64, SchemaError> {
+        let refuse = |message: &str| SchemaError { path: path.to_owned(), message: message.to_owned() };
+        match self.known.get(&std::ptr::from_ref(schema)) {
+            Some(Some(count)) => return Ok(*count),
+            Some(None) => return Err(refuse("it leads back to itself without going deeper into the value")),
+            None => {}
+        }
+        self.known.insert(std::ptr::from_ref(schema), None);
+        let mut count: u64 = 1;
+        if let Value::Object(map) = schema {
+            for (key, value) in map {
+                let same_value = match (key.as_str(), value) {
+                    ("$ref", Value::String(target)) => locate(self.root, target).into_iter().collect(),
+                    ("allOf" | "anyOf" | "oneOf", Value::Array(items)) => items.iter().collect(),
+                    ("not" | "if" | "then" | "else", _) => vec![value],
+                    ("dependentSchemas", Value::Object(map)) => map.values().collect(),
+                    _ => Vec::new(),
+                };
+                for next in same_value {
+                    count = count.saturating_add(self.of(next, path)?);
+                }
+                // Deeper values are counted for themselves.
+                match (key.as_str(), value) {
+                    ("properties" | "patternProperties" | "$defs" | "definitions", Value::Object(map)) => {
+                        for next in map.values() {
+                            self.deeper(next, path)?;
+                        }
+                    }
+                    ("prefixItems", Value::Array(items)) => {
+                        for next in items {
+                            self.deeper(next, path)?;
+                        }
+                    }
+                    (
+                        "items"
+                        | "additionalProperties"
+                        | "propertyNames"
+                        | "contains"
+                        | "unevaluatedItems"
+                        | "unevaluatedProperties",
+                        next,
+                    ) => self.deeper(next, path)?,
+                    _ => {}
+                }
+            }
+        }
+        if count > FAN_OUT_MAX {
+            return Err(refuse("too many subschemas look at the same value"));
+        }
+        self.known.insert(std::ptr::from_ref(schema), Some(count));
+        Ok(count)
+    }
+
+    /// A schema for a deeper value may lead back to one that is being counted: that recursion ends with the value.
+    fn deeper(&mut self, schema: &'v Value, path: &str) -> Result<(), SchemaError> {
+        let open: Vec<*const Value> =
+            self.known.iter().filter(|(_, count)| count.is_none()).map(|(at, _)| *at).collect();
+        if open.contains(&std::ptr::from_ref(schema)) {
+            return Ok(());
+        }
+        for at in &open {
+            self.known.insert(*at, Some(1));
+        }
+        let counted = self.of(schema, path);
+        for at in open {
+            self.known.insert(at, None);
+        }
+        counted.map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_value_that_does_not_fit_is_told_where_and_why_without_being_quoted() {
+        let schema = Schema::compile(
+            &json!({"type": "object", "required": ["a"], "properties": {"b": {"type": "integer"}}}),
+        )
+        .unwrap();
+        assert_eq!(schema.validate(&json!({"a": 1, "b": 2})), Ok(()));
+        let violations = schema.validate(&json!({"b": "hunter2"})).unwrap_err();
+        assert_eq!(violations.iter().map(|v| v.path.as_str()).collect::<Vec<_>>(), ["/b", ""]);
+        assert!(violations.iter().all(|violation| !violation.message.contains("hunter2")));
+    }
+
+    #[test]
+    fn the_number_of_violations_is_bounded() {
+        let schema = Schema::compile(&json!({"items": {"type": "integer"}})).unwrap();
+        let value: Value = (0..10_000).map(|_| json!("x")).collect();
+        assert_eq!(schema.validate(&value).unwrap_err().len(), VIOLATIONS_MAX);
+    }
+
+    #[test]
+    fn nothing_outside_of_the_schema_is_ever_referred_to() {
+        for target in
+            ["https://example.com/x.json", "file:///etc/passwd", "other.json", "#/$defs/none", "#anchor"]
+        {
+            assert!(Schema::compile(&json!({"$ref": target})).is_err(), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_does_not_end_is_refused() {
+        for schema in [
+            json!({"$ref": "#"}),
+            json!({"allOf": [{"$ref": "#"}]}),
+            json!({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/b"}]}, "b": {"not": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"}),
+            json!({"properties": {"x": {"allOf": [{"$ref": "#/properties/x"}]}}}),
+        ] {
+            assert!(Schema::compile(&schema).is_err(), "{schema}");
+        }
+        let tree =
+            Schema::compile(&json!({"type": "object", "properties": {"child": {"$ref": "#"}}})).unwrap();
+        assert!(tree.validate(&json!({"child": {"child": {}}})).is_ok());
+        assert!(tree.validate(&json!({"child": {"child": 1}})).is_err());
+    }
+
+    #[test]
+    fn a_schema_that_doubles_at_each_step_is_refused() {
+        let mut defs = serde_json::Map::new();
+        for n in 0..40 {
+            let next = json!({"$ref": format!("#/$defs/d{}", n + 1)});
+            defs.insert(format!("d{n}"), json!({"allOf": [next, next]}));
+        }
+        defs.insert("d40".into(), json!({"type": "object"}));
+        assert!(Schema::compile(&json!({"$defs": defs, "$ref": "#/$defs/d0"})).is_err());
+    }
+
+    #[test]
+    fn patterns_that_backtrack_or_explode_are_refused() {
+        assert!(Schema::compile(&json!({"pattern": "(a)\\1"})).is_err());
+        assert!(Schema::compile(&json!({"pattern": "((((a{100}){100}){100}){100})"})).is_err());
+        assert!(Schema::compile(&json!({"pattern": "^[a-z]+$"})).is_ok());
+    }
+
+    #[test]
+    fn what_is_declared_and_not_required_is_optional() {
+        let schema = Schema::compile(&json!({
+            "required": ["a"], "properties": {"a": {"properties": {"c": {}}}, "b": {}}
+        }))
+        .unwrap();
+        assert!(!schema.declares_optional(&["a"]));
+        assert!(schema.declares_optional(&["b"]));
+        assert!(schema.declares_optional(&["a", "c"]));
+        assert!(!schema.declares_optional(&["d"]));
+        assert!(!schema.declares_optional(&[]));
     }
 }

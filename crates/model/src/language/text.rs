@@ -1,17 +1,36 @@
 //! Text for people and prompts: MiniJinja templates, strict, with fuel and without loaders.
+//!
+//! A template prints values, chooses and repeats (`if`, `for`), and has a few filters. It cannot set variables, define macros, or
+//! load other templates, so that its cost stays within its own length, the values it reads, and the fuel.
 
 use std::fmt;
-use std::sync::Arc;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Shown};
+use serde_json::Value;
 
 use super::Scope;
+use super::document::shorten;
+use super::names::{self, Refusal, Root, Visible};
+use crate::diagnostic::Code;
 
+/// Bound on a template.
+pub const TEMPLATE_BYTES_MAX: usize = 16 * 1024;
 /// Bound on a rendered text.
 pub const RENDERED_BYTES_MAX: usize = 64 * 1024;
+/// Steps that rendering may take.
+const FUEL: u64 = 50_000;
+/// Operators in a template that build longer texts out of shorter ones.
+const JOINING_OPERATORS_MAX: usize = 32;
+const REASON_CHARACTERS_MAX: usize = 1024;
 
 /// A template, compiled.
 #[derive(Clone)]
 pub struct Text {
     source: Arc<str>,
+    variables: Arc<[(String, Root)]>,
 }
 
 impl fmt::Debug for Text {
@@ -26,7 +45,7 @@ pub enum TextError {
     /// The template met a value it cannot work with, or one that is not there.
     #[error("the text could not be rendered: {reason}")]
     Failed {
-        /// What went wrong, at most 1 KiB.
+        /// What went wrong, at most 1,024 characters.
         reason: String,
     },
     /// The template took too many steps.
@@ -48,7 +67,232 @@ impl Text {
     ///
     /// # Errors
     /// [`TextError`] says whether a value, the steps or the length was at fault.
-    pub fn render(&self, _scope: &dyn Scope) -> Result<String, TextError> {
-        Err(TextError::Failed { reason: "not compiled".to_owned() })
+    pub fn render(&self, scope: &dyn Scope) -> Result<String, TextError> {
+        if self.variables.is_empty() && !self.source.contains('{') {
+            return Ok(self.source.to_string());
+        }
+        // A panic in the library is a failed text, not the end of whoever shows it.
+        catch_unwind(AssertUnwindSafe(|| self.render_unguarded(scope)))
+            .unwrap_or_else(|_| Err(TextError::Failed { reason: "the template engine gave up".to_owned() }))
     }
+
+    fn render_unguarded(&self, scope: &dyn Scope) -> Result<String, TextError> {
+        let null = Value::Null;
+        let values = self.variables.iter().map(|(name, root)| {
+            let value = match root {
+                Root::Input => scope.input(),
+                Root::Context => scope.context(),
+                Root::Node(node) => scope.output(*node).unwrap_or(&null),
+            };
+            (name.as_str(), shown(value))
+        });
+        let values: Shown = values.collect();
+        let mut out = Limited { text: Vec::new(), full: false };
+        let rendered = environment()
+            .template_from_str(&self.source)
+            .and_then(|template| template.render_captured_to(values, &mut out).map(|_| ()));
+        match rendered {
+            Ok(()) => String::from_utf8(out.text)
+                .map_err(|_| TextError::Failed { reason: "the text is not UTF-8".to_owned() }),
+            Err(_) if out.full => Err(TextError::TooLong),
+            Err(error) if error.kind() == ErrorKind::OutOfFuel => Err(TextError::OutOfFuel),
+            Err(error) => Err(TextError::Failed { reason: reason(&error) }),
+        }
+    }
+
+    /// The variables it reads.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    pub(crate) fn compile(source: &str, visible: &dyn Visible) -> Result<Self, Vec<Refusal>> {
+        let one = |refusal: Refusal| vec![refusal];
+        if source.len() > TEMPLATE_BYTES_MAX {
+            let message =
+                format!("the template has {} bytes; at most {TEMPLATE_BYTES_MAX} are allowed", source.len());
+            return Err(one(Refusal::new(Code::StringTooLong, message)));
+        }
+        if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
+            return Ok(Self { source: source.into(), variables: Arc::new([]) });
+        }
+        check_shape(source).map_err(one)?;
+        let names = catch_unwind(AssertUnwindSafe(|| {
+            environment()
+                .template_from_str(source)
+                .map(|template| template.undeclared_variables(false))
+                .map_err(|error| reason(&error))
+        }));
+        let names = match names {
+            Ok(Ok(names)) => names,
+            Ok(Err(reason)) => {
+                return Err(one(Refusal::new(
+                    Code::BadTemplate,
+                    format!("this is not a template: {reason}"),
+                )));
+            }
+            Err(_) => return Err(one(Refusal::new(Code::BadTemplate, "this is not a template"))),
+        };
+        let mut names: Vec<String> = names.into_iter().collect();
+        names.sort_unstable();
+        let (mut variables, mut refusals) = (Vec::new(), Vec::new());
+        for name in names {
+            match names::resolve(&name, visible) {
+                Ok((root, _)) => variables.push((name, root)),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        if refusals.is_empty() {
+            Ok(Self { source: source.into(), variables: variables.into() })
+        } else {
+            Err(refusals)
+        }
+    }
+}
+
+/// The one environment: no loaders, no functions, strict, and only filters whose result is about as long as their input.
+fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: OnceLock<Environment<'static>> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        use minijinja::{filters, tests};
+        let mut environment = Environment::empty();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(32);
+        environment.set_debug(false);
+        environment.add_filter("abs", filters::abs);
+        environment.add_filter("capitalize", filters::capitalize);
+        environment.add_filter("default", filters::default);
+        environment.add_filter("first", filters::first);
+        environment.add_filter("float", filters::float);
+        environment.add_filter("int", filters::int);
+        environment.add_filter("join", join);
+        environment.add_filter("last", filters::last);
+        environment.add_filter("length", filters::length);
+        environment.add_filter("lower", filters::lower);
+        environment.add_filter("max", filters::max);
+        environment.add_filter("min", filters::min);
+        environment.add_filter("reverse", filters::reverse);
+        environment.add_filter("round", filters::round);
+        environment.add_filter("sort", filters::sort);
+        environment.add_filter("title", filters::title);
+        environment.add_filter("tojson", to_json);
+        environment.add_filter("trim", filters::trim);
+        environment.add_filter("upper", filters::upper);
+        environment.add_test("defined", tests::is_defined);
+        environment.add_test("none", tests::is_none);
+        environment
+    })
+}
+
+fn too_long() -> minijinja::Error {
+    minijinja::Error::new(
+        ErrorKind::InvalidOperation,
+        format!("the result is longer than {RENDERED_BYTES_MAX} bytes"),
+    )
+}
+
+fn join(value: Shown, separator: Option<String>) -> Result<String, minijinja::Error> {
+    let separator = separator.unwrap_or_default();
+    let mut joined = String::new();
+    for (index, item) in value.try_iter()?.enumerate() {
+        if index > 0 {
+            joined.push_str(&separator);
+        }
+        joined.push_str(&item.to_string());
+        if joined.len() > RENDERED_BYTES_MAX {
+            return Err(too_long());
+        }
+    }
+    Ok(joined)
+}
+
+fn to_json(value: Shown) -> Result<Shown, minijinja::Error> {
+    minijinja::filters::tojson(
+        &value,
+        None,
+        minijinja::value::Kwargs::from_iter(std::iter::empty::<(&str, Shown)>()),
+    )
+}
+
+/// A value for the template engine. Texts longer than any rendered text may be are cut just beyond that length, so that
+/// printing one still fails as too long.
+fn shown(value: &Value) -> Shown {
+    match value {
+        Value::Null => Shown::from(()),
+        Value::Bool(flag) => Shown::from(*flag),
+        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(number), _, _) => Shown::from(number),
+            (_, Some(number), _) => Shown::from(number),
+            (_, _, Some(number)) => Shown::from(number),
+            (None, None, None) => Shown::from(()),
+        },
+        Value::String(text) => {
+            let end =
+                text.char_indices().map(|(at, _)| at).take_while(|at| *at <= RENDERED_BYTES_MAX + 4).last();
+            if text.len() > RENDERED_BYTES_MAX + 4 {
+                Shown::from(&text[..end.unwrap_or(0)])
+            } else {
+                Shown::from(text.as_str())
+            }
+        }
+        Value::Array(items) => items.iter().map(shown).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.as_str(), shown(value))).collect(),
+    }
+}
+
+/// Takes what is rendered, and refuses when it is too much.
+struct Limited {
+    text: Vec<u8>,
+    full: bool,
+}
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.text.len() + bytes.len() > RENDERED_BYTES_MAX {
+            self.full = true;
+            return Err(io::Error::other("too long"));
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn reason(error: &minijinja::Error) -> String {
+    let text = match (error.detail(), error.line()) {
+        (Some(detail), Some(line)) if line > 1 => format!("{} in its line {line}", detail),
+        (Some(detail), _) => detail.to_owned(),
+        (None, _) => error.kind().to_string(),
+    };
+    text.chars().take(REASON_CHARACTERS_MAX).collect()
+}
+
+/// Refuses statements other than `if` and `for`, and too many operators that make texts longer.
+fn check_shape(source: &str) -> Result<(), Refusal> {
+    const STATEMENTS: [&str; 8] = ["if", "elif", "else", "endif", "for", "endfor", "raw", "endraw"];
+    let mut operators = 0;
+    for (at, _) in source.match_indices("{%") {
+        let word = source[at + 2..].trim_start_matches(['-', '+']).trim_start();
+        let end = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len());
+        if !STATEMENTS.contains(&&word[..end]) {
+            let message = format!("a template has no statement `{}`", shorten(&word[..end]));
+            return Err(Refusal::new(Code::BadTemplate, message).help("it has `if` and `for`"));
+        }
+    }
+    for opening in ["{{", "{%"] {
+        for (at, _) in source.match_indices(opening) {
+            let inside = &source[at + 2..];
+            let end = inside.find(['}']).unwrap_or(inside.len());
+            operators += inside[..end].matches(['~', '*', '+']).count();
+        }
+    }
+    if operators > JOINING_OPERATORS_MAX {
+        let message =
+            format!("a template has at most {JOINING_OPERATORS_MAX} of the operators `~`, `+` and `*`");
+        return Err(Refusal::new(Code::BadTemplate, message));
+    }
+    Ok(())
 }

@@ -1,0 +1,103 @@
+//! What an expression may read at the place where it stands.
+
+use super::document::shorten;
+use super::reader::{nearest, quoted};
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::workflow::NodeIndex;
+
+/// Why an expression was refused: a diagnostic that has no place yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub code: Code,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), help: None }
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub fn at(self, span: Span) -> Diagnostic {
+        let diagnostic = Diagnostic::new(self.code, span, self.message);
+        match self.help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        }
+    }
+}
+
+/// How sure it is that a node has an output when an expression reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// It completed.
+    Certain,
+    /// It may have none, and the document declares that: the value is null then.
+    Nullable,
+    /// It may have none, and nothing declares it.
+    MaySkip,
+    /// It does not stand before the reader.
+    NotUpstream,
+}
+
+/// The nodes of a workflow as one reader sees them.
+pub(crate) trait Visible {
+    /// The node of that id.
+    fn find(&self, id: &str) -> Option<NodeIndex>;
+    /// What reading it means here.
+    fn access(&self, node: NodeIndex) -> Access;
+    /// All ids, for suggestions.
+    fn ids(&self) -> Vec<&str>;
+    /// The fields that the output of a node has, where its type says so.
+    fn fields(&self, node: NodeIndex) -> Option<Vec<&str>>;
+    /// Whether the run's input may be without the value behind this path, as its schema has it.
+    fn input_optional(&self, path: &[&str]) -> bool;
+}
+
+/// The root of what an expression reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root {
+    Input,
+    Context,
+    Node(NodeIndex),
+}
+
+/// Looks up the first word of a binding or a variable of an expression. The flag says whether its value may be null.
+pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool), Refusal> {
+    match word {
+        "input" => return Ok((Root::Input, false)),
+        "context" => return Ok((Root::Context, false)),
+        "item" | "index" | "last" | "iteration" => {
+            return Err(Refusal::new(Code::NotSupportedYet, format!("`{word}` is not supported yet"))
+                .help("it belongs to `map` and `loop`, which come with a later version of Ghostlight"));
+        }
+        _ => {}
+    }
+    let Some(node) = visible.find(word) else {
+        let refusal = Refusal::new(Code::UnknownVariable, format!("there is no node `{}`", shorten(word)));
+        let ids = visible.ids();
+        let known = ids.iter().copied().chain(["input", "context"]);
+        return Err(match nearest(word, known) {
+            Some(name) => refusal.help(format!("did you mean `{name}`?")),
+            None => refusal.help(format!("here are `input`, `context` and the nodes {}", quoted(ids))),
+        });
+    };
+    match visible.access(node) {
+        Access::Certain => Ok((Root::Node(node), false)),
+        Access::Nullable => Ok((Root::Node(node), true)),
+        Access::MaySkip => Err(Refusal::new(
+            Code::MaySkip,
+            format!("the node `{word}` may have been skipped when this is read"),
+        )
+        .help(format!("depend on it directly, or declare that it may be missing: `needs: [{{node: {word}, kind: soft}}]`"))),
+        Access::NotUpstream => {
+            Err(Refusal::new(Code::NotUpstream, format!("the node `{word}` does not stand before the one that reads it"))
+                .help(format!("add `{word}` to `needs`")))
+        }
+    }
+}
