@@ -8,15 +8,32 @@
 //! durable; nothing is read or followed before it is durable; records of a stream are dense from 1 and the global
 //! sequence is dense from 1; an append whose expectation fails changes nothing.
 
+mod file;
 mod follow;
+pub(crate) mod frame;
+mod manifest;
+mod memory;
+mod open;
+mod outcomes;
+mod queue;
+mod read;
 mod reply;
+mod sealed;
+mod segment;
+mod shared;
+pub(crate) mod tail;
+mod verify;
+mod writer;
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub use file::{FileJournal, JournalOptions, OpenError};
 pub use follow::{Follow, FollowError, Publisher};
+pub use memory::MemoryJournal;
 pub use reply::{AppendFuture, AppendResult, Reply};
+pub use verify::{VerifyReport, verify};
 
 use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
 
@@ -24,6 +41,9 @@ use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamNa
 pub const READ_RECORDS_MAX: usize = 10_000;
 /// A page of records ends when its bodies reach this many bytes (it always holds at least one record).
 pub const READ_BYTES_MAX: usize = 4 << 20;
+
+/// How many of the latest appends [`Journal::outcome`] remembers.
+pub const OUTCOMES_KEPT: usize = 8_192;
 
 /// A stream that wants to be woken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,9 +166,12 @@ pub trait Journal: Send + Sync {
         limit: usize,
     ) -> Result<Vec<StreamName>, ReadError>;
 
-    /// What became of a recent append. `None` says that it was not committed, provided that it is not older than
-    /// the last few thousand appends.
-    fn outcome(&self, append_id: [u8; 16]) -> Option<Outcome>;
+    /// What became of an append whose answer was lost. `None` says that it was not committed and never will be,
+    /// provided that no more than [`OUTCOMES_KEPT`] appends were committed since.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] while the journal itself does not know: ask again.
+    fn outcome(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError>;
 
     /// Counters for metrics.
     fn stats(&self) -> JournalStats;

@@ -7,14 +7,19 @@
 //! A body is bytes here: this crate knows no event, no run and no actor.
 
 mod atomic_file;
+mod index;
 pub mod blobs;
 pub mod journal;
+#[cfg(feature = "planted-bugs")]
+mod planted;
 pub mod record;
+pub mod sled_store;
 pub mod snapshots;
 pub mod views;
 
 pub use journal::{
-    AppendFuture, AppendResult, Follow, FollowError, Journal, JournalStats, Outcome, Reply, SharedJournal, Waking,
+    AppendFuture, AppendResult, FileJournal, Follow, FollowError, Journal, JournalOptions, JournalStats, OpenError, Outcome, Reply, SharedJournal,
+    Waking,
 };
 pub use record::{
     Append, AppendError, CommitBatch, Committed, Corruption, InvalidStreamName, NewRecord, ReadError, Record,

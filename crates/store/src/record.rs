@@ -201,13 +201,13 @@ impl Append {
         self.parts.iter().map(|part| part.records.len()).sum()
     }
 
-    /// About how many bytes it takes in a journal.
+    /// How many bytes it takes in a journal on files.
     pub fn size_bytes(&self) -> usize {
         let part = |part: &StreamAppend| {
             let records: usize = part.records.iter().map(|record| record.body.len() + 16).sum();
-            72 + part.stream.as_str().len() + part.route.len() + part.aliases.len() * 16 + records
+            104 + part.stream.as_str().len() + part.route.len() + part.aliases.len() * 16 + records
         };
-        24 + self.parts.iter().map(part).sum::<usize>()
+        20 + self.parts.iter().map(part).sum::<usize>()
     }
 }
 

@@ -1,0 +1,347 @@
+//! Reading an open journal: by stream, by global sequence, and what the index knows. Lookups go from the tail to the
+//! sealed segments, newest first. What is read is proved: checksums, dense sequences, the chain.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use ghostlight_world::{File, OpenMode};
+
+use super::frame::{appends_of, decode_part};
+use super::sealed::Sealed;
+use super::segment::{FrameReader, SEGMENT_HEADER_BYTES, SegmentInfo, scan};
+use super::shared::Shared;
+use super::tail::{FrameAt, PartAt, StreamEntry};
+use super::{OUTCOMES_KEPT, Outcome, READ_BYTES_MAX, READ_RECORDS_MAX, Waking};
+use crate::index::Fingerprint;
+use crate::record::{Corruption, ReadError, Record, StreamName};
+
+/// How much a reader of all streams reads ahead.
+const READ_AHEAD_BYTES: usize = 128 << 10;
+
+/// Parts of a stream in one segment. The file of the active segment is open; others are opened when needed, so that
+/// a large journal does not hold thousands of files.
+struct Parts {
+    info: Arc<SegmentInfo>,
+    file: Option<Arc<dyn File>>,
+    parts: Vec<PartAt>,
+}
+
+/// A page under construction.
+struct Page {
+    records: Vec<Record>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl Page {
+    fn new(limit: usize) -> Self {
+        Self { records: Vec::new(), bytes: 0, limit: limit.min(READ_RECORDS_MAX) }
+    }
+
+    fn is_full(&self) -> bool {
+        self.records.len() >= self.limit || self.bytes >= READ_BYTES_MAX
+    }
+
+    fn push(&mut self, record: Record) {
+        if !self.is_full() {
+            self.bytes += record.body.len();
+            self.records.push(record);
+        }
+    }
+}
+
+impl Shared {
+    fn sealed(&self) -> Arc<Vec<Arc<Sealed>>> {
+        self.state().sealed.clone()
+    }
+
+    /// What the newest segment that knows the stream says of it.
+    pub fn entry(&self, stream: &StreamName) -> Result<Option<StreamEntry>, ReadError> {
+        let sealed = {
+            let state = self.state();
+            if let Some(entry) = state.active.tail.get(stream) {
+                return Ok(Some(entry.clone()));
+            }
+            state.sealed.clone()
+        };
+        let key = Fingerprint::of(stream.as_str().as_bytes());
+        for sealed in sealed.iter().rev() {
+            if let Some(entry) = sealed.ask(&*self.world.files, |index| index.entry(stream, key))? {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    pub fn by_alias(&self, alias: [u8; 16]) -> Result<Option<StreamName>, ReadError> {
+        let sealed = {
+            let state = self.state();
+            if let Some(stream) = state.active.tail.alias(&alias) {
+                return Ok(Some(stream.clone()));
+            }
+            state.sealed.clone()
+        };
+        let key = Fingerprint::of(&alias);
+        for sealed in sealed.iter().rev() {
+            if let Some(stream) = sealed.ask(&*self.world.files, |index| index.alias(&alias, key))? {
+                return Ok(Some(stream));
+            }
+        }
+        Ok(None)
+    }
+
+    pub fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+        let from = from.max(1);
+        let mut page = Page::new(limit);
+        if page.is_full() {
+            return Ok(page.records);
+        }
+        let mut places = self.places(stream, from, page.limit)?;
+        let mut before: Option<(u64, [u8; 32])> = None;
+        while let Some(place) = places.pop() {
+            let file = match place.file {
+                Some(file) => file,
+                None => self.world.files.open(&place.info.path, OpenMode::Read)?.into(),
+            };
+            for part in place.parts {
+                let corrupt = |reason| Corruption {
+                    segment: place.info.number,
+                    offset: part.offset.into(),
+                    reason,
+                    streams: vec![stream.clone()],
+                };
+                let bytes = read_part(&*file, part)?.ok_or_else(|| corrupt("the segment ends too early"))?;
+                let (head, records) = decode_part(&bytes).map_err(corrupt)?;
+                if head.stream != *stream || head.first_stream_sequence != part.first {
+                    return Err(corrupt("other records stand where these should be").into());
+                }
+                if before.is_some_and(|before| before != (head.first_stream_sequence, head.chain_before)) {
+                    return Err(corrupt("the records do not continue those before them").into());
+                }
+                before = Some((head.last_stream_sequence() + 1, head.chain_after));
+                records
+                    .into_iter()
+                    .filter(|record| record.stream_sequence >= from)
+                    .for_each(|record| page.push(record));
+                if page.is_full() {
+                    return Ok(page.records);
+                }
+            }
+        }
+        Ok(page.records)
+    }
+
+    /// Where the records of a stream lie from `from` on, newest segment first.
+    fn places(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Parts>, ReadError> {
+        let mut places = Vec::new();
+        let sealed = {
+            let state = self.state();
+            let active = &state.active;
+            if let Some(entry) = active.tail.get(stream) {
+                if entry.last >= from {
+                    let parts = active.tail.parts(stream, from, limit);
+                    places.push(Parts { info: active.info.clone(), file: Some(active.file.clone()), parts });
+                }
+                if entry.first <= from {
+                    return Ok(places);
+                }
+            }
+            state.sealed.clone()
+        };
+        let key = Fingerprint::of(stream.as_str().as_bytes());
+        for sealed in sealed.iter().rev() {
+            let found = sealed.ask(&*self.world.files, |index| index.parts(stream, key, from, limit))?;
+            let Some((entry, parts)) = found else { continue };
+            if entry.last >= from {
+                places.push(Parts { info: sealed.info.clone(), file: None, parts });
+            }
+            if entry.first <= from {
+                break;
+            }
+        }
+        Ok(places)
+    }
+
+    pub fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+        let mut page = Page::new(limit);
+        let mut next = after.saturating_add(1);
+        while !page.is_full() && next <= self.head.load(Ordering::Acquire) {
+            let reached = self.read_segment(next, &mut page)?;
+            if reached == next {
+                break;
+            }
+            next = reached;
+        }
+        Ok(page.records)
+    }
+
+    /// Reads from the segment that holds `next` until the page is full or the segment ends; returns the sequence
+    /// that was reached.
+    fn read_segment(&self, next: u64, page: &mut Page) -> Result<u64, ReadError> {
+        let (info, file, start, end_offset, end_sequence) = {
+            let state = self.state();
+            let active = &state.active;
+            if next >= active.info.first_sequence {
+                let start = active.tail.frame_before(next);
+                (active.info.clone(), Some(active.file.clone()), start, active.end, u64::MAX)
+            } else {
+                let after = state.sealed.partition_point(|sealed| sealed.end_sequence <= next);
+                let sealed = state.sealed.get(after).cloned().ok_or(ReadError::Unavailable)?;
+                drop(state);
+                let start = sealed.ask(&*self.world.files, |index| index.frame_before(next))?;
+                (sealed.info.clone(), None, start, u64::MAX, sealed.end_sequence)
+            }
+        };
+        let file = match file {
+            Some(file) => file,
+            None => self.world.files.open(&info.path, OpenMode::Read)?.into(),
+        };
+        let start =
+            start.unwrap_or(FrameAt { sequence: info.first_sequence, offset: SEGMENT_HEADER_BYTES as u32 });
+        let end = end_offset.min(file.len()?);
+        let mut reader = FrameReader::new(&*file, info.salt, end).in_pieces_of(READ_AHEAD_BYTES);
+        let (mut offset, mut sequence) = (u64::from(start.offset), start.sequence);
+        while !page.is_full() && offset < end && sequence < end_sequence {
+            let frame = reader.frame_at(offset)?;
+            let (header, bytes) = match frame {
+                Ok(frame) => frame,
+                Err(reason) => {
+                    let bytes = reader.bytes_at(offset, usize::MAX)?;
+                    return Err(info.corruption(offset, reason, &bytes).into());
+                }
+            };
+            if header.first_sequence != sequence {
+                return Err(info.corruption(offset, "the global sequence has a gap", &[]).into());
+            }
+            if header.last_sequence() >= next {
+                let corrupt = |reason| info.corruption(offset, reason, &[]);
+                for part in
+                    appends_of(&bytes, &header).map_err(corrupt)?.iter().flat_map(|append| &append.parts)
+                {
+                    let place = part.offset as usize..(part.offset + part.len) as usize;
+                    let (_, records) = decode_part(&bytes.slice(place)).map_err(corrupt)?;
+                    records
+                        .into_iter()
+                        .filter(|record| record.sequence >= next)
+                        .for_each(|record| page.push(record));
+                }
+            }
+            offset += bytes.len() as u64;
+            sequence += u64::from(header.record_count);
+        }
+        Ok(page.records.last().map_or(sequence.max(next), |last| last.sequence + 1))
+    }
+
+    pub fn waking(&self, until: i64, after: Option<&Waking>, limit: usize) -> Result<Vec<Waking>, ReadError> {
+        let limit = limit.min(READ_RECORDS_MAX);
+        let (mut found, sealed) = {
+            let state = self.state();
+            (state.active.tail.waking(until, after, limit), state.sealed.clone())
+        };
+        for index in (0..sealed.len()).rev() {
+            let (this, newer) = (&sealed[index], &sealed[index + 1..]);
+            let mut cursor = after.cloned();
+            let mut wanted = limit;
+            while wanted > 0 {
+                let page =
+                    this.ask(&*self.world.files, |index| index.waking(until, cursor.as_ref(), wanted))?;
+                let Some(last) = page.last() else { break };
+                cursor = Some(last.clone());
+                for waking in page {
+                    if !self.is_known_to(newer, &waking.stream)? {
+                        found.push(waking);
+                        wanted -= 1;
+                    }
+                }
+            }
+        }
+        found.sort_unstable();
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Whether the tail or one of these segments knows the stream, so that older ones are out of date.
+    fn is_known_to(&self, newer: &[Arc<Sealed>], stream: &StreamName) -> Result<bool, ReadError> {
+        if self.state().active.tail.get(stream).is_some() {
+            return Ok(true);
+        }
+        if newer.is_empty() {
+            return Ok(false);
+        }
+        let key = Fingerprint::of(stream.as_str().as_bytes());
+        for sealed in newer {
+            if sealed.ask(&*self.world.files, |index| index.entry(stream, key))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    pub fn names(
+        &self,
+        prefix: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, ReadError> {
+        let limit = limit.min(READ_RECORDS_MAX);
+        let (mut names, sealed) = {
+            let state = self.state();
+            (state.active.tail.names(prefix, after, limit), state.sealed.clone())
+        };
+        for sealed in sealed.iter() {
+            names.extend(sealed.ask(&*self.world.files, |index| index.names(prefix, after, limit))?);
+        }
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(limit);
+        Ok(names)
+    }
+
+    pub fn outcome(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError> {
+        if self.in_doubt.load(Ordering::Acquire) {
+            return Err(ReadError::Unavailable);
+        }
+        let complete = {
+            let outcomes = self.outcomes();
+            if let Some(outcome) = outcomes.recent.get(&append_id) {
+                return Ok(Some(outcome));
+            }
+            outcomes.complete
+        };
+        if complete { Ok(None) } else { self.outcome_in_sealed(append_id) }
+    }
+
+    /// Looks for an append of an earlier life, as far back as is promised.
+    fn outcome_in_sealed(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError> {
+        let mut passed = 0;
+        for sealed in self.sealed().iter().rev() {
+            let file = self.world.files.open(&sealed.info.path, OpenMode::Read)?;
+            let mut found = None;
+            scan(&sealed.info, &*file, Some(sealed.end_commit), |_, _, _, appends| {
+                passed += appends.len();
+                let append = appends.iter().find(|append| append.id == append_id);
+                found = found.or(append.map(|append| Outcome {
+                    first_sequence: append.first_sequence,
+                    last_sequence: append.last_sequence,
+                }));
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            if passed >= OUTCOMES_KEPT {
+                break;
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The bytes of a part; `None` when the file ends before.
+fn read_part(file: &dyn File, part: PartAt) -> Result<Option<Bytes>, ReadError> {
+    let mut bytes = vec![0; part.len as usize];
+    match file.read_exact_at(&mut bytes, part.offset.into()) {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),
+        other => Ok(other.map(|()| Some(bytes.into()))?),
+    }
+}

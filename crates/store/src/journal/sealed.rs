@@ -1,0 +1,211 @@
+//! A segment that will never be written again, and its index: in memory until its sidecar is durable.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ghostlight_world::{Files, OpenMode};
+
+use super::Waking;
+use super::segment::{ScanError, SegmentInfo, scan};
+use super::tail::{FrameAt, PartAt, StreamEntry, Tail};
+use crate::index::{Fingerprint, Identity, Sidecar, SidecarError, write_sidecar};
+use crate::record::{ReadError, StreamName};
+
+pub(crate) struct Sealed {
+    pub info: Arc<SegmentInfo>,
+    /// The first commit that is not in it.
+    pub end_commit: u64,
+    /// The first global sequence that is not in it.
+    pub end_sequence: u64,
+    sidecar_path: PathBuf,
+    index: RwLock<SegmentIndex>,
+}
+
+#[derive(Clone)]
+pub(crate) enum SegmentIndex {
+    Memory(Arc<Tail>),
+    Disk(Arc<Sidecar>),
+}
+
+/// The sidecar's file of a segment.
+pub(crate) fn sidecar_path(index_dir: &Path, segment: u64) -> PathBuf {
+    index_dir.join(format!("{segment:010}.idx"))
+}
+
+fn identity(info: &SegmentInfo, end_commit: u64) -> Identity {
+    Identity { log_id: info.log_id, segment: info.number, salt: info.salt, end_commit }
+}
+
+impl Sealed {
+    /// A segment whose index is still in memory.
+    pub fn from_tail(info: Arc<SegmentInfo>, end: (u64, u64), tail: Tail, index_dir: &Path) -> Self {
+        Self {
+            sidecar_path: sidecar_path(index_dir, info.number),
+            info,
+            end_commit: end.0,
+            end_sequence: end.1,
+            index: RwLock::new(SegmentIndex::Memory(Arc::new(tail))),
+        }
+    }
+
+    /// A segment of an earlier life, with its sidecar, which is built again when it is not usable.
+    pub fn open(
+        files: &dyn Files,
+        info: Arc<SegmentInfo>,
+        end: (u64, u64),
+        index_dir: &Path,
+    ) -> Result<Self, ScanError> {
+        let path = sidecar_path(index_dir, info.number);
+        match Sidecar::open(files, &path, &identity(&info, end.0)) {
+            Ok(sidecar) => Ok(Self {
+                info,
+                end_commit: end.0,
+                end_sequence: end.1,
+                sidecar_path: path,
+                index: RwLock::new(SegmentIndex::Disk(Arc::new(sidecar))),
+            }),
+            Err(SidecarError::Device(error)) => Err(error.into()),
+            Err(SidecarError::Damaged) => {
+                let tail = tail_of(files, &info, end.0)?;
+                let sealed = Self::from_tail(info, end, tail, index_dir);
+                // On a full disk the index simply stays in memory.
+                let _ = sealed.write_index(files);
+                Ok(sealed)
+            }
+        }
+    }
+
+    pub fn is_in_memory(&self) -> bool {
+        matches!(self.index(), SegmentIndex::Memory(_))
+    }
+
+    /// Makes the index durable and lets go of the memory. Does nothing when that is done.
+    pub fn write_index(&self, files: &dyn Files) -> std::io::Result<()> {
+        let SegmentIndex::Memory(tail) = self.index() else { return Ok(()) };
+        let identity = identity(&self.info, self.end_commit);
+        write_sidecar(files, &self.sidecar_path, &identity, &tail)?;
+        let sidecar = Sidecar::open(files, &self.sidecar_path, &identity).map_err(std::io::Error::other)?;
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = SegmentIndex::Disk(Arc::new(sidecar));
+        Ok(())
+    }
+
+    fn index(&self) -> SegmentIndex {
+        self.index.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn memory_bytes(&self) -> u64 {
+        match self.index() {
+            SegmentIndex::Memory(_) => 0,
+            SegmentIndex::Disk(sidecar) => sidecar.memory_bytes(),
+        }
+    }
+
+    /// Asks the index; when its sidecar turns out to be damaged, builds it again from the segment and asks once
+    /// more.
+    pub fn ask<T>(
+        &self,
+        files: &dyn Files,
+        question: impl Fn(&SegmentIndex) -> Result<T, SidecarError>,
+    ) -> Result<T, ReadError> {
+        match question(&self.index()) {
+            Ok(answer) => return Ok(answer),
+            Err(SidecarError::Device(error)) => return Err(error.into()),
+            Err(SidecarError::Damaged) => {}
+        }
+        tracing::warn!(segment = self.info.number, "the index of a segment is damaged and is built again");
+        let tail = Arc::new(tail_of(files, &self.info, self.end_commit)?);
+        let rebuilt = SegmentIndex::Memory(tail);
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = rebuilt.clone();
+        if let Err(error) = self.write_index(files) {
+            tracing::warn!(segment = self.info.number, %error, "the index of a segment stays in memory");
+        }
+        question(&rebuilt).map_err(|error| ReadError::Device(std::io::Error::other(error)))
+    }
+}
+
+/// Builds the index of a segment by walking it.
+fn tail_of(files: &dyn Files, info: &SegmentInfo, end_commit: u64) -> Result<Tail, ScanError> {
+    let file = files.open(&info.path, OpenMode::Read)?;
+    let mut tail = Tail::default();
+    scan(info, &*file, Some(end_commit), |offset, header, _, appends| {
+        // Segments are below 4 GiB: checked when they are made.
+        tail.apply(u32::try_from(offset).unwrap_or(u32::MAX), header.first_sequence, &appends);
+    })?;
+    Ok(tail)
+}
+
+impl From<ScanError> for ReadError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Device(error) => ReadError::Device(error),
+            ScanError::Corrupt(corruption) => ReadError::Corrupt(corruption),
+        }
+    }
+}
+
+impl SegmentIndex {
+    pub fn entry(&self, stream: &StreamName, key: Fingerprint) -> Result<Option<StreamEntry>, SidecarError> {
+        match self {
+            Self::Memory(tail) => Ok(tail.get(stream).cloned()),
+            Self::Disk(sidecar) => Ok(sidecar.get(stream, key)?.map(|found| found.entry)),
+        }
+    }
+
+    /// The stream's entry, and its parts from the one that holds `from` on.
+    pub fn parts(
+        &self,
+        stream: &StreamName,
+        key: Fingerprint,
+        from: u64,
+        limit: usize,
+    ) -> Result<Option<(StreamEntry, Vec<PartAt>)>, SidecarError> {
+        match self {
+            Self::Memory(tail) => {
+                Ok(tail.get(stream).map(|entry| (entry.clone(), tail.parts(stream, from, limit))))
+            }
+            Self::Disk(sidecar) => {
+                let Some(found) = sidecar.get(stream, key)? else { return Ok(None) };
+                let parts = sidecar.parts(&found, from, limit)?;
+                Ok(Some((found.entry, parts)))
+            }
+        }
+    }
+
+    pub fn alias(&self, alias: &[u8; 16], key: Fingerprint) -> Result<Option<StreamName>, SidecarError> {
+        match self {
+            Self::Memory(tail) => Ok(tail.alias(alias).cloned()),
+            Self::Disk(sidecar) => sidecar.alias(alias, key),
+        }
+    }
+
+    pub fn waking(
+        &self,
+        until: i64,
+        after: Option<&Waking>,
+        limit: usize,
+    ) -> Result<Vec<Waking>, SidecarError> {
+        match self {
+            Self::Memory(tail) => Ok(tail.waking(until, after, limit)),
+            Self::Disk(sidecar) => sidecar.waking(until, after, limit),
+        }
+    }
+
+    pub fn names(
+        &self,
+        prefix: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, SidecarError> {
+        match self {
+            Self::Memory(tail) => Ok(tail.names(prefix, after, limit)),
+            Self::Disk(sidecar) => sidecar.names(prefix, after, limit),
+        }
+    }
+
+    pub fn frame_before(&self, sequence: u64) -> Result<Option<FrameAt>, SidecarError> {
+        match self {
+            Self::Memory(tail) => Ok(tail.frame_before(sequence)),
+            Self::Disk(sidecar) => sidecar.frame_before(sequence),
+        }
+    }
+}

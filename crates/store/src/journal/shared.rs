@@ -1,0 +1,137 @@
+//! What the writer and the readers of an open journal share.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use ghostlight_world::{File, Lock, World};
+use uuid::Uuid;
+
+use super::outcomes::Outcomes;
+use super::sealed::Sealed;
+use super::segment::SegmentInfo;
+use super::tail::Tail;
+use super::{JournalStats, Publisher};
+
+/// Lock order: `state` before nothing; `outcomes` and `stats` are held for a moment and alone.
+pub(crate) struct Shared {
+    pub world: World,
+    pub index_dir: PathBuf,
+    pub log_id: Uuid,
+    pub epoch: u64,
+    pub segment_bytes: u64,
+    state: RwLock<State>,
+    /// The global sequence of the last committed record.
+    pub head: AtomicU64,
+    outcomes: Mutex<KnownOutcomes>,
+    stats: Mutex<JournalStats>,
+    pub publisher: Publisher,
+    /// Appends are taken.
+    pub available: AtomicBool,
+    /// An append was answered with "unknown", and it is not settled yet whether the disk has it.
+    pub in_doubt: AtomicBool,
+    /// Held while sidecars are written, so that it is done by one at a time.
+    sealing: Mutex<()>,
+    pub lock: Mutex<Option<Box<dyn Lock>>>,
+}
+
+pub(crate) struct State {
+    pub active: Active,
+    /// Oldest first.
+    pub sealed: Arc<Vec<Arc<Sealed>>>,
+}
+
+/// The segment that is being written.
+pub(crate) struct Active {
+    pub info: Arc<SegmentInfo>,
+    pub file: Arc<dyn File>,
+    pub tail: Tail,
+    /// Behind the last commit.
+    pub end: u64,
+}
+
+/// Outcomes in memory, and how far back they were read.
+pub(crate) struct KnownOutcomes {
+    pub recent: Outcomes,
+    /// Appends before these may have to be looked up in sealed segments: only those since the last start, and of
+    /// the segment that was active then, are known without.
+    pub complete: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a journal is opened with.
+pub(crate) struct Opened {
+    pub world: World,
+    pub index_dir: PathBuf,
+    pub log_id: Uuid,
+    pub epoch: u64,
+    pub segment_bytes: u64,
+    pub state: State,
+    pub head: u64,
+    pub outcomes: Outcomes,
+    pub torn_bytes: u64,
+    pub lock: Box<dyn Lock>,
+}
+
+impl Shared {
+    pub fn new(opened: Opened) -> Self {
+        let complete = opened.state.sealed.is_empty();
+        Self {
+            world: opened.world,
+            index_dir: opened.index_dir,
+            log_id: opened.log_id,
+            epoch: opened.epoch,
+            segment_bytes: opened.segment_bytes,
+            state: RwLock::new(opened.state),
+            head: AtomicU64::new(opened.head),
+            outcomes: Mutex::new(KnownOutcomes { recent: opened.outcomes, complete }),
+            stats: Mutex::new(JournalStats { torn_bytes: opened.torn_bytes, ..JournalStats::default() }),
+            publisher: Publisher::new(opened.head),
+            available: AtomicBool::new(true),
+            in_doubt: AtomicBool::new(false),
+            sealing: Mutex::new(()),
+            lock: Mutex::new(Some(opened.lock)),
+        }
+    }
+
+    pub fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn outcomes(&self) -> MutexGuard<'_, KnownOutcomes> {
+        lock(&self.outcomes)
+    }
+
+    pub fn count(&self, change: impl FnOnce(&mut JournalStats)) {
+        change(&mut lock(&self.stats));
+    }
+
+    pub fn stats(&self) -> JournalStats {
+        let (segments, tail_streams, sealed) = {
+            let state = self.state();
+            (state.sealed.len() as u64 + 1, state.active.tail.stream_count() as u64, state.sealed.clone())
+        };
+        let index_bytes = sealed.iter().map(|sealed| sealed.memory_bytes()).sum();
+        let available = self.available.load(Ordering::Acquire);
+        JournalStats { segments, tail_streams, index_bytes, available, ..*lock(&self.stats) }
+    }
+
+    /// Writes the sidecars that are still missing, oldest first.
+    pub fn write_indexes(&self) -> std::io::Result<()> {
+        let _one_at_a_time = lock(&self.sealing);
+        let sealed = self.state().sealed.clone();
+        sealed.iter().try_for_each(|sealed| sealed.write_index(&*self.world.files))
+    }
+
+    /// How many sealed segments have their index in memory.
+    pub fn indexes_in_memory(&self) -> usize {
+        self.state().sealed.iter().rev().filter(|sealed| sealed.is_in_memory()).count()
+    }
+}

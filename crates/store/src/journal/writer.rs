@@ -1,0 +1,402 @@
+//! The one who writes: decides what a commit holds, writes it, syncs it, and only then tells anybody.
+//!
+//! Commit n+1 is written only after commit n is durable. When a write or a sync fails, nothing of the commit is
+//! acknowledged, and the writer settles what became of it before it takes anything more:
+//!
+//! - a write that failed is overwritten with zeros, and that is synced; the segment goes on;
+//! - a sync that failed leaves its file in doubt for good. What was committed in it is verified from the disk, and
+//!   a new segment is begun whose header says that the failed commit is not part of the log;
+//! - while neither works, appends are refused, and the outcome of the failed commit is unknown: a restart may find
+//!   it whole on the disk.
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ghostlight_world::{File, OpenMode};
+
+use super::Outcome;
+use super::frame::{BuiltFrame, FrameBuilder};
+use super::queue::Job;
+use super::reply::Reply;
+use super::sealed::Sealed;
+use super::segment::{ScanError, SegmentEnd, SegmentInfo, scan, segment_name};
+use super::shared::{Active, Shared};
+use super::tail::Tail;
+use crate::record::{Append, AppendError, CHAIN_START, CommitBatch, Committed, StreamName};
+
+/// How many segments may wait for their sidecar before no new one is begun: each holds its index in memory.
+const INDEXES_IN_MEMORY_MAX: usize = 4;
+
+pub(crate) struct Writer {
+    shared: Arc<Shared>,
+    info: Arc<SegmentInfo>,
+    file: Arc<dyn File>,
+    /// The length of the segment's file.
+    capacity: u64,
+    /// Behind the last commit.
+    offset: u64,
+    next_commit: u64,
+    next_sequence: u64,
+    /// Nothing more may be written to this segment: a new one may already have its name on the disk.
+    must_roll: bool,
+    /// A sync failed: what is committed in this segment must be read back from the disk.
+    must_verify: bool,
+    /// Something committed is gone. Nothing is taken any more.
+    lost: bool,
+    /// Sidecars are written on a thread of their own.
+    background: bool,
+    sealing: Option<std::thread::JoinHandle<()>>,
+}
+
+/// An append of the commit under way: its records, or why it has none.
+type Decided = (Reply, Result<Range<usize>, AppendError>);
+
+impl Writer {
+    pub fn new(shared: Arc<Shared>, end: SegmentEnd, capacity: u64, background: bool) -> Self {
+        let (info, file) = {
+            let state = shared.state();
+            (state.active.info.clone(), state.active.file.clone())
+        };
+        Self {
+            shared,
+            info,
+            file,
+            capacity,
+            offset: end.offset,
+            next_commit: end.next_commit,
+            next_sequence: end.next_sequence,
+            must_roll: false,
+            must_verify: false,
+            lost: false,
+            background,
+            sealing: None,
+        }
+    }
+
+    /// Decides these appends one after the other, makes them durable by one sync, and answers each.
+    pub fn commit(&mut self, jobs: Vec<Job>) {
+        if let Err(refusal) = self.make_ready() {
+            jobs.into_iter().for_each(|job| job.reply.answer(Err(refusal.clone())));
+            return;
+        }
+        let bytes: usize = jobs.iter().map(|job| job.bytes).sum();
+        let mut builder = FrameBuilder::new(self.next_sequence, bytes + 64);
+        let mut heads = HashMap::new();
+        let mut decided: Vec<Decided> = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let start = builder.record_count();
+            let result = self.heads_of(&job.append, &heads).map(|before| {
+                builder.push(&job.append, &before);
+                for part in builder.appends.last().into_iter().flat_map(|append| &append.parts) {
+                    heads.insert(part.stream.clone(), (part.last_stream_sequence(), part.chain_after));
+                }
+                start..builder.record_count()
+            });
+            decided.push((job.reply, result));
+        }
+        let conflicts = decided.iter().filter(|(_, result)| result.is_err()).count() as u64;
+        self.shared.count(|stats| stats.conflicts += conflicts);
+        if builder.record_count() == 0 {
+            decided.into_iter().for_each(|(reply, result)| answer_refused(reply, result));
+            return;
+        }
+        let started = self.shared.world.clock.monotonic();
+        let written = self.write(builder, 0);
+        #[cfg(feature = "planted-bugs")]
+        if let (true, Ok(_)) = (crate::planted::is_planted("ack_before_sync"), &written) {
+            // The bug that the simulation must find: everybody is told before the disk has it.
+            let frame = written.unwrap_or_else(|_| unreachable!("it was written"));
+            self.accept(frame, decided, Duration::ZERO);
+            let _ = self.sync(0);
+            return;
+        }
+        match written.and_then(|frame| self.sync(frame.bytes.len()).map(|()| frame)) {
+            Ok(frame) => {
+                let took = self.shared.world.clock.monotonic().saturating_sub(started);
+                self.accept(frame, decided, took);
+            }
+            Err(failure) => refuse(decided, &heads, &failure),
+        }
+    }
+
+    /// Writes and syncs an empty frame that marks the beginning or the end of an epoch.
+    pub fn mark(&mut self, flags: u32) -> Result<(), AppendError> {
+        self.make_ready()?;
+        let frame = self.write(FrameBuilder::new(self.next_sequence, 0), flags)?;
+        self.sync(frame.bytes.len())?;
+        self.advance(&frame, 0);
+        self.shared.state_mut().active.end = self.offset;
+        Ok(())
+    }
+
+    /// Waits for what runs in the background.
+    pub fn finish(&mut self) {
+        if let Some(sealing) = self.sealing.take() {
+            // It reports its errors itself; a panic leaves an index in memory, which is no loss.
+            let _ = sealing.join();
+        }
+    }
+
+    /// Sequence and chain of each part's stream, or the first that is not where it was expected.
+    fn heads_of(
+        &self,
+        append: &Append,
+        pending: &HashMap<StreamName, (u64, [u8; 32])>,
+    ) -> Result<Vec<(u64, [u8; 32])>, AppendError> {
+        let head_of = |stream: &StreamName| match pending.get(stream) {
+            Some(head) => Ok(*head),
+            None => match self.shared.entry(stream) {
+                Ok(entry) => Ok(entry.map_or((0, CHAIN_START), |entry| (entry.last, entry.chain))),
+                Err(error) => {
+                    tracing::error!(%stream, %error, "an append is refused: the index cannot be read");
+                    Err(AppendError::Unavailable)
+                }
+            },
+        };
+        let check = |part: &crate::record::StreamAppend| {
+            let (actual, chain) = head_of(&part.stream)?;
+            if actual == part.expected {
+                return Ok((actual, chain));
+            }
+            Err(AppendError::Conflict { stream: part.stream.clone(), expected: part.expected, actual })
+        };
+        append.parts.iter().map(check).collect()
+    }
+
+    /// Writes a frame behind the last commit, in a new segment when it does not fit. It is not synced.
+    fn write(&mut self, builder: FrameBuilder, flags: u32) -> Result<BuiltFrame, AppendError> {
+        let len = builder.frame_len() as u64;
+        if self.offset + len > self.capacity {
+            self.roll().map_err(|error| self.refusal(&error))?;
+        }
+        let frame = builder.finish(self.info.salt, flags, self.shared.epoch, self.next_commit);
+        match self.file.write_all_at(&frame.bytes, self.offset) {
+            Ok(()) => Ok(frame),
+            Err(error) => Err(self.take_back(&error, frame.bytes.len())),
+        }
+    }
+
+    fn sync(&mut self, bytes: usize) -> Result<(), AppendError> {
+        match self.file.sync_data() {
+            Ok(()) => {
+                self.shared.count(|stats| {
+                    stats.syncs += 1;
+                    stats.bytes += bytes as u64;
+                });
+                Ok(())
+            }
+            Err(error) => Err(self.supersede(&error)),
+        }
+    }
+
+    /// Everything after the sync: the index, the head, the answers, the followers; in this order, so that whoever
+    /// is told can read it.
+    fn accept(&mut self, frame: BuiltFrame, decided: Vec<Decided>, took: Duration) {
+        let records = frame.records();
+        let record_count = records.len() as u64;
+        let first_sequence = self.next_sequence;
+        let offset = self.offset;
+        self.advance(&frame, record_count);
+        let batch = Arc::new(CommitBatch {
+            epoch: self.shared.epoch,
+            first_sequence,
+            last_sequence: self.next_sequence - 1,
+            records,
+        });
+        {
+            let mut state = self.shared.state_mut();
+            // Segments are below 4 GiB: checked when the journal is opened.
+            let at = u32::try_from(offset).unwrap_or(u32::MAX);
+            state.active.tail.apply(at, first_sequence, &frame.appends);
+            state.active.end = self.offset;
+        }
+        self.shared.head.store(batch.last_sequence, Ordering::Release);
+        {
+            let mut outcomes = self.shared.outcomes();
+            for append in &frame.appends {
+                let (first_sequence, last_sequence) = (append.first_sequence, append.last_sequence);
+                outcomes.recent.insert(append.id, Outcome { first_sequence, last_sequence });
+            }
+        }
+        self.shared.count(|stats| {
+            stats.commits += 1;
+            stats.appends += frame.appends.len() as u64;
+            stats.records += record_count;
+            stats.sync_us += u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        });
+        for (reply, result) in decided {
+            reply.answer(result.map(|range| Committed::new(batch.clone(), range)));
+        }
+        self.shared.publisher.publish(&batch);
+    }
+
+    fn advance(&mut self, frame: &BuiltFrame, record_count: u64) {
+        self.offset += frame.bytes.len() as u64;
+        self.next_commit += 1;
+        self.next_sequence += record_count;
+    }
+
+    /// After a failed write: nothing was synced, so zeros over it make sure that it never happened.
+    fn take_back(&mut self, cause: &io::Error, len: usize) -> AppendError {
+        self.shared.count(|stats| stats.faults += 1);
+        tracing::error!(segment = self.info.number, error = %cause, "the journal could not be written");
+        let end = self.capacity.min(self.offset + len as u64);
+        let zeros = vec![0; usize::try_from(end - self.offset).unwrap_or(len)];
+        let taken_back = self.file.write_all_at(&zeros, self.offset).and_then(|()| self.file.sync_data());
+        match taken_back {
+            Ok(()) => refusal_of(cause),
+            Err(error) => self.supersede(&error),
+        }
+    }
+
+    /// After a failed sync: begins a new segment that says that the commit never happened. The refusal is definite
+    /// when that works.
+    fn supersede(&mut self, cause: &io::Error) -> AppendError {
+        self.shared.count(|stats| stats.faults += 1);
+        tracing::error!(segment = self.info.number, error = %cause, "the journal could not be synced");
+        self.must_verify = true;
+        self.must_roll = true;
+        self.shared.in_doubt.store(true, Ordering::Release);
+        match self.make_ready() {
+            Ok(()) => refusal_of(cause),
+            Err(_) => AppendError::OutcomeUnknown,
+        }
+    }
+
+    /// Settles what an earlier failure left open. Until that works, appends are refused.
+    fn make_ready(&mut self) -> Result<(), AppendError> {
+        if !(self.lost || self.must_verify || self.must_roll) {
+            return Ok(());
+        }
+        let settled = self.verify_segment().and_then(|()| if self.must_roll { self.roll() } else { Ok(()) });
+        self.shared.available.store(settled.is_ok(), Ordering::Release);
+        match settled {
+            Ok(()) => {
+                self.shared.in_doubt.store(false, Ordering::Release);
+                Ok(())
+            }
+            Err(error) => Err(self.refusal(&error)),
+        }
+    }
+
+    fn refusal(&self, error: &io::Error) -> AppendError {
+        if self.lost { AppendError::Unavailable } else { refusal_of(error) }
+    }
+
+    /// Reads back from the disk what was committed in this segment.
+    fn verify_segment(&mut self) -> io::Result<()> {
+        if self.lost {
+            return Err(io::Error::other("committed records are gone from the disk"));
+        }
+        if !self.must_verify {
+            return Ok(());
+        }
+        self.file.drop_cache();
+        let file = self.shared.world.files.open(&self.info.path, OpenMode::Read)?;
+        file.drop_cache();
+        match scan(&self.info, &*file, Some(self.next_commit), |_, _, _, _| {}) {
+            Ok(_) => {
+                self.must_verify = false;
+                Ok(())
+            }
+            Err(ScanError::Device(error)) => Err(error),
+            Err(ScanError::Corrupt(corruption)) => {
+                self.lost = true;
+                tracing::error!(%corruption, "after a failed sync committed records are gone from the disk");
+                Err(io::Error::other(corruption))
+            }
+        }
+    }
+
+    /// Begins a new segment. After an error nothing may be written to the old one, because the new one may have its
+    /// name on the disk all the same, and it says that the old one ends here.
+    fn roll(&mut self) -> io::Result<()> {
+        if self.shared.indexes_in_memory() >= INDEXES_IN_MEMORY_MAX {
+            self.finish();
+            self.shared.write_indexes()?;
+        }
+        let number = self.info.number + 1;
+        let mut salt = [0; 4];
+        self.shared.world.random.fill(&mut salt);
+        let info = Arc::new(SegmentInfo {
+            number,
+            path: self.info.path.with_file_name(segment_name(number)),
+            log_id: self.info.log_id,
+            salt: u32::from_le_bytes(salt),
+            epoch: self.shared.epoch,
+            first_commit: self.next_commit,
+            first_sequence: self.next_sequence,
+        });
+        self.must_roll = true;
+        let file = info.create(&*self.shared.world.files, self.shared.segment_bytes)?;
+        self.must_roll = false;
+        self.capacity = file.len()?;
+        self.offset = super::segment::SEGMENT_HEADER_BYTES as u64;
+        self.info = info.clone();
+        self.file = file.clone();
+        {
+            let mut state = self.shared.state_mut();
+            let active = Active { info, file, tail: Tail::default(), end: self.offset };
+            let old = std::mem::replace(&mut state.active, active);
+            let end = (self.next_commit, self.next_sequence);
+            let sealed = Sealed::from_tail(old.info, end, old.tail, &self.shared.index_dir);
+            Arc::make_mut(&mut state.sealed).push(Arc::new(sealed));
+        }
+        self.seal();
+        Ok(())
+    }
+
+    /// Writes the sidecar of the segment that was left, without holding up commits.
+    fn seal(&mut self) {
+        let shared = self.shared.clone();
+        let write = move || {
+            if let Err(error) = shared.write_indexes() {
+                tracing::warn!(%error, "the index of a segment could not be written and stays in memory");
+            }
+        };
+        if !self.background {
+            write();
+            return;
+        }
+        self.finish();
+        match std::thread::Builder::new().name("journal-index".into()).spawn(write) {
+            Ok(handle) => self.sealing = Some(handle),
+            Err(error) => {
+                tracing::warn!(%error, "no thread for the index of a segment, which stays in memory")
+            }
+        }
+    }
+}
+
+fn refusal_of(error: &io::Error) -> AppendError {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            AppendError::Full
+        }
+        _ => AppendError::Unavailable,
+    }
+}
+
+fn answer_refused(reply: Reply, result: Result<Range<usize>, AppendError>) {
+    if let Err(refusal) = result {
+        reply.answer(Err(refusal));
+    }
+}
+
+/// Answers a commit that failed. A conflict stands only when it was one with what is durable.
+fn refuse(decided: Vec<Decided>, pending: &HashMap<StreamName, (u64, [u8; 32])>, failure: &AppendError) {
+    for (reply, result) in decided {
+        let refusal = match result {
+            Ok(_) => failure.clone(),
+            Err(AppendError::Conflict { stream, .. }) if pending.contains_key(&stream) => {
+                AppendError::Unavailable
+            }
+            Err(other) => other,
+        };
+        reply.answer(Err(refusal));
+    }
+}
