@@ -188,11 +188,11 @@ impl Tree {
     }
 
     /// Stops a child and starts it again, which counts as no restart. A temporary child has no second start and is refused
-    /// as [`SupervisorError::Running`].
+    /// as [`SupervisorError::Temporary`].
     pub async fn restart(&self, path: &str) -> Result<Option<ChildRef>, SupervisorError> {
         let (node, inbox) = self.managed(path)?;
         if node.restart == Restart::Temporary {
-            return Err(SupervisorError::Running);
+            return Err(SupervisorError::Temporary);
         }
         done(ask(Some(&inbox), Asked::Terminate(node.key.clone()))).await?;
         child(ask(Some(&inbox), Asked::Restart(node.key.clone()))).await

@@ -175,6 +175,9 @@ pub enum SupervisorError {
     /// Only possible while the child has no process.
     #[error("the child is running")]
     Running,
+    /// A temporary child has no second start.
+    #[error("the child is temporary")]
+    Temporary,
     /// Only possible while the child has no restart ahead.
     #[error("the child is about to be restarted")]
     Restarting,
