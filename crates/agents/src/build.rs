@@ -7,6 +7,7 @@ use std::time::Duration;
 use ghostlight_model::agent::{AgentDefinition, AgentKind};
 
 use crate::builtin;
+use crate::command::Command;
 use crate::{Agent, SecretSource};
 
 /// What agents need of the daemon. Made once and shared.
@@ -62,6 +63,10 @@ pub fn build(definition: &AgentDefinition, env: &Environment) -> Result<Arc<dyn 
     let wrong = |message: String| BuildError::Definition { agent: definition.name.to_string(), message };
     match &definition.kind {
         AgentKind::Builtin(call) => builtin::build(call, env).map_err(wrong),
-        AgentKind::Command(_) | AgentKind::Http(_) => Err(wrong("not there yet".into())),
+        AgentKind::Command(call) => {
+            let command = Command::new(definition, call, env).map_err(wrong)?;
+            Ok(Arc::new(command))
+        }
+        AgentKind::Http(_) => Err(wrong("not there yet".into())),
     }
 }

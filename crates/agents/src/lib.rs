@@ -15,12 +15,17 @@ mod build;
 pub mod builtin;
 mod call;
 mod cancel;
+mod command;
 mod progress;
+mod protocol;
 mod secret;
+#[cfg(test)]
+mod testing;
 mod text;
 
 pub use build::{BuildError, Environment, Limits, build};
 pub use call::{Agent, Answer, Call, Outcome};
 pub use cancel::CancelToken;
+pub use command::{Swept, end_leftovers, sweep};
 pub use progress::{Progress, ProgressReceiver, ProgressSink, progress_channel};
 pub use secret::{EnvAndFiles, SecretError, SecretSource};
