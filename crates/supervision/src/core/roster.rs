@@ -15,9 +15,12 @@ pub struct ChildId(pub(crate) u64);
 /// Below this a search beats a hash map, and costs no memory.
 const INDEX_FROM: usize = 16;
 
+/// Boxed, so that sweeping holes moves little.
+type Entry<T> = Box<(Key, T)>;
+
 #[derive(Debug)]
 pub(super) struct Roster<T> {
-    entries: Vec<(ChildId, Option<Box<(Key, T)>>)>,
+    entries: Vec<(ChildId, Option<Entry<T>>)>,
     index: Option<HashMap<Key, ChildId>>,
     live: usize,
     next: u64,
