@@ -5,15 +5,31 @@
 //! and schemas) are compiled once here and are evaluated later against a [`Scope`], within fixed bounds.
 
 pub mod binding;
+mod compile;
 pub mod condition;
 pub mod document;
+mod draft;
+mod edges;
+pub(crate) mod fields;
+mod graph;
 mod json;
 pub(crate) mod names;
+pub mod plan;
+mod reach;
 pub(crate) mod reader;
 pub mod schema;
+mod targets;
 pub mod text;
 mod toml;
 pub mod units;
 mod yaml;
 
 pub use binding::Scope;
+pub(crate) use compile::canonical;
+pub use compile::{Compiled, NODES_MAX, Source, compile};
+pub use document::Format;
+pub use edges::EDGES_MAX;
+pub use targets::{KnownAgent, check_targets};
+
+#[cfg(test)]
+mod tests;

@@ -71,20 +71,41 @@ pub struct MapReader<'d> {
     entries: &'d [Entry],
     /// Where to point when a key is missing.
     pub span: Span,
-    /// What it is, as messages call it: "a workflow", "the node `a`".
-    what: &'d str,
+    /// What it is, as messages call it: "a workflow", "the node".
+    what: &'static str,
+    /// Its own name, if it has one.
+    name: Option<&'d str>,
 }
 
 impl<'d> MapReader<'d> {
     /// A reader of `item`, which must be a mapping. `span` is where to point when a key is missing.
-    pub fn open(item: &'d Item, span: Span, what: &'d str, problems: &mut Problems) -> Option<Self> {
+    pub fn open(item: &'d Item, span: Span, what: &'static str, problems: &mut Problems) -> Option<Self> {
         match &item.content {
-            Content::Map(entries) => Some(Self { entries, span, what }),
+            Content::Map(entries) => Some(Self { entries, span, what, name: None }),
             other => {
                 let message = format!("{what} is a mapping, not {}", other.type_name());
                 problems.add(Code::WrongType, place_of(item, span), message);
                 None
             }
+        }
+    }
+
+    /// The same, pointing elsewhere when a key is missing.
+    #[must_use]
+    pub fn pointing_at(self, span: Span) -> Self {
+        Self { span, ..self }
+    }
+
+    /// The same, which messages call by its name.
+    #[must_use]
+    pub fn named(self, what: &'static str, name: &'d str) -> Self {
+        Self { what, name: Some(name), ..self }
+    }
+
+    fn what(&self) -> String {
+        match self.name {
+            Some(name) => format!("{} `{}`", self.what, shorten(name)),
+            None => self.what.to_owned(),
         }
     }
 
@@ -111,7 +132,7 @@ impl<'d> MapReader<'d> {
                 not_supported_yet(&format!("the key `{key}`"), entry.key_span, problems);
                 continue;
             }
-            let message = format!("{} has no key `{}`", self.what, shorten(key));
+            let message = format!("{} has no key `{}`", self.what(), shorten(key));
             let candidates = known.iter().flat_map(|group| group.iter().copied());
             let help = match nearest(key, candidates.clone()) {
                 Some(name) => format!("did you mean `{name}`?"),
@@ -125,7 +146,7 @@ impl<'d> MapReader<'d> {
     pub fn required(&self, key: &str, problems: &mut Problems) -> Option<&'d Entry> {
         let entry = self.entry(key);
         if entry.is_none() {
-            problems.add(Code::MissingKey, self.span, format!("{} needs the key `{key}`", self.what));
+            problems.add(Code::MissingKey, self.span, format!("{} needs the key `{key}`", self.what()));
         }
         entry
     }

@@ -287,7 +287,7 @@ mod tests {
         .unwrap();
         assert_eq!(schema.validate(&json!({"a": 1, "b": 2})), Ok(()));
         let violations = schema.validate(&json!({"b": "hunter2"})).unwrap_err();
-        assert_eq!(violations.iter().map(|v| v.path.as_str()).collect::<Vec<_>>(), ["/b", ""]);
+        assert_eq!(violations.iter().map(|v| v.path.as_str()).collect::<Vec<_>>(), ["", "/b"]);
         assert!(violations.iter().all(|violation| !violation.message.contains("hunter2")));
     }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::Scope;
 use super::document::shorten;
 use super::names::{self, Refusal, Root, Visible};
+use super::reader::{nearest, quoted};
 use crate::diagnostic::Code;
 
 /// Bound on a template.
@@ -86,7 +87,7 @@ impl Text {
             };
             (name.as_str(), shown(value))
         });
-        let values: Shown = values.collect();
+        let values = Shown::from_pairs(values);
         let mut out = Limited { text: Vec::new(), full: false };
         let rendered = environment()
             .template_from_str(&self.source)
@@ -148,6 +149,31 @@ impl Text {
         }
     }
 }
+
+/// The filters of the environment.
+const FILTERS: [&str; 19] = [
+    "abs",
+    "capitalize",
+    "default",
+    "first",
+    "float",
+    "int",
+    "join",
+    "last",
+    "length",
+    "lower",
+    "max",
+    "min",
+    "reverse",
+    "round",
+    "sort",
+    "title",
+    "tojson",
+    "trim",
+    "upper",
+];
+/// Its tests.
+const TESTS: [&str; 2] = ["defined", "none"];
 
 /// The one environment: no loaders, no functions, strict, and only filters whose result is about as long as their input.
 fn environment() -> &'static Environment<'static> {
@@ -236,7 +262,7 @@ fn shown(value: &Value) -> Shown {
             }
         }
         Value::Array(items) => items.iter().map(shown).collect(),
-        Value::Object(map) => map.iter().map(|(key, value)| (key.as_str(), shown(value))).collect(),
+        Value::Object(map) => Shown::from_pairs(map.iter().map(|(key, value)| (key.as_str(), shown(value)))),
     }
 }
 
@@ -270,29 +296,74 @@ fn reason(error: &minijinja::Error) -> String {
     text.chars().take(REASON_CHARACTERS_MAX).collect()
 }
 
-/// Refuses statements other than `if` and `for`, and too many operators that make texts longer.
+/// Refuses statements other than `if` and `for`, filters and tests that do not exist (the engine would only notice while
+/// rendering), and too many operators that make texts longer.
 fn check_shape(source: &str) -> Result<(), Refusal> {
     const STATEMENTS: [&str; 8] = ["if", "elif", "else", "endif", "for", "endfor", "raw", "endraw"];
-    let mut operators = 0;
+    let bad = |message: String| Refusal::new(Code::BadTemplate, message);
     for (at, _) in source.match_indices("{%") {
-        let word = source[at + 2..].trim_start_matches(['-', '+']).trim_start();
-        let end = word.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(word.len());
-        if !STATEMENTS.contains(&&word[..end]) {
-            let message = format!("a template has no statement `{}`", shorten(&word[..end]));
-            return Err(Refusal::new(Code::BadTemplate, message).help("it has `if` and `for`"));
+        let word = word_at(source[at + 2..].trim_start_matches(['-', '+']).trim_start());
+        if !STATEMENTS.contains(&word) {
+            return Err(
+                bad(format!("a template has no statement `{}`", shorten(word))).help("it has `if` and `for`")
+            );
         }
     }
-    for opening in ["{{", "{%"] {
-        for (at, _) in source.match_indices(opening) {
-            let inside = &source[at + 2..];
-            let end = inside.find(['}']).unwrap_or(inside.len());
-            operators += inside[..end].matches(['~', '*', '+']).count();
+    let mut operators = 0;
+    for inside in expressions(source) {
+        let mut quote = None;
+        let mut before = ' ';
+        for (at, c) in inside.char_indices() {
+            let rest = &inside[at + c.len_utf8()..];
+            match (quote, c) {
+                (Some(open), c) if c == open && before != '\\' => quote = None,
+                (Some(_), _) => {}
+                (None, '"' | '\'') => quote = Some(c),
+                (None, '~' | '*' | '+') => operators += 1,
+                (None, '|') => known(word_at(rest.trim_start()), "filter", &FILTERS)?,
+                (None, 'i')
+                    if !before.is_alphanumeric()
+                        && before != '_'
+                        && before != '.'
+                        && rest.starts_with("s ") =>
+                {
+                    let test = rest[1..].trim_start();
+                    known(word_at(test.strip_prefix("not ").unwrap_or(test).trim_start()), "test", &TESTS)?;
+                }
+                (None, _) => {}
+            }
+            before = if before == '\\' { ' ' } else { c };
         }
     }
     if operators > JOINING_OPERATORS_MAX {
-        let message =
-            format!("a template has at most {JOINING_OPERATORS_MAX} of the operators `~`, `+` and `*`");
-        return Err(Refusal::new(Code::BadTemplate, message));
+        return Err(bad(format!(
+            "a template has at most {JOINING_OPERATORS_MAX} of the operators `~`, `+` and `*`"
+        )));
     }
     Ok(())
+}
+
+fn known(word: &str, what: &str, names: &[&'static str]) -> Result<(), Refusal> {
+    if names.contains(&word) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(Code::BadTemplate, format!("a template has no {what} `{}`", shorten(word)));
+    Err(match nearest(word, names.iter().copied()) {
+        Some(name) => refusal.help(format!("did you mean `{name}`?")),
+        None => refusal.help(format!("there are {}", quoted(names.iter().copied()))),
+    })
+}
+
+fn word_at(text: &str) -> &str {
+    &text[..text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())]
+}
+
+/// What stands between `{{` and `}}` and between `{%` and `%}`, roughly: a bracket inside of a text ends it too early, and
+/// what is missed then is noticed while rendering.
+fn expressions(source: &str) -> impl Iterator<Item = &str> {
+    source.match_indices("{{").chain(source.match_indices("{%")).map(|(at, opening)| {
+        let inside = &source[at + 2..];
+        let closing = if opening == "{{" { "}}" } else { "%}" };
+        &inside[..inside.find(closing).unwrap_or(inside.len())]
+    })
 }

@@ -1,0 +1,533 @@
+//! From the text of a workflow file to a [`Workflow`], or to everything that is wrong with it.
+//!
+//! The steps: read the text into a tree; read the keys at the top and the nodes; gather all dependencies; order the graph; then,
+//! knowing what stands before what, compile bindings, conditions and templates. A step that fails does not hide what a
+//! later one has to say, as far as that can be known.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use petgraph::stable_graph::StableDiGraph;
+use serde_json::{Map, Value};
+
+use super::binding::Bound;
+use super::condition::Condition;
+use super::document::{self, Content, Format, Item, shorten};
+use super::draft::{self, Draft, DraftKind, Placed};
+use super::edges::{self, Edge};
+use super::graph::Graph;
+use super::names::{Access, Visible};
+use super::reach::{Reach, ReachNode};
+use super::reader::{self, MapReader, Problems};
+use super::schema::Schema;
+use super::text::Text;
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::ids::{DefinitionHash, Name, NodeId};
+use crate::workflow::{Call, Dependency, Gate, Join, Node, NodeIndex, NodeKind, RunSupervision, Workflow};
+
+/// The most nodes.
+pub const NODES_MAX: usize = 10_000;
+
+const TOP: [&str; 11] = [
+    "ghostlight",
+    "name",
+    "description",
+    "input",
+    "context",
+    "labels",
+    "supervision",
+    "nodes",
+    "edges",
+    "chain",
+    "output",
+];
+const LATER: [&str; 9] = [
+    "defaults",
+    "concurrency",
+    "priority",
+    "budget",
+    "max_parallel",
+    "resources",
+    "validate",
+    "selectors",
+    "expose",
+];
+
+/// The text of a document.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'t> {
+    /// The text.
+    pub text: &'t str,
+    /// What it is written in.
+    pub format: Format,
+}
+
+/// What became of a document.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The workflow, unless there is an error.
+    pub workflow: Option<Arc<Workflow>>,
+    /// Everything that is wrong with the document, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Where the calls of the document name their agents, by JSON pointer.
+    targets: BTreeMap<String, Span>,
+}
+
+impl Compiled {
+    /// Gives diagnostics that were found later, and know only their JSON pointer, their place in the text.
+    pub fn locate(&self, diagnostics: &mut [Diagnostic]) {
+        for diagnostic in diagnostics {
+            if let (0, Some(span)) = (diagnostic.line, self.targets.get(&diagnostic.path)) {
+                diagnostic.line = span.line;
+                diagnostic.column = span.column;
+                diagnostic.end_line = span.end_line;
+                diagnostic.end_column = span.end_column;
+            }
+        }
+    }
+}
+
+/// Compiles a workflow file. Pure: the same text gives the same answer. Never panics, and bounded in time and memory.
+#[must_use]
+pub fn compile(source: &Source<'_>) -> Compiled {
+    let mut problems = Problems::default();
+    let (root, read) = document::parse(source.text, source.format);
+    read.into_iter().for_each(|problem| problems.push(problem));
+    let Some(root) = root else {
+        return Compiled { workflow: None, diagnostics: problems.finish(None), targets: BTreeMap::new() };
+    };
+    let mut targets = BTreeMap::new();
+    let workflow = compile_tree(&root, &mut targets, &mut problems);
+    let workflow = workflow.filter(|_| problems.errors() == 0).map(Arc::new);
+    Compiled { workflow, diagnostics: problems.finish(Some(&root)), targets }
+}
+
+/// The canonical form of a document, and its hash: JSON with sorted keys, without white space.
+#[must_use]
+pub(crate) fn canonical(root: &Item) -> (Value, DefinitionHash) {
+    let document = root.to_value();
+    let hash = DefinitionHash::of(document.to_string().as_bytes());
+    (document, hash)
+}
+
+/// What stands at the top beside the nodes.
+struct Top {
+    name: Option<Name>,
+    description: String,
+    input: Option<Schema>,
+    context: Map<String, Value>,
+    labels: BTreeMap<String, String>,
+    supervision: RunSupervision,
+}
+
+fn compile_tree(
+    root: &Item,
+    targets: &mut BTreeMap<String, Span>,
+    problems: &mut Problems,
+) -> Option<Workflow> {
+    let start = Span { line: 1, column: 1, end_line: 1, end_column: 2 };
+    let map = MapReader::open(root, start, "a workflow", problems)?;
+    let map = map.pointing_at(map.entries().first().map_or(start, |entry| entry.key_span));
+    reader::language_version(&map, problems);
+    map.only(&[&TOP], &LATER, problems);
+    let top = read_top(&map, problems);
+
+    let nodes = map.required("nodes", problems)?;
+    let entries = MapReader::open(&nodes.value, nodes.key_span, "`nodes`", problems)?.entries();
+    if entries.is_empty() {
+        problems.add(Code::NoNodes, nodes.key_span, "a workflow needs at least one node");
+    }
+    if entries.len() > NODES_MAX {
+        let message = format!("the workflow has {} nodes; at most {NODES_MAX} are allowed", entries.len());
+        problems.add(Code::TooManyNodes, nodes.key_span, message);
+        return None;
+    }
+    let drafts: Vec<Draft<'_>> = entries.iter().map(|entry| draft::read(entry, problems)).collect();
+    let ids: HashMap<&str, usize> =
+        drafts.iter().enumerate().map(|(index, draft)| (draft.key, index)).collect();
+    let edges = edges::collect(&drafts, &ids, &map, problems);
+    let graph = Graph::new(drafts.len(), edges.iter().map(|edge| (edge.from, edge.to)));
+    let order = graph.order();
+    check_graph(&drafts, &edges, &graph, &order, problems);
+
+    let view = View::new(&drafts, &ids, &edges, &graph, order, top.input.as_ref());
+    let nodes = compile_nodes(&view, &edges, targets, problems);
+    let output = map.entry("output").map(|entry| {
+        let reader = Place { view: &view, reader: Reader::Output };
+        Bound::compile(&entry.value, &reader, problems)
+    });
+    if problems.errors() > 0 {
+        return None;
+    }
+    let (document, hash) = canonical(root);
+    assemble(top, nodes, output, document, hash)
+}
+
+fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
+    map.required("name", problems);
+    let context = match map.entry("context") {
+        None => Map::new(),
+        Some(entry) => match entry.value.to_value() {
+            Value::Object(context) => context,
+            _ => {
+                reader::wrong_type(entry, "a mapping", problems);
+                Map::new()
+            }
+        },
+    };
+    Top {
+        name: map.name("name", problems),
+        description: map.description(problems),
+        input: map.schema("input", problems),
+        context,
+        labels: map.labels(problems),
+        supervision: supervision(map, problems),
+    }
+}
+
+fn supervision(map: &MapReader<'_>, problems: &mut Problems) -> RunSupervision {
+    const LATER: [&str; 3] = ["one_for_all", "rest_for_one", "simple_one_for_one"];
+    let mut supervision = RunSupervision::default();
+    let Some(entry) = map.entry("supervision") else { return supervision };
+    let Some(map) = MapReader::open(&entry.value, entry.key_span, "`supervision`", problems) else {
+        return supervision;
+    };
+    map.only(&[&["strategy", "max_restarts", "period"]], &["backoff"], problems);
+    map.word("strategy", &[("one_for_one", ())], &LATER, problems);
+    if let Some(max_restarts) = map.whole("max_restarts", 0..=1000, problems) {
+        supervision.max_restarts = u32::try_from(max_restarts).unwrap_or(supervision.max_restarts);
+    }
+    if let Some(period) = map.duration("period", Duration::from_millis(1), problems) {
+        supervision.period = period;
+    }
+    supervision
+}
+
+/// Cycles, nodes that cannot be reached, nodes that stand alone, joins of nothing.
+fn check_graph(
+    drafts: &[Draft<'_>],
+    edges: &[Edge<'_>],
+    graph: &Graph,
+    order: &[usize],
+    problems: &mut Problems,
+) {
+    if order.len() < drafts.len() {
+        let (cycles, entangled) = graph.cycles();
+        for cycle in &cycles {
+            problems.push(cycle_problem(cycle, drafts, edges));
+        }
+        let reached = graph.reachable();
+        let nearest = graph.nearest_of(&reached);
+        for (index, draft) in drafts.iter().enumerate() {
+            if !reached[index] && !entangled[index] {
+                let message = format!("no path leads from a start node to `{}`", shorten(draft.key));
+                let help = match nearest[index] {
+                    Some(near) => {
+                        format!("the nearest node that can be reached is `{}`", shorten(drafts[near].key))
+                    }
+                    None => "no node of this workflow can be reached: none is without parents".to_owned(),
+                };
+                problems.push(Diagnostic::new(Code::Unreachable, draft.key_span, message).help(help));
+            }
+        }
+    }
+    for (index, draft) in drafts.iter().enumerate() {
+        let (parents, children) = (&graph.parents[index], &graph.children[index]);
+        if matches!(draft.kind, Some(DraftKind::Join(_))) && parents.is_empty() && draft.needs.is_empty() {
+            let message = format!("the join `{}` has no parents", shorten(draft.key));
+            problems.push(
+                Diagnostic::new(Code::JoinWithoutParents, draft.key_span, message).help("give it `needs`"),
+            );
+        } else if parents.is_empty() && children.is_empty() && drafts.len() > 1 && draft.needs.is_empty() {
+            let message = format!("the node `{}` is connected to no other node", shorten(draft.key));
+            let help = "it starts with the run and nothing waits for it; connect it with `needs` if that is not meant";
+            problems.push(Diagnostic::new(Code::Isolated, draft.key_span, message).help(help));
+        }
+    }
+}
+
+fn cycle_problem(cycle: &[usize], drafts: &[Draft<'_>], edges: &[Edge<'_>]) -> Diagnostic {
+    const SHOWN_MAX: usize = 100;
+    let mut ids: Vec<String> = cycle.iter().take(SHOWN_MAX).map(|node| shorten(drafts[*node].key)).collect();
+    if cycle.len() > SHOWN_MAX {
+        ids.push(format!("… {} more …", cycle.len() - SHOWN_MAX));
+    }
+    ids.push(ids[0].clone());
+    let closing = (cycle.last().copied(), cycle.first().copied());
+    let closing = edges.iter().find(|edge| (Some(edge.from), Some(edge.to)) == closing);
+    let span = closing.map_or(drafts[cycle[0]].key_span, |edge| edge.span);
+    Diagnostic::new(
+        Code::Cycle,
+        span,
+        format!("nodes depend on each other in a circle: {}", ids.join(" -> ")),
+    )
+    .help("remove one of these dependencies; none of the nodes could ever start")
+}
+
+/// The graph as the expressions of a workflow see it.
+struct View<'v, 'd> {
+    drafts: &'v [Draft<'d>],
+    ids: &'v HashMap<&'d str, usize>,
+    graph: &'v Graph,
+    input: Option<&'v Schema>,
+    /// Drafts in the order of the compiled nodes.
+    order: Vec<usize>,
+    /// The place of each draft in `order`.
+    places: Vec<usize>,
+    /// `None` when cycles leave open what stands before what.
+    reach: Option<Reach>,
+}
+
+impl<'v, 'd> View<'v, 'd> {
+    fn new(
+        drafts: &'v [Draft<'d>],
+        ids: &'v HashMap<&'d str, usize>,
+        edges: &[Edge<'d>],
+        graph: &'v Graph,
+        mut order: Vec<usize>,
+        input: Option<&'v Schema>,
+    ) -> Self {
+        let complete = order.len() == drafts.len();
+        if !complete {
+            order = (0..drafts.len()).collect();
+        }
+        let mut places = vec![0; drafts.len()];
+        for (place, draft) in order.iter().enumerate() {
+            places[*draft] = place;
+        }
+        let reach = complete.then(|| {
+            let mut nodes: Vec<ReachNode> = order
+                .iter()
+                .map(|draft| ReachNode {
+                    is_join: matches!(drafts[*draft].kind, Some(DraftKind::Join(_))),
+                    on_error: drafts[*draft].on_error,
+                    parents: Vec::new(),
+                })
+                .collect();
+            for edge in edges {
+                nodes[places[edge.to]].parents.push((places[edge.from], edge.kind));
+            }
+            Reach::of(&nodes)
+        });
+        Self { drafts, ids, graph, input, order, places, reach }
+    }
+}
+
+fn index(place: usize) -> NodeIndex {
+    // At most NODES_MAX nodes.
+    NodeIndex(u32::try_from(place).unwrap_or(u32::MAX))
+}
+
+/// Who reads.
+#[derive(Clone, Copy)]
+enum Reader {
+    /// The node at this place.
+    Node(usize),
+    /// The condition of an edge from the parent at this place, read when the parent has ended.
+    Edge(usize),
+    /// The run's output.
+    Output,
+}
+
+/// One reader's view.
+struct Place<'p, 'v, 'd> {
+    view: &'p View<'v, 'd>,
+    reader: Reader,
+}
+
+impl Visible for Place<'_, '_, '_> {
+    fn find(&self, id: &str) -> Option<NodeIndex> {
+        self.view.ids.get(id).map(|draft| index(self.view.places[*draft]))
+    }
+
+    fn access(&self, node: NodeIndex) -> Access {
+        let Some(reach) = &self.view.reach else { return Access::Certain };
+        let node = node.at();
+        let reader = match self.reader {
+            Reader::Output => return Access::Nullable,
+            Reader::Edge(parent) if parent == node => return Access::Certain,
+            Reader::Edge(place) | Reader::Node(place) => place,
+        };
+        if reach.is_certain(node, reader) {
+            Access::Certain
+        } else if reach.is_nullable(node, reader) {
+            Access::Nullable
+        } else if reach.is_upstream(node, reader) {
+            Access::MaySkip
+        } else {
+            Access::NotUpstream
+        }
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        self.view.drafts.iter().map(|draft| draft.key).collect()
+    }
+
+    fn fields(&self, node: NodeIndex) -> Option<Vec<&str>> {
+        let draft = self.view.order[node.at()];
+        match self.view.drafts[draft].kind.as_ref()? {
+            DraftKind::Gate(_) => Some(vec!["decision", "comment", "changes", "by", "at"]),
+            DraftKind::Condition(_) => Some(vec!["value"]),
+            DraftKind::Join(_) => {
+                let parents = &self.view.graph.parents[draft];
+                Some(parents.iter().map(|parent| self.view.drafts[*parent].key).collect())
+            }
+            DraftKind::Call { .. } | DraftKind::Parallel { .. } => None,
+        }
+    }
+
+    fn input_optional(&self, path: &[&str]) -> bool {
+        self.view.input.is_some_and(|schema| schema.declares_optional(path))
+    }
+}
+
+fn condition(
+    (text, span): Placed<'_>,
+    place: &Place<'_, '_, '_>,
+    problems: &mut Problems,
+) -> Option<Condition> {
+    match Condition::compile(text, place) {
+        Ok(condition) => Some(condition),
+        Err(refusals) => {
+            refusals.into_iter().for_each(|refusal| problems.push(refusal.at(span)));
+            None
+        }
+    }
+}
+
+fn template((text, span): Placed<'_>, place: &Place<'_, '_, '_>, problems: &mut Problems) -> Option<Text> {
+    match Text::compile(text, place) {
+        Ok(text) => Some(text),
+        Err(refusals) => {
+            refusals.into_iter().for_each(|refusal| problems.push(refusal.at(span)));
+            None
+        }
+    }
+}
+
+/// Compiles all nodes, in topological order. Shorter than the drafts when there are errors.
+fn compile_nodes(
+    view: &View<'_, '_>,
+    edges: &[Edge<'_>],
+    targets: &mut BTreeMap<String, Span>,
+    problems: &mut Problems,
+) -> Vec<Node> {
+    let mut incoming: Vec<Vec<Dependency>> = view.order.iter().map(|_| Vec::new()).collect();
+    for edge in edges {
+        let (parent, child) = (view.places[edge.from], view.places[edge.to]);
+        let place = Place { view, reader: Reader::Edge(parent) };
+        let when = edge.when.and_then(|when| condition(when, &place, problems));
+        incoming[child].push(Dependency { parent: index(parent), kind: edge.kind, when });
+    }
+    let levels =
+        if view.reach.is_some() { view.graph.levels(&view.order) } else { vec![0; view.order.len()] };
+    let mut nodes = Vec::with_capacity(view.order.len());
+    for (place, parents) in incoming.into_iter().enumerate() {
+        let draft = view.order[place];
+        if let Some(mut node) = compile_node(view, place, targets, problems) {
+            node.parents = parents;
+            node.children =
+                view.graph.children[draft].iter().map(|child| index(view.places[*child])).collect();
+            node.children.sort_unstable();
+            node.level = levels[draft];
+            nodes.push(node);
+        }
+    }
+    nodes
+}
+
+fn compile_node(
+    view: &View<'_, '_>,
+    place: usize,
+    targets: &mut BTreeMap<String, Span>,
+    problems: &mut Problems,
+) -> Option<Node> {
+    let draft = &view.drafts[view.order[place]];
+    let here = Place { view, reader: Reader::Node(place) };
+    let when = draft.when.and_then(|when| condition(when, &here, problems));
+    let input = match draft.input {
+        Some(item) => Bound::compile(item, &here, problems),
+        None => Bound::Literal(Value::Object(Map::new())),
+    };
+    if let (Some(Item { content: Content::Text(_), span }), Bound::Literal(Value::String(_))) =
+        (draft.input, &input)
+    {
+        problems.add(
+            Code::WrongType,
+            *span,
+            "`input` is a mapping or one binding like `$node.field`, not a plain text",
+        );
+    }
+    let kind = match draft.kind.as_ref()? {
+        DraftKind::Call { call, target_span } => {
+            if let Some(id) = &draft.id {
+                targets.insert(super::targets::pointer(id, call), *target_span);
+            }
+            NodeKind::Call(Call { target: call.target.clone(), tool: call.tool })
+        }
+        DraftKind::Gate(gate) => {
+            let impact = gate.impact.and_then(|impact| template(impact, &here, problems));
+            NodeKind::Gate(Gate {
+                action: template(gate.action, &here, problems)?,
+                impact,
+                risk: gate.risk,
+                timeout: draft.timeout,
+                on_timeout: gate.on_timeout,
+                form: gate.form.clone(),
+            })
+        }
+        DraftKind::Condition(when) => NodeKind::Condition(condition(*when, &here, problems)?),
+        DraftKind::Parallel { .. } => NodeKind::Parallel,
+        DraftKind::Join(require) => NodeKind::Join(Join { require: *require }),
+    };
+    Some(Node {
+        id: draft.id.clone()?,
+        kind,
+        parents: Vec::new(),
+        children: Vec::new(),
+        when,
+        input,
+        timeout: draft.timeout,
+        retry: draft.retry.clone(),
+        effect: draft.effect,
+        on_error: draft.on_error,
+        estimate: draft.estimate,
+        labels: draft.labels.clone(),
+        description: draft.description.clone(),
+        level: 0,
+    })
+}
+
+fn assemble(
+    top: Top,
+    nodes: Vec<Node>,
+    output: Option<Bound>,
+    document: Value,
+    hash: DefinitionHash,
+) -> Option<Workflow> {
+    let by_id: BTreeMap<NodeId, NodeIndex> =
+        nodes.iter().enumerate().map(|(place, node)| (node.id.clone(), index(place))).collect();
+    let mut graph =
+        StableDiGraph::with_capacity(nodes.len(), nodes.iter().map(|node| node.parents.len()).sum());
+    let at: Vec<_> = (0..nodes.len()).map(|place| graph.add_node(index(place))).collect();
+    for (place, node) in nodes.iter().enumerate() {
+        for parent in &node.parents {
+            graph.add_edge(at[parent.parent.at()], at[place], parent.kind);
+        }
+    }
+    Some(Workflow {
+        name: top.name?,
+        description: top.description,
+        hash,
+        document,
+        input: top.input,
+        context: top.context,
+        labels: top.labels,
+        supervision: top.supervision,
+        nodes,
+        by_id,
+        graph,
+        output,
+    })
+}

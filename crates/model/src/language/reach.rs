@@ -1,0 +1,200 @@
+//! Which nodes stand before another one, and what is sure about them when it runs.
+//!
+//! A *certain* node has completed whenever the reader runs: a hard child runs only if its parent completed, and so on up the chain.
+//! A *nullable* one stands behind an edge by which the document declares that it may be missing: `soft`, `optional`, or a parent
+//! with `on_error: continue`. Other nodes upstream may have been skipped without a word about it (behind a join).
+
+use crate::workflow::{DependencyKind, OnError};
+
+/// What the sets need to know about one node; nodes stand in topological order.
+#[derive(Debug)]
+pub(super) struct ReachNode {
+    pub is_join: bool,
+    pub on_error: OnError,
+    /// Places of the parents, all lower than the node's own, and the kinds of the edges.
+    pub parents: Vec<(usize, DependencyKind)>,
+}
+
+/// The sets of all nodes.
+#[derive(Debug)]
+pub(super) struct Reach {
+    upstream: Rows,
+    certain: Rows,
+    nullable: Rows,
+}
+
+impl Reach {
+    /// Computes the sets in one pass. Takes three bits for each pair of nodes: 37 MB for 10,000 of them.
+    pub fn of(nodes: &[ReachNode]) -> Self {
+        let mut reach = Self {
+            upstream: Rows::new(nodes.len()),
+            certain: Rows::new(nodes.len()),
+            nullable: Rows::new(nodes.len()),
+        };
+        for (index, node) in nodes.iter().enumerate() {
+            for &(parent, kind) in &node.parents {
+                reach.upstream.add_row(parent, index);
+                reach.upstream.set(index, parent);
+                reach.nullable.add_row(parent, index);
+                if kind != DependencyKind::Hard {
+                    reach.nullable.copy_from(&reach.upstream, parent, index);
+                    reach.nullable.set(index, parent);
+                } else if nodes[parent].on_error == OnError::Continue {
+                    reach.nullable.set(index, parent);
+                }
+            }
+            if node.is_join {
+                reach.join_certain(nodes, index);
+            } else {
+                for &(parent, kind) in &node.parents {
+                    if kind == DependencyKind::Hard {
+                        reach.add_certain(nodes, parent, index);
+                    }
+                }
+            }
+        }
+        reach
+    }
+
+    /// A hard parent completed, and all that was certain for it; with `on_error: continue` it may have failed, but it ran.
+    fn add_certain(&mut self, nodes: &[ReachNode], parent: usize, index: usize) {
+        self.certain.add_row(parent, index);
+        if nodes[parent].on_error == OnError::Fail {
+            self.certain.set(index, parent);
+        }
+    }
+
+    /// At least one parent of a join completed, and nobody knows which: what is certain for all of them is certain.
+    fn join_certain(&mut self, nodes: &[ReachNode], index: usize) {
+        let mut common: Option<Vec<u64>> = None;
+        for &(parent, _) in &nodes[index].parents {
+            let mut row = self.certain.row(parent).to_vec();
+            if nodes[parent].on_error == OnError::Fail {
+                row[parent / 64] |= 1 << (parent % 64);
+            }
+            common = Some(match common {
+                None => row,
+                Some(common) => common.iter().zip(&row).map(|(a, b)| a & b).collect(),
+            });
+        }
+        if let Some(common) = common {
+            self.certain.row_mut(index).copy_from_slice(&common);
+        }
+    }
+
+    pub fn is_upstream(&self, node: usize, of: usize) -> bool {
+        self.upstream.has(of, node)
+    }
+
+    pub fn is_certain(&self, node: usize, of: usize) -> bool {
+        self.certain.has(of, node)
+    }
+
+    pub fn is_nullable(&self, node: usize, of: usize) -> bool {
+        self.nullable.has(of, node)
+    }
+}
+
+/// One row of bits for each node.
+#[derive(Debug)]
+struct Rows {
+    words: usize,
+    bits: Vec<u64>,
+}
+
+impl Rows {
+    fn new(nodes: usize) -> Self {
+        let words = nodes.div_ceil(64);
+        Self { words, bits: vec![0; words * nodes] }
+    }
+
+    fn row(&self, index: usize) -> &[u64] {
+        &self.bits[index * self.words..(index + 1) * self.words]
+    }
+
+    fn row_mut(&mut self, index: usize) -> &mut [u64] {
+        &mut self.bits[index * self.words..(index + 1) * self.words]
+    }
+
+    fn has(&self, row: usize, bit: usize) -> bool {
+        self.row(row)[bit / 64] & (1 << (bit % 64)) != 0
+    }
+
+    fn set(&mut self, row: usize, bit: usize) {
+        self.row_mut(row)[bit / 64] |= 1 << (bit % 64);
+    }
+
+    /// Adds the row of a parent to that of its child. Parents stand before children, so bits beyond the parent are not set.
+    fn add_row(&mut self, parent: usize, child: usize) {
+        let (before, after) = self.bits.split_at_mut(child * self.words);
+        let used = parent / 64 + 1;
+        let parent = &before[parent * self.words..][..used];
+        for (child, parent) in after.iter_mut().zip(parent) {
+            *child |= parent;
+        }
+    }
+
+    fn copy_from(&mut self, other: &Self, parent: usize, child: usize) {
+        let words = self.words;
+        for (mine, theirs) in self.bits[child * words..(child + 1) * words].iter_mut().zip(other.row(parent))
+        {
+            *mine |= theirs;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DependencyKind::{Hard, Optional, Soft};
+
+    fn node(parents: &[(usize, DependencyKind)]) -> ReachNode {
+        ReachNode { is_join: false, on_error: OnError::Fail, parents: parents.to_vec() }
+    }
+
+    fn join(parents: &[usize]) -> ReachNode {
+        ReachNode { is_join: true, ..node(&parents.iter().map(|parent| (*parent, Hard)).collect::<Vec<_>>()) }
+    }
+
+    /// c: certain, n: nullable, u: only upstream, -: not upstream.
+    fn seen(nodes: &[ReachNode], of: usize) -> String {
+        let reach = Reach::of(nodes);
+        (0..nodes.len())
+            .map(|node| {
+                match (reach.is_certain(node, of), reach.is_nullable(node, of), reach.is_upstream(node, of)) {
+                    (true, ..) => 'c',
+                    (_, true, _) => 'n',
+                    (_, _, true) => 'u',
+                    _ => '-',
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_stands_before_in_a_chain_of_hard_edges_is_certain() {
+        assert_eq!(seen(&[node(&[]), node(&[(0, Hard)]), node(&[(1, Hard)]), node(&[])], 2), "cc--");
+    }
+
+    #[test]
+    fn what_stands_behind_a_soft_or_optional_edge_is_nullable() {
+        for kind in [Soft, Optional] {
+            assert_eq!(seen(&[node(&[]), node(&[(0, Hard)]), node(&[(1, kind)])], 2), "nn-");
+        }
+        assert_eq!(seen(&[node(&[]), node(&[(0, Soft)]), node(&[(1, Hard)])], 2), "nc-");
+    }
+
+    #[test]
+    fn a_parent_of_a_join_may_have_been_skipped_and_what_all_parents_have_in_common_is_certain() {
+        let nodes = [node(&[]), node(&[(0, Hard)]), node(&[(0, Hard)]), join(&[1, 2]), node(&[(3, Hard)])];
+        assert_eq!(seen(&nodes, 4), "cuuc-");
+        assert_eq!(seen(&[node(&[]), join(&[0]), node(&[(1, Hard)])], 2), "cc-");
+    }
+
+    #[test]
+    fn a_parent_that_may_fail_and_go_on_is_nullable_but_what_it_needed_is_certain() {
+        let mut nodes = vec![node(&[]), node(&[(0, Hard)]), node(&[(1, Hard)])];
+        nodes[1].on_error = OnError::Continue;
+        assert_eq!(seen(&nodes, 2), "cn-");
+    }
+}

@@ -1,0 +1,87 @@
+//! Whom a workflow calls, and whether they exist.
+//!
+//! Which agents there are is not known when a workflow is compiled; who knows them asks here.
+
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::ids::{Name, NodeId};
+use crate::workflow::{Call, NodeIndex, NodeKind, Target, Workflow};
+
+use super::reader::{nearest, quoted};
+
+/// An agent or a tool that is registered and enabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownAgent {
+    /// Its name.
+    pub name: Name,
+    /// What it offers.
+    pub capabilities: Vec<Name>,
+}
+
+impl Workflow {
+    /// The calls of the workflow and whom they name, in topological order.
+    pub fn targets(&self) -> impl Iterator<Item = (NodeIndex, &Call)> {
+        (0..).map(NodeIndex).zip(&self.nodes).filter_map(|(index, node)| match &node.kind {
+            NodeKind::Call(call) => Some((index, call)),
+            NodeKind::Gate(_) | NodeKind::Condition(_) | NodeKind::Parallel | NodeKind::Join(_) => None,
+        })
+    }
+}
+
+/// Says which calls name an agent or a capability that nobody of `known` is or offers. The diagnostics know their JSON pointer;
+/// [`super::Compiled::locate`] adds the place in the text.
+#[must_use]
+pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    for (index, call) in workflow.targets() {
+        let diagnostic = match &call.target {
+            Target::Agent(name) if known.iter().any(|agent| agent.name == *name) => continue,
+            Target::Agent(name) => {
+                let what = if call.tool { "tool" } else { "agent" };
+                let names = known.iter().map(|agent| agent.name.as_str());
+                let message = format!("no {what} `{name}` is registered");
+                suggest(Diagnostic::new(Code::UnknownAgent, Span::default(), message), name, names)
+            }
+            Target::Capability(name) if known.iter().any(|agent| agent.capabilities.contains(name)) => {
+                continue;
+            }
+            Target::Capability(name) => {
+                let mut names: Vec<&str> =
+                    known.iter().flat_map(|agent| &agent.capabilities).map(Name::as_str).collect();
+                names.sort_unstable();
+                names.dedup();
+                let message = format!("no registered agent offers the capability `{name}`");
+                suggest(Diagnostic::new(Code::UnknownCapability, Span::default(), message), name, names)
+            }
+        };
+        diagnostics.push(Diagnostic { path: pointer(&workflow.node(index).id, call), ..diagnostic });
+    }
+    diagnostics
+}
+
+fn suggest<'n>(
+    diagnostic: Diagnostic,
+    name: &Name,
+    known: impl IntoIterator<Item = &'n str> + Clone,
+) -> Diagnostic {
+    match nearest(name.as_str(), known.clone()) {
+        Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+        None => {
+            let known = quoted(known);
+            diagnostic.help(if known.is_empty() {
+                "there is none at all".to_owned()
+            } else {
+                format!("there are {known}")
+            })
+        }
+    }
+}
+
+/// Where in the document a call names its target.
+pub(super) fn pointer(id: &NodeId, call: &Call) -> String {
+    let key = match (&call.target, call.tool) {
+        (Target::Capability(_), _) => "capability",
+        (Target::Agent(_), true) => "tool",
+        (Target::Agent(_), false) => "agent",
+    };
+    format!("/nodes/{id}/{key}")
+}

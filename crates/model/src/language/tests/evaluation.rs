@@ -1,0 +1,275 @@
+//! Bindings, conditions and templates against values.
+
+use super::*;
+use crate::language::binding::BindingError;
+use crate::language::condition::{Condition, ConditionError};
+use crate::language::text::{RENDERED_BYTES_MAX, Text, TextError};
+use crate::workflow::NodeKind;
+use serde_json::json;
+
+/// Compiles one condition over the run's input.
+fn condition(text: &str) -> Result<Condition, Vec<&'static str>> {
+    let text = serde_json::to_string(text).unwrap();
+    let document = format!("ghostlight: 1\nname: w\nnodes:\n  a: {{type: condition, when: {text}}}\n");
+    match yaml(&document).workflow {
+        Some(workflow) => match &workflow.nodes[0].kind {
+            NodeKind::Condition(condition) => Ok(condition.clone()),
+            _ => panic!(),
+        },
+        None => Err(errors(&document)),
+    }
+}
+
+fn holds(text: &str, input: Value) -> Result<bool, ConditionError> {
+    let values = Values { input, context: json!({}), outputs: Vec::new() };
+    condition(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}")).evaluate(&values)
+}
+
+fn template(text: &str) -> Result<Text, Vec<&'static str>> {
+    let text = serde_json::to_string(text).unwrap();
+    let document = format!("ghostlight: 1\nname: w\nnodes:\n  a: {{type: human_gate, action: {text}}}\n");
+    match yaml(&document).workflow {
+        Some(workflow) => match &workflow.nodes[0].kind {
+            NodeKind::Gate(gate) => Ok(gate.action.clone()),
+            _ => panic!(),
+        },
+        None => Err(errors(&document)),
+    }
+}
+
+fn rendered(text: &str, input: Value) -> Result<String, TextError> {
+    let values = Values { input, context: json!({"team": "sre"}), outputs: Vec::new() };
+    template(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}")).render(&values)
+}
+
+fn binding(value: &str, schema: &str) -> std::sync::Arc<Workflow> {
+    valid(&format!(
+        "ghostlight: 1\nname: w\ninput: {schema}\ncontext: {{team: sre}}\nnodes:\n  a: {{type: agent_call, agent: noop, input: {value}}}\n"
+    ))
+}
+
+fn bound(value: &str, input: Value) -> Result<Value, BindingError> {
+    let workflow = binding(value, "{}");
+    workflow.nodes[0].input.resolve(&Values::of(&workflow, input, &[]))
+}
+
+/// S3-2e, S3-3e, S3-5g
+#[test]
+fn a_binding_takes_the_value_behind_its_path_whatever_its_type() {
+    let input = json!({"a": [{"b-c": 1}, null], "t": "x"});
+    assert_eq!(
+        bound("{x: \"$input.a[0].b-c\", y: [$input.t, $context.team, plain], z: 1}", input.clone()).unwrap(),
+        json!({"x": 1, "y": ["x", "sre", "plain"], "z": 1})
+    );
+    assert_eq!(bound("$input", input.clone()).unwrap(), input);
+    assert_eq!(
+        bound("{x: $$input.t, y: $$, z: \"costs $5\"}", input).unwrap(),
+        json!({"x": "$input.t", "y": "$", "z": "costs $5"})
+    );
+}
+
+#[test]
+fn a_path_that_leads_to_nothing_is_an_error_that_says_how_far_it_led() {
+    let error = bound("{x: \"$input.a[3]\"}", json!({"a": [1]})).unwrap_err();
+    assert_eq!(error.to_string(), "binding `$input.a[3]` found no value: the list has no item 3");
+    assert!(matches!(bound("{x: $input.a.b}", json!({"a": 1})), Err(BindingError::Missing { .. })));
+}
+
+#[test]
+fn what_the_input_schema_declares_and_does_not_require_is_null_when_absent() {
+    let workflow = binding("{x: $input.a, y: $input.b}", "{required: [a], properties: {a: {}, b: {}}}");
+    let resolve = |input| workflow.nodes[0].input.resolve(&Values::of(&workflow, input, &[]));
+    assert_eq!(resolve(json!({"a": 1})).unwrap(), json!({"x": 1, "y": null}));
+    assert!(resolve(json!({"b": 1})).is_err());
+}
+
+#[test]
+fn a_soft_parent_that_gave_nothing_is_null_in_bindings_and_conditions() {
+    let workflow = valid(
+        "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: y, needs: [{node: a, kind: soft}], when: a == null, input: {v: $a.deep.path}}\n",
+    );
+    let node = workflow.node(workflow.find("b").unwrap());
+    let values = Values::of(&workflow, json!({}), &[]);
+    assert_eq!(node.input.resolve(&values).unwrap(), json!({"v": null}));
+    assert_eq!(node.when.as_ref().unwrap().evaluate(&values), Ok(true));
+}
+
+#[test]
+fn a_value_that_is_too_large_is_not_copied() {
+    let large = json!({"a": "x".repeat(6 << 20)});
+    assert_eq!(bound("{x: [$input.a, $input.a, $input.a]}", large), Err(BindingError::TooLarge));
+}
+
+#[test]
+fn conditions_speak_cel() {
+    let input = json!({"n": 3, "f": 2.5, "s": "abc", "l": [1, 2, 3], "m": {"k": {"x": true}}, "none": null, "big": u64::MAX});
+    for (text, answer) in [
+        ("input.n > 2 && input.f < 3.0", true),
+        ("input.n == 3.0", true),
+        ("input.f > 2", true),
+        ("input.big > 10u", true),
+        ("input.s.startsWith('a') && input.s.contains(\"b\") && input.s.matches('^a.c$')", true),
+        ("size(input.l) == 3 && input.l[1] == 2", true),
+        ("2 in input.l", true),
+        ("input.l.all(x, x > 0) && input.l.exists(x, x == 2)", true),
+        ("input.l.filter(x, x > 1).map(x, x * 2) == [4, 6]", true),
+        ("has(input.m.k) && !has(input.missing)", true),
+        ("input.m.k.x ? false : true", false),
+        ("input.none == null", true),
+        ("input.m['k'].x", true),
+    ] {
+        assert_eq!(holds(text, input.clone()), Ok(answer), "{text}");
+    }
+}
+
+#[test]
+fn a_condition_over_values_that_do_not_fit_is_an_error_and_no_panic() {
+    for text in [
+        "input.missing > 1",
+        "input > 1",
+        "input.l[99]",
+        "1 / input.zero == 1",
+        "input.n + 9223372036854775807 > 0",
+        "-input.min > 0",
+        "int(input.s) > 1",
+    ] {
+        let result = holds(text, json!({"n": 1, "l": [], "zero": 0, "s": "x", "min": i64::MIN}));
+        assert!(matches!(result, Err(ConditionError::Failed { .. })), "{text}: {result:?}");
+    }
+    assert!(matches!(holds("input.n", json!({"n": 1})), Err(ConditionError::NotABool { .. })));
+}
+
+/// The bounds on what a condition may cost.
+#[test]
+fn conditions_beyond_the_bounds_are_refused() {
+    let long = format!("input.a == '{}'", "x".repeat(4096));
+    let deep = "(".repeat(50) + "true" + &")".repeat(50);
+    let wide = vec!["input.a"; 150].join(" == ");
+    let sums = vec!["input.a"; 40].join(" + ") + " == ''";
+    let bangs = "!".repeat(4000) + "true";
+    let dots = "input".to_owned() + &".a".repeat(2000);
+    let minus = "-".repeat(4000) + "1 == 1";
+    let ternary = "true ? ".repeat(300) + "true" + &" : true".repeat(300);
+    let words = "1 in ".repeat(500) + "[1]";
+    for text in [
+        long.as_str(),
+        &deep,
+        &wide,
+        &sums,
+        &bangs,
+        &dots,
+        &minus,
+        &ternary,
+        &words,
+        "input.l.all(x, input.l.all(y, y == x))",
+        "input.l.map(x, input.big) == []",
+        "input.l.map(x, [x, input.big]) == []",
+        "input.s.matches(input.pattern)",
+        "input.l.all(x, x.matches('a'))",
+    ] {
+        assert_eq!(condition(text).map(|_| ()), Err(vec!["condition_too_complex"]), "{:.60}", text);
+    }
+}
+
+#[test]
+fn conditions_that_are_no_cel_are_refused() {
+    for text in [
+        "",
+        "a b",
+        "input.",
+        "1 +",
+        "foo(1)",
+        "input.l.all(x)",
+        "'abc",
+        "input.s.matches('(')",
+        "${x}",
+        "T{a: 1}",
+        "input.?a",
+        "b'x' == b'y' && bytes('x') == b'x'",
+        "\u{0}",
+        "input.s.matches('(((a{1000}){1000}){1000})')",
+        "has(input)",
+        "input.l.map(input, true)",
+    ] {
+        assert_eq!(condition(text).map(|_| ()), Err(vec!["bad_condition"]), "{text}");
+    }
+}
+
+#[test]
+fn a_comprehension_goes_through_at_most_ten_thousand_items() {
+    let list = |items: usize| json!({"l": (0..items).collect::<Vec<_>>()});
+    let started = std::time::Instant::now();
+    for text in [
+        "input.l.all(x, x >= 0)",
+        "input.l.map(x, x + 1).exists(x, x == 1)",
+        "size(input.l.filter(x, x > 1)) > 1",
+    ] {
+        assert_eq!(holds(text, list(10_000)), Ok(true), "{text}");
+        assert!(matches!(holds(text, list(10_001)), Err(ConditionError::Failed { .. })), "{text}");
+    }
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
+#[test]
+fn texts_are_templates_with_filters_choices_and_repetition() {
+    let input = json!({"s": "shop", "l": ["a", "b"], "m": {"x": 1.5}, "none": null, "html": "<b>"});
+    for (text, shown) in [
+        ("plain {text}", "plain {text}"),
+        ("{{ input.s|upper }} of {{ context.team }}", "SHOP of sre"),
+        (
+            "{% for x in input.l %}{{ loop.index }}{{ x }}{% if not loop.last %}, {% endif %}{% endfor %}",
+            "1a, 2b",
+        ),
+        ("{{ input.l|join('+') }} {{ input.l|length }}", "a+b 2"),
+        ("{{ input.m|tojson }} {{ input.m.x }}", "{\"x\":1.5} 1.5"),
+        ("{{ input.missing|default('-') }}{% if input.missing is defined %}no{% endif %}", "-"),
+        ("{{ input.html }}", "<b>"),
+    ] {
+        assert_eq!(rendered(text, input.clone()).as_deref(), Ok(shown), "{text}");
+    }
+}
+
+#[test]
+fn a_text_that_reads_what_is_not_there_is_an_error() {
+    assert!(matches!(rendered("{{ input.missing }}", json!({})), Err(TextError::Failed { .. })));
+    assert!(matches!(rendered("{{ input.a.b }}", json!({"a": 1})), Err(TextError::Failed { .. })));
+}
+
+#[test]
+fn texts_are_bounded_in_steps_and_length() {
+    let input = json!({"big": "x".repeat(RENDERED_BYTES_MAX + 100), "l": (0..1000).collect::<Vec<_>>()});
+    assert_eq!(rendered("{{ input.big }}", input.clone()), Err(TextError::TooLong));
+    assert_eq!(
+        rendered(
+            "{% for a in input.l %}{% for b in input.l %}{% if a %}{% endif %}{% endfor %}{% endfor %}",
+            input.clone()
+        ),
+        Err(TextError::OutOfFuel)
+    );
+    assert!(rendered("{{ input.l|join(input.big) }}", input.clone()).is_err());
+    assert!(rendered("{{ ('x' * 1000000000)|length }}", input).is_err());
+}
+
+#[test]
+fn templates_have_no_statements_that_grow_or_load() {
+    for text in [
+        "{% set x = 1 %}",
+        "{% include 'x' %}",
+        "{% macro f() %}{% endmacro %}",
+        "{%- import 'x' as y %}",
+        "{% filter upper %}x{% endfilter %}",
+        "{{ input.a",
+        "{% if %}",
+        "{{ input.a|nosuchfilter }}",
+        "{% for x in input.l %}",
+        "{{ range(10) }}",
+        "{% with a = 1 %}{% endwith %}",
+    ] {
+        assert!(template(text).is_err(), "{text}");
+    }
+    assert_eq!(
+        template(&("{{ input.a".to_owned() + &" ~ input.a".repeat(40) + " }}")).map(|_| ()),
+        Err(vec!["bad_template"])
+    );
+    assert_eq!(template("{{ nobody.x }}").map(|_| ()), Err(vec!["unknown_variable"]));
+}

@@ -1,0 +1,61 @@
+//! Tests of the language as a whole. Parts with rules of their own are tested beside their code.
+
+mod bounds;
+mod evaluation;
+mod example;
+mod golden;
+mod properties;
+
+use serde_json::Value;
+
+use super::{Compiled, Format, Scope, Source, compile};
+use crate::diagnostic::{Severity, render};
+use crate::workflow::{NodeIndex, Workflow};
+
+/// Compiles YAML.
+pub(super) fn yaml(text: &str) -> Compiled {
+    compile(&Source { text, format: Format::Yaml })
+}
+
+/// Compiles YAML that must be free of errors.
+#[track_caller]
+pub(super) fn valid(text: &str) -> std::sync::Arc<Workflow> {
+    let compiled = yaml(text);
+    compiled.workflow.unwrap_or_else(|| panic!("{}", render("w.yaml", text, &compiled.diagnostics)))
+}
+
+/// The codes of the errors, without warnings.
+pub(super) fn errors(text: &str) -> Vec<&'static str> {
+    let compiled = yaml(text);
+    assert_eq!(compiled.workflow.is_none(), crate::diagnostic::any_error(&compiled.diagnostics));
+    compiled.diagnostics.iter().filter(|d| d.severity == Severity::Error).map(|d| d.code.name()).collect()
+}
+
+/// A scope made of plain values.
+#[derive(Default)]
+pub(super) struct Values {
+    pub input: Value,
+    pub context: Value,
+    pub outputs: Vec<(NodeIndex, Value)>,
+}
+
+impl Values {
+    pub fn of(workflow: &Workflow, input: Value, outputs: &[(&str, Value)]) -> Self {
+        let outputs = outputs.iter().map(|(id, value)| (workflow.find(id).unwrap(), value.clone())).collect();
+        Self { input, context: Value::Object(workflow.context.clone()), outputs }
+    }
+}
+
+impl Scope for Values {
+    fn input(&self) -> &Value {
+        &self.input
+    }
+
+    fn context(&self) -> &Value {
+        &self.context
+    }
+
+    fn output(&self, node: NodeIndex) -> Option<&Value> {
+        self.outputs.iter().find(|(index, _)| *index == node).map(|(_, value)| value)
+    }
+}
