@@ -1,0 +1,144 @@
+//! Waiting for the end of a run: who waits is found by the run's id, and told once. No scan, no polling.
+//!
+//! A waiter is entered first and the journal read then, so that an end in between is seen by one of the two.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ghostlight_model::event::kind_name;
+use ghostlight_model::ids::RunId;
+use ghostlight_store::{Journal, ReadError, Record, StreamName};
+use tokio::sync::oneshot;
+
+use crate::streams;
+
+/// How many may wait at the same time.
+const WAITERS_MAX: usize = 16_384;
+/// How many records of a run are read at a time when its end is looked for.
+const PAGE_RECORDS: u64 = 64;
+
+/// Who waits for which run.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    by_run: HashMap<RunId, Vec<oneshot::Sender<()>>>,
+    count: usize,
+}
+
+impl Ends {
+    /// Enters a waiter; none when there are as many as there may be.
+    pub fn enter(&self, run: RunId) -> Option<oneshot::Receiver<()>> {
+        let mut waiting = self.lock();
+        if waiting.count >= WAITERS_MAX {
+            waiting.forget_the_gone();
+        }
+        if waiting.count >= WAITERS_MAX {
+            return None;
+        }
+        let (sender, receiver) = oneshot::channel();
+        waiting.count += 1;
+        let of_run = waiting.by_run.entry(run).or_default();
+        of_run.push(sender);
+        Some(receiver)
+    }
+
+    /// Forgets those of a run who no longer wait.
+    pub fn leave(&self, run: RunId) {
+        let mut waiting = self.lock();
+        let Some(of_run) = waiting.by_run.get_mut(&run) else { return };
+        let before = of_run.len();
+        of_run.retain(|sender| !sender.is_closed());
+        let (gone, is_empty) = (before - of_run.len(), of_run.is_empty());
+        waiting.count -= gone;
+        if is_empty {
+            waiting.by_run.remove(&run);
+        }
+    }
+
+    /// Tells all who wait for a run that it has ended.
+    pub fn tell(&self, run: RunId) {
+        let mut waiting = self.lock();
+        let senders = waiting.by_run.remove(&run).unwrap_or_default();
+        waiting.count -= senders.len();
+        drop(waiting);
+        // Who has gone in the meantime does not need to know.
+        senders.into_iter().for_each(|sender| drop(sender.send(())));
+    }
+
+    /// Lets everybody go without an answer.
+    pub fn release_all(&self) {
+        *self.lock() = Waiting::default();
+    }
+
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.lock().count
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn forget_the_gone(&mut self) {
+        self.by_run.retain(|_, senders| {
+            senders.retain(|sender| !sender.is_closed());
+            !senders.is_empty()
+        });
+        self.count = self.by_run.values().map(Vec::len).sum();
+    }
+}
+
+/// The run that ends with this record.
+pub(super) fn ended_by(record: &Record) -> Option<RunId> {
+    if is_end(record.kind) == Some(true) { streams::run_of(&record.stream) } else { None }
+}
+
+/// Whether a kind ends a run or makes it live on; none when it says nothing about that.
+fn is_end(kind: u16) -> Option<bool> {
+    match kind_name(kind)? {
+        "run.completed" | "run.failed" | "run.cancelled" => Some(true),
+        // A result of an attempt that nobody waits for any more may come after the end.
+        "step.result_discarded" => None,
+        _ => Some(false),
+    }
+}
+
+/// Whether a run has ended, from the end of its stream backwards. A run that does not exist has not.
+pub(super) fn has_ended(journal: &dyn Journal, run: RunId) -> Result<bool, ReadError> {
+    let stream = streams::run(run);
+    let mut behind = journal.head_of(&stream)?.map_or(0, |head| head.sequence) + 1;
+    while behind > 1 {
+        let from = behind.saturating_sub(PAGE_RECORDS).max(1);
+        let kinds = kinds_between(journal, &stream, from, behind)?;
+        if let Some(answer) = kinds.into_iter().rev().find_map(is_end) {
+            return Ok(answer);
+        }
+        behind = from;
+    }
+    Ok(false)
+}
+
+/// The kinds of the records from `from` to before `behind`. One read may give fewer than asked for.
+fn kinds_between(
+    journal: &dyn Journal,
+    stream: &StreamName,
+    from: u64,
+    behind: u64,
+) -> Result<Vec<u16>, ReadError> {
+    let mut kinds = Vec::new();
+    let mut next = from;
+    while next < behind {
+        let limit = usize::try_from(behind - next).unwrap_or(usize::MAX);
+        let page = journal.read(stream, next, limit)?;
+        let Some(last) = page.last() else { break };
+        next = last.stream_sequence + 1;
+        kinds.extend(page.iter().map(|record| record.kind));
+    }
+    Ok(kinds)
+}

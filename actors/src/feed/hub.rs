@@ -1,0 +1,308 @@
+//! The hub: follows the journal, puts every record into the ring, and tells who waits for the end of a run.
+//!
+//! [`FeedHandle::follow`] is the loop that a supervised actor carries. What it fills outlives it: after a crash a new
+//! loop reads on from the ring's head, and subscribers notice nothing but a pause. Only what is durable reaches a
+//! follower of the journal, so nothing is shown before it is true. Live events are put into the ring by whoever makes
+//! them; they cost a short lock, and never wait: the ring is bounded.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ghostlight_model::ids::{RunId, StepPath};
+use ghostlight_store::{FollowError, ReadError, Record, SharedJournal};
+use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
+
+use super::attempts::Attempts;
+use super::ends::{Ends, ended_by, has_ended};
+use super::facts::Facts;
+use super::frame::Outline;
+use super::item::{FeedError, FeedRequest};
+use super::live::LiveEvent;
+use super::ring::{Ring, RingLimits};
+use super::subscription::Subscription;
+use crate::caller::StoreError;
+use crate::streams;
+
+/// How many records the hub reads at a time when it has to catch up.
+const PAGE_RECORDS: usize = 1_000;
+
+/// What a feed may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedLimits {
+    /// How many frames the ring keeps for those who are nearly up to date.
+    pub ring_frames: usize,
+    /// How many bytes, about.
+    pub ring_bytes: usize,
+    /// How many subscriptions there may be.
+    pub subscriptions: usize,
+    /// How many of them read the journal at the same time.
+    pub replays: usize,
+}
+
+impl Default for FeedLimits {
+    fn default() -> Self {
+        Self { ring_frames: 8_192, ring_bytes: 16 << 20, subscriptions: 10_000, replays: 8 }
+    }
+}
+
+/// How a feed is doing, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedStats {
+    /// Subscriptions.
+    pub subscriptions: usize,
+    /// The sequence of the last record that was shown.
+    pub head: u64,
+    /// How often a subscriber was too slow, since the start.
+    pub lagged: usize,
+}
+
+/// The feed, for whoever subscribes to it or has something to show. Cheap to clone.
+#[derive(Clone)]
+pub struct FeedHandle {
+    shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub journal: SharedJournal,
+    pub log: Uuid,
+    pub facts: Facts,
+    pub replays: Arc<Semaphore>,
+    pub lagged: AtomicUsize,
+    limits: FeedLimits,
+    state: Mutex<State>,
+    /// The ring's end, and the reason for closing once there is one.
+    news: watch::Sender<News>,
+    ends: Ends,
+    subscriptions: AtomicUsize,
+}
+
+/// What subscribers wait for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct News {
+    pub end: u64,
+    pub closing: Option<Arc<str>>,
+}
+
+pub(super) struct State {
+    pub ring: Ring,
+    pub attempts: Attempts,
+}
+
+impl FeedHandle {
+    /// A feed of this journal, from its head on.
+    #[must_use]
+    pub fn new(journal: SharedJournal, limits: FeedLimits) -> Self {
+        let head = journal.head();
+        let ring =
+            Ring::new(head, RingLimits { frames: limits.ring_frames.max(1), bytes: limits.ring_bytes });
+        Self {
+            shared: Arc::new(Shared {
+                log: journal.log_id(),
+                journal,
+                facts: Facts::default(),
+                replays: Arc::new(Semaphore::new(limits.replays.max(1))),
+                lagged: AtomicUsize::new(0),
+                limits,
+                state: Mutex::new(State { ring, attempts: Attempts::default() }),
+                news: watch::Sender::default(),
+                ends: Ends::default(),
+                subscriptions: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// Follows the journal until it is closed. One loop at a time; a second one would do no harm and no good.
+    ///
+    /// # Errors
+    /// When what was committed cannot be read: begin again later.
+    pub async fn follow(&self) -> Result<(), ReadError> {
+        let shared = &self.shared;
+        let mut follow = shared.journal.follow();
+        shared.read_up_to(follow.start()).await?;
+        loop {
+            match follow.next().await {
+                Ok(batch) => {
+                    // A commit that does not join the ring's head cannot come; if it did, the journal has what lies between.
+                    shared.read_up_to(batch.first_sequence.saturating_sub(1)).await?;
+                    shared.show(&batch.records);
+                }
+                Err(FollowError::Lagged { resume_after }) => shared.read_up_to(resume_after).await?,
+                Err(FollowError::Closed) => {
+                    self.close("the journal is closed");
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Shows a live event to those who watch.
+    pub fn live(&self, event: LiveEvent) {
+        let facts = event.run().and_then(|run| self.shared.facts.get(run));
+        let mut state = self.shared.lock();
+        let offset = state.attempts.offset_of(&event);
+        state.ring.push_live(event, offset, facts);
+        let end = state.ring.end();
+        drop(state);
+        self.shared.tell_end(end);
+    }
+
+    /// Begins a subscription. It needs no loop of its own: whoever polls it drives it.
+    ///
+    /// # Errors
+    /// [`FeedError`] when there are too many, or the feed is closing.
+    pub fn subscribe(&self, request: FeedRequest) -> Result<Subscription, FeedError> {
+        if let Some(reason) = self.shared.news.borrow().closing.clone() {
+            return Err(FeedError::Closing { reason });
+        }
+        let max = self.shared.limits.subscriptions;
+        if self.shared.subscriptions.fetch_add(1, Ordering::Relaxed) >= max {
+            self.shared.subscriptions.fetch_sub(1, Ordering::Relaxed);
+            return Err(FeedError::TooMany { max });
+        }
+        Ok(Subscription::begin(self.shared.clone(), request))
+    }
+
+    /// Waits until the run has ended, at most for `timeout`; answers whether it has. An end before the call counts, as
+    /// long as the run was not opened again. With too many waiters it answers at once whether it has ended yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the run's stream cannot be read.
+    pub async fn wait_for_end(&self, run: RunId, timeout: Duration) -> Result<bool, StoreError> {
+        let entered = self.shared.ends.enter(run);
+        let journal = self.shared.journal.clone();
+        let ended = match blocking(move || has_ended(&*journal, run)).await {
+            Ok(true) => Ok(true),
+            Ok(false) => match entered {
+                Some(end) => Ok(matches!(tokio::time::timeout(timeout, end).await, Ok(Ok(())))),
+                None => Ok(false),
+            },
+            Err(error) => Err(StoreError::of_read(&error)),
+        };
+        self.shared.ends.leave(run);
+        ended
+    }
+
+    /// Ends all subscriptions, each after what it has not read yet of the ring, and lets go of who waits. For good.
+    pub fn close(&self, reason: &str) {
+        self.shared.news.send_modify(|news| {
+            news.closing.get_or_insert_with(|| reason.into());
+        });
+        self.shared.ends.release_all();
+    }
+
+    /// How the feed is doing.
+    #[must_use]
+    pub fn stats(&self) -> FeedStats {
+        FeedStats {
+            subscriptions: self.shared.subscriptions.load(Ordering::Relaxed),
+            head: self.shared.lock().ring.head(),
+            lagged: self.shared.lagged.load(Ordering::Relaxed),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiters(&self) -> usize {
+        self.shared.ends.count()
+    }
+}
+
+impl Shared {
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn news(&self) -> watch::Receiver<News> {
+        self.news.subscribe()
+    }
+
+    /// A subscription has ended.
+    pub fn leave(&self) {
+        self.subscriptions.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Shows what was committed after the ring's head, up to `last`, from the journal.
+    async fn read_up_to(&self, last: u64) -> Result<(), ReadError> {
+        loop {
+            let head = self.lock().ring.head();
+            if head >= last {
+                return Ok(());
+            }
+            let journal = self.journal.clone();
+            let page = blocking(move || journal.read_all(head, PAGE_RECORDS)).await?;
+            if page.is_empty() {
+                // What is older than the journal keeps is not shown; the ring goes on with what comes.
+                return Ok(());
+            }
+            self.show(&page);
+        }
+    }
+
+    fn show(&self, records: &[Record]) {
+        let mut ended = Vec::new();
+        let mut state = self.lock();
+        for record in records {
+            if !state.ring.push_record(record) {
+                continue;
+            }
+            self.facts.learn(record);
+            state.forget_ended_attempt(record);
+            if let Some(run) = ended_by(record) {
+                state.attempts.end_run(run);
+                ended.push(run);
+            }
+        }
+        let end = state.ring.end();
+        drop(state);
+        self.tell_end(end);
+        ended.into_iter().for_each(|run| self.ends.tell(run));
+    }
+
+    fn tell_end(&self, end: u64) {
+        self.news.send_if_modified(|news| {
+            let is_news = end > news.end;
+            news.end = news.end.max(end);
+            is_news
+        });
+    }
+}
+
+impl State {
+    /// A body is read only when text of the run's attempts is kept.
+    fn forget_ended_attempt(&mut self, record: &Record) {
+        let Some(run) = streams::run_of(&record.stream).filter(|run| self.attempts.has(*run)) else { return };
+        let ends_an_attempt = matches!(
+            ghostlight_model::event::kind_name(record.kind),
+            Some(
+                "step.retrying"
+                    | "step.interrupted"
+                    | "step.waiting"
+                    | "step.completed"
+                    | "step.failed"
+                    | "step.cancelled"
+            )
+        );
+        if !ends_an_attempt {
+            return;
+        }
+        let body = std::str::from_utf8(&record.body).ok();
+        let Some(outline) = body.and_then(|body| Outline::of(record.kind, body)) else { return };
+        let step = outline.step.and_then(|step| StepPath::new(&step).ok());
+        if let (Some(step), Some(number)) = (step, outline.attempt) {
+            self.attempts.end(run, &step, number);
+        }
+    }
+}
+
+/// Runs what may block on the disk where it may. A panic in it goes on in the caller.
+pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(act).await {
+        Ok(done) => done,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only the end of the runtime cancels it: nobody polls on after that.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
