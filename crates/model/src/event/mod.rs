@@ -7,6 +7,7 @@
 
 mod bodies;
 mod definitions;
+mod payloads;
 
 use serde::{Deserialize, Serialize};
 

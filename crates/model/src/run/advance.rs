@@ -10,14 +10,17 @@ use super::directory::AgentEntry;
 use super::evolve::evolve;
 use super::state::{Run, RunScope, RunStatus, StepState};
 use crate::event::{
-    ApprovalDecided, ApprovalRequested, Decision, Event, RunCancelled, RunCompleted, RunFailed, RunResult, SkipCause,
-    StepCancelled, StepCompleted, StepFailed, StepScheduled, StepSkipped, StepStarted, StepWaiting, Usage, WaitReason,
+    ApprovalDecided, ApprovalRequested, Decision, Event, RunCancelled, RunCompleted, RunFailed, RunResult,
+    SkipCause, StepCancelled, StepCompleted, StepFailed, StepScheduled, StepSkipped, StepStarted,
+    StepWaiting, Usage, WaitReason,
 };
 use crate::failure::{ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, StepPath};
 use crate::language::condition::Condition;
 use crate::payload::Payload;
-use crate::workflow::{Call, Dependency, DependencyKind, Gate, Node, NodeIndex, NodeKind, OnError, OnTimeout};
+use crate::workflow::{
+    Call, Dependency, DependencyKind, Gate, Node, NodeIndex, NodeKind, OnError, OnTimeout,
+};
 
 /// A decision in the making: a copy of the run that looks ahead, and the events so far.
 pub(super) struct Draft<'a> {
@@ -93,7 +96,9 @@ impl<'a> Draft<'a> {
                     Verdict::Cancel => self.cancel(index),
                 },
                 StepState::Scheduled | StepState::Ready => self.start(index, node),
-                StepState::Retrying { retry_at, .. } if *retry_at <= self.context.now => self.start(index, node),
+                StepState::Retrying { retry_at, .. } if *retry_at <= self.context.now => {
+                    self.start(index, node)
+                }
                 StepState::Retrying { .. }
                 | StepState::Running { .. }
                 | StepState::AwaitingApproval { .. }
@@ -166,7 +171,12 @@ impl<'a> Draft<'a> {
 
     fn complete(&mut self, index: NodeIndex, output: Value) {
         let step = self.run.path(index);
-        self.emit(StepCompleted { step, attempt: None, output: Payload::inline(output), usage: Usage::default() });
+        self.emit(StepCompleted {
+            step,
+            attempt: None,
+            output: Payload::inline(output),
+            usage: Usage::default(),
+        });
     }
 
     fn judge(&self, node: &Node) -> Verdict {
@@ -248,7 +258,9 @@ impl<'a> Draft<'a> {
             },
             StepState::Skipped { cause } => match cause {
                 SkipCause::Failed { chain } => ParentEnd::Failed(SkipCause::Failed { chain: follow(chain) }),
-                SkipCause::Skipped { chain } => ParentEnd::Skipped(SkipCause::Skipped { chain: follow(chain) }),
+                SkipCause::Skipped { chain } => {
+                    ParentEnd::Skipped(SkipCause::Skipped { chain: follow(chain) })
+                }
                 SkipCause::Condition { .. } => ParentEnd::Skipped(SkipCause::Skipped { chain: vec![path] }),
             },
             StepState::Cancelled => ParentEnd::Cancelled,
@@ -291,7 +303,9 @@ impl<'a> Draft<'a> {
             NodeKind::Gate(gate) => self.ask(index, gate),
             NodeKind::Condition(condition) => match self.evaluate(condition) {
                 Ok(true) => self.complete(index, json!({ "value": true })),
-                Ok(false) => self.skip(index, SkipCause::Condition { condition: condition.text().to_owned() }),
+                Ok(false) => {
+                    self.skip(index, SkipCause::Condition { condition: condition.text().to_owned() })
+                }
                 Err(failure) => self.fail(index, failure),
             },
             NodeKind::Parallel => self.complete(index, json!({})),
@@ -371,7 +385,12 @@ impl<'a> Draft<'a> {
             return Ok((entry, input.clone()));
         }
         let input = node.input.resolve(&RunScope(&self.run)).map_err(|error| {
-            Failure::new(ErrorClass::Data, "binding_failed", format!("the input cannot be made: {error}"), Happened::No)
+            Failure::new(
+                ErrorClass::Data,
+                "binding_failed",
+                format!("the input cannot be made: {error}"),
+                Happened::No,
+            )
         })?;
         if let Some(schema) = &entry.input_schema {
             schema.validate(&input).map_err(|violations| {
@@ -392,7 +411,8 @@ impl<'a> Draft<'a> {
             Ok(texts) => texts,
             Err(error) => {
                 let message = format!("the question cannot be written: {error}");
-                return self.fail(index, Failure::new(ErrorClass::Data, "text_failed", message, Happened::No));
+                return self
+                    .fail(index, Failure::new(ErrorClass::Data, "text_failed", message, Happened::No));
             }
         };
         let approval = ApprovalId(self.context.ids.fresh());
@@ -401,7 +421,9 @@ impl<'a> Draft<'a> {
             OnTimeout::Reject | OnTimeout::Approve => gate.timeout.map(|timeout| self.after(timeout)),
             OnTimeout::Wait => None,
         };
-        let shown = blake3::hash(json!([step, action, impact, gate.risk]).to_string().as_bytes()).to_hex().to_string();
+        let shown = blake3::hash(json!([step, action, impact, gate.risk]).to_string().as_bytes())
+            .to_hex()
+            .to_string();
         self.emit(ApprovalRequested {
             approval,
             step: step.clone(),
@@ -423,7 +445,9 @@ impl<'a> Draft<'a> {
     /// Every step has ended, and so has the run.
     fn conclude(&mut self) {
         let fatal = self.run.iter().find_map(|(index, _, step)| match &step.state {
-            StepState::Failed { failure } if self.is_fatal(index) => Some((self.run.path(index), failure.clone())),
+            StepState::Failed { failure } if self.is_fatal(index) => {
+                Some((self.run.path(index), failure.clone()))
+            }
             _ => None,
         });
         if let Some((step, failure)) = fatal {

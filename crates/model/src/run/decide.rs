@@ -104,7 +104,7 @@ pub enum Command {
         /// Which attempt.
         attempt: AttemptId,
         /// How it ended.
-        outcome: Result<Value, Failure>,
+        outcome: Result<Arc<Value>, Failure>,
         /// What it used.
         usage: Usage,
     },
@@ -217,7 +217,9 @@ pub fn create(
     context: Context<'_>,
 ) -> Result<Vec<Event>, Rejection> {
     if let Some(schema) = &workflow.input {
-        schema.validate(&create.input).map_err(|violations| Rejection::Invalid { what: "input", violations })?;
+        schema
+            .validate(&create.input)
+            .map_err(|violations| Rejection::Invalid { what: "input", violations })?;
     }
     let mut values = workflow.context.clone();
     values.extend(create.context);
@@ -284,7 +286,7 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
 fn report(
     draft: &mut Draft<'_>,
     id: &AttemptId,
-    outcome: Result<Value, Failure>,
+    outcome: Result<Arc<Value>, Failure>,
     usage: Usage,
 ) -> Result<(), Rejection> {
     let index = draft.find(&id.step)?;
@@ -294,7 +296,7 @@ fn report(
     let step = id.step.clone();
     let attempt = Some(id.number);
     match outcome.and_then(|output| fits(draft, index, output)) {
-        Ok(output) => draft.emit(StepCompleted { step, attempt, output: Payload::inline(output), usage }),
+        Ok(output) => draft.emit(StepCompleted { step, attempt, output: Payload::Inline(output), usage }),
         Err(failure) if draft.run.cancel_requested => {
             let happened = Some(failure.happened);
             draft.emit(crate::event::StepCancelled { step, attempt, happened });
@@ -314,16 +316,17 @@ fn late_report(
     draft: &mut Draft<'_>,
     index: NodeIndex,
     id: &AttemptId,
-    outcome: Result<Value, Failure>,
+    outcome: Result<Arc<Value>, Failure>,
 ) -> Result<(), Rejection> {
     let step = draft.run.step(index);
     if id.number == 0 || id.number > step.attempts {
         return Err(Rejection::UnknownAttempt(id.clone()));
     }
-    let said_before = step.ends.get(&id.number) == Some(&AttemptEnd::Reported) || step.discarded.contains(&id.number);
+    let said_before =
+        step.ends.get(&id.number) == Some(&AttemptEnd::Reported) || step.discarded.contains(&id.number);
     if !said_before && !draft.run.status.is_terminal() {
         let (output, failure) = match outcome {
-            Ok(output) => (Some(Payload::inline(output)), None),
+            Ok(output) => (Some(Payload::Inline(output)), None),
             Err(failure) => (None, Some(failure)),
         };
         draft.emit(StepResultDiscarded { step: id.step.clone(), attempt: id.number, output, failure });
@@ -332,7 +335,7 @@ fn late_report(
 }
 
 /// The output, if it is what the agent's definition promises.
-fn fits(draft: &Draft<'_>, index: NodeIndex, output: Value) -> Result<Value, Failure> {
+fn fits(draft: &Draft<'_>, index: NodeIndex, output: Arc<Value>) -> Result<Arc<Value>, Failure> {
     let schema = draft.run.attempt(index).and_then(|attempt| {
         let entry = draft.context.agents.get(&attempt.agent)?;
         (entry.version == attempt.agent_version).then_some(entry.output_schema.as_ref()).flatten()
@@ -408,7 +411,12 @@ fn lost(draft: &mut Draft<'_>, id: &AttemptId, reason: &str, began: bool) -> Res
             format!("{losses} attempts were cut off before they could report"),
             if began { Happened::Unknown } else { Happened::No },
         );
-        draft.emit(StepFailed { step: id.step.clone(), attempt: Some(id.number), failure, usage: Usage::default() });
+        draft.emit(StepFailed {
+            step: id.step.clone(),
+            attempt: Some(id.number),
+            failure,
+            usage: Usage::default(),
+        });
     } else if began && effect == EffectClass::Write && !draft.run.cancel_requested {
         draft.emit(StepWaiting {
             step: id.step.clone(),
@@ -449,7 +457,8 @@ fn expire(draft: &mut Draft<'_>) {
     for id in over {
         let Some(approval) = draft.run.approvals.get(&id).cloned() else { continue };
         let on_timeout = draft.run.find(&approval.step).map(|index| &draft.run.workflow.node(index).kind);
-        let approves = matches!(on_timeout, Some(NodeKind::Gate(gate)) if gate.on_timeout == OnTimeout::Approve);
+        let approves =
+            matches!(on_timeout, Some(NodeKind::Gate(gate)) if gate.on_timeout == OnTimeout::Approve);
         close(draft, id, &approval, Decision::Expired, approves, None, None);
     }
 }
@@ -520,7 +529,12 @@ fn close(
             "by": draft.context.by,
             "at": draft.context.now.to_string(),
         });
-        draft.emit(StepCompleted { step, attempt: None, output: Payload::inline(output), usage: Usage::default() });
+        draft.emit(StepCompleted {
+            step,
+            attempt: None,
+            output: Payload::inline(output),
+            usage: Usage::default(),
+        });
     } else {
         let (code, message) = match decision {
             Decision::Expired => ("approval_expired", "nobody answered in time".to_owned()),
@@ -546,7 +560,12 @@ fn reconcile(
     draft.emit(StepReconciled { step: step.clone(), attempt, happened: says });
     if happened {
         let output = Payload::inline(output.unwrap_or(Value::Null));
-        draft.emit(StepCompleted { step: step.clone(), attempt: Some(attempt), output, usage: Usage::default() });
+        draft.emit(StepCompleted {
+            step: step.clone(),
+            attempt: Some(attempt),
+            output,
+            usage: Usage::default(),
+        });
     }
     Ok(())
 }

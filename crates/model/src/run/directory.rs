@@ -24,6 +24,8 @@ pub struct AgentEntry {
     pub effect: EffectClass,
     /// Longest time of one attempt.
     pub timeout: Duration,
+    /// Silence longer than this ends an attempt.
+    pub heartbeat: Option<Duration>,
     /// Its retry policy; a node's own wins.
     pub retry: Option<RetryPolicy>,
     /// What it offers.
@@ -75,7 +77,9 @@ impl AgentDirectory {
                 .entries
                 .values()
                 .find(|entry| entry.enabled && entry.capabilities.contains(capability))
-                .ok_or_else(|| nobody("capability_unknown", format!("no enabled agent offers `{capability}`"))),
+                .ok_or_else(|| {
+                    nobody("capability_unknown", format!("no enabled agent offers `{capability}`"))
+                }),
         }
     }
 }

@@ -100,7 +100,9 @@ pub fn next_due(run: &Run) -> Option<Timestamp> {
         .iter()
         .filter_map(|step| match &step.state {
             StepState::Retrying { retry_at, .. } if !paused => Some(*retry_at),
-            StepState::AwaitingApproval { approval } => run.approvals.get(approval).and_then(|open| open.expires_at),
+            StepState::AwaitingApproval { approval } => {
+                run.approvals.get(approval).and_then(|open| open.expires_at)
+            }
             _ => None,
         })
         .min()

@@ -401,7 +401,9 @@ impl Run {
     /// Whether `id` is the attempt under way.
     #[must_use]
     pub fn is_outstanding(&self, id: &AttemptId) -> bool {
-        self.find(&id.step).and_then(|index| self.attempt(index)).is_some_and(|attempt| attempt.number == id.number)
+        self.find(&id.step)
+            .and_then(|index| self.attempt(index))
+            .is_some_and(|attempt| attempt.number == id.number)
     }
 
     /// References whose values a decision may need and that nobody has fetched yet.
@@ -412,7 +414,12 @@ impl Run {
             StepState::Running { attempt } => attempt.input.missing(),
             _ => None,
         });
-        [&self.input, &self.context].into_iter().filter_map(|payload| payload.missing()).chain(of_steps).cloned().collect()
+        [&self.input, &self.context]
+            .into_iter()
+            .filter_map(|payload| payload.missing())
+            .chain(of_steps)
+            .cloned()
+            .collect()
     }
 
     /// Gives the value of a blob to every payload that refers to it.
