@@ -56,7 +56,7 @@ impl Handler<Do> for Idle {
 
     fn handle(&mut self, what: Do, ctx: &mut Context<Self>) -> u64 {
         match what {
-            Do::Answer => self.0[0],
+            Do::Answer => return self.0[0],
             Do::Panic => panic!("bench"),
             Do::Fail => ctx.fail("bench"),
             Do::Stop => ctx.stop(),

@@ -10,10 +10,13 @@ use ghostlight_supervision::{
     ChildSpec, ExitReason, Flags, SendError, StableAddr, StartContext, StartError, SupervisorError,
 };
 
-/// Supervision presupposes unwinding.
+/// Supervision presupposes unwinding: with "abort" a panic ends the daemon.
 #[test]
-fn panics_unwind() {
-    assert!(cfg!(panic = "unwind"));
+fn panics_unwind_in_every_profile() {
+    const { assert!(cfg!(panic = "unwind")) };
+    let workspace = include_str!("../../../Cargo.toml");
+    assert!(workspace.contains("panic = \"unwind\""));
+    assert!(!workspace.contains("panic = \"abort\""));
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,7 +107,9 @@ async fn a_monitor_is_told_exactly_once_and_at_once_if_the_child_is_gone() {
         let told = Arc::new(AtomicU32::new(0));
         let tell = |told: &Arc<AtomicU32>| {
             let told = told.clone();
-            move |_| drop(told.fetch_add(1, Ordering::Relaxed))
+            move |_| {
+                told.fetch_add(1, Ordering::Relaxed);
+            }
         };
         child.monitor(tell(&told));
         child.monitor(tell(&told));
