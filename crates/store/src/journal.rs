@@ -4,10 +4,12 @@
 //! sequences, reads by stream and by global sequence, a subscription to what is committed, and the small index
 //! that commands need (heads, aliases, what to wake). It speaks of no positions, paths or syncs.
 //!
-//! Promises, which [`crate::conformance`] checks of every backend: an append is answered `Ok` only when it is
+//! Promises, which the `conformance` suite checks of every backend: an append is answered `Ok` only when it is
 //! durable; nothing is read or followed before it is durable; records of a stream are dense from 1 and the global
 //! sequence is dense from 1; an append whose expectation fails changes nothing.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod file;
 mod follow;
 pub(crate) mod frame;
@@ -189,3 +191,6 @@ pub(crate) fn admit(append: &Append, bytes_max: usize) -> Result<(), AppendError
     let bytes = append.size_bytes();
     if bytes > bytes_max { Err(AppendError::TooLarge { bytes, bytes_max }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod simulation_tests;

@@ -83,8 +83,9 @@ pub trait File: Send + Sync {
     /// As [`File::sync_data`], and all other properties of the file: `fsync`.
     fn sync_all(&self) -> io::Result<()>;
 
-    /// Asks that the next read come from the device and not from memory. A hint; never an error.
-    fn drop_cache(&self);
+    /// Asks that the next read from `offset` on come from the device and not from memory. What was not written yet
+    /// stays in memory. A hint; never an error.
+    fn drop_cache(&self, offset: u64);
 
     /// Fills `buf` from `offset`; [`io::ErrorKind::UnexpectedEof`] when the file ends before.
     fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {

@@ -119,10 +119,15 @@ impl File for RealFile {
         self.0.sync_all()
     }
 
-    fn drop_cache(&self) {
-        #[cfg(target_os = "linux")]
-        let _ = rustix::fs::fadvise(&self.0, 0, None, rustix::fs::Advice::DontNeed);
+    #[cfg(target_os = "linux")]
+    fn drop_cache(&self, offset: u64) {
+        // Pages that are covered in part are kept by the kernel: begin at the page's border.
+        let page = offset & !0xffff;
+        let _ = rustix::fs::fadvise(&self.0, page, None, rustix::fs::Advice::DontNeed);
     }
+
+    #[cfg(not(target_os = "linux"))]
+    fn drop_cache(&self, _offset: u64) {}
 }
 
 #[cfg(test)]

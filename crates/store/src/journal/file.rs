@@ -245,3 +245,7 @@ impl Drop for FileJournal {
         self.close();
     }
 }
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

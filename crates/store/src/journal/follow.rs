@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use thiserror::Error;
 
@@ -58,6 +59,15 @@ struct Queue {
 pub struct Follow {
     queue: Arc<Mutex<Queue>>,
     start: u64,
+}
+
+/// Wakes a thread that waits.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -174,6 +184,20 @@ impl Follow {
     /// As [`Follow::try_next`].
     pub async fn next(&mut self) -> Result<Arc<CommitBatch>, FollowError> {
         poll_fn(|context| self.poll_next(context)).await
+    }
+
+    /// Waits for the next commit on this thread, which must not be one that drives futures.
+    ///
+    /// # Errors
+    /// As [`Follow::try_next`].
+    pub fn wait(&mut self) -> Result<Arc<CommitBatch>, FollowError> {
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        loop {
+            match self.poll_next(&mut Context::from_waker(&waker)) {
+                Poll::Ready(next) => return next,
+                Poll::Pending => thread::park(),
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ghostlight_world::{Files, Lock, OpenMode, World};
+use ghostlight_world::{File, Files, Lock, OpenMode, World};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -17,7 +17,9 @@ use super::frame::FLAG_OPENED;
 use super::manifest::{FORMAT, Manifest, ManifestError};
 use super::outcomes::Outcomes;
 use super::sealed::Sealed;
-use super::segment::{ScanError, SegmentEnd, SegmentInfo, scan, segment_name, segment_number};
+use super::segment::{
+    FrameReader, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, scan, segment_name, segment_number,
+};
 use super::shared::{Active, Opened, Shared, State};
 use super::tail::Tail;
 use super::writer::Writer;
@@ -154,6 +156,11 @@ pub(crate) fn open(
         Some(manifest) => manifest,
         None => create(world, &layout, options)?,
     };
+    // A process that was killed may have left names that are not durable yet, and we are about to build on them.
+    [&layout.root, &layout.journal]
+        .iter()
+        .try_for_each(|dir| files.sync_dir(dir))
+        .map_err(|error| layout.device(error))?;
     remove_leftovers(files, &layout)?;
     let segments = layout.segments(files, manifest.log_id)?;
     let (sealed, last) = seal_all_but_last(files, &layout, segments)?;
@@ -282,16 +289,19 @@ struct Recovered {
 fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Recovered, OpenError> {
     let device = |error| layout.device(error);
     let file = files.open(&info.path, OpenMode::Write).map_err(device)?;
-    let (mut tail, mut outcomes) = (Tail::default(), Outcomes::default());
-    let end = scan(&info, &*file, None, |offset, header, _, appends| {
-        // Segments are below 4 GiB: checked when they are made.
-        tail.apply(u32::try_from(offset).unwrap_or(u32::MAX), header.first_sequence, &appends);
-        for append in appends {
-            let (first_sequence, last_sequence) = (append.first_sequence, append.last_sequence);
-            outcomes.insert(append.id, Outcome { first_sequence, last_sequence });
-        }
-    });
-    let end = end.map_err(|error| layout.scan_error(error))?;
+    let mut walked = walk(&info, &*file).map_err(|error| layout.scan_error(error))?;
+    // What a killed process wrote and did not sync is about to be believed and shown: make it durable first. And if
+    // its sync had failed, memory may show a commit that the disk does not have; then the disk is right.
+    file.sync_data().map_err(device)?;
+    file.drop_cache(walked.last_frame_at);
+    let mut reader = FrameReader::new(&*file, info.salt, walked.end.offset);
+    let is_on_disk = walked.last_frame_at == walked.end.offset
+        || reader.frame_at(walked.last_frame_at).map_err(device)?.is_ok();
+    if !is_on_disk {
+        file.drop_cache(0);
+        walked = walk(&info, &*file).map_err(|error| layout.scan_error(error))?;
+    }
+    let end = walked.end;
     let torn_bytes = end.torn_end - end.offset;
     if torn_bytes > 0 {
         tracing::warn!(
@@ -302,11 +312,34 @@ fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Reco
         );
         zero(&*file, end.offset, end.torn_end).and_then(|()| file.sync_data()).map_err(device)?;
     }
-    let active = Active { info: Arc::new(info), file: file.into(), tail, end: end.offset };
-    Ok(Recovered { active, end, outcomes, torn_bytes })
+    let active = Active { info: Arc::new(info), file: file.into(), tail: walked.tail, end: end.offset };
+    Ok(Recovered { active, end, outcomes: walked.outcomes, torn_bytes })
 }
 
-fn zero(file: &dyn ghostlight_world::File, start: u64, end: u64) -> io::Result<()> {
+struct Walked {
+    end: SegmentEnd,
+    tail: Tail,
+    outcomes: Outcomes,
+    /// Where the last commit begins; where it would, when there is none.
+    last_frame_at: u64,
+}
+
+fn walk(info: &SegmentInfo, file: &dyn File) -> Result<Walked, ScanError> {
+    let (mut tail, mut outcomes) = (Tail::default(), Outcomes::default());
+    let mut last_frame_at = SEGMENT_HEADER_BYTES as u64;
+    let end = scan(info, file, None, |offset, header, _, appends| {
+        last_frame_at = offset;
+        // Segments are below 4 GiB: checked when they are made.
+        tail.apply(u32::try_from(offset).unwrap_or(u32::MAX), header.first_sequence, &appends);
+        for append in appends {
+            let (first_sequence, last_sequence) = (append.first_sequence, append.last_sequence);
+            outcomes.insert(append.id, Outcome { first_sequence, last_sequence });
+        }
+    })?;
+    Ok(Walked { end, tail, outcomes, last_frame_at })
+}
+
+fn zero(file: &dyn File, start: u64, end: u64) -> io::Result<()> {
     const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     let mut at = start;
     while at < end {

@@ -295,9 +295,8 @@ impl Writer {
         if !self.must_verify {
             return Ok(());
         }
-        self.file.drop_cache();
         let file = self.shared.world.files.open(&self.info.path, OpenMode::Read)?;
-        file.drop_cache();
+        file.drop_cache(0);
         match scan(&self.info, &*file, Some(self.next_commit), |_, _, _, _| {}) {
             Ok(_) => {
                 self.must_verify = false;

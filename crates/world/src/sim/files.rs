@@ -111,6 +111,13 @@ impl SimFiles {
         lock(&self.inner).failing_reads.insert(read);
     }
 
+    /// Forgets the faults that were planned and have not happened.
+    pub fn forget_faults(&self) {
+        let mut disk = lock(&self.inner);
+        disk.faults.clear();
+        disk.failing_reads.clear();
+    }
+
     /// How many changing calls were made.
     pub fn calls(&self) -> u64 {
         lock(&self.inner).calls
@@ -149,6 +156,12 @@ impl SimFiles {
         disk.failing_reads.clear();
         disk.crashed = false;
         disk.life += 1;
+    }
+
+    /// Stops everything as [`Fault::Crash`] does, at once: every call fails until [`SimFiles::restart`] or
+    /// [`SimFiles::kill`]. Drop what used the disk in between, or its last words are heard in the next life.
+    pub fn stop(&self) {
+        lock(&self.inner).crashed = true;
     }
 
     /// Kills the process and not the machine: nothing is lost, but handles die and locks are free.
@@ -411,7 +424,7 @@ impl File for SimFile {
         self.sync()
     }
 
-    fn drop_cache(&self) {
+    fn drop_cache(&self, _offset: u64) {
         lock(&self.node).drop_cache();
     }
 }
