@@ -206,3 +206,50 @@ impl SnapshotOverlay {
         self.flight_bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overlay_with_a_row_in_flight() -> ViewOverlay {
+        let mut overlay = ViewOverlay::of_new(1);
+        let mut batch = ViewBatch::new(0, 1);
+        batch.put("a", "1");
+        overlay.apply(batch);
+        assert!(overlay.take_flight().is_some());
+        overlay
+    }
+
+    #[test]
+    fn rows_in_flight_are_read_until_they_land() {
+        let mut overlay = overlay_with_a_row_in_flight();
+        assert_eq!(overlay.get(b"a"), Some(Some(Bytes::from("1"))));
+        overlay.landed();
+        assert_eq!(overlay.get(b"a"), None);
+    }
+
+    #[test]
+    fn rows_in_flight_are_gone_once_the_view_is_reset() {
+        let mut overlay = overlay_with_a_row_in_flight();
+        overlay.reset(1);
+        assert_eq!(overlay.get(b"a"), None);
+        let everything = (Bound::Unbounded, Bound::Unbounded);
+        let left = overlay.sources::<()>(&everything, false).into_iter().flatten().count();
+        assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn a_reset_during_a_flight_is_written_by_the_next_one_and_the_old_rows_are_swept() {
+        let mut overlay = overlay_with_a_row_in_flight();
+        overlay.reset(2);
+        assert!(overlay.take_flight().is_none(), "one flight at a time");
+        overlay.landed();
+        assert_eq!(overlay.stale_below(), None, "the header that sled has still names these rows");
+        let next = overlay.take_flight().map(|flight| flight.header);
+        assert_eq!(next, Some(ViewHeader { format: 2, generation: 2, cursor: 0 }));
+        overlay.landed();
+        assert_eq!(overlay.stale_below(), Some(2));
+        overlay.swept(2);
+        assert_eq!(overlay.stale_below(), None);
+    }
+}

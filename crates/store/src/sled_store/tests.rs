@@ -254,3 +254,20 @@ fn the_rows_of_a_dropped_view_are_swept_from_the_database() {
     drop(database);
     assert_eq!(rows(&*views).len(), 1);
 }
+
+#[test]
+fn a_snapshot_that_shrinks_or_is_forgotten_leaves_no_chunks_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(options(dir.path()));
+    let snapshots = store.snapshots();
+    let database = store.shared.database().unwrap().unwrap();
+    let entries_after = |act: &dyn Fn()| {
+        act();
+        store.flush();
+        database.snapshots.len()
+    };
+    assert_eq!(entries_after(&|| snapshots.put("s", snapshot(1, vec![1; 20_000])).unwrap()), 6);
+    assert_eq!(entries_after(&|| snapshots.put("s", snapshot(2, vec![1; 5_000])).unwrap()), 3);
+    assert_eq!(entries_after(&|| snapshots.put("s", snapshot(3, vec![1; 50])).unwrap()), 1);
+    assert_eq!(entries_after(&|| snapshots.forget("s")), 0);
+}
