@@ -17,7 +17,9 @@ use crate::observer::{Observer, TreeEvent};
 
 /// An arbiter with a name and a number. Cheap to clone, usable from any thread.
 #[derive(Clone)]
-pub struct ArbiterRef {
+pub struct ArbiterRef(Arc<Named>);
+
+struct Named {
     index: usize,
     name: Arc<str>,
     handle: ArbiterHandle,
@@ -26,28 +28,28 @@ pub struct ArbiterRef {
 impl ArbiterRef {
     /// Names an arbiter that was made elsewhere.
     pub fn new(index: usize, name: impl AsRef<str>, handle: ArbiterHandle) -> Self {
-        ArbiterRef { index, name: Arc::from(name.as_ref()), handle }
+        ArbiterRef(Arc::new(Named { index, name: Arc::from(name.as_ref()), handle }))
     }
 
     /// Its number within its pool.
     pub fn index(&self) -> usize {
-        self.index
+        self.0.index
     }
 
     /// Its name, as the tree shows it.
     pub fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.0.name
     }
 
     /// What actix calls it.
     pub fn handle(&self) -> &ArbiterHandle {
-        &self.handle
+        &self.0.handle
     }
 }
 
 impl fmt::Debug for ArbiterRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ArbiterRef({})", self.name)
+        write!(f, "ArbiterRef({})", self.0.name)
     }
 }
 
@@ -170,7 +172,7 @@ impl Watched {
         if let Some((asked_at, answered)) = &self.asked {
             let silent = asked_at.elapsed();
             let silent_ms = u64::try_from(silent.as_millis()).unwrap_or(u64::MAX);
-            let arbiter = self.arbiter.name.clone();
+            let arbiter = self.arbiter.name().clone();
             if answered.load(Ordering::Acquire) {
                 if std::mem::take(&mut self.reported) {
                     observer.observe(&TreeEvent::ArbiterRecovered { arbiter, silent_ms });
@@ -179,11 +181,11 @@ impl Watched {
                 if silent >= stuck_after && !std::mem::replace(&mut self.reported, true) {
                     observer.observe(&TreeEvent::ArbiterStuck { arbiter, silent_ms });
                 }
-                return self.arbiter.handle.alive();
+                return self.arbiter.handle().alive();
             }
         }
         let answered = Arc::new(AtomicBool::new(false));
         self.asked = Some((Instant::now(), answered.clone()));
-        self.arbiter.handle.spawn_fn(move || answered.store(true, Ordering::Release))
+        self.arbiter.handle().spawn_fn(move || answered.store(true, Ordering::Release))
     }
 }

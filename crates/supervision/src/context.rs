@@ -39,7 +39,7 @@ pub struct Context<A: Actor<Context = Self>> {
     parts: ContextParts<A>,
     live: Arc<Live<A>>,
     incarnation: u32,
-    exit: Option<ExitReason>,
+    exit: Option<Box<ExitReason>>,
     on_shutdown: Option<fn(&mut A, &mut Context<A>)>,
     shutdown_due: bool,
     asked_to_stop: bool,
@@ -76,7 +76,7 @@ impl<A: Actor<Context = Self>> Context<A> {
 
     /// Stops the actor with a reason of its choice. The first reason stays.
     pub fn exit(&mut self, reason: ExitReason) {
-        self.exit.get_or_insert(reason);
+        self.exit.get_or_insert_with(|| Box::new(reason));
         self.stop();
     }
 
@@ -125,7 +125,7 @@ impl<A: Actor<Context = Self>> Context<A> {
     /// Why the actor ended, now that it has.
     pub(crate) fn exit_reason(&mut self) -> ExitReason {
         let otherwise = if self.asked_to_stop { ExitReason::SHUTDOWN } else { ExitReason::Normal };
-        self.exit.take().unwrap_or(otherwise)
+        self.exit.take().map_or(otherwise, |reason| *reason)
     }
 }
 

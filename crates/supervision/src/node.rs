@@ -3,7 +3,7 @@
 //! A node is made with a child's specification and outlives its incarnations. The child's task and its supervisor
 //! write it, any thread reads it; nothing here waits for an actor.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,16 +86,22 @@ pub(crate) struct Node {
 
 #[derive(Default)]
 struct Detail {
-    last_exit: Option<ExitReason>,
+    last_exit: Option<Box<ExitReason>>,
     arbiter: Option<Arc<str>>,
-    monitors: Vec<Monitor>,
+    /// Most children have none.
+    #[allow(
+        clippy::box_collection,
+        reason = "a third of the size when empty, in a record of which there are many"
+    )]
+    monitors: Option<Box<Vec<Monitor>>>,
     /// Supervisors only.
     family: Option<Box<Family>>,
 }
 
 struct Family {
     inbox: Arc<Inbox>,
-    children: HashMap<Key, Arc<Node>>,
+    /// By serial: the order of their specification.
+    children: BTreeMap<u64, Arc<Node>>,
 }
 
 impl Node {
@@ -205,13 +211,13 @@ impl Node {
         }
         let monitors = {
             let mut detail = self.detail();
-            detail.last_exit = Some(reason.clone());
+            detail.last_exit = Some(Box::new(reason.clone()));
             detail.family = None;
             // Under the lock, so that a monitor is either told now or finds the child gone.
             self.set_state(ChildState::Stopped);
             std::mem::take(&mut detail.monitors)
         };
-        for monitor in monitors {
+        for monitor in monitors.into_iter().flat_map(|monitors| *monitors) {
             monitor(Down { path: Path(self.clone()), incarnation, reason: reason.clone() });
         }
     }
@@ -222,17 +228,17 @@ impl Node {
         let alive = self.incarnation() == incarnation
             && matches!(self.state(), ChildState::Starting | ChildState::Running | ChildState::Stopping);
         if alive {
-            detail.monitors.push(monitor);
+            detail.monitors.get_or_insert_default().push(monitor);
             return;
         }
         // The reason of an earlier life than the last one is no longer known; the last one's is the best there is.
-        let reason = detail.last_exit.clone().unwrap_or(ExitReason::Normal);
+        let reason = detail.last_exit.as_deref().cloned().unwrap_or(ExitReason::Normal);
         drop(detail);
         monitor(Down { path: Path(self.clone()), incarnation, reason });
     }
 
     pub(crate) fn last_exit(&self) -> Option<ExitReason> {
-        self.detail().last_exit.clone()
+        self.detail().last_exit.as_deref().cloned()
     }
 
     pub(crate) fn arbiter(&self) -> Option<Arc<str>> {
@@ -241,7 +247,7 @@ impl Node {
 
     /// Makes this node a supervisor's: it has children and can be called.
     pub(crate) fn found_family(&self, inbox: Arc<Inbox>) {
-        self.detail().family = Some(Box::new(Family { inbox, children: HashMap::new() }));
+        self.detail().family = Some(Box::new(Family { inbox, children: BTreeMap::new() }));
     }
 
     pub(crate) fn inbox(&self) -> Option<Arc<Inbox>> {
@@ -250,27 +256,23 @@ impl Node {
 
     pub(crate) fn adopt(&self, child: Arc<Node>) {
         if let Some(family) = &mut self.detail().family {
-            family.children.insert(child.key.clone(), child);
+            family.children.insert(child.serial, child);
         }
     }
 
-    /// Takes a child off the picture, unless its name is already somebody else's.
-    pub(crate) fn disown(&self, child: &Arc<Node>) {
-        let mut detail = self.detail();
-        let Some(family) = &mut detail.family else { return };
-        if family.children.get(&child.key).is_some_and(|known| Arc::ptr_eq(known, child)) {
-            family.children.remove(&child.key);
+    /// Takes a child off the picture.
+    pub(crate) fn disown(&self, child: &Node) {
+        if let Some(family) = &mut self.detail().family {
+            family.children.remove(&child.serial);
         }
     }
 
     /// The children in the order of their specification.
     pub(crate) fn children(&self) -> Vec<Arc<Node>> {
-        let mut children: Vec<Arc<Node>> = match &self.detail().family {
+        match &self.detail().family {
             Some(family) => family.children.values().cloned().collect(),
             None => Vec::new(),
-        };
-        children.sort_by_key(|child| child.serial);
-        children
+        }
     }
 
     /// The child whose printed key is `name`.

@@ -9,7 +9,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
@@ -45,7 +44,7 @@ pub(crate) struct SupervisorBody {
     inbox: Arc<Inbox>,
     name: SupervisorRef,
     shared: Arc<Shared>,
-    timers: BTreeSet<(Duration, TimerId)>,
+    timers: BTreeSet<TimerId>,
     alarm: Option<Pin<Box<Sleep>>>,
     calls: Vec<(CallId, oneshot::Sender<CallAnswer>)>,
     next_call: u64,
@@ -132,10 +131,12 @@ impl SupervisorBody {
             Command::Start(child, incarnation) => self.start(child, incarnation),
             Command::Stop(child, incarnation) => self.signal(child, incarnation, Signal::Shutdown),
             Command::Kill(child, incarnation) => self.signal(child, incarnation, Signal::Kill),
-            Command::Arm(timer, at) => {
-                self.timers.insert((at, timer));
+            Command::Arm(timer) => {
+                self.timers.insert(timer);
             }
-            Command::Disarm(timer) => self.timers.retain(|(_, armed)| *armed != timer),
+            Command::Disarm(timer) => {
+                self.timers.remove(&timer);
+            }
             Command::Forget(child) => {
                 if let Some(slot) = self.core.payload(child) {
                     self.node.disown(&slot.node);
@@ -257,12 +258,12 @@ impl SupervisorBody {
     /// The next timer that is due, if any; else the alarm is set for the next one.
     fn due(&mut self, cx: &mut TaskContext<'_>) -> Option<TimerId> {
         loop {
-            let &(at, timer) = self.timers.first()?;
-            if self.shared.now() >= at {
+            let &timer = self.timers.first()?;
+            if self.shared.now() >= timer.at() {
                 self.timers.pop_first();
                 return Some(timer);
             }
-            let deadline = self.shared.instant(at);
+            let deadline = self.shared.instant(timer.at());
             let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             if alarm.deadline() != deadline {
                 alarm.as_mut().reset(deadline);

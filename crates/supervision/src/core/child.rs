@@ -25,8 +25,22 @@ pub(super) enum State {
     Idle,
     Starting(Origin),
     Running,
-    Stopping { timer: Option<TimerId>, killed: bool, waiting: Vec<CallId> },
-    Restarting { timer: TimerId, cause: ExitReason },
+    Stopping(Box<Stopping>),
+    Restarting(Box<Restarting>),
+}
+
+/// Boxed, like the next one: most children are up most of the time, and there may be many.
+#[derive(Debug)]
+pub(super) struct Stopping {
+    timer: Option<TimerId>,
+    killed: bool,
+    waiting: Vec<CallId>,
+}
+
+#[derive(Debug)]
+pub(super) struct Restarting {
+    timer: TimerId,
+    cause: ExitReason,
 }
 
 /// Why a child is being started.
@@ -38,7 +52,7 @@ pub(super) enum Origin {
     /// By `restart_child`: the specification stays.
     ByHand(CallId),
     /// Because of an end: its own, or a sibling's.
-    Again(Option<ExitReason>),
+    Again(Option<Box<ExitReason>>),
 }
 
 impl<P> Child<P> {
@@ -47,7 +61,7 @@ impl<P> Child<P> {
     }
 
     pub(super) fn has_process(&self) -> bool {
-        matches!(self.state, State::Starting(_) | State::Running | State::Stopping { .. })
+        matches!(self.state, State::Starting(_) | State::Running | State::Stopping(_))
     }
 
     pub(super) fn state(&self) -> ChildState {
@@ -55,8 +69,8 @@ impl<P> Child<P> {
             State::Idle => ChildState::Stopped,
             State::Starting(_) => ChildState::Starting,
             State::Running => ChildState::Running,
-            State::Stopping { .. } => ChildState::Stopping,
-            State::Restarting { .. } => ChildState::Restarting,
+            State::Stopping(_) => ChildState::Stopping,
+            State::Restarting(_) => ChildState::Restarting,
         }
     }
 
@@ -98,7 +112,7 @@ impl<P> Supervisor<P> {
         let (call, cause) = match origin {
             Origin::Boot => (None, None),
             Origin::Added(call) | Origin::ByHand(call) => (Some(call), None),
-            Origin::Again(cause) => (None, cause),
+            Origin::Again(cause) => (None, cause.map(|cause| *cause)),
         };
         self.command(Command::Notice(Notice::Started { child: id, incarnation, cause }));
         if let Some(call) = call {
@@ -109,7 +123,7 @@ impl<P> Supervisor<P> {
     pub(super) fn ignored(&mut self, id: ChildId, incarnation: u32) {
         let parallel = self.flags.stop_order == StopOrder::Parallel;
         let Some(child) = self.living(id, incarnation) else { return };
-        if matches!(child.state, State::Stopping { .. }) {
+        if matches!(child.state, State::Stopping(_)) {
             return self.stopped(id, ExitReason::Normal, Verdict::Terminated);
         }
         let State::Starting(origin) = std::mem::replace(&mut child.state, State::Idle) else { return };
@@ -126,8 +140,8 @@ impl<P> Supervisor<P> {
         let Some(child) = self.living(id, incarnation) else { return };
         match child.state {
             State::Starting(_) => {}
-            State::Stopping { .. } => return self.stopped(id, reason, Verdict::Terminated),
-            State::Running | State::Idle | State::Restarting { .. } => return,
+            State::Stopping(_) => return self.stopped(id, reason, Verdict::Terminated),
+            State::Running | State::Idle | State::Restarting(_) => return,
         }
         let State::Starting(origin) = std::mem::replace(&mut child.state, State::Idle) else { return };
         let notice = |verdict| {
@@ -173,9 +187,9 @@ impl<P> Supervisor<P> {
         let Some(child) = self.living(id, incarnation) else { return };
         match child.state {
             State::Starting(_) => return self.start_failed(id, incarnation, reason),
-            State::Stopping { .. } => return self.stopped(id, reason, Verdict::Terminated),
+            State::Stopping(_) => return self.stopped(id, reason, Verdict::Terminated),
             State::Running => {}
-            State::Idle | State::Restarting { .. } => return,
+            State::Idle | State::Restarting(_) => return,
         }
         match self.phase {
             Phase::Active => self.ended(id, reason),
@@ -223,7 +237,7 @@ impl<P> Supervisor<P> {
         let delayed = !self.flags.backoff.is_off();
         match self.flags.strategy {
             Strategy::OneForOne if delayed => self.await_restart(id, delay, reason),
-            Strategy::OneForOne => self.start(id, Origin::Again(Some(reason))),
+            Strategy::OneForOne => self.start(id, Origin::Again(Some(reason.into()))),
             Strategy::OneForAll | Strategy::RestForOne if delayed => {
                 self.regroup(id, Then::Wait(delay), reason)
             }
@@ -237,7 +251,7 @@ impl<P> Supervisor<P> {
             return self.give_up(id, cause);
         }
         match self.flags.strategy {
-            Strategy::OneForOne => self.start(id, Origin::Again(Some(cause))),
+            Strategy::OneForOne => self.start(id, Origin::Again(Some(cause.into()))),
             Strategy::OneForAll | Strategy::RestForOne => self.regroup(id, Then::Start, cause),
         }
     }
@@ -253,17 +267,16 @@ impl<P> Supervisor<P> {
 
     /// The child keeps its place and comes back after `delay`.
     pub(super) fn await_restart(&mut self, id: ChildId, delay: Duration, cause: ExitReason) {
-        let timer = self.new_timer(id);
-        let at = self.moment.now.saturating_add(delay);
+        let timer = self.new_timer(id, delay);
         if let Some(child) = self.roster.get_mut(id) {
-            child.state = State::Restarting { timer, cause };
-            self.command(Command::Arm(timer, at));
+            child.state = State::Restarting(Box::new(Restarting { timer, cause }));
+            self.command(Command::Arm(timer));
         }
     }
 
-    fn new_timer(&mut self, child: ChildId) -> TimerId {
+    fn new_timer(&mut self, child: ChildId, delay: Duration) -> TimerId {
         self.nonce += 1;
-        TimerId { child, nonce: self.nonce }
+        TimerId { at: self.moment.now.saturating_add(delay), child, nonce: self.nonce }
     }
 
     fn give_up(&mut self, id: ChildId, cause: ExitReason) {
@@ -301,17 +314,17 @@ impl<P> Supervisor<P> {
     /// Makes sure that the child ends. Answers at once if it has no process.
     pub(super) fn stop(&mut self, id: ChildId, waiting: Vec<CallId>) {
         let Some(child) = self.roster.get_mut(id) else { return };
-        if let State::Stopping { waiting: others, .. } = &mut child.state {
-            others.extend(waiting);
+        if let State::Stopping(stopping) = &mut child.state {
+            stopping.waiting.extend(waiting);
             return;
         }
         let before = std::mem::replace(&mut child.state, State::Idle);
         match before {
-            State::Idle | State::Stopping { .. } => {
+            State::Idle | State::Stopping(_) => {
                 return self.stop_done(id, waiting, Ok(Answer::Terminated));
             }
-            State::Restarting { timer, .. } => {
-                self.command(Command::Disarm(timer));
+            State::Restarting(restarting) => {
+                self.command(Command::Disarm(restarting.timer));
                 return self.stop_done(id, waiting, Ok(Answer::Terminated));
             }
             State::Starting(_) | State::Running => {}
@@ -323,13 +336,13 @@ impl<P> Supervisor<P> {
             Shutdown::Timeout(time) => (Command::Stop(id, incarnation), Some(time), false),
             Shutdown::Infinity => (Command::Stop(id, incarnation), None, false),
         };
-        let timer = limit.map(|limit| (self.new_timer(id), self.moment.now.saturating_add(limit)));
+        let timer = limit.map(|limit| self.new_timer(id, limit));
         if let Some(child) = self.roster.get_mut(id) {
-            child.state = State::Stopping { timer: timer.map(|(timer, _)| timer), killed, waiting };
+            child.state = State::Stopping(Box::new(Stopping { timer, killed, waiting }));
         }
         self.command(command);
-        if let Some((timer, at)) = timer {
-            self.command(Command::Arm(timer, at));
+        if let Some(timer) = timer {
+            self.command(Command::Arm(timer));
         }
         if let State::Starting(origin) = before {
             self.answer_origin(origin, SupervisorError::Stopped);
@@ -344,9 +357,8 @@ impl<P> Supervisor<P> {
             Phase::New | Phase::Booting { .. } | Phase::Active | Phase::Regroup { .. } => verdict,
         };
         let Some(child) = self.roster.get_mut(id) else { return };
-        let State::Stopping { timer, waiting, .. } = std::mem::replace(&mut child.state, State::Idle) else {
-            return;
-        };
+        let State::Stopping(stopping) = std::mem::replace(&mut child.state, State::Idle) else { return };
+        let Stopping { timer, waiting, .. } = *stopping;
         if let Some(timer) = timer {
             self.command(Command::Disarm(timer));
         }
@@ -365,51 +377,42 @@ impl<P> Supervisor<P> {
         let id = fired.child;
         let Some(child) = self.roster.get_mut(id) else { return };
         match &mut child.state {
-            State::Restarting { timer, cause } if *timer == fired => {
-                let active = matches!(self.phase, Phase::Active);
-                if !active {
+            State::Restarting(restarting) if restarting.timer == fired => {
+                if !matches!(self.phase, Phase::Active) {
                     // A group's restart is under way. It either takes this child with it, or leaves it waiting.
                     self.deferred.push_back(Event::Timer(fired));
                     return;
                 }
-                let cause = cause.clone();
+                let cause = restarting.cause.clone();
                 child.state = State::Idle;
                 self.try_again(id, cause);
             }
-            State::Stopping { timer, killed, .. } if *timer == Some(fired) => {
+            State::Stopping(stopping) if stopping.timer == Some(fired) => {
                 let incarnation = child.incarnation;
-                if *killed {
+                if stopping.killed {
                     return self.abandon(id, incarnation);
                 }
-                *killed = true;
-                *timer = None;
-                let at = self.moment.now.saturating_add(self.flags.kill_grace);
-                let grace = self.new_timer(id);
-                if let Some(State::Stopping { timer, .. }) =
-                    self.roster.get_mut(id).map(|child| &mut child.state)
+                stopping.killed = true;
+                let grace = self.new_timer(id, self.flags.kill_grace);
+                if let Some(State::Stopping(stopping)) = self.roster.get_mut(id).map(|child| &mut child.state)
                 {
-                    *timer = Some(grace);
+                    stopping.timer = Some(grace);
                 }
                 self.command(Command::Kill(id, incarnation));
-                self.command(Command::Arm(grace, at));
+                self.command(Command::Arm(grace));
             }
             // Disarmed, or of an earlier life.
-            State::Idle
-            | State::Starting(_)
-            | State::Running
-            | State::Restarting { .. }
-            | State::Stopping { .. } => {}
+            State::Idle | State::Starting(_) | State::Running | State::Restarting(_) | State::Stopping(_) => {
+            }
         }
     }
 
     /// Gives up waiting for a killed child: its thread is blocked. The one state that OTP does not have.
     fn abandon(&mut self, id: ChildId, incarnation: u32) {
         let Some(child) = self.roster.get_mut(id) else { return };
-        let State::Stopping { waiting, .. } = std::mem::replace(&mut child.state, State::Idle) else {
-            return;
-        };
+        let State::Stopping(stopping) = std::mem::replace(&mut child.state, State::Idle) else { return };
         self.command(Command::Notice(Notice::Stuck { child: id, incarnation }));
-        self.stop_done(id, waiting, Err(SupervisorError::Stuck));
+        self.stop_done(id, stopping.waiting, Err(SupervisorError::Stuck));
     }
 
     fn significant_ended(&mut self) {

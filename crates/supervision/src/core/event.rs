@@ -24,6 +24,8 @@ pub struct CallId(pub u64);
 /// One armed timer. An old timer that fires late is recognised and ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TimerId {
+    // First, so that timers sort by the time they are due.
+    pub(super) at: Duration,
     pub(super) child: ChildId,
     pub(super) nonce: u64,
 }
@@ -37,6 +39,13 @@ pub struct Spec<P> {
     pub policy: Policy,
     /// The shell's part; the core only keeps it.
     pub payload: P,
+}
+
+impl TimerId {
+    /// When it is due, on the clock of [`Moment::now`].
+    pub fn at(&self) -> Duration {
+        self.at
+    }
 }
 
 /// What a supervisor hears.
@@ -216,8 +225,8 @@ pub enum Command {
     Stop(ChildId, u32),
     /// Kill it.
     Kill(ChildId, u32),
-    /// Wake the core at this time.
-    Arm(TimerId, Duration),
+    /// Wake the core when the timer is due.
+    Arm(TimerId),
     /// That is not needed any more.
     Disarm(TimerId),
     /// The specification is gone: let go of everything kept for it.

@@ -164,7 +164,7 @@ impl<P> Supervisor<P> {
 
     fn advance_starting(&mut self, next: ChildId) {
         let Phase::Regroup { from, head, ref cause, ref mut starting, .. } = self.phase else { return };
-        let pending = |child: &Child<P>| matches!(child.state, State::Starting(_) | State::Stopping { .. });
+        let pending = |child: &Child<P>| matches!(child.state, State::Starting(_) | State::Stopping(_));
         if self.roster.from(from).any(|(id, _, child)| id < next && pending(child)) {
             return;
         }
@@ -172,7 +172,7 @@ impl<P> Supervisor<P> {
         match oldest {
             Some(id) => {
                 *starting = Some(after(id));
-                let cause = (id == head).then(|| cause.clone());
+                let cause = (id == head).then(|| Box::new(cause.clone()));
                 self.start(id, Origin::Again(cause));
             }
             None => self.phase = Phase::Active,
@@ -212,6 +212,6 @@ impl<P> Supervisor<P> {
     }
 
     fn is_stopping(&self, id: ChildId) -> bool {
-        self.roster.get(id).is_some_and(|(_, child)| matches!(child.state, State::Stopping { .. }))
+        self.roster.get(id).is_some_and(|(_, child)| matches!(child.state, State::Stopping(_)))
     }
 }

@@ -60,8 +60,8 @@ impl<P> Supervisor<P> {
         let (_, child) = self.roster.get(id).ok_or(SupervisorError::NotFound)?;
         match child.state {
             State::Idle => Ok(id),
-            State::Restarting { .. } => Err(SupervisorError::Restarting),
-            State::Starting(_) | State::Running | State::Stopping { .. } => Err(SupervisorError::Running),
+            State::Restarting(_) => Err(SupervisorError::Restarting),
+            State::Starting(_) | State::Running | State::Stopping(_) => Err(SupervisorError::Running),
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) enum Outcome {
 pub(super) struct World {
     pub(super) core: Supervisor<Name>,
     pub(super) now: Duration,
-    timers: BTreeSet<(Duration, TimerId)>,
+    timers: BTreeSet<TimerId>,
     /// Children with a process.
     pub(super) live: BTreeMap<Name, (ChildId, u32)>,
     dead: BTreeSet<(ChildId, u32)>,
@@ -112,8 +112,8 @@ impl World {
         for _ in 0..100_000 {
             if let Some(event) = self.queue.pop_front() {
                 self.decide(event);
-            } else if let Some(&(at, timer)) = self.timers.first().filter(|(at, _)| *at <= self.now) {
-                self.timers.remove(&(at, timer));
+            } else if let Some(&timer) = self.timers.first().filter(|timer| timer.at() <= self.now) {
+                self.timers.remove(&timer);
                 self.decide(Event::Timer(timer));
             } else {
                 return;
@@ -163,8 +163,10 @@ impl World {
                     self.die(&name, ExitReason::Killed);
                 }
             }
-            Command::Arm(timer, at) => assert!(self.timers.insert((at, timer))),
-            Command::Disarm(timer) => self.timers.retain(|(_, armed)| *armed != timer),
+            Command::Arm(timer) => assert!(self.timers.insert(timer)),
+            Command::Disarm(timer) => {
+                self.timers.remove(&timer);
+            }
             Command::Forget(id) => {
                 let name = self.name(id);
                 assert!(
@@ -266,8 +268,8 @@ impl World {
     /// Lets time pass, with every timer at its time.
     pub(super) fn pass(&mut self, time: Duration) {
         let until = self.now + time;
-        while let Some(&(at, _)) = self.timers.first().filter(|(at, _)| *at <= until) {
-            self.now = self.now.max(at);
+        while let Some(timer) = self.timers.first().filter(|timer| timer.at() <= until) {
+            self.now = self.now.max(timer.at());
             self.settle();
         }
         self.now = until;
