@@ -50,6 +50,44 @@ pub struct AgentDefinition {
     pub labels: BTreeMap<String, String>,
 }
 
+impl AgentDefinition {
+    /// The agent that every built-in is when no file says otherwise. Its document is `{builtin, kind, name}`.
+    #[must_use]
+    pub fn of_builtin(builtin: Builtin) -> Self {
+        let name = builtin.name();
+        let document = serde_json::json!({"builtin": name, "kind": "builtin", "name": name});
+        let capabilities = match builtin {
+            Builtin::LogAnalysis => vec![name.clone()],
+            Builtin::Noop | Builtin::Sleep | Builtin::Fail | Builtin::HttpProbe | Builtin::Metrics => {
+                Vec::new()
+            }
+        };
+        Self {
+            hash: DefinitionHash::of(document.to_string().as_bytes()),
+            document,
+            version: None,
+            description: String::new(),
+            kind: AgentKind::Builtin(BuiltinCall {
+                builtin,
+                allow: Vec::new(),
+                read: Vec::new(),
+                with: Map::new(),
+            }),
+            capabilities,
+            effect: EffectClass::Read,
+            input_schema: None,
+            output_schema: None,
+            timeout: None,
+            heartbeat: None,
+            limits: Limits::default(),
+            retry: None,
+            cost: None,
+            labels: BTreeMap::new(),
+            name,
+        }
+    }
+}
+
 /// How an agent is called.
 #[derive(Debug, Clone)]
 pub enum AgentKind {
@@ -192,6 +230,15 @@ impl Builtin {
             Self::Metrics => "metrics",
             Self::LogAnalysis => "log-analysis",
         }
+    }
+
+    /// The same as the name of an agent.
+    ///
+    /// # Panics
+    /// Never: the names in the table above are valid names, which a test proves.
+    #[must_use]
+    pub fn name(self) -> Name {
+        Name::new(self.as_str()).expect("the names of built-ins are valid names")
     }
 
     /// The built-in of that name.

@@ -19,7 +19,6 @@ pub struct Estimate {
     /// Tokens of language models.
     pub tokens: u64,
     /// Money, as a decimal number; none: not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<String>,
 }
 
@@ -128,8 +127,11 @@ fn critical_path(workflow: &Workflow, estimates: &[Estimate]) -> (Vec<NodeIndex>
         let start = longest.map_or(0, |(finish, _)| finish);
         finish[index.at()] = start.saturating_add(estimates[index.at()].p50_ms);
     }
-    let last =
-        (0..).map(NodeIndex).zip(&finish).max_by_key(|(index, finish)| (**finish, std::cmp::Reverse(*index)));
+    // The end of a chain is a node that nobody waits for; among equals the one that stands deepest, then first.
+    let sinks =
+        (0..).map(NodeIndex).zip(&finish).filter(|(index, _)| workflow.node(*index).children.is_empty());
+    let last = sinks
+        .max_by_key(|(index, finish)| (**finish, workflow.node(*index).level, std::cmp::Reverse(*index)));
     let Some((last, makespan)) = last else { return (Vec::new(), 0) };
     let mut path = vec![last];
     let mut here = last;

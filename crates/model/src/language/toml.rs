@@ -108,7 +108,6 @@ impl<'t> Lines<'t> {
 #[cfg(test)]
 mod tests {
     use super::super::document::{self, Format};
-    use super::*;
 
     #[test]
     fn tables_and_values_become_the_same_tree_as_in_yaml() {

@@ -221,7 +221,7 @@ fn texts_are_templates_with_filters_choices_and_repetition() {
             "1a, 2b",
         ),
         ("{{ input.l|join('+') }} {{ input.l|length }}", "a+b 2"),
-        ("{{ input.m|tojson }} {{ input.m.x }}", "{\"x\":1.5} 1.5"),
+        ("{{ input.m|tojson }} {{ input.m.x }}", "{\"x\": 1.5} 1.5"),
         ("{{ input.missing|default('-') }}{% if input.missing is defined %}no{% endif %}", "-"),
         ("{{ input.html }}", "<b>"),
     ] {
