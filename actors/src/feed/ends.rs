@@ -66,7 +66,9 @@ impl Ends {
         waiting.count -= senders.len();
         drop(waiting);
         // Who has gone in the meantime does not need to know.
-        senders.into_iter().for_each(|sender| drop(sender.send(())));
+        for sender in senders {
+            let _ = sender.send(());
+        }
     }
 
     /// Lets everybody go without an answer.

@@ -24,6 +24,7 @@ use super::ring::{Ring, RingLimits};
 use super::subscription::Subscription;
 use crate::caller::StoreError;
 use crate::streams;
+use crate::views::blocking::blocking;
 
 /// How many records the hub reads at a time when it has to catch up.
 const PAGE_RECORDS: usize = 1_000;
@@ -135,6 +136,12 @@ impl FeedHandle {
                 }
             }
         }
+    }
+
+    /// Whether anybody watches: what is costly to show need not be made for nobody.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.shared.subscriptions.load(Ordering::Relaxed) > 0
     }
 
     /// Shows a live event to those who watch.
@@ -292,17 +299,5 @@ impl State {
         if let (Some(step), Some(number)) = (step, outline.attempt) {
             self.attempts.end(run, &step, number);
         }
-    }
-}
-
-/// Runs what may block on the disk where it may. A panic in it goes on in the caller.
-pub(super) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(act).await {
-        Ok(done) => done,
-        Err(failed) => match failed.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Only the end of the runtime cancels it: nobody polls on after that.
-            Err(_) => std::future::pending().await,
-        },
     }
 }

@@ -16,11 +16,12 @@ use tokio::sync::watch;
 
 use super::filter::{FeedFilter, RunFacts, Verdict};
 use super::frame;
-use super::hub::{News, Shared, blocking};
+use super::hub::{News, Shared};
 use super::item::{FeedItem, FeedRequest, GapReason};
 use super::live::STEP_TOKEN;
 use super::ring::{Entry, Found, What};
 use crate::streams;
+use crate::views::blocking::blocking;
 
 /// How many records a replay reads at a time.
 const PAGE_RECORDS: usize = 128;

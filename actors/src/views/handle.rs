@@ -120,7 +120,7 @@ impl Shared {
 }
 
 impl ViewsHandle {
-    /// The views in this store. Each of them answers once its [writer](super::ViewWriter) has begun.
+    /// The views in this store. Each of them answers once its [writer](ViewsHandle::write) has begun.
     #[must_use]
     pub fn new(views: Arc<dyn Views>) -> Self {
         let begin = |kind: ViewKind| {

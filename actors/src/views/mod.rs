@@ -1,6 +1,6 @@
 //! Views: what lists and searches read, folded from the journal and never the truth.
 //!
-//! Each view has one [writer](ViewWriter): it reads the journal from the view's own cursor, then follows it, and folds
+//! Each view has one [writer](ViewsHandle::write): it reads the journal from the view's own cursor, then follows it, and folds
 //! every record into rows. Rows, index entries, counters and the cursor move together, so that a crash at any moment
 //! leaves a view that only has to go on. A view can be dropped and folded again at any time with the same result. A
 //! record that cannot be read sets the view aside: its lists are refused, everything else goes on.
@@ -18,6 +18,8 @@
 //! | `log` | the id of the log that the view was folded from |
 
 mod approvals;
+pub(crate) mod blocking;
+mod draft;
 mod handle;
 mod list;
 mod projection;
@@ -25,6 +27,7 @@ mod query;
 mod rows;
 mod runs;
 mod status;
+mod writer;
 
 pub use handle::{BEHIND_WAIT_MAX, RunCounts, ViewBehind, ViewError, ViewsHandle};
 pub use query::{
@@ -35,3 +38,4 @@ pub use rows::{
     RunError, RunRow, SHOWN_BYTES_MAX, WORD_BYTES_MAX,
 };
 pub use status::{ViewKind, ViewState, ViewStatus};
+pub use writer::{WriterEnd, WriterError};
