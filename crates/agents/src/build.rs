@@ -8,6 +8,7 @@ use ghostlight_model::agent::{AgentDefinition, AgentKind};
 
 use crate::builtin;
 use crate::command::Command;
+use crate::http::{Egress, Http};
 use crate::{Agent, SecretSource};
 
 /// What agents need of the daemon. Made once and shared.
@@ -23,6 +24,8 @@ pub struct Environment {
     pub running_dir: PathBuf,
     /// Where the fresh folder of each attempt is made.
     pub scratch_dir: PathBuf,
+    /// The way out to the network.
+    pub egress: Egress,
     /// What holds when a definition does not say.
     pub limits: Limits,
 }
@@ -67,6 +70,9 @@ pub fn build(definition: &AgentDefinition, env: &Environment) -> Result<Arc<dyn 
             let command = Command::new(definition, call, env).map_err(wrong)?;
             Ok(Arc::new(command))
         }
-        AgentKind::Http(_) => Err(wrong("not there yet".into())),
+        AgentKind::Http(call) => {
+            let http = Http::new(definition, call, env).map_err(wrong)?;
+            Ok(Arc::new(http))
+        }
     }
 }

@@ -12,6 +12,8 @@ use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use crate::Progress;
+
 /// The longest secret in bytes.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
 /// Shorter values are not taken out of texts: they would tear holes into ordinary words.
@@ -144,6 +146,17 @@ impl Redactor {
     pub(crate) fn string(&self, text: &mut String) {
         if let Cow::Owned(clean) = self.text(text) {
             *text = clean;
+        }
+    }
+
+    /// Masks the texts of a report.
+    pub(crate) fn progress(&self, said: &mut Progress) {
+        match said {
+            Progress::Progress { text, .. } | Progress::Token(text) | Progress::StderrTail(text) => {
+                self.string(text)
+            }
+            Progress::Message { content, .. } => self.string(content),
+            Progress::Started { .. } | Progress::Usage(_) => {}
         }
     }
 

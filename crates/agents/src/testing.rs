@@ -41,6 +41,7 @@ pub(crate) fn environment(dir: &Path) -> Environment {
         agents_dir: folder("agents"),
         running_dir: folder("running"),
         scratch_dir: folder("scratch"),
+        egress: crate::Egress::default(),
         limits: Limits::default(),
     }
 }

@@ -348,13 +348,9 @@ impl<'a> Talk<'a> {
 
 /// Passes on what the process says, without secrets, and counts what it uses.
 fn report(mut said: Progress, progress: &ProgressSink, redactor: &Redactor, usage: &mut Usage) {
-    match &mut said {
-        Progress::Progress { text, .. } | Progress::Token(text) | Progress::StderrTail(text) => {
-            redactor.string(text);
-        }
-        Progress::Message { content, .. } => redactor.string(content),
-        Progress::Usage(used) => usage.add(*used),
-        Progress::Started { .. } => {}
+    redactor.progress(&mut said);
+    if let Progress::Usage(used) = &said {
+        usage.add(*used);
     }
     progress.send(said);
 }

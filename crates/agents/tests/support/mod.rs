@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]
 
+pub mod server;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +39,7 @@ impl House {
             agents_dir: folder("agents"),
             running_dir: folder("running"),
             scratch_dir: folder("scratch"),
+            egress: ghostlight_agents::Egress::default(),
             limits: Limits { cancel_grace: Duration::from_millis(400), ..Limits::default() },
         };
         Self { dir, env }
