@@ -75,7 +75,9 @@ impl StoreError {
             AppendError::Busy | AppendError::Conflict { .. } => Self::Busy,
             AppendError::Fenced | AppendError::Unavailable | AppendError::Invalid(_) => Self::Unavailable,
             AppendError::OutcomeUnknown => Self::OutcomeUnknown,
-            AppendError::TooLarge { bytes, bytes_max } => Self::TooLarge { bytes: *bytes, bytes_max: *bytes_max },
+            AppendError::TooLarge { bytes, bytes_max } => {
+                Self::TooLarge { bytes: *bytes, bytes_max: *bytes_max }
+            }
         }
     }
 

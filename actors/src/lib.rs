@@ -5,12 +5,24 @@
 //! never wake a run.
 
 pub mod agents;
+pub mod audit;
 pub mod caller;
 pub mod catalogue;
 pub mod codec;
+pub mod definition_files;
+pub mod documents;
 pub mod feed;
+pub mod keys;
+pub mod ledger;
+pub mod runs;
+pub mod runtime;
 pub mod streams;
+pub mod system;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
+pub mod tree;
+pub mod tree_log;
 pub mod views;
 
 pub use caller::{Caller, IdempotencyKey, StoreError};

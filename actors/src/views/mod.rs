@@ -29,6 +29,11 @@ mod runs;
 mod status;
 mod writer;
 
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
 pub use handle::{BEHIND_WAIT_MAX, RunCounts, ViewBehind, ViewError, ViewsHandle};
 pub use query::{
     ApprovalFilter, FILTER_LABELS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, PageOf, QueryError, RunFilter,

@@ -1,0 +1,372 @@
+//! Agents by name and version: the operator's files, what was saved over the API, and those that are built in.
+//!
+//! Each agent is a stream in the journal. What a decision needs to know of all of them is one immutable value, the
+//! [`AgentDirectory`], that is swapped whole; what calls an agent is built once per version and shared.
+//!
+//! Promises: every version that was ever called stays callable, so that an attempt can be made again by the version that
+//! its run pinned; a bad file never keeps the others from being loaded; what grants access to this machine comes from a
+//! file, unless the operator allows otherwise. Leaves to others: how agents are called, their health and their circuits.
+
+mod files;
+mod grants;
+mod known;
+mod words;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use arc_swap::ArcSwap;
+use ghostlight_agents::{Agent, Environment};
+use ghostlight_model::agent::{AgentDefinition, Builtin, CompiledAgent};
+use ghostlight_model::definitions::Fold;
+use ghostlight_model::definitions::agent::{AgentCommand, AgentState};
+use ghostlight_model::diagnostic::{Code, Diagnostic, Span};
+use ghostlight_model::event::Event;
+use ghostlight_model::failure::{ErrorClass, Failure, Happened};
+use ghostlight_model::ids::{DefinitionHash, Name};
+use ghostlight_model::language::{Format, Source};
+use ghostlight_model::run::AgentDirectory;
+use serde_json::json;
+
+use crate::caller::{Caller, StoreError};
+use crate::definition_files::FileReport;
+use crate::ledger::{ChangeError, Ledger, blocking};
+use crate::streams;
+use known::Known;
+
+pub use words::{AgentError, AgentInfo, AgentSettings, ManagedBy, SavedAgent};
+
+/// Built versions that are kept. When there are more, all are let go of and built again as they are called.
+const BUILT_MAX: usize = 4_096;
+
+/// All agents. Cheap to clone.
+#[derive(Clone)]
+pub struct AgentRegistry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ledger: Ledger,
+    environment: Environment,
+    settings: AgentSettings,
+    known: RwLock<BTreeMap<Name, Arc<Known>>>,
+    directory: ArcSwap<AgentDirectory>,
+    built: Mutex<HashMap<(Name, DefinitionHash), Arc<dyn Agent>>>,
+    /// Held while files are loaded: two loads at once would each take the other's files for removed.
+    loading: tokio::sync::Mutex<()>,
+}
+
+/// A definition that compiles and can be called.
+struct Usable {
+    definition: Arc<AgentDefinition>,
+    warnings: Vec<Diagnostic>,
+}
+
+impl AgentRegistry {
+    /// Reads all agents from the journal, then the operator's files, and tells what became of each file.
+    ///
+    /// # Errors
+    /// [`StoreError`] when an agent's stream cannot be read, or the store takes nothing.
+    pub async fn open(
+        ledger: Ledger,
+        environment: Environment,
+        settings: AgentSettings,
+    ) -> Result<(Self, Vec<FileReport>), StoreError> {
+        let registry = Self {
+            inner: Arc::new(Inner {
+                ledger,
+                environment,
+                settings,
+                known: RwLock::default(),
+                directory: ArcSwap::default(),
+                built: Mutex::default(),
+                loading: tokio::sync::Mutex::default(),
+            }),
+        };
+        let inner = registry.inner.clone();
+        let known = blocking(move || inner.load()).await?;
+        *registry.inner.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        registry.inner.publish();
+        let reports = registry.reload().await?;
+        Ok((registry, reports))
+    }
+
+    /// Who can be called right now.
+    #[must_use]
+    pub fn directory(&self) -> Arc<AgentDirectory> {
+        self.inner.directory.load_full()
+    }
+
+    /// What calls the version of `name` whose hash is `version`, current or not. Built once and shared; only a version
+    /// that was replaced before this start is read from the disk.
+    ///
+    /// # Errors
+    /// A [`Failure`] with `happened: no`: class `capability` when there is no such agent or version, `configuration`
+    /// when it cannot be called on this machine, `transient` when the store could not be read.
+    pub fn callable(&self, name: &Name, version: &DefinitionHash) -> Result<Arc<dyn Agent>, Failure> {
+        if let Some(built) = self.inner.built().get(&(name.clone(), *version)) {
+            return Ok(built.clone());
+        }
+        let definition = self.inner.definition(name, version)?;
+        let agent = ghostlight_agents::build(&definition, &self.inner.environment)
+            .map_err(|error| failure(ErrorClass::Configuration, "agent_not_usable", error.to_string()))?;
+        self.inner.keep_built(name, version, &agent);
+        Ok(agent)
+    }
+
+    /// All agents, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<AgentInfo> {
+        self.inner.known().iter().map(|(name, known)| known.info(name)).collect()
+    }
+
+    /// What is known of one agent.
+    #[must_use]
+    pub fn get(&self, name: &Name) -> Option<AgentInfo> {
+        self.inner.known().get(name).map(|known| known.info(name))
+    }
+
+    /// Saves a definition that came over the API under `name`. The same as the latest version makes none.
+    ///
+    /// # Errors
+    /// [`AgentError`].
+    pub async fn save(
+        &self,
+        name: &Name,
+        text: String,
+        format: Format,
+        caller: &Caller,
+    ) -> Result<SavedAgent, AgentError> {
+        let inner = self.inner.clone();
+        let usable = blocking(move || Ok(inner.usable(&text, format))).await?;
+        let Usable { definition, warnings } = usable.map_err(AgentError::Invalid)?;
+        if definition.name != *name {
+            return Err(AgentError::NameMismatch { expected: name.clone(), found: definition.name.clone() });
+        }
+        let managing_file =
+            self.inner.known().get(name).and_then(|known| known.state.managing_file().map(str::to_owned));
+        if let Some(file) = managing_file {
+            return Err(AgentError::ManagedByFile { name: name.clone(), file });
+        }
+        if Builtin::find(name.as_str()).is_some() {
+            return Err(AgentError::BuiltIn(name.clone()));
+        }
+        if let Some(grant) = grants::asked_for(&definition).filter(|_| !self.inner.settings.allow_api_command)
+        {
+            return Err(AgentError::NotGranted(grant));
+        }
+        let saved = self.save_definition(definition, None, caller).await?;
+        self.inner.publish();
+        Ok(SavedAgent { warnings, ..saved })
+    }
+
+    /// Lets an agent be called again.
+    ///
+    /// # Errors
+    /// [`AgentError`].
+    pub async fn enable(&self, name: &Name, caller: &Caller) -> Result<AgentInfo, AgentError> {
+        self.switch(name, AgentCommand::Enable, caller).await
+    }
+
+    /// Calls an agent no more; attempts that are under way go on.
+    ///
+    /// # Errors
+    /// [`AgentError`].
+    pub async fn disable(&self, name: &Name, reason: &str, caller: &Caller) -> Result<AgentInfo, AgentError> {
+        self.switch(name, AgentCommand::Disable { reason: reason.to_owned() }, caller).await
+    }
+
+    async fn switch(
+        &self,
+        name: &Name,
+        command: AgentCommand,
+        caller: &Caller,
+    ) -> Result<AgentInfo, AgentError> {
+        self.change(name, command, None, caller).await?;
+        self.inner.publish();
+        self.get(name).ok_or_else(|| AgentError::Unknown(name.clone()))
+    }
+
+    async fn save_definition(
+        &self,
+        definition: Arc<AgentDefinition>,
+        file: Option<String>,
+        caller: &Caller,
+    ) -> Result<SavedAgent, AgentError> {
+        let (name, hash) = (definition.name.clone(), definition.hash);
+        let (ledger, document) = (self.inner.ledger.clone(), definition.document.clone());
+        let kept = blocking(move || ledger.keep(document)).await?;
+        let command = AgentCommand::Save { hash, definition: kept, file };
+        let sequence = self.change(&name, command, Some(definition), caller).await?;
+        let known = self.inner.known().get(&name).map_or(0, |known| known.state.sequence());
+        let unchanged = sequence.is_none();
+        Ok(SavedAgent { name, hash, unchanged, warnings: Vec::new(), sequence: sequence.unwrap_or(known) })
+    }
+
+    /// Decides and appends, and keeps what came of it; `definition` is what the agent's latest version says after a save.
+    /// The directory is not published: who changes several agents does it once.
+    async fn change(
+        &self,
+        name: &Name,
+        command: AgentCommand,
+        definition: Option<Arc<AgentDefinition>>,
+        caller: &Caller,
+    ) -> Result<Option<u64>, AgentError> {
+        let stream = streams::agent(name);
+        let known = self.inner.known().get(name).cloned();
+        let is_builtin = Builtin::find(name.as_str()).is_some();
+        let state = known.as_ref().map(|known| known.state.clone()).unwrap_or_default();
+        let decide = |state: &AgentState, _| state.decide(command.clone(), is_builtin);
+        match self.inner.ledger.change(&stream, state, caller, decide).await {
+            Ok(changed) => {
+                let sequence = changed.sequence;
+                self.inner.put(name, changed.state, definition);
+                Ok(sequence)
+            }
+            Err(ChangeError::Rejected(rejection)) => Err(AgentError::of(name, rejection)),
+            Err(ChangeError::Store(error)) => {
+                // It may have been written although nobody knows: what the journal says holds.
+                let (inner, name) = (self.inner.clone(), name.clone());
+                let read = blocking(move || {
+                    let known = inner.load_one(&name)?;
+                    inner.put(&name, known.state, known.definition);
+                    inner.publish();
+                    Ok(())
+                });
+                // If it cannot be read either, the next change meets a conflict and reads it then.
+                let _ = read.await;
+                Err(AgentError::Store(error))
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn known(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<Name, Arc<Known>>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn built(&self) -> std::sync::MutexGuard<'_, HashMap<(Name, DefinitionHash), Arc<dyn Agent>>> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep_built(&self, name: &Name, version: &DefinitionHash, agent: &Arc<dyn Agent>) {
+        let mut built = self.built();
+        if built.len() >= BUILT_MAX {
+            built.clear();
+        }
+        built.insert((name.clone(), *version), agent.clone());
+    }
+
+    /// Swaps the directory for one of what is known now.
+    fn publish(&self) {
+        // The lock is held over the swap: of two who publish, the one who knows more is the last.
+        let known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let entries = known.iter().filter_map(|(name, known)| known.entry(name));
+        self.directory.store(Arc::new(AgentDirectory::new(entries)));
+    }
+
+    /// Keeps a state and what its latest version says, unless a state is known that has seen more.
+    fn put(&self, name: &Name, state: AgentState, definition: Option<Arc<AgentDefinition>>) {
+        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let before = all.get(name).cloned();
+        if before.as_ref().is_some_and(|known| known.state.stream_sequence() > state.stream_sequence()) {
+            return;
+        }
+        let builtin = before.as_ref().and_then(|known| known.builtin.clone());
+        let current = state.latest().map(|latest| latest.hash);
+        // The definition belongs to the state only if it is the latest version's: another one may have been faster.
+        let of_this = |definition: &Arc<AgentDefinition>| Some(definition.hash) == current;
+        let definition = definition
+            .filter(of_this)
+            .or_else(|| before.and_then(|known| known.definition.clone()).filter(of_this));
+        all.insert(name.clone(), Arc::new(Known { state, definition, builtin }));
+    }
+
+    /// Everything that the journal and the program know. Blocks on the disk.
+    fn load(&self) -> Result<BTreeMap<Name, Arc<Known>>, StoreError> {
+        let mut all = BTreeMap::new();
+        for builtin in Builtin::ALL {
+            // Names of built-ins are names.
+            let Ok(name) = Name::new(builtin.as_str()) else { continue };
+            all.insert(name.clone(), Arc::new(self.load_one(&name)?));
+        }
+        for stream in self.ledger.streams("agent/default/")? {
+            let Ok(name) = Name::new(stream.id()) else { continue };
+            if !all.contains_key(&name) {
+                all.insert(name.clone(), Arc::new(self.load_one(&name)?));
+            }
+        }
+        Ok(all)
+    }
+
+    fn load_one(&self, name: &Name) -> Result<Known, StoreError> {
+        let state: AgentState = self.ledger.fold(&streams::agent(name))?;
+        let definition = match state.latest() {
+            Some(latest) => self.stored(name, latest.stream_sequence)?,
+            None => None,
+        };
+        Ok(Known { state, definition, builtin: builtin(name) })
+    }
+
+    /// The definition that a record holds, if this program accepts it.
+    fn stored(&self, name: &Name, stream_sequence: u64) -> Result<Option<Arc<AgentDefinition>>, StoreError> {
+        match self.ledger.event(&streams::agent(name), stream_sequence)? {
+            Some(Event::AgentSaved(saved)) => {
+                let document = self.ledger.fetch(&saved.definition)?;
+                Ok(read(&document.to_string(), Format::Json).agent)
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    fn definition(&self, name: &Name, version: &DefinitionHash) -> Result<Arc<AgentDefinition>, Failure> {
+        let unknown = |what: String| failure(ErrorClass::Capability, "agent_version_unknown", what);
+        let known = self.known().get(name).cloned();
+        let known = known.ok_or_else(|| unknown(format!("there is no agent `{name}`")))?;
+        let at_hand = [&known.definition, &known.builtin].into_iter().flatten();
+        if let Some(definition) = at_hand.into_iter().find(|definition| definition.hash == *version) {
+            return Ok(definition.clone());
+        }
+        let head = known.state.versions().iter().rfind(|head| head.hash == *version);
+        let head = head.ok_or_else(|| unknown(format!("agent `{name}` has no version {version}")))?;
+        match self.stored(name, head.stream_sequence) {
+            Ok(Some(definition)) => Ok(definition),
+            Ok(None) => {
+                Err(unknown(format!("version {version} of agent `{name}` is not accepted by this program")))
+            }
+            Err(error) => Err(failure(ErrorClass::Transient, "store_unavailable", error.to_string())),
+        }
+    }
+
+    /// Reads a document and builds what it describes, so that what can never be called is not saved.
+    fn usable(&self, text: &str, format: Format) -> Result<Usable, Vec<Diagnostic>> {
+        let CompiledAgent { agent, mut diagnostics } = read(text, format);
+        let Some(definition) = agent else { return Err(diagnostics) };
+        match ghostlight_agents::build(&definition, &self.environment) {
+            Ok(agent) => {
+                self.keep_built(&definition.name, &definition.hash, &agent);
+                Ok(Usable { definition, warnings: diagnostics })
+            }
+            Err(error) => {
+                diagnostics.push(Diagnostic::new(Code::BadValue, Span::default(), error.to_string()));
+                Err(diagnostics)
+            }
+        }
+    }
+}
+
+fn read(text: &str, format: Format) -> CompiledAgent {
+    ghostlight_model::agent::compile(&Source { text, format })
+}
+
+/// What the program says of an agent that is built in.
+fn builtin(name: &Name) -> Option<Arc<AgentDefinition>> {
+    let word = Builtin::find(name.as_str())?.as_str();
+    let document = json!({ "ghostlight": 1, "name": word, "kind": "builtin", "builtin": word });
+    read(&document.to_string(), Format::Json).agent
+}
+
+fn failure(class: ErrorClass, code: &str, message: String) -> Failure {
+    Failure::new(class, code, message, Happened::No)
+}

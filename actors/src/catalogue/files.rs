@@ -1,0 +1,67 @@
+//! The operator's workflow files, loaded at start: a file that changed becomes the next version.
+//!
+//! Whether a file changed is told by comparing it with what it was when it was last loaded, and not with the latest
+//! version: what somebody saved over the API in between is not overwritten by a file that nobody touched.
+
+use std::path::PathBuf;
+
+use ghostlight_model::definitions::Precondition;
+use ghostlight_model::language::Format;
+
+use super::{Catalogue, SaveError, SaveWorkflow};
+use crate::caller::{Caller, StoreError};
+use crate::definition_files::{FileOutcome, FileReport, SourceFile, read_folder};
+use crate::ledger::blocking;
+
+impl Catalogue {
+    /// Loads the workflow files of `folder` and tells what became of each. A file of a deleted workflow is left alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store takes nothing; what is wrong with a file or the folder stands in the reports.
+    pub async fn load_files(&self, folder: PathBuf) -> Result<Vec<FileReport>, StoreError> {
+        let shown = folder.display().to_string();
+        let files = match blocking(move || Ok(read_folder(&folder, &[Format::Yaml, Format::Json]))).await? {
+            Ok(files) => files,
+            Err(error) => {
+                return Ok(vec![FileReport::refused(&shown, format!("cannot be read: {error}"), Vec::new())]);
+            }
+        };
+        let mut reports = Vec::with_capacity(files.len());
+        for file in files {
+            reports.push(self.load_file(file).await?);
+        }
+        Ok(reports)
+    }
+
+    async fn load_file(&self, file: SourceFile) -> Result<FileReport, StoreError> {
+        let source = match file.text {
+            Ok(text) => text,
+            Err(reason) => return Ok(FileReport::refused(&file.name, reason, Vec::new())),
+        };
+        let checked = self.check(source.clone(), file.format).await?;
+        let Some(workflow) = checked.workflow else {
+            return Ok(FileReport::refused(&file.name, "the workflow has errors", checked.diagnostics));
+        };
+        let diagnostics = checked.diagnostics;
+        let state = self.state(&workflow.name);
+        // The runtime itself saves nothing but files.
+        let last_loaded =
+            state.as_ref().and_then(|state| state.versions().iter().rfind(|head| head.by.is_none()));
+        if last_loaded.is_some_and(|head| head.hash == workflow.hash) {
+            let outcome = FileOutcome::Unchanged(workflow.name.clone());
+            return Ok(FileReport { file: file.name, outcome, diagnostics });
+        }
+        let save = SaveWorkflow { source, format: file.format, name: None, precondition: Precondition::None };
+        match self.save(save, &Caller::runtime()).await {
+            Ok(saved) => {
+                let outcome = match saved.unchanged {
+                    true => FileOutcome::Unchanged(saved.name),
+                    false => FileOutcome::Saved(saved.name),
+                };
+                Ok(FileReport { file: file.name, outcome, diagnostics })
+            }
+            Err(SaveError::Store(error)) => Err(error),
+            Err(error) => Ok(FileReport::refused(&file.name, error.to_string(), diagnostics)),
+        }
+    }
+}

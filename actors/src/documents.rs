@@ -1,0 +1,42 @@
+//! Documents on their way to being definitions: compiled, and checked against the agents that there are.
+//!
+//! Compiling is pure and may take a while, so it is done beside the arbiters.
+
+use std::sync::Arc;
+
+use ghostlight_model::diagnostic::{Diagnostic, any_error};
+use ghostlight_model::language::{self, Format, KnownAgent, Source};
+use ghostlight_model::run::AgentDirectory;
+use ghostlight_model::workflow::Workflow;
+
+/// A document that was checked and not saved.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The compiled form; none when there are errors.
+    pub workflow: Option<Arc<Workflow>>,
+    /// Everything that is to be said about it.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Compiles a workflow and checks that every agent it names exists and every capability is offered. One that is disabled
+/// exists: it may be enabled again before the workflow runs.
+#[must_use]
+pub fn check_workflow(text: &str, format: Format, agents: &AgentDirectory) -> Checked {
+    let mut compiled = language::compile(&Source { text, format });
+    let Some(workflow) = compiled.workflow.take() else {
+        return Checked { workflow: None, diagnostics: compiled.diagnostics };
+    };
+    let known: Vec<KnownAgent> = agents
+        .iter()
+        .map(|agent| KnownAgent {
+            name: agent.name.clone(),
+            capabilities: agent.capabilities.iter().cloned().collect(),
+        })
+        .collect();
+    let mut missing = language::check_targets(&workflow, &known);
+    compiled.locate(&mut missing);
+    let mut diagnostics = compiled.diagnostics;
+    diagnostics.extend(missing);
+    let workflow = if any_error(&diagnostics) { None } else { Some(workflow) };
+    Checked { workflow, diagnostics }
+}

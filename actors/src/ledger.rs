@@ -1,0 +1,225 @@
+//! Streams that a handle decides about: read, fold, decide, append with the expected sequence, and again when somebody
+//! else was faster.
+//!
+//! Promises: what is answered as changed is durable; two callers who decide about one stream at the same time both see a
+//! state that includes what the other did, or one of them is refused by the rule. Leaves to others: the rules
+//! (`ghostlight_model::definitions`) and what is kept in memory.
+
+use std::sync::Arc;
+
+use ghostlight_model::definitions::{Fact, Fold};
+use ghostlight_model::event::Event;
+use ghostlight_model::payload::{BlobRef, INLINE_BYTES_MAX, Payload};
+use ghostlight_store::blobs::{BlobError, BlobId, Blobs};
+use ghostlight_store::{Append, AppendError, Record, SharedJournal, StreamAppend, StreamName, Wake};
+use ghostlight_world::World;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::caller::{Caller, StoreError};
+use crate::codec;
+
+/// How often a decision is made again because somebody else wrote in between. Each conflict means that another writer
+/// got through, so this many in a row say that the stream is fought over.
+const TRIES_MAX: u32 = 128;
+/// How many records are read at once.
+const PAGE: usize = 1_000;
+
+/// The journal, the blobs and the world, as everything on the side of definitions uses them. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    /// The truth.
+    pub journal: SharedJournal,
+    /// Values too large for an event.
+    pub blobs: Arc<dyn Blobs>,
+    /// Time and randomness.
+    pub world: World,
+}
+
+/// Why nothing was changed.
+#[derive(Debug)]
+pub(crate) enum ChangeError<R> {
+    /// The rule says no.
+    Rejected(R),
+    /// The store did not take it.
+    Store(StoreError),
+}
+
+/// What a change came to.
+#[derive(Debug)]
+pub(crate) struct Changed<S> {
+    /// The state after it.
+    pub state: S,
+    /// Global sequence of its last record; none when nothing had to be changed.
+    pub sequence: Option<u64>,
+}
+
+impl Ledger {
+    /// The fold of a stream; the default when it does not exist. Blocks on the disk.
+    pub(crate) fn fold<S: Fold>(&self, stream: &StreamName) -> Result<S, StoreError> {
+        let mut state = S::default();
+        self.catch_up(stream, &mut state)?;
+        Ok(state)
+    }
+
+    /// Folds the records of a stream that `state` has not seen. Blocks on the disk.
+    pub(crate) fn catch_up<S: Fold>(&self, stream: &StreamName, state: &mut S) -> Result<(), StoreError> {
+        loop {
+            let from = state.stream_sequence() + 1;
+            let page = self.journal.read(stream, from, PAGE).map_err(|error| StoreError::of_read(&error))?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            take_in(state, &page)?;
+        }
+    }
+
+    /// One record of a stream, as the event it holds. Blocks on the disk.
+    pub(crate) fn event(&self, stream: &StreamName, sequence: u64) -> Result<Option<Event>, StoreError> {
+        let page = self.journal.read(stream, sequence, 1).map_err(|error| StoreError::of_read(&error))?;
+        page.first().map(|record| decoded(record).map(|recorded| recorded.event)).transpose()
+    }
+
+    /// All streams whose name begins with `prefix`. Blocks on the disk.
+    pub(crate) fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
+        let mut all: Vec<StreamName> = Vec::new();
+        loop {
+            let page = self
+                .journal
+                .streams(prefix, all.last(), PAGE)
+                .map_err(|error| StoreError::of_read(&error))?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    /// Decides about a stream, beginning with what is known of it in `state`, and appends what was decided. `decide` is
+    /// asked again after each conflict, with what was written in between folded in.
+    pub(crate) async fn change<S, R>(
+        &self,
+        stream: &StreamName,
+        mut state: S,
+        caller: &Caller,
+        mut decide: impl FnMut(&S, Timestamp) -> Result<Vec<Event>, R>,
+    ) -> Result<Changed<S>, ChangeError<R>>
+    where
+        S: Fold + Send + 'static,
+    {
+        for _ in 0..TRIES_MAX {
+            let now = self.world.clock.now();
+            let events = decide(&state, now).map_err(ChangeError::Rejected)?;
+            if events.is_empty() {
+                return Ok(Changed { state, sequence: None });
+            }
+            let part = part(stream, state.stream_sequence(), &events, caller, now);
+            match self.journal.append(Append::one(self.append_id(), part)).await {
+                Ok(committed) => {
+                    take_in(&mut state, committed.records()).map_err(ChangeError::Store)?;
+                    return Ok(Changed { state, sequence: Some(committed.last_sequence()) });
+                }
+                Err(AppendError::Conflict { .. }) => {
+                    let (ledger, stream) = (self.clone(), stream.clone());
+                    state = blocking(move || {
+                        ledger.catch_up(&stream, &mut state)?;
+                        Ok(state)
+                    })
+                    .await
+                    .map_err(ChangeError::Store)?;
+                }
+                Err(error) => return Err(ChangeError::Store(StoreError::of_append(&error))),
+            }
+        }
+        Err(ChangeError::Store(StoreError::Busy))
+    }
+
+    /// A fresh id of an append.
+    pub(crate) fn append_id(&self) -> [u8; 16] {
+        self.world.uuid_v7().into_bytes()
+    }
+
+    /// The value as it stands in an event: itself, or a blob when it is large. Blocks on the disk when it is.
+    pub(crate) fn keep(&self, value: Value) -> Result<Payload, StoreError> {
+        let text = value.to_string();
+        if text.len() <= INLINE_BYTES_MAX {
+            return Ok(Payload::inline(value));
+        }
+        let id = self.blobs.put(text.as_bytes()).map_err(|error| of_blob(&error))?;
+        Ok(Payload::Blob(BlobRef { blob: id.to_string(), bytes: text.len() as u64 }, Some(Arc::new(value))))
+    }
+
+    /// The value of a payload. Blocks on the disk when it is a blob.
+    pub(crate) fn fetch(&self, payload: &Payload) -> Result<Arc<Value>, StoreError> {
+        match payload {
+            Payload::Inline(value) | Payload::Blob(_, Some(value)) => Ok(value.clone()),
+            Payload::Blob(reference, None) => {
+                let damaged = || StoreError::Damaged(format!("blob {} cannot be read", reference.blob));
+                let id: BlobId = reference.blob.parse().map_err(|_| damaged())?;
+                let bytes = self.blobs.get(&id).map_err(|error| of_blob(&error))?;
+                serde_json::from_slice(&bytes).map(Arc::new).map_err(|_| damaged())
+            }
+        }
+    }
+}
+
+/// The part of an append that takes `events` to a stream of definitions.
+pub(crate) fn part(
+    stream: &StreamName,
+    expected: u64,
+    events: &[Event],
+    caller: &Caller,
+    now: Timestamp,
+) -> StreamAppend {
+    StreamAppend {
+        stream: stream.clone(),
+        expected,
+        records: codec::encode(events, &caller.attribution(), now),
+        wake: Wake::Idle,
+        route: "".into(),
+        aliases: Vec::new(),
+    }
+}
+
+/// Runs what blocks beside the arbiter.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        // The runtime is going down; a panic has been reported where it happened.
+        Err(_) => Err(StoreError::Unavailable),
+    }
+}
+
+fn take_in<S: Fold>(state: &mut S, records: &[Record]) -> Result<(), StoreError> {
+    for record in records {
+        let recorded = decoded(record)?;
+        state.evolve(Fact {
+            event: &recorded.event,
+            at: recorded.at,
+            by: recorded.attribution.by.as_deref(),
+            stream_sequence: record.stream_sequence,
+            sequence: record.sequence,
+        });
+    }
+    Ok(())
+}
+
+fn decoded(record: &Record) -> Result<codec::Recorded, StoreError> {
+    codec::decode(record).map_err(|error| {
+        StoreError::Damaged(format!("record {} of {}: {error}", record.stream_sequence, record.stream))
+    })
+}
+
+fn of_blob(error: &BlobError) -> StoreError {
+    match error {
+        BlobError::TooLarge { bytes, max } => StoreError::TooLarge {
+            bytes: usize::try_from(*bytes).unwrap_or(usize::MAX),
+            bytes_max: usize::try_from(*max).unwrap_or(usize::MAX),
+        },
+        BlobError::NotFound { .. } | BlobError::Corrupt { .. } => StoreError::Damaged(error.to_string()),
+        BlobError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => StoreError::Full,
+        BlobError::Io { .. } => StoreError::Unavailable,
+    }
+}

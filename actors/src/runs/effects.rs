@@ -1,0 +1,202 @@
+//! What the workflow actor does about the world: compares what has to be going on with what is living, starts what is
+//! missing, stops what is not wanted, and leaves memory when nothing is near. Doing it twice is harmless.
+
+use std::time::Duration;
+
+use actix::{ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
+use ghostlight_model::ids::{ApprovalId, AttemptId};
+use ghostlight_model::run::{self, Command, Effect, outstanding};
+use ghostlight_model::workflow::NodeIndex;
+use ghostlight_supervision::{ChildRef, Context, Down, StableAddr};
+use jiff::{SignedDuration, Timestamp};
+
+use super::execution::{self, Stop};
+use super::gate;
+use super::partition::Idle;
+use super::place::Resident;
+use super::workflow::{Give, WorkflowActor};
+use crate::caller::Caller;
+
+/// A run that waits only for people or for a far time leaves memory after this much quiet.
+const QUIET_BEFORE_PASSIVE: Duration = Duration::from_secs(2);
+/// A due time farther away than this is left to the timers.
+const NEAR: Duration = Duration::from_secs(10);
+/// How long a run waits to be called for a slot before it asks by itself: a call may be lost.
+const SLOT_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+
+impl WorkflowActor {
+    /// Compares what has to be going on with what is living, and goes on with what waits.
+    pub(super) fn settle(&mut self, ctx: &mut Context<Self>) {
+        if !self.waiting.is_empty() {
+            self.reconcile_effects(ctx);
+            return self.process(ctx);
+        }
+        if self.run.status.is_terminal() {
+            self.place.services.slots.leave(self.place.id);
+            return ctx.stop();
+        }
+        self.reconcile_effects(ctx);
+        self.watch_for_quiet(ctx);
+    }
+
+    fn reconcile_effects(&mut self, ctx: &mut Context<Self>) {
+        let (mut due, mut slot_check) = (None, None);
+        for effect in outstanding(&self.run) {
+            match effect {
+                Effect::Attempt { id, index } => self.ensure_attempt(&id, index, ctx),
+                Effect::StopAttempt { id } => self.stop_attempt(&id, ctx),
+                Effect::Gate { approval, expires_at } => self.ensure_gate(approval, expires_at, ctx),
+                Effect::WakeAt(at) => due = Some(at),
+                // The pool calls when it is this run's turn.
+                Effect::Slots(_) => {
+                    slot_check =
+                        Some(self.services().now().saturating_add(SLOT_PATIENCE).unwrap_or(Timestamp::MAX))
+                }
+            }
+        }
+        // Slots whose decision did not need them after all.
+        self.slots.clear();
+        self.set_timer(due.into_iter().chain(slot_check).min(), ctx);
+        let run = &self.run;
+        self.place.residents.attempts().retain(|id, resident| {
+            run.is_outstanding(id) || resident.child.as_ref().is_none_or(ChildRef::is_alive)
+        });
+        self.place
+            .residents
+            .gates()
+            .retain(|approval, _| run.approvals.get(approval).is_some_and(|open| open.decided.is_none()));
+    }
+
+    fn ensure_attempt(&mut self, id: &AttemptId, index: NodeIndex, ctx: &mut Context<Self>) {
+        let known = self.place.residents.attempts().get(id).cloned();
+        match known {
+            None => self.start_attempt(id, index, ctx),
+            Some(Resident { child: Some(child), .. }) if !child.is_alive() => {
+                self.place.residents.attempts().remove(id);
+                self.lost(id.clone(), "its actor ended".to_owned(), true, ctx);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn start_attempt(&mut self, id: &AttemptId, index: NodeIndex, ctx: &mut Context<Self>) {
+        let Some(attempt) = self.run.attempt(index) else { return };
+        let slot = self.slots.iter().position(|guard| *guard.agent() == attempt.agent);
+        let slot = slot.map(|at| self.slots.swap_remove(at));
+        let call = execution::call(&self.run, index, id, attempt, &self.place);
+        let name = StableAddr::new();
+        let spec = execution::spec(&self.place, &name, id, call, slot);
+        self.place.residents.attempts().insert(id.clone(), Resident { name, child: None });
+        let starting = self.place.supervisor.start_child(spec);
+        let id = id.clone();
+        let started =
+            starting.into_actor(self).map(move |started, actor, ctx: &mut Context<Self>| match started {
+                Ok(Some(child)) => actor.watch_attempt(id, child, ctx),
+                Ok(None) => actor.lost(id, "its actor did not start".to_owned(), false, ctx),
+                Err(error) => actor.lost(id, error.to_string(), false, ctx),
+            });
+        ctx.spawn(started);
+    }
+
+    /// Learns of the attempt's end. A report that was taken makes the end of its actor uninteresting.
+    fn watch_attempt(&mut self, id: AttemptId, child: ChildRef, ctx: &mut Context<Self>) {
+        if let Some(resident) = self.place.residents.attempts().get_mut(&id) {
+            resident.child = Some(child.clone());
+        }
+        let down = child.down().into_actor(self).map(move |down: Down, actor, ctx: &mut Context<Self>| {
+            actor.place.residents.attempts().remove(&id);
+            actor.lost(id, down.reason.to_string(), true, ctx);
+        });
+        ctx.spawn(down);
+    }
+
+    /// An attempt's actor is gone. If the attempt is still outstanding it did not report.
+    fn lost(&mut self, id: AttemptId, reason: String, began: bool, ctx: &mut Context<Self>) {
+        if !began {
+            self.place.residents.attempts().remove(&id);
+        }
+        let reported = self
+            .waiting
+            .iter()
+            .any(|give| matches!(&give.command, Command::Report { attempt, .. } if *attempt == id));
+        if self.run.is_outstanding(&id) && !reported {
+            self.give_itself(Command::Lost { attempt: id, reason, began });
+            self.process(ctx);
+        }
+    }
+
+    fn stop_attempt(&mut self, id: &AttemptId, ctx: &mut Context<Self>) {
+        let known = self.place.residents.attempts().get(id).cloned();
+        match known {
+            Some(resident) if resident.child.as_ref().is_none_or(ChildRef::is_alive) => {
+                // A full or dead mailbox is no loss: the next comparison asks again.
+                let _ = resident.name.try_send(Stop);
+            }
+            Some(_) | None => self.lost(id.clone(), "its actor ended".to_owned(), known.is_some(), ctx),
+        }
+    }
+
+    fn ensure_gate(&mut self, approval: ApprovalId, expires_at: Option<Timestamp>, ctx: &mut Context<Self>) {
+        if self.place.residents.gates().contains_key(&approval) {
+            return;
+        }
+        let starting = self.place.supervisor.start_child(gate::spec(&self.place, approval, expires_at));
+        let started = starting.into_actor(self).map(move |started, actor, _: &mut Context<Self>| {
+            if let Ok(Some(child)) = started {
+                actor.place.residents.gates().insert(approval, child);
+            }
+        });
+        ctx.spawn(started);
+    }
+
+    fn set_timer(&mut self, due: Option<Timestamp>, ctx: &mut Context<Self>) {
+        if self.timer.as_ref().map(|(at, _)| *at) == due {
+            return;
+        }
+        if let Some((_, handle)) = self.timer.take() {
+            ctx.cancel_future(handle);
+        }
+        let Some(at) = due else { return };
+        let left = Duration::try_from(at.duration_since(self.services().now())).unwrap_or_default();
+        // A far deadline is a time of the wall clock, which may be set: look again now and then.
+        let handle = ctx.run_later(left.min(NEAR), |actor, ctx| {
+            actor.timer = None;
+            actor.give_itself(Command::Tick);
+            actor.process(ctx);
+        });
+        self.timer = Some((at, handle));
+    }
+
+    pub(super) fn give_itself(&mut self, command: Command) {
+        self.waiting.push_back(Give { command, caller: Caller::runtime(), answer: None });
+    }
+
+    /// Whether the run waits only for people or for a time that is far away.
+    pub(super) fn is_quiet(&self) -> bool {
+        let far = |at: Timestamp| {
+            let left = Duration::try_from(at.duration_since(self.services().now())).unwrap_or_default();
+            left > NEAR
+        };
+        let passive = match run::wake(&self.run) {
+            run::Wake::Done | run::Wake::Idle => true,
+            run::Wake::Now => false,
+            run::Wake::At(at) => far(at),
+        };
+        passive && !self.appending && self.waiting.is_empty() && self.place.residents.attempts().is_empty()
+    }
+
+    pub(super) fn watch_for_quiet(&mut self, ctx: &mut Context<Self>) {
+        if let Some(handle) = self.quiet.take() {
+            ctx.cancel_future(handle);
+        }
+        if !self.is_quiet() {
+            return;
+        }
+        self.quiet = Some(ctx.run_later(QUIET_BEFORE_PASSIVE, |actor, ctx| {
+            actor.quiet = None;
+            if actor.is_quiet() && actor.place.partition.try_send(Idle { run: actor.place.id }).is_err() {
+                actor.watch_for_quiet(ctx);
+            }
+        }));
+    }
+}

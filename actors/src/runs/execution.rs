@@ -1,0 +1,201 @@
+//! The execution actor: makes one attempt of one step by one agent.
+//!
+//! Started by the workflow actor under the run's supervisor, temporary: whether the work is done again is a decision of the
+//! workflow, from the journal. It shows progress on the feed, holds its slot, and reports the outcome to the workflow's
+//! stable name until it is acknowledged. When it crashes, the attempt was not reported and the workflow records it as lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
+use ghostlight_agents::{Agent, Call, CancelToken, Outcome, Progress, ProgressReceiver, progress_channel};
+use ghostlight_model::event::Usage;
+use ghostlight_model::failure::{ErrorClass, Failure, Happened};
+use ghostlight_model::ids::AttemptId;
+use ghostlight_model::run::{Attempt, Command, Run, idempotency_key};
+use ghostlight_model::workflow::NodeIndex;
+use ghostlight_supervision::{ChildSpec, Context, Graceful, Key, StableAddr, StartContext};
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use super::place::RunPlace;
+use super::slots::SlotGuard;
+use super::words::CommandError;
+use super::workflow::Give;
+use crate::caller::{Caller, StoreError};
+use crate::feed::LiveEvent;
+
+/// How long a cancelled agent has to end by itself, and its report to be taken.
+const STOP_TIME: Duration = Duration::from_secs(8);
+/// Pause before a report that was not taken is repeated; doubles up to the maximum.
+const REPORT_RETRY: Duration = Duration::from_millis(20);
+const REPORT_RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Asks the agent to stop. The attempt reports what comes of it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Stop;
+
+/// The actor.
+pub struct Execution {
+    place: RunPlace,
+    id: AttemptId,
+    call: Option<Result<(Arc<dyn Agent>, Call), Failure>>,
+    cancel: CancelToken,
+    /// Held for as long as the attempt lives.
+    _slot: Option<SlotGuard>,
+}
+
+/// What the agent of `attempt` is given, or why it cannot be called.
+pub fn call(
+    run: &Run,
+    index: NodeIndex,
+    id: &AttemptId,
+    attempt: &Attempt,
+    place: &RunPlace,
+) -> Result<(Arc<dyn Agent>, Call), Failure> {
+    let services = &place.services;
+    let agent = services.agents.callable(&attempt.agent, &attempt.agent_version)?;
+    let entry = services.agents.directory().get(&attempt.agent).cloned();
+    let timeout = Duration::from_millis(attempt.timeout_ms);
+    let left = jiff::SignedDuration::try_from(timeout).unwrap_or(jiff::SignedDuration::MAX);
+    let empty = || Arc::new(Value::Object(Map::new()));
+    let call = Call {
+        run: run.id,
+        workflow: run.workflow.name.clone(),
+        step: run.path(index),
+        attempt: id.number,
+        idempotency_key: idempotency_key(run.id, &id.step, attempt.iteration),
+        effect: attempt.effect,
+        deadline: services.now().checked_add(left).unwrap_or(jiff::Timestamp::MAX),
+        timeout,
+        heartbeat: entry.and_then(|entry| entry.heartbeat),
+        input: attempt.input.value().cloned().unwrap_or_else(empty),
+        context: run.context.value().cloned().unwrap_or_else(empty),
+        traceparent: None,
+    };
+    Ok((agent, call))
+}
+
+/// The specification of an attempt's actor.
+pub fn spec(
+    place: &RunPlace,
+    name: &StableAddr<Execution>,
+    id: &AttemptId,
+    call: Result<(Arc<dyn Agent>, Call), Failure>,
+    slot: Option<SlotGuard>,
+) -> ChildSpec {
+    let (place, name, attempt) = (place.clone(), name.clone(), id.clone());
+    ChildSpec::once(Key::new("executions", id.to_string()), move |start: StartContext| {
+        let actor =
+            Execution { place, id: attempt, call: Some(call), cancel: CancelToken::new(), _slot: slot };
+        std::future::ready(Ok(start.actor(actor).at(&name).graceful()))
+    })
+    .shutdown_timeout(STOP_TIME)
+}
+
+impl Execution {
+    fn begin(&mut self, ctx: &mut Context<Self>) {
+        match self.call.take() {
+            Some(Ok((agent, call))) => {
+                let (sink, progress) = progress_channel();
+                let outcome = agent.call(call, sink, self.cancel.clone());
+                let show = show(progress, self.place.clone(), self.id.clone());
+                // The agent's future and its progress end together: the sink goes with the agent.
+                let both = async move { futures::join!(outcome, show) };
+                let done = both.into_actor(self).map(|(outcome, usage), actor, ctx: &mut Context<Self>| {
+                    actor.report(outcome, usage, ctx);
+                });
+                ctx.spawn(done);
+            }
+            Some(Err(failure)) => self.report(Err(failure), Usage::default(), ctx),
+            None => ctx.stop(),
+        }
+    }
+
+    fn report(&mut self, outcome: Outcome, usage: Usage, ctx: &mut Context<Self>) {
+        let outcome = outcome.map(|answer| answer.output);
+        let report = repeat_report(self.place.clone(), self.id.clone(), outcome, usage);
+        ctx.spawn(report.into_actor(self).map(|(), _, ctx: &mut Context<Self>| ctx.stop()));
+    }
+}
+
+/// Reports until the workflow has taken it, durably, or has said that it never will.
+async fn repeat_report(
+    place: RunPlace,
+    attempt: AttemptId,
+    outcome: Result<Arc<Value>, Failure>,
+    usage: Usage,
+) {
+    let mut wait = REPORT_RETRY;
+    loop {
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Report { attempt: attempt.clone(), outcome: outcome.clone(), usage };
+        let give = Give { command, caller: Caller::runtime(), answer: Some(answer) };
+        if place.workflow.send(give).await.is_ok() {
+            match answered.await {
+                Ok(Ok(_)) => return,
+                Ok(Err(CommandError::Store(StoreError::TooLarge { bytes, bytes_max }))) => {
+                    return Box::pin(repeat_report(place, attempt, Err(too_large(bytes, bytes_max)), usage))
+                        .await;
+                }
+                Ok(Err(CommandError::Rejected(rejection))) => {
+                    tracing::warn!(run = %place.id, %attempt, %rejection, "a report was refused");
+                    return;
+                }
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(REPORT_RETRY_MAX);
+    }
+}
+
+fn too_large(bytes: usize, bytes_max: usize) -> Failure {
+    let message = format!("the output of {bytes} bytes is over the store's limit of {bytes_max}");
+    Failure::new(ErrorClass::Budget, "output_too_large", message, Happened::Yes)
+}
+
+/// Shows progress on the feed, and adds up what was used.
+async fn show(mut progress: ProgressReceiver, place: RunPlace, attempt: AttemptId) -> Usage {
+    let mut total = Usage::default();
+    while let Some(report) = progress.recv().await {
+        match report {
+            Progress::Usage(usage) => total.add(usage),
+            Progress::Progress { ratio, text } => {
+                place.services.feed.live(LiveEvent::progress(place.id, attempt.clone(), ratio, text));
+            }
+            Progress::Token(text) => {
+                place.services.feed.live(LiveEvent::token(place.id, attempt.clone(), text))
+            }
+            Progress::Message { .. } | Progress::Started { .. } => {}
+            Progress::StderrTail(text) => {
+                tracing::debug!(run = %place.id, %attempt, stderr = %text, "an agent wrote to stderr");
+            }
+        }
+    }
+    total
+}
+
+impl Actor for Execution {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.begin(ctx);
+    }
+}
+
+impl Graceful for Execution {
+    fn shutdown(&mut self, _: &mut Context<Self>) {
+        // The outcome, whatever it is, is reported before the actor ends.
+        self.cancel.cancel();
+    }
+}
+
+impl Handler<Stop> for Execution {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, _: &mut Self::Context) {
+        self.cancel.cancel();
+    }
+}

@@ -1,0 +1,368 @@
+//! What the surface may do with runs: start, command, read, wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ghostlight_model::event::Event;
+use ghostlight_model::ids::{ApprovalId, RunId};
+use ghostlight_model::run::{Command, CreateRun, Rejection, RunStatus};
+use ghostlight_model::workflow::Workflow;
+use ghostlight_supervision::{SendError, StableAddr};
+use tokio::sync::oneshot;
+
+use super::loading::{self, LoadError};
+use super::origin::{CreateError, NewRun};
+use super::partition::{Begin, Partition, Quiesce, Route};
+use super::planner::{Admission, Admit, NotAdmitted, Planner};
+use super::services::Services;
+use super::words::{Accepted, CommandError, Definition, RunCommand, RunRead, StartError, StartRun, Started};
+use super::workflow::Give;
+use crate::caller::{Caller, StoreError};
+use crate::catalogue::CatalogueError;
+use crate::keys::{self, KeyState};
+use crate::streams;
+
+/// How often a caller who lost an actor asks again, with the same command id.
+const TRIES: u32 = 5;
+/// Pause before asking again; doubles.
+const TRY_AGAIN: Duration = Duration::from_millis(20);
+
+/// The partitions, and which of them carries a run.
+#[derive(Clone)]
+pub struct Router {
+    partitions: Arc<[StableAddr<Partition>]>,
+}
+
+impl Router {
+    /// A router over these partitions, at least one; their order must not change over the life of a store.
+    #[must_use]
+    pub fn new(partitions: Vec<StableAddr<Partition>>) -> Self {
+        Self { partitions: partitions.into() }
+    }
+
+    /// The partition of a run: by the hash of its id.
+    #[must_use]
+    pub fn of(&self, run: RunId) -> &StableAddr<Partition> {
+        // The low bits of a UUIDv7 are random: as good as any hash of it.
+        let at = run.0.as_u128() % self.partitions.len().max(1) as u128;
+        &self.partitions[usize::try_from(at).unwrap_or(0)]
+    }
+
+    /// Passes a command on.
+    ///
+    /// # Errors
+    /// [`SendError`] when the partition cannot take it now.
+    pub fn route(&self, route: Route) -> Result<(), SendError> {
+        self.of(route.run).try_send(route)
+    }
+
+    /// Lets a run look at the clock and at its slots. False when its partition cannot take it now.
+    pub fn look(&self, run: RunId) -> bool {
+        let give = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
+        self.route(Route { run, give }).is_ok()
+    }
+
+    /// Tells all partitions that the daemon goes down; answers how many attempts are living.
+    pub async fn quiesce(&self) -> usize {
+        let answers = self.partitions.iter().map(|partition| partition.send(Quiesce));
+        futures::future::join_all(answers).await.into_iter().map(|answer| answer.unwrap_or(0)).sum()
+    }
+}
+
+/// Runs, as the surface sees them. Cheap to clone.
+#[derive(Clone)]
+pub struct Runs {
+    services: Arc<Services>,
+    planner: StableAddr<Planner>,
+    router: Router,
+}
+
+/// A definition that is ready to run.
+struct Resolved {
+    workflow: Arc<Workflow>,
+    version: u64,
+    document: Option<serde_json::Value>,
+}
+
+impl Runs {
+    /// Runs carried by `router`, admitted by `planner`.
+    #[must_use]
+    pub fn new(services: Arc<Services>, planner: StableAddr<Planner>, router: Router) -> Self {
+        Self { services, planner, router }
+    }
+
+    /// Starts a run. Answers when its creation is durable.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing was stored then, unless it is [`StoreError::OutcomeUnknown`].
+    pub async fn start(&self, start: StartRun, caller: Caller) -> Result<Started, StartError> {
+        if let Some(started) = self.replay(&start).await? {
+            return Ok(started);
+        }
+        let resolved = self.resolve(&start.definition).await?;
+        let admission = self.admit(&resolved.workflow, &start).await?;
+        // Whoever was admitted with this key before us may have finished in between.
+        if let Some(started) = self.replay(&start).await? {
+            return Ok(started);
+        }
+        let run = RunId(self.services.uuid());
+        let key = match &start.key {
+            Some(key) => Some(self.take_key(key.clone(), run, &caller).await?),
+            None => None,
+        };
+        let create = CreateRun {
+            version: resolved.version,
+            document: resolved.document,
+            input: start.input.clone(),
+            context: start.context.clone(),
+            labels: start.labels.clone(),
+            key: start.key.as_ref().map(|key| key.key.clone()),
+            makespan_ms: admission.makespan_ms,
+        };
+        let (answer, answered) = oneshot::channel();
+        let new = NewRun { workflow: resolved.workflow, create, key, caller, answer };
+        let sent = self.router.of(run).try_send(Begin { run, new: Box::new(new) });
+        sent.map_err(|error| match error {
+            SendError::Full => StartError::Store(StoreError::Busy),
+            SendError::NotRunning | SendError::Closed => StartError::Store(StoreError::Unavailable),
+        })?;
+        match answered.await {
+            Ok(Ok(accepted)) => Ok(Started { run, replayed: false, sequence: accepted.sequence }),
+            Ok(Err(CreateError::Rejected(rejection))) => Err(StartError::Rejected(rejection)),
+            Ok(Err(CreateError::Store(error))) => Err(StartError::Store(error)),
+            Ok(Err(CreateError::KeyTaken)) => {
+                self.replay(&start).await?.ok_or(StartError::Store(StoreError::Busy))
+            }
+            // The actor ended before it answered: the journal knows whether the run was created.
+            Err(_) => match self.head(run).await? {
+                Some(sequence) => Ok(Started { run, replayed: false, sequence }),
+                None => Err(StartError::Store(StoreError::Unavailable)),
+            },
+        }
+    }
+
+    /// The run that an earlier request with the same key has started.
+    async fn replay(&self, start: &StartRun) -> Result<Option<Started>, StartError> {
+        let Some(key) = start.key.clone() else { return Ok(None) };
+        let services = self.services.clone();
+        let state = blocking(move || keys::lookup(&*services.journal, &key.key, services.now())).await??;
+        match state {
+            KeyState::Free | KeyState::Expired { .. } => Ok(None),
+            KeyState::Taken { fingerprint, target, .. } => {
+                let same = start.key.as_ref().is_some_and(|key| key.fingerprint == fingerprint);
+                let run =
+                    ghostlight_store::StreamName::parse(&target).ok().and_then(|name| streams::run_of(&name));
+                match run {
+                    Some(run) if same => {
+                        let sequence = self.head(run).await?.unwrap_or(0);
+                        Ok(Some(Started { run, replayed: true, sequence }))
+                    }
+                    _ => Err(StartError::KeyReused),
+                }
+            }
+        }
+    }
+
+    async fn take_key(
+        &self,
+        key: crate::caller::IdempotencyKey,
+        run: RunId,
+        caller: &Caller,
+    ) -> Result<ghostlight_store::StreamAppend, StartError> {
+        let (services, caller) = (self.services.clone(), caller.clone());
+        let part = blocking(move || {
+            keys::take(&*services.journal, &key, &streams::run(run), &caller, services.now())
+        });
+        Ok(part.await??)
+    }
+
+    async fn admit(&self, workflow: &Arc<Workflow>, start: &StartRun) -> Result<Admission, StartError> {
+        let key = start.key.as_ref().map(|key| key.key.clone());
+        match self.planner.send(Admit { workflow: workflow.clone(), key }).await {
+            Ok(Ok(admission)) => Ok(admission),
+            Ok(Err(NotAdmitted::KeyInProgress)) => Err(StartError::KeyInProgress),
+            Ok(Err(NotAdmitted::Full)) => Err(StartError::NotAdmitted("too many starts are under way")),
+            Ok(Err(NotAdmitted::Draining)) => Err(StartError::NotAdmitted("the daemon is going down")),
+            Err(SendError::Full) => Err(StartError::NotAdmitted("too many starts are waiting")),
+            Err(SendError::NotRunning | SendError::Closed) => Err(StartError::Store(StoreError::Unavailable)),
+        }
+    }
+
+    async fn resolve(&self, definition: &Definition) -> Result<Resolved, StartError> {
+        match definition.clone() {
+            Definition::Saved { name, version } => {
+                let catalogue = self.services.catalogue.clone();
+                let wanted = name.clone();
+                let found = blocking(move || catalogue.runnable(&wanted, version)).await?;
+                match found {
+                    Ok((workflow, version)) => Ok(Resolved { workflow, version, document: None }),
+                    Err(CatalogueError::Unknown) => Err(StartError::UnknownWorkflow(name)),
+                    Err(CatalogueError::Deleted) => Err(StartError::DeletedWorkflow(name)),
+                    Err(CatalogueError::Unusable(diagnostics)) => Err(StartError::Definition(diagnostics)),
+                    Err(CatalogueError::Store(error)) => Err(StartError::Store(error)),
+                }
+            }
+            Definition::Own { source, format } => {
+                let checked = self.services.catalogue.check(source, format).await?;
+                match checked.workflow {
+                    Some(workflow) => {
+                        let document = Some(workflow.document.clone());
+                        Ok(Resolved { workflow, version: 0, document })
+                    }
+                    None => Err(StartError::Definition(checked.diagnostics)),
+                }
+            }
+        }
+    }
+
+    /// Gives a command to a run. Answers when it is durable.
+    ///
+    /// # Errors
+    /// [`CommandError`]; nothing has changed then, unless it is [`StoreError::OutcomeUnknown`].
+    pub async fn command(
+        &self,
+        run: RunId,
+        command: RunCommand,
+        caller: Caller,
+    ) -> Result<Accepted, CommandError> {
+        let mut wait = TRY_AGAIN;
+        let mut asked = false;
+        for _ in 0..TRIES {
+            if asked && let Some(accepted) = self.already_done(run, &caller).await? {
+                return Ok(accepted);
+            }
+            let (answer, answered) = oneshot::channel();
+            let give = Give {
+                command: machine_command(command.clone()),
+                caller: caller.clone(),
+                answer: Some(answer),
+            };
+            match self.router.route(Route { run, give }) {
+                Ok(()) => match answered.await {
+                    Ok(Err(CommandError::NotCarried(_))) => {}
+                    Ok(result) => return self.only_running(run, result).await,
+                    // Lost on the way: it may have been decided, so the journal is asked before it is given again.
+                    Err(_) => asked = true,
+                },
+                Err(SendError::Full) => return Err(CommandError::Store(StoreError::Busy)),
+                Err(SendError::NotRunning | SendError::Closed) => {}
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+        Err(CommandError::NotCarried("its actors did not answer".to_owned()))
+    }
+
+    /// A run that ended while a command was on its way is no longer carried by anybody: its state answers.
+    async fn only_running(
+        &self,
+        run: RunId,
+        result: Result<Accepted, CommandError>,
+    ) -> Result<Accepted, CommandError> {
+        match result {
+            Err(CommandError::Rejected(Rejection::UnknownApproval(approval))) => {
+                Err(CommandError::UnknownApproval(approval))
+            }
+            Err(CommandError::UnknownRun(_)) => Err(CommandError::UnknownRun(run)),
+            other => other,
+        }
+    }
+
+    /// Whether a command of this id has left events in the run.
+    async fn already_done(&self, run: RunId, caller: &Caller) -> Result<Option<Accepted>, CommandError> {
+        let Some(command) = &caller.command else { return Ok(None) };
+        let Some(read) = self.read(run).await.map_err(CommandError::Store)? else { return Ok(None) };
+        let done =
+            read.events.iter().rev().find(|event| event.recorded.attribution.cause.as_ref() == Some(command));
+        Ok(done.map(|event| Accepted { run, status: read.run.status, sequence: event.sequence }))
+    }
+
+    /// Answers a question, wherever its run is.
+    ///
+    /// # Errors
+    /// As [`Runs::command`].
+    pub async fn answer(
+        &self,
+        approval: ApprovalId,
+        approve: bool,
+        comment: Option<String>,
+        changes: Option<serde_json::Value>,
+        caller: Caller,
+    ) -> Result<Accepted, CommandError> {
+        let services = self.services.clone();
+        let found = blocking(move || services.journal.by_alias(approval.0.into_bytes())).await?;
+        let stream = found.map_err(|error| CommandError::Store(StoreError::of_read(&error)))?;
+        let run = stream.as_ref().and_then(streams::run_of).ok_or(CommandError::UnknownApproval(approval))?;
+        self.command(run, RunCommand::Answer { approval, approve, comment, changes }, caller).await
+    }
+
+    /// Reads a run from the journal; `None` when there is none of that id. Never wakes it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub async fn read(&self, run: RunId) -> Result<Option<RunRead>, StoreError> {
+        let services = self.services.clone();
+        blocking(move || loading::load(&services, run)).await?.map_err(|error| match error {
+            LoadError::Read(error) => StoreError::of_read(&error),
+            other => StoreError::Damaged(other.to_string()),
+        })
+    }
+
+    /// Waits until the run has ended, at most for `timeout`; answers whether it has.
+    ///
+    /// # Errors
+    /// [`StoreError`] when its journal cannot be read.
+    pub async fn wait(&self, run: RunId, timeout: Duration) -> Result<bool, StoreError> {
+        self.services.feed.wait_for_end(run, timeout).await
+    }
+
+    /// The global sequence of the run's first unit, as far as it is known: that it exists.
+    async fn head(&self, run: RunId) -> Result<Option<u64>, StoreError> {
+        let services = self.services.clone();
+        let first = blocking(move || services.journal.read(&streams::run(run), 1, 1)).await?;
+        let first = first.map_err(|error| StoreError::of_read(&error))?;
+        Ok(first.first().map(|record| record.sequence))
+    }
+
+    /// How the slots are used.
+    #[must_use]
+    pub fn slots(&self) -> super::slots::SlotUse {
+        self.services.slots.usage()
+    }
+}
+
+fn machine_command(command: RunCommand) -> Command {
+    match command {
+        RunCommand::Cancel { reason } => Command::Cancel { reason },
+        RunCommand::Pause { reason } => {
+            Command::Pause { reason: ghostlight_model::event::PauseReason::Operator, message: reason }
+        }
+        RunCommand::Resume => Command::Resume,
+        RunCommand::Retry => Command::Retry,
+        RunCommand::Reconcile { step, happened, output } => Command::Reconcile { step, happened, output },
+        RunCommand::Answer { approval, approve, comment, changes } => {
+            Command::Answer { approval, approve, comment, changes }
+        }
+    }
+}
+
+/// Runs something that blocks on the disk, on a thread that may.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "a read of the store panicked");
+        StoreError::Unavailable
+    })
+}
+
+/// Whether an event ends its run.
+#[must_use]
+pub fn ends_run(event: &Event) -> Option<RunStatus> {
+    match event {
+        Event::RunCompleted(_) => Some(RunStatus::Completed),
+        Event::RunFailed(_) => Some(RunStatus::Failed),
+        Event::RunCancelled(_) => Some(RunStatus::Cancelled),
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! A run read from its journal: the fold of its events, with the values that decisions need.
+
+use std::sync::Arc;
+
+use ghostlight_model::event::{DecodeError, Event, RunCreated};
+use ghostlight_model::ids::RunId;
+use ghostlight_model::payload::{BlobRef, Payload};
+use ghostlight_model::run::{Run, evolve};
+use ghostlight_model::workflow::Workflow;
+use ghostlight_store::ReadError;
+use ghostlight_store::blobs::{BadBlobId, BlobError, BlobId, Blobs};
+use serde_json::Value;
+
+use super::services::Services;
+use super::words::{EventRead, RunRead};
+use crate::codec;
+use crate::streams;
+
+/// How many records are read at once.
+const PAGE: usize = 1_000;
+
+/// Why a run could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its records could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An event is of a newer program or damaged.
+    #[error("event {sequence} of the run")]
+    Event {
+        /// Sequence within the run.
+        sequence: u64,
+        /// What is wrong with it.
+        #[source]
+        source: DecodeError,
+    },
+    /// The definition it follows is not there or does not compile with this program.
+    #[error("the run's definition cannot be used: {0}")]
+    Definition(String),
+    /// A value it needs is not there.
+    #[error("value {blob} of the run cannot be read: {reason}")]
+    Blob {
+        /// The name of the blob.
+        blob: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Its first event is not its creation.
+    #[error("the run does not begin with its creation")]
+    NoBeginning,
+}
+
+/// Reads a run; `None` when there is none of that id. Blocks on the disk.
+///
+/// # Errors
+/// [`LoadError`]; nothing is skipped.
+pub fn load(services: &Services, id: RunId) -> Result<Option<RunRead>, LoadError> {
+    let stream = streams::run(id);
+    let mut events: Vec<Arc<EventRead>> = Vec::new();
+    loop {
+        let from = events.len() as u64 + 1;
+        let page = services.journal.read(&stream, from, PAGE)?;
+        if page.is_empty() {
+            break;
+        }
+        for record in &page {
+            let recorded = codec::decode(record)
+                .map_err(|source| LoadError::Event { sequence: record.stream_sequence, source })?;
+            events.push(Arc::new(EventRead {
+                sequence: record.sequence,
+                stream_sequence: record.stream_sequence,
+                at: recorded.at,
+                recorded,
+            }));
+        }
+    }
+    let Some(first) = events.first() else { return Ok(None) };
+    let Event::RunCreated(created) = &first.recorded.event else { return Err(LoadError::NoBeginning) };
+    let workflow = definition(services, created)?;
+    let mut run = Run::new(id, workflow);
+    for event in &events {
+        evolve(&mut run, &event.recorded.event, event.at, event.recorded.attribution.by.as_deref());
+    }
+    provide_blobs(&mut run, &*services.blobs)?;
+    let sequence = events.last().map_or(0, |event| event.sequence);
+    Ok(Some(RunRead { run, events, sequence }))
+}
+
+fn definition(services: &Services, created: &RunCreated) -> Result<Arc<Workflow>, LoadError> {
+    let Some(document) = &created.document else {
+        return services
+            .catalogue
+            .compiled(&created.workflow, created.version)
+            .map_err(|error| LoadError::Definition(error.to_string()));
+    };
+    let document = fetch(document, &*services.blobs)?;
+    services
+        .catalogue
+        .compile_document(&document, Some(created.definition))
+        .map_err(|error| LoadError::Definition(error.to_string()))
+}
+
+fn provide_blobs(run: &mut Run, blobs: &dyn Blobs) -> Result<(), LoadError> {
+    for missing in run.missing_blobs() {
+        let value = get(&missing, blobs)?;
+        run.provide_blob(&missing, &value);
+    }
+    Ok(())
+}
+
+/// The value of a payload, from the blobs if need be. Blocks on the disk.
+///
+/// # Errors
+/// [`LoadError::Blob`].
+pub fn fetch(payload: &Payload, blobs: &dyn Blobs) -> Result<Arc<Value>, LoadError> {
+    match payload {
+        Payload::Inline(value) | Payload::Blob(_, Some(value)) => Ok(value.clone()),
+        Payload::Blob(reference, None) => get(reference, blobs),
+    }
+}
+
+fn get(reference: &BlobRef, blobs: &dyn Blobs) -> Result<Arc<Value>, LoadError> {
+    let failed = |reason: String| LoadError::Blob { blob: reference.blob.clone(), reason };
+    let id: BlobId = reference.blob.parse().map_err(|error: BadBlobId| failed(error.to_string()))?;
+    let bytes = blobs.get(&id).map_err(|error| failed(error.to_string()))?;
+    let value = serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
+    Ok(Arc::new(value))
+}
+
+/// Moves every value that is too large for an event to a blob. Blocks on the disk when there is one.
+///
+/// # Errors
+/// What the blobs say.
+pub fn externalise(events: &mut [Event], blobs: &dyn Blobs) -> Result<(), BlobError> {
+    for payload in events.iter_mut().flat_map(Event::payloads_mut) {
+        let Payload::Inline(value) = &*payload else { continue };
+        if !is_large(value) {
+            continue;
+        }
+        let text = value.to_string();
+        let id = blobs.put(text.as_bytes())?;
+        let reference = BlobRef { blob: id.to_string(), bytes: text.len() as u64 };
+        *payload = Payload::Blob(reference, Some(value.clone()));
+    }
+    Ok(())
+}
+
+/// Whether any value in `events` is too large for an event.
+#[must_use]
+pub fn has_large(events: &mut [Event]) -> bool {
+    events
+        .iter_mut()
+        .flat_map(Event::payloads_mut)
+        .any(|payload| matches!(&*payload, Payload::Inline(value) if is_large(value)))
+}
+
+fn is_large(value: &Value) -> bool {
+    let mut left = ghostlight_model::payload::INLINE_BYTES_MAX;
+    !fits_in(value, &mut left)
+}
+
+/// Whether the JSON text of `value` fits in `left` bytes, which it uses up; stops counting at the limit. Escapes are
+/// counted as they are written at their longest for quotes and control characters.
+fn fits_in(value: &Value, left: &mut usize) -> bool {
+    let mut spend = |bytes: usize| match left.checked_sub(bytes) {
+        Some(rest) => {
+            *left = rest;
+            true
+        }
+        None => false,
+    };
+    match value {
+        Value::Null | Value::Bool(_) => spend(5),
+        Value::Number(_) => spend(20),
+        Value::String(text) => spend(text.len() + 2),
+        Value::Array(items) => spend(2 + items.len()) && items.iter().all(|item| fits_in(item, left)),
+        Value::Object(fields) => {
+            spend(2 + fields.len() * 4)
+                && fields.iter().all(|(key, item)| {
+                    let key_fits = left.checked_sub(key.len()).map(|rest| *left = rest).is_some();
+                    key_fits && fits_in(item, left)
+                })
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Runs: admission, the partitions that carry them, and the actors of one run.
+
+mod effects;
+pub mod execution;
+pub mod gate;
+pub mod handle;
+pub mod loading;
+pub mod origin;
+pub mod partition;
+pub mod place;
+pub mod planner;
+pub mod services;
+pub mod slots;
+pub mod timers;
+mod unit;
+pub mod words;
+pub mod workflow;
+
+pub use handle::{Router, Runs};
+pub use services::Services;
+pub use slots::{SlotPool, SlotUse};
+pub use words::{
+    Accepted, CommandError, Definition, EventRead, RunCommand, RunRead, StartError, StartRun, Started,
+};

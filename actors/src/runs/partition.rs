@@ -1,0 +1,450 @@
+//! A partition: the runs of one share of all run ids, on one worker arbiter.
+//!
+//! Its router is the only way to a run's actors: it starts them when something is to be done, passes commands on, lets
+//! idle runs leave memory and takes them back when somebody asks, and sets aside the runs whose supervisor gives up. It
+//! holds no truth: after a crash it finds the runs that are living where it left them.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
+use ghostlight_model::ids::RunId;
+use ghostlight_model::run::{self, Command};
+use ghostlight_model::workflow::RunSupervision;
+use ghostlight_store::{Append, AppendError, StreamAppend, Wake};
+use ghostlight_supervision::{
+    AutoShutdown, ChildRef, ChildSpec, Context, Down, ExitReason, Flags, Key, SendError, StableAddr,
+    StartContext, SupervisorRef,
+};
+
+use super::loading::{self, LoadError};
+use super::origin::{self, NewRun};
+use super::place::{Residents, RunPlace};
+use super::services::Services;
+use super::timers::{DueSoon, Timers, due_soon};
+use super::words::CommandError;
+use super::workflow::{Answer, Drain, Give, StartNothing, WorkflowActor};
+use crate::caller::{Caller, StoreError};
+use crate::{codec, streams};
+
+/// How many commands wait for one run that is being started. More are refused as busy.
+const WAITING_MAX: usize = 1_024;
+/// How often a quarantine is decided again when somebody else wrote in between.
+const QUARANTINE_TRIES: u32 = 5;
+
+/// A run of this partition leaves memory if it may.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Idle {
+    /// Which run.
+    pub run: RunId,
+}
+
+/// A command to a run of this partition.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Route {
+    /// Which run.
+    pub run: RunId,
+    /// What is wanted.
+    pub give: Give,
+}
+
+/// A new run for this partition.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Begin {
+    /// Its id.
+    pub run: RunId,
+    /// All about it.
+    pub new: Box<NewRun>,
+}
+
+/// The daemon goes down: the runs start nothing new. Answers how many attempts are living.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct Quiesce;
+
+/// The runs of a partition that are in memory. Outlives the router, so that a new one finds them.
+#[derive(Clone, Default)]
+pub struct RunTable {
+    entries: Arc<Mutex<HashMap<RunId, Entry>>>,
+}
+
+struct Entry {
+    state: EntryState,
+    workflow: StableAddr<WorkflowActor>,
+    residents: Arc<Residents>,
+}
+
+enum EntryState {
+    /// Its actors are being started, or stopped to leave memory; these wait.
+    Between(VecDeque<Give>),
+    Live(ChildRef),
+}
+
+impl RunTable {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, Entry>> {
+        // Entries are put and taken whole.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many runs are in memory.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether no run is in memory.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+}
+
+/// The router.
+pub struct Partition {
+    services: Arc<Services>,
+    timers: StableAddr<Timers>,
+    name: StableAddr<Partition>,
+    runs: SupervisorRef,
+    table: RunTable,
+}
+
+/// The specifications of a partition's children, in start order: its runs, and the router before them.
+#[must_use]
+pub fn specs(
+    services: &Arc<Services>,
+    timers: &StableAddr<Timers>,
+    name: &StableAddr<Partition>,
+    table: &RunTable,
+) -> Vec<ChildSpec> {
+    let runs = SupervisorRef::new();
+    let (services, timers, table, router) = (services.clone(), timers.clone(), table.clone(), name.clone());
+    let of_runs = runs.clone();
+    vec![
+        ChildSpec::supervisor(Key::id("runs"), &runs, Flags::dynamic(), Vec::new),
+        ChildSpec::actor(Key::id("router"), name, move || {
+            let partition = Partition {
+                services: services.clone(),
+                timers: timers.clone(),
+                name: router.clone(),
+                runs: of_runs.clone(),
+                table: table.clone(),
+            };
+            std::future::ready(Ok(partition))
+        }),
+    ]
+}
+
+impl Partition {
+    /// Brings a run's actors to life: its supervisor, and the workflow actor that decides about the rest.
+    fn start(
+        &mut self,
+        id: RunId,
+        new: Option<Box<NewRun>>,
+        supervision: RunSupervision,
+        ctx: &mut Context<Self>,
+    ) {
+        let place = RunPlace {
+            id,
+            services: self.services.clone(),
+            supervisor: SupervisorRef::new(),
+            workflow: StableAddr::new(),
+            partition: self.name.clone(),
+            residents: Arc::default(),
+        };
+        let mut table = self.table.lock();
+        let entry = table.entry(id).or_insert_with(|| Entry {
+            state: EntryState::Between(VecDeque::new()),
+            workflow: place.workflow.clone(),
+            residents: place.residents.clone(),
+        });
+        entry.workflow = place.workflow.clone();
+        entry.residents = place.residents.clone();
+        drop(table);
+        let starting = self.runs.start_child(run_spec(place, new, &supervision));
+        let started =
+            starting.into_actor(self).map(move |started, actor, ctx: &mut Context<Self>| match started {
+                Ok(Some(child)) => actor.started_run(id, child, ctx),
+                Ok(None) => actor.not_started(id, "there is nothing to run"),
+                Err(error) => actor.not_started(id, &error.to_string()),
+            });
+        ctx.spawn(started);
+    }
+
+    fn started_run(&mut self, id: RunId, child: ChildRef, ctx: &mut Context<Self>) {
+        self.watch(id, &child, ctx);
+        let mut table = self.table.lock();
+        let Some(entry) = table.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut entry.state, EntryState::Live(child));
+        let workflow = entry.workflow.clone();
+        drop(table);
+        if let EntryState::Between(waiting) = before {
+            waiting.into_iter().for_each(|give| self.pass_on(id, &workflow, give));
+        }
+    }
+
+    /// The run could not be started: whoever waits is told, and asks again if he likes.
+    fn not_started(&mut self, id: RunId, reason: &str) {
+        let entry = self.table.lock().remove(&id);
+        let Some(Entry { state: EntryState::Between(waiting), .. }) = entry else { return };
+        tracing::warn!(run = %id, reason, "a run could not be started");
+        for answer in waiting.into_iter().filter_map(|give| give.answer) {
+            let _ = answer.send(Err(CommandError::NotCarried(reason.to_owned())));
+        }
+    }
+
+    fn watch(&self, id: RunId, child: &ChildRef, ctx: &mut Context<Self>) {
+        let down = child.down().into_actor(self).map(move |down, actor, ctx: &mut Context<Self>| {
+            actor.ended(id, &down, ctx);
+        });
+        ctx.spawn(down);
+    }
+
+    /// A run's supervisor has ended: because the run has, to leave memory, or because its actors kept crashing.
+    fn ended(&mut self, id: RunId, down: &Down, ctx: &mut Context<Self>) {
+        let waiting = match self.table.lock().remove(&id) {
+            Some(Entry { state: EntryState::Between(waiting), .. }) => waiting,
+            Some(Entry { state: EntryState::Live(_), .. }) | None => VecDeque::new(),
+        };
+        if matches!(down.reason, ExitReason::GaveUp { .. }) || down.reason.is_abnormal() {
+            tracing::error!(run = %id, reason = %down.reason, "the actors of a run kept ending: it is set aside");
+            let work = quarantine(self.services.clone(), id, down.reason.to_string());
+            ctx.spawn(work.into_actor(self).map(|(), _, _| ()));
+        }
+        self.mind_due_time(id);
+        for give in waiting {
+            self.route(id, give, ctx);
+        }
+    }
+
+    /// A run that left memory is woken by the timers; they read the index now and then, so a time before the next
+    /// reading is told to them.
+    fn mind_due_time(&self, run: RunId) {
+        let Ok(Some(head)) = self.services.journal.head_of(&streams::run(run)) else { return };
+        if let Some(due_us) = due_soon(&head, self.services.now())
+            && let Err(error) = self.timers.try_send(DueSoon { run, due_us })
+        {
+            tracing::warn!(%run, %error, "the timers could not be told of a due time; they read it later");
+        }
+    }
+
+    fn route(&mut self, id: RunId, give: Give, ctx: &mut Context<Self>) {
+        let mut table = self.table.lock();
+        match table.get_mut(&id) {
+            Some(Entry { state: EntryState::Live(_), workflow, .. }) => {
+                let workflow = workflow.clone();
+                drop(table);
+                self.pass_on(id, &workflow, give);
+            }
+            Some(Entry { state: EntryState::Between(waiting), .. }) => {
+                if waiting.len() < WAITING_MAX {
+                    waiting.push_back(give);
+                } else {
+                    refuse(give.answer, CommandError::Store(StoreError::Busy));
+                }
+            }
+            None => {
+                drop(table);
+                self.activate(id, give, ctx);
+            }
+        }
+    }
+
+    /// Takes a run back into memory for a command. Its head in the index says whether there is anything to take.
+    fn activate(&mut self, id: RunId, give: Give, ctx: &mut Context<Self>) {
+        match self.services.journal.head_of(&streams::run(id)) {
+            Ok(None) => refuse(give.answer, CommandError::UnknownRun(id)),
+            Err(error) => refuse(give.answer, CommandError::Store(StoreError::of_read(&error))),
+            Ok(Some(_)) => {
+                let entry = Entry {
+                    state: EntryState::Between(VecDeque::from([give])),
+                    workflow: StableAddr::new(),
+                    residents: Arc::default(),
+                };
+                self.table.lock().insert(id, entry);
+                self.start(id, None, RunSupervision::default(), ctx);
+            }
+        }
+    }
+
+    fn pass_on(&self, id: RunId, workflow: &StableAddr<WorkflowActor>, give: Give) {
+        // The command is in the mailbox, or refused, when this returns; its answer has a way of its own.
+        if let Err((error, give)) = try_give(workflow, give) {
+            let reason = match error {
+                SendError::Full => CommandError::Store(StoreError::Busy),
+                SendError::NotRunning | SendError::Closed => {
+                    CommandError::NotCarried(format!("run {id} is between two incarnations"))
+                }
+            };
+            refuse(give, reason);
+        }
+    }
+}
+
+fn try_give(workflow: &StableAddr<WorkflowActor>, mut give: Give) -> Result<(), (SendError, Option<Answer>)> {
+    if !workflow.is_running() {
+        return Err((SendError::NotRunning, give.answer.take()));
+    }
+    // From here on an answer that is lost tells its caller so by being dropped.
+    workflow.try_send(give).map_err(|error| (error, None))
+}
+
+fn refuse(answer: Option<Answer>, reason: CommandError) {
+    if let Some(answer) = answer {
+        let _ = answer.send(Err(reason));
+    }
+}
+
+/// The specification of a run: its own supervisor, which folds up when the workflow actor ends normally.
+fn run_spec(place: RunPlace, new: Option<Box<NewRun>>, supervision: &RunSupervision) -> ChildSpec {
+    let flags = Flags::one_for_one()
+        .intensity(supervision.max_restarts, supervision.period)
+        .auto_shutdown(AutoShutdown::AnySignificant);
+    let key = Key::id(place.id.to_string());
+    ChildSpec::once(key, move |start: StartContext| {
+        let name = place.supervisor.clone();
+        let children = vec![origin::spec(place, new)];
+        std::future::ready(start.supervisor(&name, flags, children))
+    })
+    .as_supervisor()
+}
+
+/// Records that a run is set aside. Somebody may write in between: then it is decided again.
+async fn quarantine(services: Arc<Services>, id: RunId, message: String) {
+    for _ in 0..QUARANTINE_TRIES {
+        let (services, message) = (services.clone(), message.clone());
+        let done = tokio::task::spawn_blocking(move || quarantine_once(&services, id, message)).await;
+        match done {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => tracing::error!(run = %id, %error, "a run could not be set aside"),
+            Err(error) => tracing::error!(run = %id, %error, "a run could not be set aside"),
+        }
+    }
+}
+
+fn quarantine_once(services: &Services, id: RunId, message: String) -> Result<(), QuarantineError> {
+    let Some(read) = loading::load(services, id)? else { return Ok(()) };
+    let directory = services.agents.directory();
+    let at = services.now();
+    let context = run::Context {
+        now: at,
+        epoch: services.journal.epoch(),
+        agents: &directory,
+        slots: run::Slots::Granted { total: 0, of_agent: std::collections::BTreeMap::new() },
+        ids: services.ids(),
+        jitter: 0,
+        by: None,
+    };
+    let Ok(events) = run::decide(&read.run, Command::Quarantine { message }, context) else { return Ok(()) };
+    if events.is_empty() {
+        return Ok(());
+    }
+    let part = StreamAppend {
+        stream: streams::run(id),
+        expected: read.run.sequence,
+        records: codec::encode(&events, &Caller::runtime().attribution(), at),
+        wake: Wake::Idle,
+        route: read.run.workflow.name.as_str().into(),
+        aliases: Vec::new(),
+    };
+    services.journal.append(Append::one(services.uuid().into_bytes(), part)).wait()?;
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+enum QuarantineError {
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+impl Actor for Partition {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        // After a crash of the router: the runs live on. Those that were between two states are asked for again.
+        let mut table = self.table.lock();
+        table.retain(|_, entry| matches!(&entry.state, EntryState::Live(child) if child.is_alive()));
+        let living: Vec<(RunId, ChildRef)> = table
+            .iter()
+            .filter_map(|(id, entry)| match &entry.state {
+                EntryState::Live(child) => Some((*id, child.clone())),
+                EntryState::Between(_) => None,
+            })
+            .collect();
+        drop(table);
+        living.iter().for_each(|(id, child)| self.watch(*id, child, ctx));
+    }
+}
+
+impl Handler<Route> for Partition {
+    type Result = ();
+
+    fn handle(&mut self, route: Route, ctx: &mut Self::Context) {
+        self.route(route.run, route.give, ctx);
+    }
+}
+
+impl Handler<Begin> for Partition {
+    type Result = ();
+
+    fn handle(&mut self, begin: Begin, ctx: &mut Self::Context) {
+        let supervision = begin.new.workflow.supervision.clone();
+        self.start(begin.run, Some(begin.new), supervision, ctx);
+    }
+}
+
+impl Handler<Idle> for Partition {
+    type Result = ();
+
+    fn handle(&mut self, idle: Idle, ctx: &mut Self::Context) {
+        let id = idle.run;
+        let mut table = self.table.lock();
+        let Some(entry) = table.get_mut(&id) else { return };
+        let EntryState::Live(child) = &entry.state else { return };
+        let (child, workflow) = (child.clone(), entry.workflow.clone());
+        entry.state = EntryState::Between(VecDeque::new());
+        drop(table);
+        // Routing has stopped; what comes now waits here, and either goes on to the actor or wakes the run again.
+        let asked =
+            workflow.send(Drain).into_actor(self).map(move |drained, actor, ctx: &mut Context<Self>| {
+                if drained != Ok(true) && child.is_alive() {
+                    actor.stays(id, child, ctx);
+                }
+            });
+        ctx.spawn(asked);
+    }
+}
+
+impl Partition {
+    /// The run has something to do after all.
+    fn stays(&mut self, id: RunId, child: ChildRef, _: &mut Context<Self>) {
+        let mut table = self.table.lock();
+        let Some(entry) = table.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut entry.state, EntryState::Live(child));
+        let workflow = entry.workflow.clone();
+        drop(table);
+        if let EntryState::Between(waiting) = before {
+            waiting.into_iter().for_each(|give| self.pass_on(id, &workflow, give));
+        }
+    }
+}
+
+impl Handler<Quiesce> for Partition {
+    type Result = usize;
+
+    fn handle(&mut self, _: Quiesce, _: &mut Self::Context) -> usize {
+        let table = self.table.lock();
+        table
+            .values()
+            .map(|entry| {
+                // A full mailbox is no loss: the daemon asks again until its deadline.
+                let _ = entry.workflow.try_send(StartNothing);
+                entry.residents.living()
+            })
+            .sum()
+    }
+}

@@ -1,0 +1,70 @@
+//! What every actor of a run works with. One value per daemon, shared behind an `Arc`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ghostlight_model::ids::Ids;
+use ghostlight_store::SharedJournal;
+use ghostlight_store::blobs::Blobs;
+use ghostlight_world::World;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::slots::SlotPool;
+use crate::agents::AgentRegistry;
+use crate::catalogue::Catalogue;
+use crate::feed::FeedHandle;
+
+/// What every actor of a run works with.
+pub struct Services {
+    /// Time and randomness.
+    pub world: World,
+    /// The truth.
+    pub journal: SharedJournal,
+    /// Large values.
+    pub blobs: Arc<dyn Blobs>,
+    /// Workflows.
+    pub catalogue: Catalogue,
+    /// Agents.
+    pub agents: AgentRegistry,
+    /// How many attempts run at the same time.
+    pub slots: SlotPool,
+    /// Where progress is shown.
+    pub feed: FeedHandle,
+    /// Set when the daemon goes down: nothing new starts.
+    pub draining: Arc<AtomicBool>,
+}
+
+impl Services {
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.world.clock.now()
+    }
+
+    /// A fresh UUIDv7.
+    #[must_use]
+    pub fn uuid(&self) -> Uuid {
+        self.world.uuid_v7()
+    }
+
+    /// Fresh ids for one decision.
+    #[must_use]
+    pub fn ids(&self) -> Ids {
+        Ids::from_base(self.uuid())
+    }
+
+    /// A random number.
+    #[must_use]
+    pub fn jitter(&self) -> u32 {
+        let mut bytes = [0; 4];
+        self.world.random.fill(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    /// Whether the daemon goes down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,181 @@
+//! What is asked of runs and what is answered: the words between the surface and the actors that carry runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ghostlight_model::diagnostic::Diagnostic;
+use ghostlight_model::ids::{ApprovalId, Name, RunId, StepPath};
+use ghostlight_model::run::{Rejection, Run, RunStatus};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::caller::{IdempotencyKey, StoreError};
+use crate::codec::Recorded;
+
+/// Which definition a run follows.
+#[derive(Debug, Clone)]
+pub enum Definition {
+    /// A saved workflow, by name; its latest version unless one is named.
+    Saved {
+        /// The name.
+        name: Name,
+        /// The version.
+        version: Option<u64>,
+    },
+    /// A definition that comes with the run and is saved nowhere else.
+    Own {
+        /// The document as text.
+        source: String,
+        /// `yaml` or `json`.
+        format: ghostlight_model::language::Format,
+    },
+}
+
+/// A run to start.
+#[derive(Debug, Clone)]
+pub struct StartRun {
+    /// What to run.
+    pub definition: Definition,
+    /// Its input.
+    pub input: Value,
+    /// Merged over the workflow's default context.
+    pub context: Map<String, Value>,
+    /// Added to the workflow's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The same key and request start one run, however often they come.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A run that was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Its id.
+    pub run: RunId,
+    /// Whether an earlier request with the same key had started it.
+    pub replayed: bool,
+    /// The global sequence of the last event of the start.
+    pub sequence: u64,
+}
+
+/// Why a run was not started.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StartError {
+    /// There is no such workflow, or no such version.
+    #[error("there is no workflow `{0}`")]
+    UnknownWorkflow(Name),
+    /// The workflow is deleted and takes no new runs.
+    #[error("workflow `{0}` is deleted")]
+    DeletedWorkflow(Name),
+    /// The run's own definition cannot be used.
+    #[error("the definition has errors")]
+    Definition(Vec<Diagnostic>),
+    /// The input does not fit.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// A request with this key is being answered at this moment.
+    #[error("a request with this idempotency key is in progress")]
+    KeyInProgress,
+    /// The key was used for another request.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    /// No new work is taken: the daemon is going down, or too much is queued.
+    #[error("no new runs are taken: {0}")]
+    NotAdmitted(&'static str),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a caller can ask of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunCommand {
+    /// End it.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// Start nothing new.
+    Pause {
+        /// Why.
+        reason: String,
+    },
+    /// Go on; releases a quarantined run too.
+    Resume,
+    /// Open a failed run again, from the steps that failed.
+    Retry,
+    /// Say whether an interrupted write happened.
+    Reconcile {
+        /// Which step.
+        step: StepPath,
+        /// Whether it happened.
+        happened: bool,
+        /// Its output, when it did.
+        output: Option<Value>,
+    },
+    /// Answer a question.
+    Answer {
+        /// Which.
+        approval: ApprovalId,
+        /// Yes or no.
+        approve: bool,
+        /// What the person says.
+        comment: Option<String>,
+        /// What the person changes.
+        changes: Option<Value>,
+    },
+}
+
+/// A command was taken and is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// The run.
+    pub run: RunId,
+    /// Where the run stands after it.
+    pub status: RunStatus,
+    /// The global sequence of the last event of it; 0 when it changed nothing.
+    pub sequence: u64,
+}
+
+/// Why a command to a run was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such run.
+    #[error("there is no run `{0}`")]
+    UnknownRun(RunId),
+    /// There is no such approval.
+    #[error("there is no approval `{0}`")]
+    UnknownApproval(ApprovalId),
+    /// The run's state does not allow it.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// The run's actors keep crashing or cannot be started: it is being set aside.
+    #[error("the run cannot be carried at this moment: {0}")]
+    NotCarried(String),
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A run as its journal says, with every event.
+#[derive(Debug, Clone)]
+pub struct RunRead {
+    /// The fold of all events.
+    pub run: Run,
+    /// The events, in order.
+    pub events: Vec<Arc<EventRead>>,
+    /// Global sequence of the last event.
+    pub sequence: u64,
+}
+
+/// One event of a run, with its places in the journal.
+#[derive(Debug, Clone)]
+pub struct EventRead {
+    /// Global sequence.
+    pub sequence: u64,
+    /// Sequence within the run.
+    pub stream_sequence: u64,
+    /// When; information, never order.
+    pub at: Timestamp,
+    /// The event.
+    pub recorded: Recorded,
+}

@@ -1,0 +1,378 @@
+//! The workflow actor: owns the stream of one run and is its only writer.
+//!
+//! Started by the run's own supervisor as its first, significant, transient child; when it ends normally the run's actors
+//! fold up. It carries the run machine of the model: commands wait while one append is under way, then all are decided
+//! one after another and appended as one unit; only after the commit does anybody hear of it, and only then is what has
+//! to be going on compared with what is living. After a crash it is made anew from the journal and adopts the attempts
+//! that are still living; what is lost is the commands that waited, whose callers ask again.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
+use ghostlight_model::event::Event;
+use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, decide};
+use ghostlight_store::{AppendError, Committed, StreamAppend};
+use ghostlight_supervision::{Context, Graceful};
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::origin::{CreateError, NewRun, Origin};
+use super::place::RunPlace;
+use super::services::Services;
+use super::slots::{SlotGuard, Wish, granted};
+use super::unit::{Unit, encode, fold, move_large_values};
+use super::words::{Accepted, CommandError};
+use crate::caller::{Caller, StoreError};
+
+/// How many commands may wait for one run. More are refused as busy.
+const QUEUE_MAX: usize = 1_024;
+/// Pause before the store is asked again after it took nothing.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// Where the answer to a command goes.
+pub type Answer = oneshot::Sender<Result<Accepted, CommandError>>;
+
+/// A command to the run. Its answer comes when it is durable.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Give {
+    /// What is wanted.
+    pub command: Command,
+    /// By whom.
+    pub caller: Caller,
+    /// Who waits for the answer.
+    pub answer: Option<Answer>,
+}
+
+/// Asks whether the run may leave memory; true: it has stopped taking commands and ends.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct Drain;
+
+/// The daemon goes down: start nothing new.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct StartNothing;
+
+/// The actor.
+pub struct WorkflowActor {
+    pub(super) place: RunPlace,
+    /// The run as committed.
+    pub(super) run: Run,
+    new: Option<Box<NewRun>>,
+    pub(super) waiting: VecDeque<Give>,
+    /// An append is under way.
+    pub(super) appending: bool,
+    /// Attempts decided but not yet started have their slots here.
+    pub(super) slots: Vec<SlotGuard>,
+    start_nothing: bool,
+    draining: bool,
+    pub(super) timer: Option<(Timestamp, SpawnHandle)>,
+    pub(super) quiet: Option<SpawnHandle>,
+}
+
+impl WorkflowActor {
+    /// The actor of `origin`.
+    #[must_use]
+    pub fn new(place: RunPlace, origin: Origin) -> Self {
+        let (run, new) = match origin {
+            Origin::New(new) => (Run::new(place.id, new.workflow.clone()), Some(new)),
+            Origin::Stored(run) => (*run, None),
+        };
+        Self {
+            place,
+            run,
+            new,
+            waiting: VecDeque::new(),
+            appending: false,
+            slots: Vec::new(),
+            start_nothing: false,
+            draining: false,
+            timer: None,
+            quiet: None,
+        }
+    }
+
+    pub(super) fn services(&self) -> &Services {
+        &self.place.services
+    }
+
+    /// Appends the creation of the run: its events and its key are one unit.
+    fn create(&mut self, new: NewRun, ctx: &mut Context<Self>) {
+        let at = self.services().now();
+        let directory = self.services().agents.directory();
+        let made = self.with_slots(&directory, |slots| {
+            let context = self.context(at, &directory, slots, new.caller.subject.as_deref());
+            run::create(self.place.id, &new.workflow, new.create.clone(), context)
+        });
+        let (events, slots) = match made {
+            Ok(made) => made,
+            Err(rejection) => {
+                let _ = new.answer.send(Err(CreateError::Rejected(rejection)));
+                return ctx.stop();
+            }
+        };
+        let attribution = new.caller.attribution();
+        let mut next = self.run.clone();
+        fold(&mut next, &events, at, &attribution);
+        let unit = Unit { events: vec![(events, attribution)], answers: Vec::new(), next, slots, at };
+        let answer = new.answer;
+        self.append(unit, new.key, ctx, move |actor, unit, result, ctx| match result {
+            Ok(committed) => {
+                actor.adopt(unit);
+                let accepted = actor.accepted(committed.last_sequence());
+                let _ = answer.send(Ok(accepted));
+                actor.settle(ctx);
+            }
+            Err(error) => {
+                let reason = match error {
+                    AppendError::Conflict { stream, .. } if stream.kind() == "key" => CreateError::KeyTaken,
+                    error => CreateError::Store(StoreError::of_append(&error)),
+                };
+                let _ = answer.send(Err(reason));
+                // Nothing of the run is in the journal, or nobody knows: whoever asks again finds out.
+                ctx.stop();
+            }
+        });
+    }
+
+    /// Decides all commands that wait, one after another, and appends what comes of them as one unit.
+    pub(super) fn process(&mut self, ctx: &mut Context<Self>) {
+        if self.appending || self.waiting.is_empty() {
+            return;
+        }
+        let at = self.services().now();
+        let directory = self.services().agents.directory();
+        let mut unit =
+            Unit { events: Vec::new(), answers: Vec::new(), next: self.run.clone(), slots: Vec::new(), at };
+        for mut give in std::mem::take(&mut self.waiting) {
+            let by = give.caller.subject.clone();
+            let decided = self.with_slots(&directory, |slots| {
+                let context = self.context(at, &directory, slots, by.as_deref());
+                decide(&unit.next, give.command.clone(), context)
+            });
+            let answer = give.answer.take();
+            match decided {
+                Ok((events, slots)) => {
+                    let attribution = give.caller.attribution();
+                    fold(&mut unit.next, &events, at, &attribution);
+                    unit.answers.extend(answer.map(|answer| (answer, events.is_empty())));
+                    unit.slots.extend(slots);
+                    if !events.is_empty() {
+                        unit.events.push((events, attribution));
+                    }
+                }
+                Err(rejection) => {
+                    if let Some(answer) = answer {
+                        let _ = answer.send(Err(CommandError::Rejected(rejection)));
+                    }
+                }
+            }
+        }
+        if unit.events.is_empty() {
+            let accepted = self.accepted(0);
+            unit.answers.into_iter().for_each(|(answer, _)| drop(answer.send(Ok(accepted))));
+            return self.settle(ctx);
+        }
+        self.append(unit, None, ctx, |actor, unit, result, ctx| match result {
+            Ok(committed) => actor.committed(unit, &committed, ctx),
+            Err(error) => actor.refused(unit, &error, ctx),
+        });
+    }
+
+    /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is.
+    fn with_slots(
+        &self,
+        directory: &AgentDirectory,
+        mut decision: impl FnMut(Slots) -> Result<Vec<Event>, Rejection>,
+    ) -> Result<(Vec<Event>, Vec<SlotGuard>), Rejection> {
+        if self.start_nothing || self.services().is_draining() {
+            let none = Slots::Granted { total: 0, of_agent: BTreeMap::new() };
+            return decision(none).map(|events| (events, Vec::new()));
+        }
+        let events = decision(Slots::Unlimited)?;
+        let wishes: Vec<Wish> = events
+            .iter()
+            .filter_map(|event| match event {
+                Event::StepStarted(started) => {
+                    let limit = directory.get(&started.agent).and_then(|entry| entry.concurrency);
+                    Some((started.agent.clone(), limit))
+                }
+                _ => None,
+            })
+            .collect();
+        if wishes.is_empty() {
+            return Ok((events, Vec::new()));
+        }
+        let guards = self.services().slots.take(self.place.id, &wishes);
+        if guards.len() == wishes.len() {
+            return Ok((events, guards));
+        }
+        let events = decision(granted(&guards))?;
+        Ok((events, guards))
+    }
+
+    fn context<'a>(
+        &self,
+        now: Timestamp,
+        agents: &'a AgentDirectory,
+        slots: Slots,
+        by: Option<&'a str>,
+    ) -> run::Context<'a> {
+        let services = self.services();
+        run::Context {
+            now,
+            epoch: services.journal.epoch(),
+            agents,
+            slots,
+            ids: services.ids(),
+            jitter: services.jitter(),
+            by,
+        }
+    }
+
+    /// Appends a unit and calls `then` with the answer. Commands wait until it is there.
+    fn append(
+        &mut self,
+        mut unit: Unit,
+        key: Option<StreamAppend>,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(&mut Self, Unit, Result<Committed, AppendError>, &mut Context<Self>) + 'static,
+    ) {
+        self.appending = true;
+        let place = self.place.clone();
+        let expected = self.run.sequence;
+        let work = async move {
+            if let Err(error) = move_large_values(&mut unit, &place.services).await {
+                tracing::error!(run = %place.id, %error, "a large value could not be kept");
+                return (unit, Err(AppendError::Unavailable));
+            }
+            let append = encode(&unit, &place, expected, key);
+            let result = place.services.journal.append(append).await;
+            (unit, result)
+        };
+        let done = work.into_actor(self).map(|(unit, result), actor, ctx: &mut Context<Self>| {
+            actor.appending = false;
+            then(actor, unit, result, ctx);
+        });
+        ctx.spawn(done);
+    }
+
+    /// The unit is durable: it is the state now.
+    fn adopt(&mut self, unit: Unit) {
+        self.run = unit.next;
+        self.slots.extend(unit.slots);
+    }
+
+    fn committed(&mut self, mut unit: Unit, committed: &Committed, ctx: &mut Context<Self>) {
+        let answers = std::mem::take(&mut unit.answers);
+        self.adopt(unit);
+        let sequence = committed.last_sequence();
+        for (answer, changed_nothing) in answers {
+            let _ = answer.send(Ok(self.accepted(if changed_nothing { 0 } else { sequence })));
+        }
+        self.settle(ctx);
+    }
+
+    fn accepted(&self, sequence: u64) -> Accepted {
+        Accepted { run: self.place.id, status: self.run.status, sequence }
+    }
+
+    /// The store did not take a unit. What people asked is answered so; what the runtime itself has to say is said
+    /// again after a while.
+    fn refused(&mut self, unit: Unit, error: &AppendError, ctx: &mut Context<Self>) {
+        let reason = StoreError::of_append(error);
+        for (answer, _) in unit.answers {
+            let _ = answer.send(Err(CommandError::Store(reason.clone())));
+        }
+        match error {
+            // Somebody else wrote, or nobody knows what was written: the journal knows.
+            AppendError::Conflict { .. } | AppendError::OutcomeUnknown | AppendError::Fenced => {
+                ctx.fail(error)
+            }
+            AppendError::Full
+            | AppendError::Busy
+            | AppendError::Unavailable
+            | AppendError::TooLarge { .. }
+            | AppendError::Invalid(_) => {
+                tracing::warn!(run = %self.place.id, %error, "the store did not take a decision");
+                // Reports are repeated by those who made them; the clock is asked again.
+                ctx.run_later(STORE_RETRY, |actor, ctx| {
+                    actor.give_itself(Command::Tick);
+                    actor.process(ctx);
+                });
+            }
+        }
+    }
+}
+
+impl Actor for WorkflowActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        match self.new.take() {
+            Some(new) => self.create(*new, ctx),
+            None if self.run.status.is_terminal() => ctx.stop(),
+            None => {
+                self.give_itself(Command::Recover);
+                self.give_itself(Command::Tick);
+                self.process(ctx);
+            }
+        }
+    }
+}
+
+impl Graceful for WorkflowActor {
+    fn shutdown(&mut self, ctx: &mut Context<Self>) {
+        // Its attempts were stopped before it and have reported; what they said is appended or under way.
+        self.start_nothing = true;
+        self.stop_when_idle(ctx);
+    }
+}
+
+impl WorkflowActor {
+    fn stop_when_idle(&mut self, ctx: &mut Context<Self>) {
+        if !self.appending && self.waiting.is_empty() {
+            return ctx.stop();
+        }
+        ctx.run_later(Duration::from_millis(5), Self::stop_when_idle);
+    }
+}
+
+impl Handler<Give> for WorkflowActor {
+    type Result = ();
+
+    fn handle(&mut self, give: Give, ctx: &mut Self::Context) {
+        if self.waiting.len() >= QUEUE_MAX || self.draining {
+            if let Some(answer) = give.answer {
+                let _ = answer.send(Err(CommandError::Store(StoreError::Busy)));
+            }
+            return;
+        }
+        self.waiting.push_back(give);
+        self.process(ctx);
+    }
+}
+
+impl Handler<Drain> for WorkflowActor {
+    type Result = bool;
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> bool {
+        self.draining = self.is_quiet();
+        if self.draining {
+            ctx.stop();
+        } else {
+            self.watch_for_quiet(ctx);
+        }
+        self.draining
+    }
+}
+
+impl Handler<StartNothing> for WorkflowActor {
+    type Result = ();
+
+    fn handle(&mut self, _: StartNothing, _: &mut Self::Context) {
+        self.start_nothing = true;
+    }
+}

@@ -1,0 +1,322 @@
+//! The house as a whole: how the store is opened, the supervision tree is built, and everything is shut down in order.
+//!
+//! [`Ghostlight`] is everything the surface may do, in one value that is cheap to clone: commands go to actors, reads go
+//! to the journal and its views and never wake a run. [`House`] is its other half: it owns the tree, the threads and the
+//! store, and ends them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ghostlight_agents::{Egress, EnvAndFiles, Environment, Limits};
+use ghostlight_store::SharedJournal;
+use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, Blobs, FileBlobs};
+use ghostlight_store::journal::{FileJournal, Journal, JournalOptions, OpenError as JournalOpenError};
+use ghostlight_store::sled_store::{SledOptions, SledStore};
+use ghostlight_supervision::{
+    Arbiters, ChildSpec, ExitReason, Heartbeat, HeartbeatConfig, Root, StableAddr, Tree, TreeConfig,
+};
+use ghostlight_world::World;
+
+use crate::agents::{AgentRegistry, AgentSettings};
+use crate::audit::Audit;
+use crate::caller::StoreError;
+use crate::catalogue::Catalogue;
+use crate::definition_files::FileReport;
+use crate::feed::{FeedHandle, FeedLimits};
+use crate::ledger::Ledger;
+use crate::runs::handle::blocking;
+use crate::runs::partition::{Partition, RunTable};
+use crate::runs::planner::Planner;
+use crate::runs::timers::Timers;
+use crate::runs::{Router, Runs, Services, SlotPool};
+use crate::system::{Boot, System};
+use crate::tokens::Tokens;
+use crate::tree::{self, TreeParts};
+use crate::tree_log::TreeLog;
+use crate::views::ViewsHandle;
+
+/// How the house is opened.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Folder of the operator's agent files.
+    pub agents: PathBuf,
+    /// Folder of the operator's workflow files.
+    pub workflows: PathBuf,
+    /// This program, for agents whose command is `ghostlight`.
+    pub program: PathBuf,
+    /// Attempts that may run at the same time.
+    pub slots: u32,
+    /// Threads that carry runs.
+    pub workers: usize,
+    /// Whether agents of kind `command`, and private egress, may be defined over the API.
+    pub allow_api_command: bool,
+    /// sled's page cache in bytes.
+    pub sled_cache_bytes: u64,
+    /// Size of a journal segment in bytes.
+    pub segment_bytes: u64,
+}
+
+/// Why the house cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data folder cannot be used; nothing of it was changed.
+    #[error(transparent)]
+    Store(#[from] JournalOpenError),
+    /// A thread or folder could not be had.
+    #[error("{what}")]
+    Machine {
+        /// What was attempted.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What is in the store could not be read or written.
+    #[error("the store could not be used after it was opened")]
+    Contents(#[from] StoreError),
+    /// The supervision tree did not come up.
+    #[error("the supervision tree did not start: {0}")]
+    Tree(ExitReason),
+}
+
+/// Everything the surface may do. Cheap to clone, and usable from any thread.
+#[derive(Clone)]
+pub struct Ghostlight {
+    /// Runs and approvals.
+    pub runs: Runs,
+    /// Workflows.
+    pub catalogue: Catalogue,
+    /// Agents.
+    pub agents: AgentRegistry,
+    /// Access tokens.
+    pub tokens: Tokens,
+    /// Who did or was refused what.
+    pub audit: Audit,
+    /// Lists.
+    pub views: ViewsHandle,
+    /// What happens, as it happens.
+    pub feed: FeedHandle,
+    /// The supervision tree.
+    pub tree: Tree,
+    /// The truth.
+    pub journal: SharedJournal,
+    /// What happened to the tree, counted.
+    pub tree_log: TreeLog,
+    /// How this start began.
+    pub boot: Boot,
+    world: World,
+    draining: Arc<AtomicBool>,
+}
+
+impl Ghostlight {
+    /// Whether the daemon goes down and takes no new work.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether requests can be answered: the journal takes appends, and the daemon does not go down.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_draining() && self.journal.stats().available
+    }
+
+    /// Time and randomness.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+}
+
+/// What owns the tree, the threads and the store.
+pub struct House {
+    root: Root,
+    router: Router,
+    services: Arc<Services>,
+    system: System,
+    sled: Arc<SledStore>,
+    arbiters: Arbiters,
+    heartbeat: Heartbeat,
+    journal: Arc<FileJournal>,
+    draining: Arc<AtomicBool>,
+}
+
+/// Opens the store, builds the tree, and answers when everything is up. `surface` makes the specifications of what speaks
+/// to the outside; they are started last and stopped first. Call it within an actix system.
+///
+/// # Errors
+/// [`OpenError`]; what had been started is stopped again.
+pub async fn open(
+    settings: Settings,
+    world: World,
+    surface: impl Fn(&Ghostlight) -> Vec<ChildSpec> + Send + Sync + 'static,
+) -> Result<(Ghostlight, House), OpenError> {
+    let machine = |what: &str| {
+        let what = what.to_owned();
+        move |source| OpenError::Machine { what, source }
+    };
+    let options = JournalOptions { segment_bytes: settings.segment_bytes, ..JournalOptions::default() };
+    let (opened, data) = (world.clone(), settings.data.clone());
+    let journal = blocking(move || FileJournal::open(&opened, &data, &options)).await??;
+    let journal = Arc::new(journal);
+    let shared: SharedJournal = journal.clone();
+    let opened = FileBlobs::open(world.files.clone(), settings.data.join("blobs"), BLOB_BYTES_MAX_DEFAULT);
+    let blobs = opened.map_err(|error| OpenError::Machine {
+        what: "the folder of blobs could not be opened".to_owned(),
+        source: std::io::Error::other(error),
+    })?;
+    let blobs: Arc<dyn Blobs> = Arc::new(blobs);
+    let running = settings.data.join("running");
+    std::fs::create_dir_all(&running).map_err(machine("the folder of running attempts could not be made"))?;
+    // What an earlier life of the daemon left running must be dead before any of it is done again.
+    let swept = running.clone();
+    let swept = blocking(move || ghostlight_agents::sweep(&swept)).await?;
+    let swept = swept.map_err(machine("processes of an earlier life could not be ended"))?;
+    if swept.undead > 0 {
+        tracing::error!(groups = swept.undead, "processes of an earlier life would not end");
+    }
+
+    let ledger = Ledger { journal: shared.clone(), blobs: blobs.clone(), world: world.clone() };
+    let system = System::new(ledger.clone());
+    let boot = system.started(env!("CARGO_PKG_VERSION")).await?;
+    let sled = Arc::new(open_sled(&settings, &shared, &world));
+    let environment = Environment {
+        secrets: Arc::new(EnvAndFiles),
+        binary: settings.program.clone(),
+        agents_dir: settings.agents.clone(),
+        running_dir: running,
+        scratch_dir: settings.data.join("scratch"),
+        egress: Egress::default(),
+        limits: Limits::default(),
+    };
+    let agent_settings = AgentSettings {
+        folder: Some(settings.agents.clone()),
+        allow_api_command: settings.allow_api_command,
+    };
+    let (agents, reports) = AgentRegistry::open(ledger.clone(), environment, agent_settings).await?;
+    report("agent file", &reports);
+    let (of_catalogue, of_agents) = (ledger.clone(), agents.clone());
+    let catalogue = blocking(move || Catalogue::open(of_catalogue, of_agents)).await??;
+    report("workflow file", &catalogue.load_files(settings.workflows.clone()).await?);
+    let of_tokens = ledger.clone();
+    let tokens = blocking(move || Tokens::open(of_tokens)).await??;
+    let audit = Audit::new(ledger);
+
+    let views = ViewsHandle::new(sled.views());
+    let feed = FeedHandle::new(shared.clone(), FeedLimits::default());
+    let draining = Arc::new(AtomicBool::new(false));
+    let arbiters = Arbiters::new("worker", settings.workers.max(1))
+        .map_err(machine("a worker thread could not be started"))?;
+    let tables: Vec<RunTable> = (0..journal.partitions()).map(|_| RunTable::default()).collect();
+    let names: Vec<StableAddr<Partition>> = tables.iter().map(|_| StableAddr::new()).collect();
+    let router = Router::new(names.clone());
+    let slots = {
+        let router = router.clone();
+        SlotPool::new(settings.slots, move |run| {
+            // A call that is lost is made up for: a run that waits for a slot asks by itself after a while.
+            router.look(run);
+        })
+    };
+    let services = Arc::new(Services {
+        world: world.clone(),
+        journal: shared.clone(),
+        blobs,
+        catalogue: catalogue.clone(),
+        agents: agents.clone(),
+        slots,
+        feed: feed.clone(),
+        draining: draining.clone(),
+    });
+    let planner: StableAddr<Planner> = StableAddr::new();
+    let timers: StableAddr<Timers> = StableAddr::new();
+    let tree_log = TreeLog::new(feed.clone());
+    let tree = Tree::new(TreeConfig {
+        observer: Some(Arc::new(tree_log.observer())),
+        seed: services.jitter().into(),
+    });
+    let heartbeat =
+        Heartbeat::start(arbiters.refs().to_vec(), HeartbeatConfig::default(), Arc::new(tree_log.observer()))
+            .map_err(machine("the watch over the worker threads could not be started"))?;
+    let ghostlight = Ghostlight {
+        runs: Runs::new(services.clone(), planner.clone(), router.clone()),
+        catalogue,
+        agents,
+        tokens,
+        audit,
+        views: views.clone(),
+        feed: feed.clone(),
+        tree: tree.clone(),
+        journal: shared,
+        tree_log: tree_log.clone(),
+        boot,
+        world,
+        draining: draining.clone(),
+    };
+    let parts = TreeParts {
+        services: services.clone(),
+        planner,
+        timers,
+        router: router.clone(),
+        partitions: names.into_iter().zip(tables).collect(),
+        arbiters: arbiters.refs().to_vec(),
+        views,
+        sled: sled.clone(),
+        feed,
+        system: system.clone(),
+        tree_log,
+    };
+    let for_surface = ghostlight.clone();
+    let root = tree::start(&tree, parts, move || surface(&for_surface)).await.map_err(OpenError::Tree)?;
+    let house = House { root, router, services, system, sled, arbiters, heartbeat, journal, draining };
+    Ok((ghostlight, house))
+}
+
+fn open_sled(settings: &Settings, journal: &SharedJournal, world: &World) -> SledStore {
+    let now_ms = u64::try_from(world.clock.now().as_millisecond()).unwrap_or(0);
+    let mut options = SledOptions::new(settings.data.join("sled"), journal.log_id(), journal.head(), now_ms);
+    options.cache_bytes = settings.sled_cache_bytes;
+    SledStore::open(options)
+}
+
+/// Files that cannot be used are said and left out; the rest works.
+fn report(what: &str, reports: &[FileReport]) {
+    for refused in reports.iter().filter(|report| report.is_refused()) {
+        tracing::error!(file = %refused.file, outcome = ?refused.outcome, "{what} is not used");
+        for diagnostic in &refused.diagnostics {
+            tracing::error!(file = %refused.file, line = diagnostic.line, "{}", diagnostic.message);
+        }
+    }
+}
+
+impl House {
+    /// Waits until the tree ends by itself, which it does only when it cannot go on.
+    pub async fn ended(&mut self) -> ExitReason {
+        self.root.ended().await
+    }
+
+    /// Ends everything in order: nothing new is admitted, attempts have until `deadline` to finish, the rest is recorded
+    /// as interrupted, and the store is closed last.
+    pub async fn shutdown(self, deadline: Duration) -> Result<(), StoreError> {
+        self.draining.store(true, Ordering::Relaxed);
+        let until = tokio::time::Instant::now() + deadline;
+        while self.router.quiesce().await > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let ended = self.root.stop().await;
+        tracing::debug!(%ended, "the supervision tree has ended");
+        let stopped = self.system.stopped().await;
+        drop(self.services);
+        let closing = move || {
+            drop(self.heartbeat);
+            self.arbiters.stop_and_join();
+            self.sled.close();
+            self.journal.close();
+        };
+        blocking(closing).await?;
+        stopped.map(|_| ())
+    }
+}
