@@ -7,8 +7,8 @@
 //! A body is bytes here: this crate knows no event, no run and no actor.
 
 mod atomic_file;
-mod index;
 pub mod blobs;
+mod index;
 pub mod journal;
 #[cfg(feature = "planted-bugs")]
 mod planted;
@@ -18,8 +18,8 @@ pub mod snapshots;
 pub mod views;
 
 pub use journal::{
-    AppendFuture, AppendResult, FileJournal, Follow, FollowError, Journal, JournalOptions, JournalStats, OpenError, Outcome, Reply, SharedJournal,
-    Waking,
+    AppendFuture, AppendResult, FileJournal, Follow, FollowError, Journal, JournalOptions, JournalStats,
+    MemoryJournal, OpenError, Outcome, Reply, SharedJournal, VerifyReport, Waking, verify,
 };
 pub use record::{
     Append, AppendError, CommitBatch, Committed, Corruption, InvalidStreamName, NewRecord, ReadError, Record,

@@ -205,7 +205,10 @@ impl Append {
     pub fn size_bytes(&self) -> usize {
         let part = |part: &StreamAppend| {
             let records: usize = part.records.iter().map(|record| record.body.len() + 16).sum();
-            104 + part.stream.as_str().len() + part.route.len() + part.aliases.len() * 16 + records
+            let chain = if part.expected > 0 { 32 } else { 0 };
+            let due = if matches!(part.wake, Wake::At(_)) { 8 } else { 0 };
+            let names = part.stream.as_str().len() + part.route.len() + part.aliases.len() * 16;
+            64 + chain + due + names + records
         };
         20 + self.parts.iter().map(part).sum::<usize>()
     }

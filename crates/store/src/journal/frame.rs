@@ -20,9 +20,11 @@
 //! |---|---|
 //! | 4, 4 | length of the part, CRC32C of all that follows in the part |
 //! | 8, 8 | global sequence and stream sequence of its first record |
-//! | 32, 32 | chain hash before its first and after its last record |
-//! | 8, 4 | due time of a wake-up, number of records |
+//! | 32 | chain hash after its last record |
+//! | 4 | number of records |
 //! | 1, 1, 1, 1 | kind of wake-up, length of the name, length of the route, number of aliases |
+//! | 32 | chain hash before its first record; absent when that is the first of its stream |
+//! | 8 | due time of the wake-up; absent when it has none |
 //! | | name, route, aliases (16 each) |
 //! | | per record: kind (2), version (1), flags (1, zero), length of the body (4), time (8), body |
 
@@ -30,12 +32,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::record::{Append, Record, StreamName, Wake, chain_hash};
+use crate::record::{Append, CHAIN_START, Record, StreamName, Wake, chain_hash};
 
 pub(crate) const FRAME_HEADER_BYTES: usize = 48;
 pub(crate) const FRAME_ALIGN: usize = 8;
 const FRAME_MAGIC: [u8; 4] = *b"GLC1";
-const PART_HEADER_BYTES: usize = 104;
+/// Without what may be absent.
+const PART_HEADER_BYTES: usize = 64;
 const RECORD_HEADER_BYTES: usize = 16;
 const APPEND_HEADER_BYTES: usize = 20;
 
@@ -177,6 +180,12 @@ impl FrameBuilder {
             let start = self.buf.len();
             let part_first_sequence = self.next_sequence();
             self.buf.resize(start + PART_HEADER_BYTES, 0);
+            if last > 0 {
+                self.buf.extend_from_slice(&chain_before);
+            }
+            if let Wake::At(due) = part.wake {
+                self.buf.extend_from_slice(&due.to_le_bytes());
+            }
             self.buf.extend_from_slice(part.stream.as_str().as_bytes());
             self.buf.extend_from_slice(part.route.as_bytes());
             for alias in &part.aliases {
@@ -298,21 +307,19 @@ fn small(value: usize) -> u32 {
 }
 
 fn write_part_header(part: &mut [u8], head: &PartHead) {
-    let (tag, due) = match head.wake {
-        Wake::Done => (0, 0),
-        Wake::Idle => (1, 0),
-        Wake::Now => (2, 0),
-        Wake::At(time) => (3, time),
+    let tag = match head.wake {
+        Wake::Done => 0,
+        Wake::Idle => 1,
+        Wake::Now => 2,
+        Wake::At(_) => WAKE_AT,
     };
     let byte = |len: usize| u8::try_from(len).expect("names, routes and aliases were checked when admitted");
     part[0..4].copy_from_slice(&head.len.to_le_bytes());
     part[8..16].copy_from_slice(&head.first_sequence.to_le_bytes());
     part[16..24].copy_from_slice(&head.first_stream_sequence.to_le_bytes());
-    part[24..56].copy_from_slice(&head.chain_before);
-    part[56..88].copy_from_slice(&head.chain_after);
-    part[88..96].copy_from_slice(&due.to_le_bytes());
-    part[96..100].copy_from_slice(&head.record_count.to_le_bytes());
-    part[100..104].copy_from_slice(&[
+    part[24..56].copy_from_slice(&head.chain_after);
+    part[56..60].copy_from_slice(&head.record_count.to_le_bytes());
+    part[60..64].copy_from_slice(&[
         tag,
         byte(head.stream.as_str().len()),
         byte(head.route.len()),
@@ -322,13 +329,16 @@ fn write_part_header(part: &mut [u8], head: &PartHead) {
     part[4..8].copy_from_slice(&crc.to_le_bytes());
 }
 
+/// The kind of wake-up that has a due time.
+const WAKE_AT: u8 = 3;
+
 /// Reads wake-up kinds as the part and the index write them.
 pub(crate) fn wake_of(tag: u8, due: i64) -> Option<Wake> {
     match tag {
         0 => Some(Wake::Done),
         1 => Some(Wake::Idle),
         2 => Some(Wake::Now),
-        3 => Some(Wake::At(due)),
+        WAKE_AT => Some(Wake::At(due)),
         _ => None,
     }
 }
@@ -347,7 +357,7 @@ pub(crate) fn appends_of(frame: &[u8], header: &FrameHeader) -> Result<Vec<Appen
         let mut parts = Vec::with_capacity((part_count as usize).min(frame.len() / PART_HEADER_BYTES));
         for _ in 0..part_count {
             let offset = reader.at;
-            let head = part_head(&frame[offset..], offset).ok_or(DEFECT)?;
+            let (head, _) = part_head(&frame[offset..], offset).ok_or(DEFECT)?;
             reader.take(head.len as usize).ok_or(DEFECT)?;
             if head.first_sequence != sequence || head.record_count == 0 {
                 return Err(DEFECT);
@@ -361,25 +371,25 @@ pub(crate) fn appends_of(frame: &[u8], header: &FrameHeader) -> Result<Vec<Appen
     if counted && frame.len() - reader.at < FRAME_ALIGN { Ok(appends) } else { Err(DEFECT) }
 }
 
-/// What a part says in front of its records. Its checksum is not looked at.
-fn part_head(part: &[u8], offset: usize) -> Option<PartHead> {
+/// What a part says in front of its records, and where those begin. Its checksum is not looked at.
+fn part_head(part: &[u8], offset: usize) -> Option<(PartHead, usize)> {
     let mut reader = Reader::new(part);
     let len = reader.u32()?;
     reader.u32()?;
     let first_sequence = reader.u64()?;
     let first_stream_sequence = reader.u64()?;
-    let chain_before = reader.array()?;
     let chain_after = reader.array()?;
-    let due = i64::from_le_bytes(reader.array()?);
     let record_count = reader.u32()?;
     let [tag, name_len, route_len, alias_count] = reader.array()?;
+    let chain_before = if first_stream_sequence > 1 { reader.array()? } else { CHAIN_START };
+    let due = if tag == WAKE_AT { i64::from_le_bytes(reader.array()?) } else { 0 };
     let name = std::str::from_utf8(reader.take(name_len.into())?).ok()?;
     let route = std::str::from_utf8(reader.take(route_len.into())?).ok()?;
     let aliases = (0..alias_count).map(|_| reader.array()).collect::<Option<_>>()?;
     if reader.at > len as usize || len as usize > part.len() {
         return None;
     }
-    Some(PartHead {
+    let head = PartHead {
         stream: StreamName::parse(name).ok()?,
         route: route.into(),
         wake: wake_of(tag, due)?,
@@ -391,7 +401,8 @@ fn part_head(part: &[u8], offset: usize) -> Option<PartHead> {
         chain_after,
         offset: u32::try_from(offset).ok()?,
         len,
-    })
+    };
+    Some((head, reader.at))
 }
 
 /// Reads a part with its records and proves it: checksum, lengths, chain. `part` begins with the part.
@@ -402,9 +413,8 @@ pub(crate) fn decode_part(part: &Bytes) -> Result<(PartHead, Vec<Record>), Defec
     if bytes[4..8] != crc32c::crc32c(&bytes[8..]).to_le_bytes() {
         return Err("the checksum of the records does not match");
     }
-    let head = part_head(bytes, 0).ok_or(DEFECT)?;
-    let names = head.stream.as_str().len() + head.route.len() + head.aliases.len() * 16;
-    let mut reader = Reader { bytes, at: PART_HEADER_BYTES + names };
+    let (head, at) = part_head(bytes, 0).ok_or(DEFECT)?;
+    let mut reader = Reader { bytes, at };
     let mut records = Vec::with_capacity((head.record_count as usize).min(len / RECORD_HEADER_BYTES));
     let mut chain = head.chain_before;
     for index in 0..u64::from(head.record_count) {
@@ -462,7 +472,7 @@ pub(crate) fn damaged_streams(frame: &[u8]) -> Vec<StreamName> {
     for _ in 0..header.append_count {
         let (Some(_), Some(parts)) = (reader.take(16), reader.u32()) else { return found };
         for _ in 0..parts {
-            let Some(head) = part_head(&frame[reader.at..], reader.at) else { return found };
+            let Some((head, _)) = part_head(&frame[reader.at..], reader.at) else { return found };
             let part = &frame[reader.at..reader.at + head.len as usize];
             if part[4..8] != crc32c::crc32c(&part[8..]).to_le_bytes() && !found.contains(&head.stream) {
                 found.push(head.stream);

@@ -340,7 +340,7 @@ fn walk(info: &SegmentInfo, file: &dyn File) -> Result<Walked, ScanError> {
 }
 
 fn zero(file: &dyn File, start: u64, end: u64) -> io::Result<()> {
-    const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
     let mut at = start;
     while at < end {
         let len = usize::try_from(end - at).unwrap_or(usize::MAX).min(ZEROS.len());
