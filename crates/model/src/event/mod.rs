@@ -201,6 +201,15 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_lists_every_kind() {
+        let listed: Vec<&str> =
+            include_str!("../../../../docs/EVENTS.md").lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        let expected: Vec<String> =
+            KINDS.iter().map(|(kind, name, meaning)| format!("| {kind} | `{name}` | {meaning} |")).collect();
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
     fn a_body_joins_the_shared_fields_and_its_own() {
         let by = Attribution { by: Some("local".into()), ..Attribution::default() };
         let nobody = Attribution::default();
