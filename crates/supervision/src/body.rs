@@ -1,12 +1,10 @@
 //! What a child's task runs once the child is initialised: an actor, a future, or a supervisor.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use actix::dev::{ContextFut, Mailbox, channel};
-use actix::{Actor, ActorContext};
+use actix::Actor;
+use actix::dev::{Mailbox, channel};
 use futures::future::LocalBoxFuture;
 use tokio::sync::watch;
 
@@ -14,8 +12,10 @@ use crate::ExitReason;
 use crate::addr::{Live, StableAddr};
 use crate::context::Context;
 use crate::node::Node;
+use crate::runner::Runner;
 
-/// A child in its prime. All calls come from the child's task, within its catch of panics.
+/// A child in its prime. All calls come from the child's task, within its catch of panics. Dropping it runs no hooks: it may be
+/// broken.
 pub(crate) trait Body {
     /// Lives on; answers with the reason when it is over.
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason>;
@@ -25,12 +25,10 @@ pub(crate) trait Body {
     }
     /// The supervisor asks it to stop.
     fn stop(&mut self);
-    /// Prepares it for being dropped without any hook being run: its state can no longer be trusted.
-    fn discard(&mut self);
 }
 
 pub(crate) struct ActorBody<A: Actor<Context = Context<A>>> {
-    future: ContextFut<A, Context<A>>,
+    runner: Runner<A>,
     live: Arc<Live<A>>,
     name: Option<StableAddr<A>>,
 }
@@ -49,22 +47,21 @@ impl<A: Actor<Context = Context<A>>> ActorBody<A> {
         let (sender, receiver) = channel::channel(0);
         let mailbox = Mailbox::new(receiver);
         let live = Arc::new(Live { addr: actix::Addr::new(sender), node, mailbox_max });
-        let ctx = Context::new(&mailbox, live.clone(), incarnation, on_shutdown);
+        let ctx = Context::new(live.clone(), incarnation, on_shutdown);
         if let Some(name) = &name {
             name.bind(live.clone());
         }
-        ActorBody { future: ContextFut::new(ctx, actor, mailbox), live, name }
+        ActorBody { runner: Runner::new(actor, ctx, mailbox), live, name }
     }
 }
 
 impl<A: Actor<Context = Context<A>>> Body for ActorBody<A> {
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
-        self.future.ctx().begin_turn();
-        // `ContextFut` is `Unpin` because every actor is.
-        match Pin::new(&mut self.future).poll(cx) {
-            Poll::Ready(()) => Poll::Ready(self.future.ctx().exit_reason()),
+        self.runner.ctx.begin_turn();
+        match self.runner.poll(cx) {
+            Poll::Ready(()) => Poll::Ready(self.runner.ctx.exit_reason()),
             Poll::Pending => {
-                if self.future.ctx().turn_is_used_up() {
+                if self.runner.ctx.turn_is_used_up() {
                     cx.waker().wake_by_ref();
                 }
                 Poll::Pending
@@ -73,13 +70,7 @@ impl<A: Actor<Context = Context<A>>> Body for ActorBody<A> {
     }
 
     fn stop(&mut self) {
-        self.future.ctx().ask_to_stop();
-    }
-
-    fn discard(&mut self) {
-        // A live context would be polled once more when it is dropped, and run its hooks on a broken actor. It must
-        // not be polled after this: `started` would run again.
-        self.future.ctx().terminate();
+        self.runner.ctx.ask_to_stop();
     }
 }
 
@@ -117,6 +108,4 @@ impl Body for TaskBody {
             tell.send_replace(true);
         }
     }
-
-    fn discard(&mut self) {}
 }

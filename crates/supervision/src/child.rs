@@ -1,7 +1,7 @@
 //! The child's task: the future that owns a child from its start to its one exit report.
 //!
-//! actix throws away what a supervisor must know: a panic ends an actor silently, and without a link. So the context's
-//! future is owned here. Signals are looked at before the mailbox; every poll is within a catch of panics; a broken or
+//! actix throws away what a supervisor must know: a panic ends an actor silently, and without a link. So what runs the actor
+//! is owned here. Signals are looked at before the mailbox; every poll is within a catch of panics; a broken or
 //! killed child is dropped without hooks; and on every path, the loss of the whole arbiter included, exactly one report
 //! leaves (the [`Ticket`] sends it at the latest when it is dropped).
 
@@ -160,14 +160,9 @@ impl ChildTask {
 
     /// Drops whatever there is, without hooks.
     fn discard(&mut self) {
-        let mut phase = std::mem::replace(&mut self.phase, Phase::Over);
+        let phase = std::mem::replace(&mut self.phase, Phase::Over);
         // A destructor that panics has nothing left to say: the exit has its reason already.
-        let _ = panics::catch(move || {
-            if let Phase::Living(body) = &mut phase {
-                body.discard();
-            }
-            drop(phase);
-        });
+        let _ = panics::catch(move || drop(phase));
     }
 
     fn over(&mut self, reason: ExitReason) -> Poll<()> {

@@ -2,16 +2,14 @@
 //!
 //! Like `actix::Context`, and beyond it: an actor can say why it ends ([`Context::fail`]), knows its path, is told of
 //! a shutdown in time ([`Graceful`]), its messages are counted, and a flood of them cannot keep it from
-//! hearing that it is to stop. The only file, with `body`, that touches what actix exports under `dev` for library
-//! authors; the minor version of actix is pinned by the lock file.
+//! hearing that it is to stop. With `body` and `runner` the only file that touches what actix exports under `dev` for
+//! library authors; the minor version of actix is pinned by the lock file.
 
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix::dev::{
-    AsyncContextParts, ContextParts, Envelope, EnvelopeProxy, Mailbox, MessageResponse, ToEnvelope,
-};
+use actix::dev::{Envelope, EnvelopeProxy, MessageResponse, ToEnvelope};
 use actix::{
     Actor, ActorContext, ActorFuture, ActorState, Addr, AsyncContext, Handler, Message, SpawnHandle,
 };
@@ -20,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::ExitReason;
 use crate::addr::Live;
 use crate::node::{Node, Path};
+use crate::runner::BoxedWork;
 
 /// How many messages an actor handles before it lets its arbiter breathe.
 const MESSAGES_PER_TURN: u16 = 128;
@@ -36,33 +35,82 @@ pub trait Graceful: Actor<Context = Context<Self>> {
 
 /// The context of a supervised actor: `type Context = ghostlight_supervision::Context<Self>`.
 pub struct Context<A: Actor<Context = Self>> {
-    parts: ContextParts<A>,
     live: Arc<Live<A>>,
-    incarnation: u32,
+    /// Futures that hold up everything else; the latest is polled first.
+    pub(crate) waits: Vec<BoxedWork<A>>,
+    pub(crate) items: Vec<Work<A>>,
+    pub(crate) cancelled: Vec<SpawnHandle>,
+    pub(crate) current: SpawnHandle,
+    last_handle: SpawnHandle,
     exit: Option<Box<ExitReason>>,
     on_shutdown: Option<fn(&mut A, &mut Context<A>)>,
+    incarnation: u32,
+    messages_left: u16,
+    state: ActorState,
     shutdown_due: bool,
     asked_to_stop: bool,
-    messages_left: u16,
+}
+
+/// A future of an actor, and the handle by which it can be cancelled.
+pub(crate) struct Work<A: Actor> {
+    pub(crate) handle: SpawnHandle,
+    pub(crate) future: BoxedWork<A>,
 }
 
 impl<A: Actor<Context = Self>> Context<A> {
     pub(crate) fn new(
-        mailbox: &Mailbox<A>,
         live: Arc<Live<A>>,
         incarnation: u32,
         on_shutdown: Option<fn(&mut A, &mut Context<A>)>,
     ) -> Self {
         Context {
-            parts: ContextParts::new(mailbox.sender_producer()),
             live,
-            incarnation,
+            waits: Vec::new(),
+            items: Vec::new(),
+            cancelled: Vec::new(),
+            current: SpawnHandle::default(),
+            // The default means no handle at all.
+            last_handle: SpawnHandle::default(),
             exit: None,
             on_shutdown,
+            incarnation,
+            messages_left: MESSAGES_PER_TURN,
+            state: ActorState::Started,
             shutdown_due: false,
             asked_to_stop: false,
-            messages_left: MESSAGES_PER_TURN,
         }
+    }
+
+    /// True once: when the actor is to be told that it has started.
+    pub(crate) fn begin(&mut self) -> bool {
+        let first = self.state == ActorState::Started;
+        if first {
+            self.state = ActorState::Running;
+        }
+        first
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.state.stopping()
+    }
+
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.state == ActorState::Stopped
+    }
+
+    pub(crate) fn terminated(&mut self) {
+        self.state = ActorState::Stopped;
+    }
+
+    /// The actor did not agree to stop.
+    pub(crate) fn go_on(&mut self) {
+        self.exit = None;
+        self.state = ActorState::Running;
+    }
+
+    /// The handle of the future that is being polled.
+    pub fn handle(&self) -> SpawnHandle {
+        self.current
     }
 
     fn node(&self) -> &Arc<Node> {
@@ -110,11 +158,10 @@ impl<A: Actor<Context = Self>> Context<A> {
             return self.stop();
         }
         self.shutdown_due = true;
-        // Reaches an actor with an empty mailbox; one with a full mailbox is told before its next message.
-        self.spawn(Tell);
     }
 
-    fn tell_shutdown(&mut self, actor: &mut A) {
+    /// Between two messages is the time to tell a graceful actor of its shutdown.
+    pub(crate) fn tell_shutdown(&mut self, actor: &mut A) {
         if std::mem::take(&mut self.shutdown_due)
             && let Some(shutdown) = self.on_shutdown
         {
@@ -129,33 +176,19 @@ impl<A: Actor<Context = Self>> Context<A> {
     }
 }
 
-struct Tell;
-
-impl<A: Actor<Context = Context<A>>> ActorFuture<A> for Tell {
-    type Output = ();
-
-    fn poll(
-        self: std::pin::Pin<&mut Self>,
-        actor: &mut A,
-        ctx: &mut Context<A>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<()> {
-        ctx.tell_shutdown(actor);
-        std::task::Poll::Ready(())
-    }
-}
-
 impl<A: Actor<Context = Self>> ActorContext for Context<A> {
     fn stop(&mut self) {
-        self.parts.stop();
+        if self.state.alive() {
+            self.state = ActorState::Stopping;
+        }
     }
 
     fn terminate(&mut self) {
-        self.parts.terminate();
+        self.state = ActorState::Stopped;
     }
 
     fn state(&self) -> ActorState {
-        self.parts.state()
+        self.state
     }
 }
 
@@ -164,33 +197,30 @@ impl<A: Actor<Context = Self>> AsyncContext<A> for Context<A> {
     where
         F: ActorFuture<A, Output = ()> + 'static,
     {
-        self.parts.spawn(future)
+        self.last_handle = self.last_handle.next();
+        self.items.push(Work { handle: self.last_handle, future: Box::pin(future) });
+        self.last_handle
     }
 
     fn wait<F>(&mut self, future: F)
     where
         F: ActorFuture<A, Output = ()> + 'static,
     {
-        self.parts.wait(future);
+        self.waits.push(Box::pin(future));
     }
 
     // actix asks this before each message; a used-up turn pauses the mailbox, and the body polls the actor again.
     fn waiting(&self) -> bool {
-        self.messages_left == 0 || self.parts.waiting()
+        self.messages_left == 0 || !self.waits.is_empty() || self.is_ending()
     }
 
     fn cancel_future(&mut self, handle: SpawnHandle) -> bool {
-        self.parts.cancel_future(handle)
+        self.cancelled.push(handle);
+        true
     }
 
     fn address(&self) -> Addr<A> {
-        self.parts.address()
-    }
-}
-
-impl<A: Actor<Context = Self>> AsyncContextParts<A> for Context<A> {
-    fn parts(&mut self) -> &mut ContextParts<A> {
-        &mut self.parts
+        self.live.addr.clone()
     }
 }
 
@@ -240,7 +270,7 @@ where
         node.handled.fetch_add(1, Ordering::Relaxed);
         ctx.messages_left = ctx.messages_left.saturating_sub(1);
         ctx.tell_shutdown(actor);
-        if !ctx.state().alive() || ctx.state() == ActorState::Stopping {
+        if ctx.is_ending() {
             return;
         }
         // As in actix: a caller who went away takes an unhandled question with him.

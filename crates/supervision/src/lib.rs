@@ -92,6 +92,7 @@ mod key;
 mod node;
 mod observer;
 mod panics;
+mod runner;
 mod snapshot;
 mod spec;
 mod start;

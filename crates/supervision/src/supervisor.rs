@@ -311,8 +311,6 @@ impl Body for SupervisorBody {
     fn stop(&mut self) {
         self.decide(Event::Shutdown(ExitReason::SHUTDOWN));
     }
-
-    fn discard(&mut self) {}
 }
 
 impl Drop for SupervisorBody {
