@@ -19,7 +19,7 @@ use super::edges::{self, Edge};
 use super::graph::Graph;
 use super::names::{Access, Visible};
 use super::reach::{Reach, ReachNode};
-use super::reader::{self, MapReader, Problems};
+use super::reader::{self, MapReader, Problems, Suggestions};
 use super::schema::Schema;
 use super::text::Text;
 use crate::diagnostic::{Code, Diagnostic, Span};
@@ -239,7 +239,14 @@ fn check_graph(
             problems.push(
                 Diagnostic::new(Code::JoinWithoutParents, draft.key_span, message).help("give it `needs`"),
             );
-        } else if parents.is_empty() && children.is_empty() && drafts.len() > 1 && draft.needs.is_empty() {
+        } else if parents.is_empty()
+            && children.is_empty()
+            && drafts.len() > 1
+            && draft.needs.is_empty()
+            // A broken node has worse troubles, which are told.
+            && draft.kind.is_some()
+            && draft.id.is_some()
+        {
             let message = format!("the node `{}` is connected to no other node", shorten(draft.key));
             let help = "it starts with the run and nothing waits for it; connect it with `needs` if that is not meant";
             problems.push(Diagnostic::new(Code::Isolated, draft.key_span, message).help(help));
@@ -275,6 +282,7 @@ struct View<'v, 'd> {
     order: Vec<usize>,
     /// The place of each draft in `order`.
     places: Vec<usize>,
+    suggestions: Suggestions,
     /// `None` when cycles leave open what stands before what.
     reach: Option<Reach>,
 }
@@ -310,7 +318,7 @@ impl<'v, 'd> View<'v, 'd> {
             }
             Reach::of(&nodes)
         });
-        Self { drafts, ids, graph, input, order, places, reach }
+        Self { drafts, ids, graph, input, order, places, suggestions: Suggestions::default(), reach }
     }
 }
 
@@ -355,6 +363,10 @@ impl Visible for Place<'_, '_, '_> {
             Access::Nullable
         } else if reach.is_upstream(node, reader) {
             Access::MaySkip
+        } else if node == reader {
+            Access::Itself
+        } else if reach.is_upstream(reader, node) {
+            Access::Downstream
         } else {
             Access::NotUpstream
         }
@@ -362,6 +374,12 @@ impl Visible for Place<'_, '_, '_> {
 
     fn ids(&self) -> Vec<&str> {
         self.view.drafts.iter().map(|draft| draft.key).collect()
+    }
+
+    fn suggest(&self, word: &str) -> Option<&str> {
+        self.view
+            .suggestions
+            .nearest(word, self.view.drafts.iter().map(|draft| draft.key).chain(["input", "context"]))
     }
 
     fn fields(&self, node: NodeIndex) -> Option<Vec<&str>> {

@@ -129,7 +129,7 @@ impl Condition {
 fn environment() -> &'static Arc<Env> {
     static ENVIRONMENT: OnceLock<Arc<Env>> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
-        let mut env = Env::default().with_optional_support(false).with_stdlib();
+        let mut env = Env::stdlib().with_optional_support(false);
         // The name cannot be written in an expression and is new, so neither call can fail.
         let _ = env.add_overload(check::BOUNDED, "bounded_list", vec![types::LIST_TYPE], bounded);
         let _ = env.add_overload(check::BOUNDED, "bounded_map", vec![types::MAP_TYPE], bounded);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::document::{Content, Item, shorten};
 use super::draft::{Draft, DraftKind, KINDS, Placed};
-use super::reader::{self, MapReader, Problems, nearest, wrong_type};
+use super::reader::{self, MapReader, Problems, Suggestions, wrong_type};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::workflow::DependencyKind;
 
@@ -28,6 +28,7 @@ struct Collector<'c, 'd> {
     edges: Vec<Edge<'d>>,
     seen: HashMap<(usize, usize), Span>,
     full: bool,
+    suggestions: Suggestions,
 }
 
 /// Collects the dependencies of `drafts` and of the keys at the top.
@@ -37,7 +38,14 @@ pub(super) fn collect<'d>(
     top: &MapReader<'d>,
     problems: &mut Problems,
 ) -> Vec<Edge<'d>> {
-    let mut collector = Collector { drafts, ids, edges: Vec::new(), seen: HashMap::new(), full: false };
+    let mut collector = Collector {
+        drafts,
+        ids,
+        edges: Vec::new(),
+        seen: HashMap::new(),
+        full: false,
+        suggestions: Suggestions::default(),
+    };
     for (to, draft) in drafts.iter().enumerate() {
         for need in &draft.needs {
             if let Some(from) = collector.node(need.node, problems) {
@@ -97,7 +105,7 @@ impl<'d> Collector<'_, 'd> {
             let message = format!("there is no node `{}`", shorten(id));
             let diagnostic = Diagnostic::new(Code::UnknownNode, span, message);
             let candidates = self.drafts.iter().map(|draft| draft.key);
-            problems.push(match nearest(id, candidates) {
+            problems.push(match self.suggestions.nearest(id, candidates) {
                 Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
                 None => diagnostic,
             });

@@ -1,7 +1,7 @@
 //! What an expression may read at the place where it stands.
 
 use super::document::shorten;
-use super::reader::{nearest, quoted};
+use super::reader::quoted;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::workflow::NodeIndex;
 
@@ -43,6 +43,10 @@ pub(crate) enum Access {
     MaySkip,
     /// It does not stand before the reader.
     NotUpstream,
+    /// It stands behind the reader.
+    Downstream,
+    /// It is the reader.
+    Itself,
 }
 
 /// The nodes of a workflow as one reader sees them.
@@ -51,8 +55,10 @@ pub(crate) trait Visible {
     fn find(&self, id: &str) -> Option<NodeIndex>;
     /// What reading it means here.
     fn access(&self, node: NodeIndex) -> Access;
-    /// All ids, for suggestions.
+    /// All ids, for messages.
     fn ids(&self) -> Vec<&str>;
+    /// The word that is most like this one, while there is time for looking.
+    fn suggest(&self, word: &str) -> Option<&str>;
     /// The fields that the output of a node has, where its type says so.
     fn fields(&self, node: NodeIndex) -> Option<Vec<&str>>;
     /// Whether the run's input may be without the value behind this path, as its schema has it.
@@ -80,11 +86,11 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
     }
     let Some(node) = visible.find(word) else {
         let refusal = Refusal::new(Code::UnknownVariable, format!("there is no node `{}`", shorten(word)));
-        let ids = visible.ids();
-        let known = ids.iter().copied().chain(["input", "context"]);
-        return Err(match nearest(word, known) {
+        return Err(match visible.suggest(word) {
             Some(name) => refusal.help(format!("did you mean `{name}`?")),
-            None => refusal.help(format!("here are `input`, `context` and the nodes {}", quoted(ids))),
+            None => {
+                refusal.help(format!("here are `input`, `context` and the nodes {}", quoted(visible.ids())))
+            }
         });
     };
     match visible.access(node) {
@@ -96,8 +102,14 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
         )
         .help(format!("depend on it directly, or declare that it may be missing: `needs: [{{node: {word}, kind: soft}}]`"))),
         Access::NotUpstream => {
-            Err(Refusal::new(Code::NotUpstream, format!("the node `{word}` does not stand before the one that reads it"))
+            Err(not_upstream(format!("the node `{word}` does not stand before the one that reads it"))
                 .help(format!("add `{word}` to `needs`")))
         }
+        Access::Downstream => Err(not_upstream(format!("the node `{word}` stands behind the one that reads it"))),
+        Access::Itself => Err(not_upstream(format!("the node `{word}` reads its own output"))),
     }
+}
+
+fn not_upstream(message: String) -> Refusal {
+    Refusal::new(Code::NotUpstream, message)
 }

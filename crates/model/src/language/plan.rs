@@ -105,7 +105,7 @@ pub fn plan(workflow: &Workflow, estimates: &dyn Fn(&Node) -> Estimate) -> Plan 
     }
 }
 
-/// The longest chain by `p50_ms`. Among chains of equal length the one whose nodes stand first in the document.
+/// The longest chain by `p50_ms`. Among chains that take equally long the one of more nodes, then the first one.
 fn critical_path(workflow: &Workflow, estimates: &[Estimate]) -> (Vec<NodeIndex>, u64) {
     let graph = &workflow.graph;
     // The compiler made sure that there is no cycle.
@@ -118,7 +118,11 @@ fn critical_path(workflow: &Workflow, estimates: &[Estimate]) -> (Vec<NodeIndex>
         for edge in graph.edges_directed(at, Direction::Incoming) {
             let parent = graph[edge.source()];
             let ends = finish[parent.at()];
-            let better = |(other, node): (u64, NodeIndex)| ends > other || (ends == other && parent < node);
+            let depth = |node: NodeIndex| workflow.node(node).level;
+            let better = |(other, node): (u64, NodeIndex)| {
+                let (mine, best) = ((ends, depth(parent)), (other, depth(node)));
+                mine > best || (mine == best && parent < node)
+            };
             if longest.is_none_or(better) {
                 longest = Some((finish[parent.at()], parent));
             }

@@ -3,6 +3,7 @@
 //! No key is ever accepted and ignored. A key is read, or it is refused: as unknown, with the nearest known one, or as not
 //! supported yet. Reading goes on after a mistake, so that one answer holds them all.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -412,6 +413,29 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// Looks for similar words within a bound: in a document that is wrong everywhere, each look goes through all of its ids.
+#[derive(Debug)]
+pub struct Suggestions {
+    comparisons_left: Cell<usize>,
+}
+
+impl Default for Suggestions {
+    fn default() -> Self {
+        Self { comparisons_left: Cell::new(100_000) }
+    }
+}
+
+impl Suggestions {
+    /// As [`nearest`], or `None` when too many words have been compared already.
+    pub fn nearest<'a>(&self, word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        let left = self.comparisons_left.get();
+        let mut compared = 0;
+        let found = nearest(word, candidates.into_iter().take(left).inspect(|_| compared += 1));
+        self.comparisons_left.set(left - compared);
+        found
+    }
 }
 
 /// Words in backquotes, at most twenty of them.

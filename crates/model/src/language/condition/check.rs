@@ -44,17 +44,21 @@ pub(super) fn parse(text: &str) -> Result<IdedExpr, Refusal> {
         )));
     }
     check_tokens(text)?;
-    // A macro with the wrong number of arguments is not expanded; `Env::stdlib` has the standard ones.
-    let parsed = catch_unwind(AssertUnwindSafe(|| {
-        cel::Env::stdlib().with_optional_support(false).parser().parse(text)
-    }));
+    if text.trim().is_empty() {
+        return Err(refuse("the condition is empty"));
+    }
+    let parsed = catch_unwind(AssertUnwindSafe(|| environment().parser().parse(text)));
     match parsed {
         Ok(Ok(expression)) => Ok(expression),
         Ok(Err(errors)) => {
             let reason = errors.errors.first().map_or_else(String::new, |error| {
                 let place =
                     if error.pos.1 > 0 { format!(" at its column {}", error.pos.1) } else { String::new() };
-                format!("{}{place}", shorten(error.msg.lines().next().unwrap_or_default()))
+                let message = error.msg.lines().next().unwrap_or_default();
+                let message = message.trim_start_matches("Syntax error: ");
+                // What would have been right is a list of all operators.
+                let message = message.split(" expecting {").next().unwrap_or_default();
+                format!("{}{place}", shorten(message))
             });
             Err(refuse(format!("this is not a CEL expression: {reason}")))
         }

@@ -1,1 +1,84 @@
-//! Later.
+//! Bad documents and what people are told about them. The rendered answers are the contract: see the snapshots.
+
+use super::*;
+
+/// S3-2a to S3-2e, S3-5c to S3-5k: each mistake is told with its place, its code and what to do about it.
+#[track_caller]
+fn told(name: &str, text: &str) {
+    let compiled = yaml(text);
+    assert!(compiled.workflow.is_none(), "{name} has no error");
+    for diagnostic in &compiled.diagnostics {
+        let shown = serde_json::to_value(diagnostic).unwrap();
+        assert!(shown["code"].as_str().unwrap().starts_with("GL0"), "{shown}");
+    }
+    insta::with_settings!({description => text, omit_expression => true, snapshot_path => "golden", prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!(name, render("w.yaml", text, &compiled.diagnostics));
+    });
+}
+
+macro_rules! golden {
+    ($($name:ident: $text:literal;)*) => { $(#[test] fn $name() { told(stringify!($name), $text); })* };
+}
+
+golden! {
+    text_that_is_no_yaml: "ghostlight: 1\nname: [w\nnodes: {}\n";
+    an_empty_document: "";
+    a_list_instead_of_a_mapping: "- a\n- b\n";
+    a_second_document: "ghostlight: 1\n---\nname: w\n";
+    tags_and_duplicate_keys: "ghostlight: 1\nname: !!str w\nname: v\nnodes:\n  a: {type: agent_call, agent: x, agent: y}\n";
+    an_unknown_alias: "ghostlight: 1\nname: w\nnodes: *x\n";
+    a_newer_language: "ghostlight: 2\nname: w\nnodes: {a: {type: agent_call, agent: x}}\n";
+    a_language_version_that_is_no_number: "ghostlight: one\nname: w\nnodes: {a: {type: agent_call, agent: x}}\n";
+    missing_keys_everywhere: "description: x\nnodes:\n  a: {agent: x}\n  b: {type: agent_call}\n  c: {type: tool_call, tool: t}\n  d: {type: human_gate}\n  e: {type: condition}\n  f: {type: parallel}\n  g: {type: join, needs: [a]}\n";
+    no_nodes: "ghostlight: 1\nname: w\nnodes: {}\n";
+    unknown_keys_with_suggestions: "ghostlight: 1\nnmae: w\nname: w\nnodes:\n  a: {typ: agent_call, type: agent_call, agnet: x, agent: x, zzz: 1}\n";
+    unknown_words: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agentcall, agent: x}\n  b: {type: tool_call, tool: t, effect: reed}\n  c: {type: human_gate, action: x, risk: huge, timeout: 1m, on_timeout: explode}\n  d: {type: agent_call, agent: x, on_error: ignore, needs: [{node: b, kind: weak}]}\n";
+    wrong_types: "ghostlight: 1\nname: 5\ndescription: [x]\nlabels: {a: 1}\ncontext: 3\nsupervision: x\nnodes:\n  a: {type: agent_call, agent: [x], needs: b, timeout: 5, input: plain, estimate: {}, retry: 3, when: true}\n  b: null\n  c: {type: human_gate, action: {{ input.x }}}\nedges: {a: b}\nchain: [a, b]\n";
+    bad_names_and_reserved_ids: "ghostlight: 1\nname: My Workflow\nnodes:\n  Bad-Id: {type: agent_call, agent: Bad_Agent}\n  input: {type: agent_call, agent: x}\n  while: {type: agent_call, agent: x}\n";
+    bad_durations_and_numbers: "ghostlight: 1\nname: w\nsupervision: {max_restarts: -1, period: 0s}\nnodes:\n  a: {type: agent_call, agent: x, timeout: 15 minutes, estimate: 1y, retry: {max_attempts: 0, initial: 10s, max: 1s, backoff: expo}}\n";
+    top_keys_of_later_versions: "ghostlight: 1\nname: w\nbudget: {usd: 5}\nconcurrency: {key: x}\npriority: 3\ndefaults: {}\nmax_parallel: 3\nresources: {}\nvalidate: []\nselectors: {}\nexpose: []\nsupervision: {strategy: one_for_all, backoff: 1s}\nnodes: {a: {type: agent_call, agent: x}}\n";
+    node_words_of_later_versions: "ghostlight: 1\nname: w\nnodes:\n  a: {type: map, over: $input.l, node: {type: agent_call, agent: x}}\n  b: {type: agent_call, agent: x, on_error: {goto: c}, fallbacks: [y], cache: {}, success: x, compensate: {}, verify: {}}\n  c: {type: agent_call, agent: x, on_error: {default: 1}}\n  d: {type: agent_call, agent: x, on_error: pause, needs: [b, c]}\n  e: {type: join, needs: [b, c], require: any, merge: last}\n  f: {type: join, needs: [b, c], require: {quorum: 1}}\n  g: {type: human_gate, needs: [b], action: x, timeout: 1m, on_timeout: escalate}\n  h: {type: condition, needs: [b], cases: []}\n  i: {type: parallel, branches: {x: [b]}, max_parallel: 2}\n  j: {type: agent_call, agent: x, needs: [c], input: {x: $item.y}}\n";
+    keys_that_mean_nothing_for_a_type: "ghostlight: 1\nname: w\nnodes:\n  a: {type: human_gate, action: x, retry: {max_attempts: 2}, effect: read, on_timeout: wait}\n  b: {type: join, needs: [a], require: all, timeout: 1s, input: {}}\n";
+    two_targets: "ghostlight: 1\nname: w\nnodes: {a: {type: agent_call, agent: x, capability: y}}\n";
+    unknown_nodes_with_suggestions: "ghostlight: 1\nname: w\nchain: [[aprove, restart, nothing_like_it]]\nnodes:\n  approve: {type: human_gate, action: \"{{ restrat.x }}\"}\n  restart: {type: agent_call, agent: x, needs: [aprove], input: {a: $aprove.by}, when: aprov.decision == 'x'}\n  fan: {type: parallel, branches: {l: [approv]}}\nedges:\n  - {from: restart, to: rollbak}\noutput: {x: $restrt}\n";
+    edges_to_itself_and_twice: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, needs: [a]}\n  b: {type: agent_call, agent: x, needs: [a, a]}\nedges: [{from: a, to: b}]\n";
+    a_cycle: "ghostlight: 1\nname: w\nnodes:\n  start: {type: agent_call, agent: x}\n  a: {type: agent_call, agent: x, needs: [start, c]}\n  b: {type: agent_call, agent: x, needs: [a]}\n  c: {type: agent_call, agent: x, needs: [b]}\n";
+    two_cycles_and_what_hangs_on_them: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, needs: [b]}\n  b: {type: agent_call, agent: x, needs: [a]}\n  c: {type: agent_call, agent: x, needs: [b, start]}\n  d: {type: agent_call, agent: x, needs: [b]}\n  e: {type: agent_call, agent: x, needs: [f]}\n  f: {type: agent_call, agent: x, needs: [e]}\n  start: {type: agent_call, agent: x}\n";
+    an_isolated_node_beside_an_error: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x, needs: [a]}\n  lonely: {type: agent_call, agent: x}\noutput: $nothing\n";
+    joins: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: join, require: all}\n  c: {type: join, require: all, needs: [{node: a, kind: soft}]}\n  d: {type: agent_call, agent: x, needs: [c], input: {x: $c.b}}\n";
+    bindings_that_are_none: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, input: {a: $, b: $input., c: \"$input[x]\", d: $input.a b, e: \"$input.a[-1]\", f: \"$ input\", g: $Nobody.x}}\n";
+    bindings_to_what_is_not_upstream: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, input: {x: $b.y, y: $a}}\n  b: {type: agent_call, agent: x, needs: [a], when: c.ok}\n  c: {type: human_gate, needs: [a], action: \"{{ b.x }}\"}\nedges: [{from: a, to: c, when: c.ok}]\n";
+    bindings_to_what_may_be_skipped: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x, needs: [a], when: a.ok}\n  c: {type: agent_call, agent: x, needs: [a]}\n  j: {type: join, needs: [b, c], require: all}\n  d: {type: agent_call, agent: x, needs: [j], input: {fine: $a.x, also_fine: $j.b, not: $b.x}, when: c.ok}\n";
+    fields_that_a_node_never_has: "ghostlight: 1\nname: w\nnodes:\n  a: {type: human_gate, action: x}\n  b: {type: agent_call, agent: x, needs: [a], input: {x: $a.decison, y: $a.by}}\n";
+    conditions_that_are_none: "ghostlight: 1\nname: w\nnodes:\n  a: {type: condition, when: \"input.x >\"}\n  b: {type: condition, needs: [a], when: \"size(input.x) > siez(input.y)\"}\n  c: {type: condition, needs: [a], when: \"input.l.all(x, x.all(y, y))\"}\n  d: {type: condition, needs: [a], when: \"\"}\n";
+    templates_that_are_none: "ghostlight: 1\nname: w\nnodes:\n  a: {type: human_gate, action: \"{{ input.x\"}\n  b: {type: human_gate, action: \"{% set x = 1 %}\", needs: [a]}\n  c: {type: human_gate, action: \"{{ input.x|uper }}\", needs: [a]}\n";
+    schemas_that_do_not_compile: "ghostlight: 1\nname: w\ninput:\n  type: object\n  properties:\n    a: {type: strin}\nnodes:\n  a:\n    type: human_gate\n    action: x\n    form: {$ref: \"https://example.com/x.json\"}\n";
+    aliases_that_explode: "ghostlight: 1\nname: w\na: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
+}
+
+#[test]
+fn an_isolated_node_and_a_missing_version_are_only_warnings() {
+    let compiled =
+        yaml("name: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x}\n");
+    assert!(compiled.workflow.is_some());
+    let codes: Vec<_> = compiled.diagnostics.iter().map(|d| (d.severity, d.code.name())).collect();
+    let warning = Severity::Warning;
+    assert_eq!(codes, [(warning, "no_language_version"), (warning, "isolated"), (warning, "isolated")]);
+}
+
+/// S3-2a: the place is given as a JSON pointer too.
+#[test]
+fn diagnostics_carry_json_pointers_and_places() {
+    let compiled = yaml(
+        "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, needs: [zzz], input: {l: [1, $no]}}\n",
+    );
+    let shown = serde_json::to_value(&compiled.diagnostics).unwrap();
+    assert_eq!(shown[0]["path"], "/nodes/a/needs/0");
+    assert_eq!(shown[1]["path"], "/nodes/a/input/l/1");
+    assert_eq!(
+        (&shown[1]["line"], &shown[1]["column"], &shown[1]["end_column"]),
+        (&4.into(), &64.into(), &67.into())
+    );
+    assert_eq!(shown[1]["code"], "GL0404");
+    assert_eq!(shown[1]["severity"], "error");
+}
