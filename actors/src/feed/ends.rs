@@ -29,25 +29,41 @@ struct Waiting {
     count: usize,
 }
 
+/// One who waits. Dropping it, as a client that goes away does, leaves nothing behind.
+pub(super) struct Waiter<'a> {
+    ends: &'a Ends,
+    run: RunId,
+    told: oneshot::Receiver<()>,
+}
+
+impl Waiter<'_> {
+    /// Waits; answers whether the run has ended, and not everybody was let go.
+    pub async fn end(&mut self) -> bool {
+        (&mut self.told).await.is_ok()
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.told.close();
+        self.ends.forget_the_gone(self.run);
+    }
+}
+
 impl Ends {
     /// Enters a waiter; none when there are as many as there may be.
-    pub fn enter(&self, run: RunId) -> Option<oneshot::Receiver<()>> {
+    pub fn enter(&self, run: RunId) -> Option<Waiter<'_>> {
         let mut waiting = self.lock();
-        if waiting.count >= WAITERS_MAX {
-            waiting.forget_the_gone();
-        }
         if waiting.count >= WAITERS_MAX {
             return None;
         }
-        let (sender, receiver) = oneshot::channel();
+        let (sender, told) = oneshot::channel();
         waiting.count += 1;
-        let of_run = waiting.by_run.entry(run).or_default();
-        of_run.push(sender);
-        Some(receiver)
+        waiting.by_run.entry(run).or_default().push(sender);
+        Some(Waiter { ends: self, run, told })
     }
 
-    /// Forgets those of a run who no longer wait.
-    pub fn leave(&self, run: RunId) {
+    fn forget_the_gone(&self, run: RunId) {
         let mut waiting = self.lock();
         let Some(of_run) = waiting.by_run.get_mut(&run) else { return };
         let before = of_run.len();
@@ -83,16 +99,6 @@ impl Ends {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waiting {
-    fn forget_the_gone(&mut self) {
-        self.by_run.retain(|_, senders| {
-            senders.retain(|sender| !sender.is_closed());
-            !senders.is_empty()
-        });
-        self.count = self.by_run.values().map(Vec::len).sum();
     }
 }
 

@@ -179,16 +179,14 @@ impl FeedHandle {
     pub async fn wait_for_end(&self, run: RunId, timeout: Duration) -> Result<bool, StoreError> {
         let entered = self.shared.ends.enter(run);
         let journal = self.shared.journal.clone();
-        let ended = match blocking(move || has_ended(&*journal, run)).await {
-            Ok(true) => Ok(true),
-            Ok(false) => match entered {
-                Some(end) => Ok(matches!(tokio::time::timeout(timeout, end).await, Ok(Ok(())))),
-                None => Ok(false),
-            },
-            Err(error) => Err(StoreError::of_read(&error)),
-        };
-        self.shared.ends.leave(run);
-        ended
+        let ended = blocking(move || has_ended(&*journal, run)).await;
+        if ended.map_err(|error| StoreError::of_read(&error))? {
+            return Ok(true);
+        }
+        match entered {
+            Some(mut waiter) => Ok(tokio::time::timeout(timeout, waiter.end()).await.unwrap_or(false)),
+            None => Ok(false),
+        }
     }
 
     /// Ends all subscriptions, each after what it has not read yet of the ring, and lets go of who waits. For good.

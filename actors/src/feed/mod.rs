@@ -16,6 +16,9 @@ mod live;
 mod ring;
 mod subscription;
 
+#[cfg(test)]
+mod tests;
+
 pub use filter::{Audience, FEED_LABELS_MAX, FeedFilter, FilterError, TYPE_PATTERNS_MAX, TypeFilter};
 pub use frame::HIDDEN;
 pub use hub::{FeedHandle, FeedLimits, FeedStats};

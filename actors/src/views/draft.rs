@@ -129,7 +129,10 @@ impl<P: Projection> Draft<'_, P> {
         for (group, change) in counts.into_iter().filter(|(_, change)| *change != 0) {
             let key = counter_key(&group);
             let count = self.views.get(self.view, &key)?.map_or(0, |value| count_of(&value));
-            batch.put(key, Bytes::copy_from_slice(&count.saturating_add_signed(change).to_be_bytes()));
+            match count.saturating_add_signed(change) {
+                0 => batch.delete(key),
+                count => batch.put(key, Bytes::copy_from_slice(&count.to_be_bytes())),
+            };
         }
         Ok(batch)
     }

@@ -218,3 +218,52 @@ fn use_up(row: &mut RunRow, used: Usage) {
     row.input_tokens = row.input_tokens.saturating_add(used.input_tokens);
     row.output_tokens = row.output_tokens.saturating_add(used.output_tokens);
 }
+
+#[cfg(test)]
+mod tests {
+    use ghostlight_model::event::{RunReopened, StepSkipped};
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::views::testing::{self, created, failed_step};
+
+    fn fold(row: Option<RunRow>, event: &Event) -> Option<RunRow> {
+        let record = Record {
+            sequence: 1,
+            stream: streams::run(testing::run(0)),
+            stream_sequence: 1,
+            time_us: 0,
+            kind: event.kind(),
+            version: 1,
+            route: "incident".into(),
+            chain: [0; 32],
+            body: Bytes::new(),
+        };
+        Runs::fold(row, &Fact { record: &record, event: Some(event), by: None, at: Timestamp::UNIX_EPOCH })
+    }
+
+    #[test]
+    fn a_run_that_is_reopened_forgets_exactly_the_steps_that_are_done_again() {
+        let skipped = |cause| Event::from(StepSkipped { step: testing::step("c"), cause });
+        let history = [
+            created("incident", &[]),
+            skipped(SkipCause::Failed { chain: vec![] }),
+            skipped(SkipCause::Condition { condition: "false".into() }),
+            skipped(SkipCause::Skipped { chain: vec![] }),
+            failed_step("b"),
+        ];
+        let row = history.iter().fold(None, fold);
+        let steps = row.as_ref().map(|row| row.steps);
+        assert_eq!(
+            steps,
+            Some(EndedSteps { failed: 1, skipped: 2, skipped_by_failure: 1, ..EndedSteps::default() })
+        );
+        let row = fold(row, &RunReopened { steps: vec![] }.into());
+        assert_eq!(row.map(|row| row.steps), Some(EndedSteps { skipped: 2, ..EndedSteps::default() }));
+    }
+
+    #[test]
+    fn a_run_that_nobody_created_has_no_row() {
+        assert_eq!(fold(None, &failed_step("b")), None);
+    }
+}

@@ -70,9 +70,9 @@ impl ViewsHandle {
     /// # Errors
     /// When the store of views is not available.
     pub fn forget(&self, view: ViewKind) -> Result<(), ViewError> {
-        self.shared.views.reset(self.shared.name(view))?;
         self.shared.status(view).set_state(ViewState::Opening);
         self.shared.status(view).set_cursor(0);
+        self.shared.views.reset(self.shared.name(view))?;
         Ok(())
     }
 }
@@ -106,6 +106,8 @@ impl<P: Projection> Writer<P> {
         let log = journal.log_id();
         let is_of_this_log = views.get(&name, LOG_KEY)?.is_some_and(|known| *known == log.as_bytes()[..]);
         if !is_of_this_log || cursor > journal.head() {
+            // Nobody may take the rows of a moment ago for those of this log.
+            handle.shared.status(P::KIND).set_cursor(0);
             views.reset(&name)?;
             let mut mark = ViewBatch::new(0, 0);
             mark.put(LOG_KEY, log.as_bytes().to_vec());
