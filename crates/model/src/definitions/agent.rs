@@ -64,7 +64,10 @@ pub enum AgentCommand {
         file: Option<String>,
     },
     /// Its file is gone.
-    FileRemoved,
+    FileRemoved {
+        /// What the program itself says about an agent that is built in: hash and definition.
+        falls_back_to: Option<(DefinitionHash, Payload)>,
+    },
     /// It may be called.
     Enable,
     /// It is not to be called.
@@ -138,10 +141,12 @@ impl AgentState {
         let exists = exists_without_a_version || !self.versions.is_empty();
         match command {
             AgentCommand::Save { hash, definition, file } => self.save(hash, definition, file),
-            AgentCommand::FileRemoved | AgentCommand::Enable | AgentCommand::Disable { .. } if !exists => {
+            AgentCommand::FileRemoved { .. } | AgentCommand::Enable | AgentCommand::Disable { .. }
+                if !exists =>
+            {
                 Err(AgentRejection::NotFound)
             }
-            AgentCommand::FileRemoved => Ok(self.file_removed()),
+            AgentCommand::FileRemoved { falls_back_to } => Ok(self.file_removed(falls_back_to)),
             AgentCommand::Enable => match self.disabled() {
                 None => Ok(Vec::new()),
                 Some(DisabledBy::Person(_)) => Ok(vec![AgentEnabled {}.into()]),
@@ -175,11 +180,12 @@ impl AgentState {
         self.latest().is_some_and(|latest| latest.hash == hash && latest.file.as_deref() == file)
     }
 
-    fn file_removed(&self) -> Vec<Event> {
-        if self.managing_file().is_none() {
-            return Vec::new();
+    fn file_removed(&self, falls_back_to: Option<(DefinitionHash, Payload)>) -> Vec<Event> {
+        match (self.managing_file(), falls_back_to) {
+            (None, _) => Vec::new(),
+            (Some(_), Some((hash, definition))) => vec![AgentSaved { hash, definition, file: None }.into()],
+            (Some(_), None) => vec![AgentDisabled { reason: FILE_REMOVED.to_owned() }.into()],
         }
-        vec![AgentDisabled { reason: FILE_REMOVED.to_owned() }.into()]
     }
 }
 
@@ -238,6 +244,8 @@ mod tests {
         events.len()
     }
 
+    const REMOVED: AgentCommand = AgentCommand::FileRemoved { falls_back_to: None };
+
     fn disable(reason: &str) -> AgentCommand {
         AgentCommand::Disable { reason: reason.to_owned() }
     }
@@ -268,9 +276,9 @@ mod tests {
     fn a_removed_file_disables_the_agent_and_its_return_enables_it() {
         let mut agent = AgentState::default();
         give(&mut agent, save("a", Some("a.yaml")), None);
-        assert_eq!(give(&mut agent, AgentCommand::FileRemoved, None), 1);
+        assert_eq!(give(&mut agent, REMOVED, None), 1);
         assert_eq!(agent.disabled(), Some(DisabledBy::FileRemoval));
-        assert_eq!(give(&mut agent, AgentCommand::FileRemoved, None), 0);
+        assert_eq!(give(&mut agent, REMOVED, None), 0);
         assert_eq!(agent.decide(AgentCommand::Enable, false), Err(AgentRejection::FileIsGone));
         assert_eq!(give(&mut agent, save("a", Some("a.yaml")), None), 2);
         assert_eq!(agent.disabled(), None);
@@ -281,7 +289,7 @@ mod tests {
     fn after_its_file_is_gone_an_agent_may_be_saved_over_the_api_and_is_enabled_again() {
         let mut agent = AgentState::default();
         give(&mut agent, save("a", Some("a.yaml")), None);
-        give(&mut agent, AgentCommand::FileRemoved, None);
+        give(&mut agent, REMOVED, None);
         assert_eq!(give(&mut agent, save("a", None), Some("local")), 2);
         assert_eq!((agent.disabled(), agent.managing_file()), (None, None));
         assert_eq!(agent.versions().len(), 2);
@@ -295,11 +303,21 @@ mod tests {
         assert_eq!(agent.disabled(), Some(DisabledBy::Person(FILE_REMOVED.into())));
         give(&mut agent, save("b", Some("a.yaml")), None);
         assert!(agent.disabled().is_some());
-        give(&mut agent, AgentCommand::FileRemoved, None);
+        give(&mut agent, REMOVED, None);
         give(&mut agent, save("b", Some("a.yaml")), None);
         assert!(agent.disabled().is_some(), "the file went and came back, the person said nothing");
         assert_eq!(give(&mut agent, AgentCommand::Enable, Some("local")), 1);
         assert_eq!(agent.disabled(), None);
+    }
+
+    #[test]
+    fn a_built_in_agent_falls_back_to_the_programs_word_when_its_file_is_gone() {
+        let mut agent = AgentState::default();
+        give(&mut agent, save("a", Some("noop.yaml")), None);
+        let own = (DefinitionHash::of(b"own"), Payload::inline(json!("own")));
+        give(&mut agent, AgentCommand::FileRemoved { falls_back_to: Some(own) }, None);
+        assert_eq!((agent.disabled(), agent.managing_file()), (None, None));
+        assert_eq!(agent.latest().unwrap().hash, DefinitionHash::of(b"own"));
     }
 
     #[test]
