@@ -49,7 +49,11 @@ impl StreamName {
     pub fn parse(name: &str) -> Result<Self, InvalidStreamName> {
         let mut parts = name.splitn(3, '/');
         let complete = (0..3).all(|_| parts.next().is_some_and(|part| !part.is_empty()));
-        let printable = !name.chars().any(char::is_control);
+        let printable = if name.is_ascii() {
+            !name.bytes().any(|byte| byte.is_ascii_control())
+        } else {
+            !name.chars().any(char::is_control)
+        };
         if complete && printable && name.len() <= STREAM_NAME_BYTES_MAX {
             Ok(Self(name.into()))
         } else {

@@ -8,6 +8,7 @@
 //! next sync as a success. Do not sync again; open a new file, or drop the cache and read what is there.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 /// How [`Files::open`] treats a file that is there, and one that is not.
@@ -83,9 +84,9 @@ pub trait File: Send + Sync {
     /// As [`File::sync_data`], and all other properties of the file: `fsync`.
     fn sync_all(&self) -> io::Result<()>;
 
-    /// Asks that the next read from `offset` on come from the device and not from memory. What was not written yet
+    /// Asks that the next read of these bytes come from the device and not from memory. What was not written yet
     /// stays in memory. A hint; never an error.
-    fn drop_cache(&self, offset: u64);
+    fn drop_cache(&self, range: Range<u64>);
 
     /// Fills `buf` from `offset`; [`io::ErrorKind::UnexpectedEof`] when the file ends before.
     fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -120,14 +121,18 @@ impl File for RealFile {
     }
 
     #[cfg(target_os = "linux")]
-    fn drop_cache(&self, offset: u64) {
-        // Pages that are covered in part are kept by the kernel: begin at the page's border.
-        let page = offset & !0xffff;
-        let _ = rustix::fs::fadvise(&self.0, page, None, rustix::fs::Advice::DontNeed);
+    fn drop_cache(&self, range: Range<u64>) {
+        // Pages that are covered in part are kept by the kernel: widen to borders that hold for any page size.
+        const BORDER: u64 = 64 << 10;
+        let start = range.start / BORDER * BORDER;
+        let end = range.end.div_ceil(BORDER) * BORDER;
+        if let Some(len) = std::num::NonZeroU64::new(end.saturating_sub(start)) {
+            let _ = rustix::fs::fadvise(&self.0, start, Some(len), rustix::fs::Advice::DontNeed);
+        }
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn drop_cache(&self, _offset: u64) {}
+    fn drop_cache(&self, _range: Range<u64>) {}
 }
 
 #[cfg(test)]

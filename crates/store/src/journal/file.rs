@@ -219,6 +219,8 @@ impl Journal for FileJournal {
         self.queue.close();
         let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *engine, Engine::Closed) {
+            // The last owner may let go inside a callback, on the journal's own thread, which ends soon after.
+            Engine::Thread(thread) if thread.thread().id() == std::thread::current().id() => return,
             // Its panics were caught and reported inside.
             Engine::Thread(thread) => drop(thread.join()),
             Engine::Driven(mut writer) => {

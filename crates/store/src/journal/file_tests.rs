@@ -439,3 +439,26 @@ fn a_commit_holds_what_waited_while_the_one_before_was_synced() {
     let shared_memory = batch.records.windows(2).all(|pair| pair[0].body.as_ptr() < pair[1].body.as_ptr());
     assert!(shared_memory, "all bodies are slices of one buffer");
 }
+
+#[test]
+fn a_callback_may_panic_and_may_be_the_last_to_hold_the_journal() {
+    let dir = TempDir::new().expect("a folder");
+    let journal = std::sync::Arc::new(open_in(dir.path(), 1 << 20).expect("opens"));
+    journal.submit(one(1, "a", 0, "x"), Reply::callback(|_| panic!("on purpose")));
+    journal.append(one(2, "a", 1, "y")).wait().expect("commits all the same");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let (held, last) = (journal.clone(), one(3, "a", 2, "z"));
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    journal.submit(
+        last,
+        Reply::callback(move |result| {
+            // Until the test has let go of its own.
+            let _ = wait.recv();
+            drop(held);
+            let _ = sender.send(result.map(|committed| committed.last_sequence()));
+        }),
+    );
+    drop(journal);
+    drop(go);
+    assert_eq!(receiver.recv(), Ok(Ok(3)));
+}

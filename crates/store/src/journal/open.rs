@@ -4,6 +4,7 @@
 //! damaged. A torn tail is cut, zeroed and synced here, before anything is appended; that is no failure. The new
 //! epoch is durable before anybody can see it: opening ends with a commit of its own.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use super::segment::{
 use super::shared::{Active, Opened, Shared, State};
 use super::tail::Tail;
 use super::writer::Writer;
-use super::{Outcome, manifest};
+use super::{OUTCOMES_KEPT, Outcome, manifest};
 use crate::record::Corruption;
 
 /// Why a journal cannot be opened. Nothing of it was changed.
@@ -293,12 +294,12 @@ fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Reco
     // What a killed process wrote and did not sync is about to be believed and shown: make it durable first. And if
     // its sync had failed, memory may show a commit that the disk does not have; then the disk is right.
     file.sync_data().map_err(device)?;
-    file.drop_cache(walked.last_frame_at);
+    file.drop_cache(walked.last_frame_at..walked.end.offset);
     let mut reader = FrameReader::new(&*file, info.salt, walked.end.offset);
     let is_on_disk = walked.last_frame_at == walked.end.offset
         || reader.frame_at(walked.last_frame_at).map_err(device)?.is_ok();
     if !is_on_disk {
-        file.drop_cache(0);
+        file.drop_cache(0..walked.end.torn_end);
         walked = walk(&info, &*file).map_err(|error| layout.scan_error(error))?;
     }
     let end = walked.end;
@@ -325,7 +326,8 @@ struct Walked {
 }
 
 fn walk(info: &SegmentInfo, file: &dyn File) -> Result<Walked, ScanError> {
-    let (mut tail, mut outcomes) = (Tail::default(), Outcomes::default());
+    let mut tail = Tail::default();
+    let mut recent = VecDeque::with_capacity(OUTCOMES_KEPT);
     let mut last_frame_at = SEGMENT_HEADER_BYTES as u64;
     let end = scan(info, file, None, |offset, header, _, appends| {
         last_frame_at = offset;
@@ -333,9 +335,14 @@ fn walk(info: &SegmentInfo, file: &dyn File) -> Result<Walked, ScanError> {
         tail.apply(u32::try_from(offset).unwrap_or(u32::MAX), header.first_sequence, &appends);
         for append in appends {
             let (first_sequence, last_sequence) = (append.first_sequence, append.last_sequence);
-            outcomes.insert(append.id, Outcome { first_sequence, last_sequence });
+            if recent.len() == OUTCOMES_KEPT {
+                recent.pop_front();
+            }
+            recent.push_back((append.id, Outcome { first_sequence, last_sequence }));
         }
     })?;
+    let mut outcomes = Outcomes::default();
+    recent.into_iter().for_each(|(id, outcome)| outcomes.insert(id, outcome));
     Ok(Walked { end, tail, outcomes, last_frame_at })
 }
 

@@ -1,6 +1,7 @@
 //! How the answer to an append reaches its writer: a future, or a function called on the journal's thread.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -29,8 +30,8 @@ impl Reply {
         (Self(Some(Target::Future(sender))), AppendFuture(receiver))
     }
 
-    /// Calls `callback` with the answer, on the journal's own thread: it must be quick, must not block and must
-    /// not panic. Everything else waits for it.
+    /// Calls `callback` with the answer, mostly on the journal's own thread: it must be quick and must not block, for
+    /// everything else waits for it. A panic in it is caught and logged.
     pub fn callback(callback: impl FnOnce(AppendResult) + Send + 'static) -> Self {
         Self(Some(Target::Callback(Box::new(callback))))
     }
@@ -44,7 +45,11 @@ impl Reply {
         match self.0.take() {
             // A writer that no longer waits has lost interest; the append stands all the same.
             Some(Target::Future(sender)) => drop(sender.send(result)),
-            Some(Target::Callback(callback)) => callback(result),
+            Some(Target::Callback(callback)) => {
+                // A bug of one caller must not take the journal from all others.
+                let called = catch_unwind(AssertUnwindSafe(|| callback(result)));
+                called.unwrap_or_else(|_| tracing::error!("the callback of an append has panicked"));
+            }
             None => {}
         }
     }

@@ -6,6 +6,7 @@
 //! for good without touching the file that is in doubt.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -191,10 +192,10 @@ impl<'a> FrameReader<'a> {
         Ok(check_frame(&bytes, self.salt).map(|header| (header, bytes)))
     }
 
-    /// The first whole frame from `offset` on whose commit number is at least `number`.
-    pub fn find_commit(&mut self, mut offset: u64, number: u64) -> io::Result<Option<u64>> {
-        offset = offset.next_multiple_of(FRAME_ALIGN as u64);
-        while offset + (FRAME_HEADER_BYTES as u64) <= self.end {
+    /// The first whole frame that begins in `range` and whose commit number is at least `number`.
+    pub fn find_commit(&mut self, range: Range<u64>, number: u64) -> io::Result<Option<u64>> {
+        let mut offset = range.start.next_multiple_of(FRAME_ALIGN as u64);
+        while offset < range.end && offset + (FRAME_HEADER_BYTES as u64) <= self.end {
             let chunk = self.bytes_at(offset, CHUNK_BYTES)?;
             let last = chunk.len().saturating_sub(FRAME_HEADER_BYTES);
             let candidates = (0..=last)
@@ -286,12 +287,12 @@ pub(crate) fn scan(
         let (header, bytes) = match reader.frame_at(end.offset)? {
             Ok(frame) => frame,
             Err(defect) => {
-                let later = reader.find_commit(end.offset + 1, end.next_commit)?;
+                end.torn_end = reader.end_of_bytes(end.offset)?;
+                let later = reader.find_commit(end.offset + 1..end.torn_end, end.next_commit)?;
                 if end_commit.is_some() || later.is_some() {
                     let bytes = reader.bytes_at(end.offset, FRAME_BYTES_MAX)?;
                     return Err(corrupt(defect, &bytes));
                 }
-                end.torn_end = reader.end_of_bytes(end.offset)?;
                 return Ok(end);
             }
         };

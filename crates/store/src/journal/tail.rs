@@ -2,7 +2,7 @@
 //!
 //! It is filled commit by commit, and by scanning the segment at start. Its size is bounded by the segment's.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Waking;
@@ -11,6 +11,9 @@ use crate::record::{StreamHead, StreamName, Wake};
 
 /// A place in the sequence table at most every so many bytes of a segment.
 const PLACE_EVERY_BYTES: u32 = 64 << 10;
+
+/// How many routes are kept for sharing.
+const ROUTES_MAX: usize = 1_024;
 
 /// Where a part lies in its segment, and the stream sequence of its first record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub(crate) struct Tail {
     parts: Vec<LinkedPart>,
     aliases: HashMap<[u8; 16], StreamName>,
     frames: Vec<FrameAt>,
+    /// Routes are few and repeat: one allocation for each.
+    routes: HashSet<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -79,6 +84,7 @@ impl Tail {
             let last = part.last_stream_sequence();
             let at =
                 PartAt { offset: offset + part.offset, len: part.len, first: part.first_stream_sequence };
+            let route = self.intern(&part.route);
             let previous = match self.streams.get_mut(&part.stream) {
                 Some(stream) => {
                     let previous = std::mem::replace(&mut stream.last_part, index);
@@ -86,7 +92,7 @@ impl Tail {
                     stream.entry.last = last;
                     stream.entry.chain = part.chain_after;
                     stream.entry.wake = part.wake;
-                    stream.entry.route = part.route.clone();
+                    stream.entry.route = route;
                     previous
                 }
                 None => {
@@ -95,7 +101,7 @@ impl Tail {
                         last,
                         chain: part.chain_after,
                         wake: part.wake,
-                        route: part.route.clone(),
+                        route,
                     };
                     self.streams
                         .insert(part.stream.clone(), TailStream { entry, last_part: index, part_count: 1 });
@@ -107,6 +113,16 @@ impl Tail {
                 self.aliases.insert(*alias, part.stream.clone());
             }
         }
+    }
+
+    fn intern(&mut self, route: &Arc<str>) -> Arc<str> {
+        if let Some(known) = self.routes.get(route) {
+            return known.clone();
+        }
+        if self.routes.len() < ROUTES_MAX {
+            self.routes.insert(route.clone());
+        }
+        route.clone()
     }
 
     pub fn get(&self, stream: &StreamName) -> Option<&StreamEntry> {

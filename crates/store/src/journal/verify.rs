@@ -136,9 +136,10 @@ impl Walk {
                     offset += bytes.len() as u64;
                 }
                 Err(reason) => {
-                    let later = reader.find_commit(offset + 1, self.next_commit)?;
+                    let torn_end = reader.end_of_bytes(offset)?;
+                    let later = reader.find_commit(offset + 1..torn_end, self.next_commit)?;
                     if later.is_none() && end_commit.is_none() {
-                        self.report.torn_bytes = reader.end_of_bytes(offset)? - offset;
+                        self.report.torn_bytes = torn_end - offset;
                         return Ok(());
                     }
                     let bytes = reader.bytes_at(offset, usize::MAX)?;

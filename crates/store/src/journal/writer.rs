@@ -107,13 +107,15 @@ impl Writer {
         let started = self.shared.world.clock.monotonic();
         let written = self.write(builder, 0);
         #[cfg(feature = "planted-bugs")]
-        if let (true, Ok(_)) = (crate::planted::is_planted("ack_before_sync"), &written) {
+        let written = match written {
             // The bug that the simulation must find: everybody is told before the disk has it.
-            let frame = written.unwrap_or_else(|_| unreachable!("it was written"));
-            self.accept(frame, decided, Duration::ZERO);
-            let _ = self.sync(0);
-            return;
-        }
+            Ok(frame) if crate::planted::is_planted("ack_before_sync") => {
+                self.accept(frame, decided, Duration::ZERO);
+                let _ = self.sync(0);
+                return;
+            }
+            other => other,
+        };
         match written.and_then(|frame| self.sync(frame.bytes.len()).map(|()| frame)) {
             Ok(frame) => {
                 let took = self.shared.world.clock.monotonic().saturating_sub(started);
@@ -296,7 +298,7 @@ impl Writer {
             return Ok(());
         }
         let file = self.shared.world.files.open(&self.info.path, OpenMode::Read)?;
-        file.drop_cache(0);
+        file.drop_cache(0..self.offset);
         match scan(&self.info, &*file, Some(self.next_commit), |_, _, _, _| {}) {
             Ok(_) => {
                 self.must_verify = false;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -424,7 +425,7 @@ impl File for SimFile {
         self.sync()
     }
 
-    fn drop_cache(&self, _offset: u64) {
+    fn drop_cache(&self, _range: Range<u64>) {
         lock(&self.node).drop_cache();
     }
 }
