@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use actix_rt::{Arbiter, ArbiterHandle, System};
 
 use crate::observer::{Observer, TreeEvent};
+use crate::panics;
 
 /// An arbiter with a name and a number. Cheap to clone, usable from any thread.
 #[derive(Clone)]
@@ -155,6 +156,13 @@ impl Drop for Heartbeat {
     }
 }
 
+/// The watch goes on even if an observer fails.
+fn tell(observer: &dyn Observer, event: &TreeEvent) {
+    if let Err(reason) = panics::catch(|| observer.observe(event)) {
+        tracing::error!(%reason, "the observer of the arbiters panicked");
+    }
+}
+
 struct Watched {
     arbiter: ArbiterRef,
     /// The question that is out: when it was asked, and whether it was answered.
@@ -175,11 +183,11 @@ impl Watched {
             let arbiter = self.arbiter.name().clone();
             if answered.load(Ordering::Acquire) {
                 if std::mem::take(&mut self.reported) {
-                    observer.observe(&TreeEvent::ArbiterRecovered { arbiter, silent_ms });
+                    tell(observer, &TreeEvent::ArbiterRecovered { arbiter, silent_ms });
                 }
             } else {
                 if silent >= stuck_after && !std::mem::replace(&mut self.reported, true) {
-                    observer.observe(&TreeEvent::ArbiterStuck { arbiter, silent_ms });
+                    tell(observer, &TreeEvent::ArbiterStuck { arbiter, silent_ms });
                 }
                 return self.arbiter.handle().alive();
             }

@@ -1,4 +1,4 @@
-//! OTP-grade supervision for [actix](actix) actors.
+//! OTP-grade supervision for [actix] actors.
 //!
 //! actix runs actors; it does not look after them. A handler that panics ends its actor silently, there are no links,
 //! monitors or exit reasons, and `actix::Supervisor` neither sees a panic nor knows a limit. This crate adds what Erlang's

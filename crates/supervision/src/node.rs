@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 
 use crate::core::{ChildState, Kind, Restart};
 use crate::inbox::Inbox;
-use crate::{ExitReason, Key};
+use crate::{ExitReason, Key, panics};
 
 /// The end of one incarnation, told once to each of its monitors.
 #[derive(Clone, Debug, Serialize)]
@@ -218,7 +218,7 @@ impl Node {
             std::mem::take(&mut detail.monitors)
         };
         for monitor in monitors.into_iter().flat_map(|monitors| *monitors) {
-            monitor(Down { path: Path(self.clone()), incarnation, reason: reason.clone() });
+            self.tell(monitor, incarnation, reason.clone());
         }
     }
 
@@ -234,7 +234,15 @@ impl Node {
         // The reason of an earlier life than the last one is no longer known; the last one's is the best there is.
         let reason = detail.last_exit.as_deref().cloned().unwrap_or(ExitReason::Normal);
         drop(detail);
-        monitor(Down { path: Path(self.clone()), incarnation, reason });
+        self.tell(monitor, incarnation, reason);
+    }
+
+    /// A monitor's panic is its own affair: the report to the supervisor must still leave.
+    fn tell(self: &Arc<Self>, monitor: Monitor, incarnation: u32, reason: ExitReason) {
+        let down = Down { path: Path(self.clone()), incarnation, reason };
+        if let Err(reason) = panics::catch(move || monitor(down)) {
+            tracing::error!(path = %Path(self.clone()), %reason, "a monitor panicked");
+        }
     }
 
     pub(crate) fn last_exit(&self) -> Option<ExitReason> {

@@ -110,6 +110,10 @@ impl ChildSpec {
 
     /// Treats the child as a supervisor: for one made by [`ChildSpec::new`] or [`ChildSpec::once`]. It is waited for when
     /// it stops. The restart type stays.
+    ///
+    /// One that lives on an arbiter of its own should be given a [`ChildSpec::shutdown_timeout`] that covers its children's:
+    /// waiting without limit for a thread that is blocked would take its parent along, while one past its time is
+    /// killed, reported as stuck and abandoned.
     pub fn as_supervisor(mut self) -> Self {
         self.policy = Policy { restart: self.policy.restart, ..Policy::SUPERVISOR };
         self

@@ -3,7 +3,7 @@
 //! Not an actix actor: a run has one of these, and it needs neither a mailbox nor handlers, only an inbox, timers and
 //! children. Its child's task (`child`) treats it like any other child.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub(crate) struct SupervisorBody {
     shared: Arc<Shared>,
     timers: BTreeSet<TimerId>,
     alarm: Option<Pin<Box<Sleep>>>,
-    calls: Vec<(CallId, oneshot::Sender<CallAnswer>)>,
+    calls: BTreeMap<CallId, oneshot::Sender<CallAnswer>>,
     next_call: u64,
     commands: Vec<Command>,
     booted: bool,
@@ -78,7 +78,7 @@ impl SupervisorBody {
             shared,
             timers: BTreeSet::new(),
             alarm: None,
-            calls: Vec::new(),
+            calls: BTreeMap::new(),
             next_call: 0,
             commands: Vec::new(),
             booted: false,
@@ -98,7 +98,7 @@ impl SupervisorBody {
             Mail::Call(asked, answer) => {
                 let call = CallId(self.next_call);
                 self.next_call += 1;
-                self.calls.push((call, answer));
+                self.calls.insert(call, answer);
                 Event::Call(call, self.request(asked))
             }
         };
@@ -136,6 +136,7 @@ impl SupervisorBody {
             }
             Command::Disarm(timer) => {
                 self.timers.remove(&timer);
+                self.call_off(timer.child());
             }
             Command::Forget(child) => {
                 if let Some(slot) = self.core.payload(child) {
@@ -169,6 +170,15 @@ impl SupervisorBody {
         spawn(ticket, factory, &slot.placement);
     }
 
+    /// A child that waited for its restart does not any more.
+    fn call_off(&self, child: ChildId) {
+        if let Some(slot) = self.core.payload(child)
+            && slot.node.state() == ChildState::Restarting
+        {
+            slot.node.set_state(ChildState::Stopped);
+        }
+    }
+
     fn signal(&mut self, child: ChildId, incarnation: u32, signal: Signal) {
         if let Some(slot) = self.core.payload(child) {
             // False means that it ended in this moment; its report is on the way.
@@ -177,9 +187,7 @@ impl SupervisorBody {
     }
 
     fn reply(&mut self, call: CallId, answer: Result<Answer, SupervisorError>) {
-        // Calls are answered mostly in their order, so the search is short.
-        let Some(position) = self.calls.iter().position(|(waiting, _)| *waiting == call) else { return };
-        let (_, tell) = self.calls.remove(position);
+        let Some(tell) = self.calls.remove(&call) else { return };
         self.inbox.answered();
         let reply = answer.map(|answer| match answer {
             Answer::Started(child, incarnation) => match self.core.payload(child) {

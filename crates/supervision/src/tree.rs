@@ -105,7 +105,7 @@ pub struct Tree {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// The root of a tree that was started.
+/// The root of a tree that was started. Dropping this does not stop the tree.
 pub struct Root {
     tree: Tree,
     supervisor: SupervisorRef,
@@ -176,7 +176,7 @@ impl Tree {
         self.find(path).map(|node| TreeNode::of(&node, &self.shared))
     }
 
-    /// The present or last incarnation of the child at a path.
+    /// The present or last incarnation of the child at a path; the empty path is the root.
     pub fn child(&self, path: &str) -> Option<ChildRef> {
         self.find(path).map(|node| ChildRef { incarnation: node.incarnation(), node })
     }

@@ -112,6 +112,7 @@ async fn a_monitor_is_told_exactly_once_and_at_once_if_the_child_is_gone() {
             }
         };
         child.monitor(tell(&told));
+        child.monitor(|_| panic!("a monitor's own bug"));
         child.monitor(tell(&told));
         assert_eq!(told.load(Ordering::Relaxed), 0);
         assert!(child.kill());

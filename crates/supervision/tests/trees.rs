@@ -331,10 +331,14 @@ async fn the_picture_shows_a_child_that_waits_for_its_restart() {
         settle().await;
         let node = root.tree().snapshot().expect("a tree").children.remove(0);
         assert_eq!((node.state, node.kind, node.uptime_ms), (ChildState::Restarting, Kind::Worker, 0));
-        tokio::time::sleep(secs(1)).await;
+        root.tree().stop("p").await.expect("called off");
+        assert_eq!(root.tree().snapshot_of("p").expect("there").state, ChildState::Stopped);
+        root.tree().restart("p").await.expect("starts");
+        addr.send(Do::Fail).await.expect("heard");
+        tokio::time::sleep(secs(3) / 2).await;
         let node = root.tree().snapshot_of("p").expect("there");
-        assert_eq!((node.state, node.restarts), (ChildState::Running, 1));
-        assert!((400..600).contains(&node.uptime_ms), "{}", node.uptime_ms);
+        assert_eq!((node.state, node.incarnation, node.restarts), (ChildState::Running, 3, 1));
+        assert!(node.uptime_ms < 1000, "{}", node.uptime_ms);
         let json = serde_json::to_value(&node).expect("serializable");
         assert_eq!(json["state"], "running");
         assert_eq!(json["last_exit"]["kind"], "failed");

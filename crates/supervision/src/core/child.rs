@@ -215,9 +215,7 @@ impl<P> Supervisor<P> {
         let significant = child.policy.significant;
         let verdict = if child.is_temporary() { Verdict::Temporary } else { Verdict::Finished };
         self.gone(id, reason, verdict);
-        if child_temporary(verdict) {
-            self.forget(id);
-        }
+        self.forget_if_temporary(id);
         if significant {
             self.significant_ended();
         }
@@ -431,8 +429,4 @@ impl<P> Supervisor<P> {
     pub(super) fn is_supervisor(child: &Child<P>) -> bool {
         child.policy.kind == Kind::Supervisor
     }
-}
-
-fn child_temporary(verdict: Verdict) -> bool {
-    verdict == Verdict::Temporary
 }

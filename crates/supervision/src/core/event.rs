@@ -42,6 +42,11 @@ pub struct Spec<P> {
 }
 
 impl TimerId {
+    /// Whose it is.
+    pub fn child(&self) -> ChildId {
+        self.child
+    }
+
     /// When it is due, on the clock of [`Moment::now`].
     pub fn at(&self) -> Duration {
         self.at
