@@ -225,6 +225,7 @@ pub async fn open(
         world: world.clone(),
         journal: shared.clone(),
         blobs,
+        snapshots: sled.snapshots(),
         catalogue: catalogue.clone(),
         agents: agents.clone(),
         slots,

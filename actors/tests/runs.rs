@@ -69,7 +69,8 @@ fn a_chain_of_three_completes_with_nine_records() {
     let folder = tempfile::tempdir().unwrap();
     actix::System::new().block_on(async {
         let (ghostlight, house) = open(folder.path()).await;
-        let started = ghostlight.runs.start(start(CHAIN, json!({ "n": 1 })), Caller::runtime()).await.unwrap();
+        let started =
+            ghostlight.runs.start(start(CHAIN, json!({ "n": 1 })), Caller::runtime()).await.unwrap();
         let read = ended(&ghostlight, started.run).await;
         assert_eq!(read.run.status, RunStatus::Completed);
         assert_eq!(**read.run.output.as_ref().unwrap().value().unwrap(), json!({ "n": 4 }));
@@ -83,7 +84,8 @@ fn a_hundred_runs_at_once_share_the_slots_and_all_complete() {
     let folder = tempfile::tempdir().unwrap();
     actix::System::new().block_on(async {
         let (ghostlight, house) = open(folder.path()).await;
-        let starts = (0..100).map(|n| ghostlight.runs.start(start(CHAIN, json!({ "n": n })), Caller::runtime()));
+        let starts =
+            (0..100).map(|n| ghostlight.runs.start(start(CHAIN, json!({ "n": n })), Caller::runtime()));
         let started = futures::future::join_all(starts).await;
         for (n, started) in started.into_iter().enumerate() {
             let read = ended(&ghostlight, started.unwrap().run).await;
@@ -127,7 +129,10 @@ fn a_gate_waits_over_a_restart_and_the_answer_goes_on() {
         ghostlight.runs.answer(approval, true, comment.clone(), None, caller.clone()).await.unwrap();
         let read = ended(&ghostlight, run).await;
         assert_eq!(read.run.status, RunStatus::Completed);
-        assert_eq!(**read.run.output.as_ref().unwrap().value().unwrap(), json!({ "after": { "said": "approved" } }));
+        assert_eq!(
+            **read.run.output.as_ref().unwrap().value().unwrap(),
+            json!({ "after": { "said": "approved" } })
+        );
         let again = ghostlight.runs.answer(approval, false, None, None, caller).await;
         assert!(again.is_err(), "a second answer is refused");
         close(ghostlight, house).await;

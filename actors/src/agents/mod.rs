@@ -370,3 +370,6 @@ fn builtin(name: &Name) -> Option<Arc<AgentDefinition>> {
 fn failure(class: ErrorClass, code: &str, message: String) -> Failure {
     Failure::new(class, code, message, Happened::No)
 }
+
+#[cfg(test)]
+mod tests;

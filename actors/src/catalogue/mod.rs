@@ -346,3 +346,6 @@ fn format_of(word: &str) -> Format {
         _ => Format::Yaml,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ghostlight_model::event::{DecodeError, Event, RunCreated};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::payload::{BlobRef, Payload};
-use ghostlight_model::run::{Run, evolve};
+use ghostlight_model::run::{Run, SNAPSHOT_FORMAT, evolve, freeze, thaw};
 use ghostlight_model::workflow::Workflow;
-use ghostlight_store::ReadError;
 use ghostlight_store::blobs::{BadBlobId, BlobError, BlobId, Blobs};
+use ghostlight_store::snapshots::Snapshot;
+use ghostlight_store::{ReadError, Record};
 use serde_json::Value;
 
 use super::services::Services;
@@ -50,40 +51,94 @@ pub enum LoadError {
     NoBeginning,
 }
 
-/// Reads a run; `None` when there is none of that id. Blocks on the disk.
+/// Reads a run with all its events; `None` when there is none of that id. Blocks on the disk.
 ///
 /// # Errors
 /// [`LoadError`]; nothing is skipped.
 pub fn load(services: &Services, id: RunId) -> Result<Option<RunRead>, LoadError> {
-    let stream = streams::run(id);
-    let mut events: Vec<Arc<EventRead>> = Vec::new();
-    loop {
-        let from = events.len() as u64 + 1;
-        let page = services.journal.read(&stream, from, PAGE)?;
-        if page.is_empty() {
-            break;
-        }
-        for record in &page {
-            let recorded = codec::decode(record)
-                .map_err(|source| LoadError::Event { sequence: record.stream_sequence, source })?;
-            events.push(Arc::new(EventRead {
-                sequence: record.sequence,
-                stream_sequence: record.stream_sequence,
-                at: recorded.at,
-                recorded,
-            }));
-        }
-    }
-    let Some(first) = events.first() else { return Ok(None) };
-    let Event::RunCreated(created) = &first.recorded.event else { return Err(LoadError::NoBeginning) };
-    let workflow = definition(services, created)?;
+    let Some(workflow) = workflow_of(services, id)? else { return Ok(None) };
     let mut run = Run::new(id, workflow);
-    for event in &events {
-        evolve(&mut run, &event.recorded.event, event.at, event.recorded.attribution.by.as_deref());
-    }
+    let mut events = Vec::new();
+    fold_from(services, &mut run, |event| events.push(Arc::new(event)))?;
     provide_blobs(&mut run, &*services.blobs)?;
-    let sequence = events.last().map_or(0, |event| event.sequence);
+    let sequence = events.last().map_or(0, |event: &Arc<EventRead>| event.sequence);
     Ok(Some(RunRead { run, events, sequence }))
+}
+
+/// The state of a run, from its snapshot if there is one that the journal bears out. Blocks on the disk.
+///
+/// # Errors
+/// [`LoadError`]; nothing is skipped.
+pub fn load_state(services: &Services, id: RunId) -> Result<Option<Run>, LoadError> {
+    let Some(workflow) = workflow_of(services, id)? else { return Ok(None) };
+    let mut run = match from_snapshot(services, id, &workflow)? {
+        Some(run) => run,
+        None => Run::new(id, workflow),
+    };
+    fold_from(services, &mut run, |_| ())?;
+    provide_blobs(&mut run, &*services.blobs)?;
+    Ok(Some(run))
+}
+
+/// Keeps the state of a run, as it is after its record with `chain`. Blocks on the disk; a snapshot that is not kept costs
+/// time at the next start and nothing else.
+pub fn keep_snapshot(services: &Services, run: &Run, chain: [u8; 32]) {
+    let Some(bytes) = freeze(run) else { return };
+    let snapshot =
+        Snapshot { format: SNAPSHOT_FORMAT, sequence: run.sequence, chain_hash: chain, bytes: bytes.into() };
+    if let Err(error) = services.snapshots.put(streams::run(run.id).as_str(), snapshot) {
+        tracing::debug!(run = %run.id, %error, "a snapshot was not kept");
+    }
+}
+
+fn from_snapshot(services: &Services, id: RunId, workflow: &Arc<Workflow>) -> Result<Option<Run>, LoadError> {
+    let stream = streams::run(id);
+    let Some(snapshot) = services.snapshots.get(stream.as_str(), SNAPSHOT_FORMAT) else { return Ok(None) };
+    let record = services.journal.read(&stream, snapshot.sequence, 1)?;
+    let borne_out = record.first().is_some_and(|record| record.chain == snapshot.chain_hash);
+    let run = if borne_out { thaw(id, workflow, &snapshot.bytes) } else { None };
+    if run.is_none() {
+        services.snapshots.forget(stream.as_str());
+    }
+    Ok(run.filter(|run| run.sequence == snapshot.sequence))
+}
+
+/// What a run follows, by its first event.
+fn workflow_of(services: &Services, id: RunId) -> Result<Option<Arc<Workflow>>, LoadError> {
+    let first = services.journal.read(&streams::run(id), 1, 1)?;
+    let Some(record) = first.first() else { return Ok(None) };
+    let Event::RunCreated(created) = read_event(record)?.recorded.event else {
+        return Err(LoadError::NoBeginning);
+    };
+    definition(services, &created).map(Some)
+}
+
+/// Folds what a run has not seen.
+fn fold_from(services: &Services, run: &mut Run, mut tell: impl FnMut(EventRead)) -> Result<(), LoadError> {
+    let stream = streams::run(run.id);
+    loop {
+        let page = services.journal.read(&stream, run.sequence + 1, PAGE)?;
+        for record in &page {
+            let event = read_event(record)?;
+            evolve(run, &event.recorded.event, event.at, event.recorded.attribution.by.as_deref());
+            tell(event);
+        }
+        // A page may be short because its bodies are long; only an empty one is the end.
+        if page.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn read_event(record: &Record) -> Result<EventRead, LoadError> {
+    let recorded = codec::decode(record)
+        .map_err(|source| LoadError::Event { sequence: record.stream_sequence, source })?;
+    Ok(EventRead {
+        sequence: record.sequence,
+        stream_sequence: record.stream_sequence,
+        at: recorded.at,
+        recorded,
+    })
 }
 
 fn definition(services: &Services, created: &RunCreated) -> Result<Arc<Workflow>, LoadError> {

@@ -73,9 +73,9 @@ pub fn spec(place: RunPlace, origin: Option<Box<NewRun>>) -> ChildSpec {
 
 async fn stored(place: &RunPlace) -> Result<Option<Run>, StartError> {
     let (services, id) = (place.services.clone(), place.id);
-    let loaded = tokio::task::spawn_blocking(move || loading::load(&services, id)).await;
+    let loaded = tokio::task::spawn_blocking(move || loading::load_state(&services, id)).await;
     match loaded {
-        Ok(Ok(read)) => Ok(read.map(|read| read.run)),
+        Ok(Ok(run)) => Ok(run),
         Ok(Err(error)) => Err(StartError::new(error)),
         Err(panicked) => Err(StartError::new(panicked)),
     }

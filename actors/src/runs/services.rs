@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use ghostlight_model::ids::Ids;
 use ghostlight_store::SharedJournal;
 use ghostlight_store::blobs::Blobs;
+use ghostlight_store::snapshots::Snapshots;
 use ghostlight_world::World;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -23,6 +24,8 @@ pub struct Services {
     pub journal: SharedJournal,
     /// Large values.
     pub blobs: Arc<dyn Blobs>,
+    /// States of runs with a long history.
+    pub snapshots: Arc<dyn Snapshots>,
     /// Workflows.
     pub catalogue: Catalogue,
     /// Agents.

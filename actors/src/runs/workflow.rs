@@ -27,6 +27,8 @@ use crate::caller::{Caller, StoreError};
 
 /// How many commands may wait for one run. More are refused as busy.
 const QUEUE_MAX: usize = 1_024;
+/// Events between two snapshots of the state.
+const SNAPSHOT_EVERY: u64 = 64;
 /// Pause before the store is asked again after it took nothing.
 const STORE_RETRY: Duration = Duration::from_millis(500);
 
@@ -64,6 +66,8 @@ pub struct WorkflowActor {
     pub(super) waiting: VecDeque<Give>,
     /// An append is under way.
     pub(super) appending: bool,
+    /// Sequence of the last snapshot that was kept.
+    snapshot_at: u64,
     /// Attempts decided but not yet started have their slots here.
     pub(super) slots: Vec<SlotGuard>,
     start_nothing: bool,
@@ -80,12 +84,14 @@ impl WorkflowActor {
             Origin::New(new) => (Run::new(place.id, new.workflow.clone()), Some(new)),
             Origin::Stored(run) => (*run, None),
         };
+        let snapshot_at = run.sequence;
         Self {
             place,
             run,
             new,
             waiting: VecDeque::new(),
             appending: false,
+            snapshot_at,
             slots: Vec::new(),
             start_nothing: false,
             draining: false,
@@ -268,11 +274,23 @@ impl WorkflowActor {
     fn committed(&mut self, mut unit: Unit, committed: &Committed, ctx: &mut Context<Self>) {
         let answers = std::mem::take(&mut unit.answers);
         self.adopt(unit);
+        self.keep_snapshot(committed);
         let sequence = committed.last_sequence();
         for (answer, changed_nothing) in answers {
             let _ = answer.send(Ok(self.accepted(if changed_nothing { 0 } else { sequence })));
         }
         self.settle(ctx);
+    }
+
+    /// Keeps the state now and then, beside the arbiter, so that a long history need not be folded at the next start.
+    fn keep_snapshot(&mut self, committed: &Committed) {
+        if self.run.sequence < self.snapshot_at + SNAPSHOT_EVERY || self.run.status.is_terminal() {
+            return;
+        }
+        self.snapshot_at = self.run.sequence;
+        let Some(chain) = committed.records().last().map(|record| record.chain) else { return };
+        let (services, run) = (self.place.services.clone(), self.run.clone());
+        tokio::task::spawn_blocking(move || super::loading::keep_snapshot(&services, &run, chain));
     }
 
     fn accepted(&self, sequence: u64) -> Accepted {

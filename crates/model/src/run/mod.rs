@@ -58,6 +58,7 @@ mod directory;
 mod evolve;
 mod outstanding;
 mod progress;
+mod snapshot;
 mod state;
 
 #[cfg(test)]
@@ -68,6 +69,7 @@ pub use directory::{AgentDirectory, AgentEntry};
 pub use evolve::evolve;
 pub use outstanding::{Effect, Wake, next_due, outstanding, wake};
 pub use progress::{Counts, ESTIMATE_DEFAULT, Progress, estimate, progress};
+pub use snapshot::{SNAPSHOT_FORMAT, freeze, thaw};
 pub use state::{
     Approval, Attempt, AttemptEnd, Run, RunStatus, Step, StepState, StepStatus, idempotency_key,
 };

@@ -169,6 +169,9 @@ impl Bench {
         }
         assert_eq!(again.steps, self.run.steps, "replay gives the same steps");
         assert_eq!((again.status, &again.output), (self.run.status, &self.run.output));
+        let frozen = thaw(again.id, &again.workflow, &freeze(&again).unwrap()).unwrap();
+        assert_eq!(frozen.steps, again.steps, "a snapshot reads back as it was written");
+        assert_eq!((frozen.approvals, frozen.sequence), (again.approvals.clone(), again.sequence));
         self.run = again;
         self.epoch += 1;
     }

@@ -1,0 +1,211 @@
+//! The registry over a journal in memory and folders of files.
+
+use std::path::Path;
+
+use ghostlight_model::definitions::agent::DisabledBy;
+use tempfile::TempDir;
+
+use super::*;
+use crate::definition_files::FileOutcome;
+use crate::testing::{agents, ledger, local, name, open_agents};
+
+/// An agent that does nothing, and differs by its description.
+fn document(agent: &str, description: &str) -> String {
+    format!("ghostlight: 1\nname: {agent}\nkind: builtin\nbuiltin: noop\ndescription: {description}\n")
+}
+
+fn folder(files: &[(&str, String)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in files {
+        write(folder.path(), file, text);
+    }
+    folder
+}
+
+fn write(folder: &Path, file: &str, text: &str) {
+    std::fs::write(folder.join(file), text).unwrap();
+}
+
+async fn save(registry: &AgentRegistry, agent: &str, text: String) -> Result<SavedAgent, AgentError> {
+    registry.save(&name(agent), text, Format::Yaml, &local()).await
+}
+
+#[tokio::test]
+async fn the_built_in_agents_exist_without_a_file_and_without_a_record() {
+    let (ledger, _) = ledger();
+    let registry = agents(&ledger).await;
+    for builtin in Builtin::ALL {
+        let info = registry.get(&name(builtin.as_str())).unwrap();
+        assert_eq!((info.kind(), info.managed_by.clone()), (Some("builtin"), ManagedBy::BuiltIn));
+        let directory = registry.directory();
+        let entry = directory.get(&info.name).unwrap();
+        assert!(registry.callable(&info.name, &entry.version).is_ok());
+    }
+    assert_eq!(ledger.journal.head(), 0);
+    let refused = save(&registry, "noop", document("noop", "mine")).await;
+    assert!(matches!(refused, Err(AgentError::BuiltIn(_))));
+}
+
+#[tokio::test]
+async fn a_saved_agent_survives_a_restart_and_every_version_stays_callable() {
+    let (ledger, _) = ledger();
+    let registry = agents(&ledger).await;
+    let first = save(&registry, "helper", document("helper", "one")).await.unwrap();
+    assert_eq!(first.sequence, ledger.journal.head());
+    let second = save(&registry, "helper", document("helper", "two")).await.unwrap();
+    assert!(save(&registry, "helper", document("helper", "two")).await.unwrap().unchanged);
+    assert_eq!(registry.directory().get(&name("helper")).unwrap().version, second.hash);
+
+    let registry = agents(&ledger).await;
+    let info = registry.get(&name("helper")).unwrap();
+    assert_eq!(info.definition.as_ref().unwrap().description, "two");
+    let hashes: Vec<DefinitionHash> = info.versions.iter().map(|version| version.hash).collect();
+    assert_eq!(hashes, [second.hash, first.hash]);
+    assert_eq!(info.managed_by, ManagedBy::Api);
+    let built = registry.callable(&name("helper"), &first.hash).unwrap();
+    assert!(Arc::ptr_eq(&built, &registry.callable(&name("helper"), &first.hash).unwrap()));
+    let unknown = registry.callable(&name("helper"), &DefinitionHash::of(b"never")).err().unwrap();
+    assert_eq!((unknown.class, unknown.happened), (ErrorClass::Capability, Happened::No));
+    assert!(registry.callable(&name("nobody"), &first.hash).is_err());
+}
+
+#[tokio::test]
+async fn a_disabled_agent_stays_disabled_over_a_restart_until_it_is_enabled() {
+    let (ledger, _) = ledger();
+    let registry = agents(&ledger).await;
+    let before = registry.directory();
+    let info = registry.disable(&name("noop"), "noisy", &local()).await.unwrap();
+    assert_eq!(info.disabled, Some(DisabledBy::Person("noisy".into())));
+    assert!(!registry.directory().get(&name("noop")).unwrap().enabled);
+    assert!(before.get(&name("noop")).unwrap().enabled, "who holds a directory sees it whole");
+
+    let registry = agents(&ledger).await;
+    assert!(!registry.get(&name("noop")).unwrap().is_enabled());
+    registry.enable(&name("noop"), &local()).await.unwrap();
+    assert!(registry.directory().get(&name("noop")).unwrap().enabled);
+    assert!(matches!(registry.enable(&name("nobody"), &local()).await, Err(AgentError::Unknown(_))));
+}
+
+#[tokio::test]
+async fn what_a_file_defines_is_the_files_and_a_bad_file_is_reported_beside_the_others() {
+    let (ledger, _) = ledger();
+    let folder = folder(&[
+        ("a.yaml", document("alpha", "one")),
+        ("b.yaml", "kind: [".into()),
+        ("c.toml", "ghostlight = 1\nname = \"gamma\"\nkind = \"builtin\"\nbuiltin = \"noop\"\n".into()),
+        ("d.yaml", document("alpha", "another file")),
+    ]);
+    let (registry, reports) = open_agents(&ledger, Some(folder.path()), false).await;
+    let refused: Vec<&str> =
+        reports.iter().filter(|report| report.is_refused()).map(|report| report.file.as_str()).collect();
+    assert_eq!(refused, ["b.yaml", "d.yaml"]);
+    assert_eq!(reports[0].outcome, FileOutcome::Saved(name("alpha")));
+    assert!(registry.directory().get(&name("gamma")).is_some());
+    let info = registry.get(&name("alpha")).unwrap();
+    assert_eq!(info.managed_by, ManagedBy::File("a.yaml".into()));
+    let refused = save(&registry, "alpha", document("alpha", "two")).await;
+    assert!(matches!(refused, Err(AgentError::ManagedByFile { file, .. }) if file == "a.yaml"));
+
+    let head = ledger.journal.head();
+    let (_, reports) = open_agents(&ledger, Some(folder.path()), false).await;
+    assert_eq!(reports[0].outcome, FileOutcome::Unchanged(name("alpha")));
+    assert_eq!(ledger.journal.head(), head, "a restart writes nothing");
+}
+
+#[tokio::test]
+async fn a_removed_file_disables_its_agent_a_broken_one_does_not_and_its_return_enables_it() {
+    let (ledger, _) = ledger();
+    let folder = folder(&[("a.yaml", document("alpha", "one")), ("b.yaml", document("beta", "one"))]);
+    let (registry, _) = open_agents(&ledger, Some(folder.path()), false).await;
+    std::fs::remove_file(folder.path().join("a.yaml")).unwrap();
+    write(folder.path(), "b.yaml", "kind: [");
+    registry.reload().await.unwrap();
+    let alpha = registry.get(&name("alpha")).unwrap();
+    assert_eq!((alpha.disabled, alpha.versions.len()), (Some(DisabledBy::FileRemoval), 1));
+    assert!(registry.get(&name("beta")).unwrap().is_enabled());
+    assert!(matches!(registry.enable(&name("alpha"), &local()).await, Err(AgentError::FileIsGone(_))));
+
+    write(folder.path(), "a.yaml", &document("alpha", "one"));
+    registry.reload().await.unwrap();
+    let alpha = registry.get(&name("alpha")).unwrap();
+    assert_eq!((alpha.disabled, alpha.versions.len()), (None, 1));
+    // The file now defines somebody else.
+    write(folder.path(), "a.yaml", &document("omega", "one"));
+    registry.reload().await.unwrap();
+    assert!(!registry.get(&name("alpha")).unwrap().is_enabled());
+    assert!(registry.get(&name("omega")).unwrap().is_enabled());
+}
+
+#[tokio::test]
+async fn a_file_may_define_a_built_in_agent_otherwise_for_as_long_as_it_is_there() {
+    let (ledger, _) = ledger();
+    let folder = folder(&[("noop.yaml", document("noop", "mine"))]);
+    let (registry, _) = open_agents(&ledger, Some(folder.path()), false).await;
+    let info = registry.get(&name("noop")).unwrap();
+    assert_eq!(info.managed_by, ManagedBy::File("noop.yaml".into()));
+    assert_eq!(info.definition.unwrap().description, "mine");
+    std::fs::remove_file(folder.path().join("noop.yaml")).unwrap();
+    for registry in [registry.clone(), open_agents(&ledger, Some(folder.path()), false).await.0] {
+        registry.reload().await.unwrap();
+        let info = registry.get(&name("noop")).unwrap();
+        assert_eq!((info.managed_by.clone(), info.is_enabled()), (ManagedBy::BuiltIn, true));
+        assert!(
+            registry.callable(&info.name, &info.versions[1].hash).is_ok(),
+            "what was called stays callable"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_reaches_into_this_machine_is_granted_by_files_only() {
+    let (ledger, _) = ledger();
+    let asking = [
+        "kind: command\ncommand: [/bin/true]\n",
+        "kind: http\nurl: https://example.org/\nallow: [10.0.0.0/8]\n",
+        "kind: http\nurl: https://example.org/\nheaders: { authorization: \"${file:/etc/hostname}\" }\n",
+        "kind: builtin\nbuiltin: http-probe\nallow: [127.0.0.0/8]\n",
+        "kind: builtin\nbuiltin: log-analysis\nread: [/var/log]\n",
+    ];
+    let text = |kind: &str| format!("ghostlight: 1\nname: helper\n{kind}");
+    let strict = agents(&ledger).await;
+    for kind in asking {
+        let refused = save(&strict, "helper", text(kind)).await;
+        assert!(matches!(refused, Err(AgentError::NotGranted(_))), "{kind}: {refused:?}");
+    }
+    let harmless = "kind: http\nurl: https://example.org/\nheaders: { authorization: \"${env:TOKEN}\" }\n";
+    save(&strict, "helper", text(harmless)).await.unwrap();
+
+    let (open, _) = open_agents(&ledger, None, true).await;
+    for kind in asking {
+        save(&open, "helper", text(kind)).await.unwrap();
+    }
+    let folder = folder(&[("helper.yaml", text(asking[0]))]);
+    let (from_file, reports) = open_agents(&ledger, Some(folder.path()), false).await;
+    assert!(!reports[0].is_refused(), "{reports:?}");
+    assert_eq!(from_file.get(&name("helper")).unwrap().kind(), Some("command"));
+}
+
+#[tokio::test]
+async fn a_definition_with_errors_or_another_name_is_not_saved() {
+    let (ledger, _) = ledger();
+    let registry = agents(&ledger).await;
+    let broken = save(&registry, "helper", "kind: magic".into()).await;
+    assert!(matches!(broken, Err(AgentError::Invalid(_))));
+    let elsewhere = save(&registry, "helper", document("other", "one")).await;
+    assert!(matches!(elsewhere, Err(AgentError::NameMismatch { .. })));
+    assert_eq!(ledger.journal.head(), 0);
+}
+
+#[tokio::test]
+async fn of_many_who_save_at_once_all_are_in_the_history_and_the_directory_has_the_last() {
+    let (ledger, _) = ledger();
+    let registry = agents(&ledger).await;
+    let saves = (0..32).map(|number| save(&registry, "helper", document("helper", &format!("d{number}"))));
+    let saved = futures::future::join_all(saves).await;
+    assert!(saved.iter().all(Result::is_ok));
+    let info = registry.get(&name("helper")).unwrap();
+    assert_eq!(info.versions.len(), 32);
+    let last = info.versions[0].hash;
+    assert_eq!(registry.directory().get(&name("helper")).unwrap().version, last);
+    assert_eq!(info.definition.unwrap().hash, last);
+}

@@ -1,0 +1,91 @@
+//! A run as bytes, so that its actor need not fold a long history from the beginning. A cache and never the truth: what does
+//! not read, or is of another format or definition, is forgotten and the journal is folded.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::state::{Approval, Run, RunStatus, Step};
+use crate::event::{PauseReason, RunResult};
+use crate::failure::Failure;
+use crate::ids::{ApprovalId, DefinitionHash, RunId, StepPath};
+use crate::payload::Payload;
+use crate::workflow::Workflow;
+
+/// The format that this program writes. Raised with every change of the state.
+pub const SNAPSHOT_FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Frozen<'a> {
+    definition: DefinitionHash,
+    version: u64,
+    status: RunStatus,
+    pause: Option<PauseReason>,
+    cancel_requested: bool,
+    input: Cow<'a, Payload>,
+    context: Cow<'a, Payload>,
+    labels: Cow<'a, BTreeMap<String, String>>,
+    steps: Cow<'a, [Arc<Step>]>,
+    approvals: Cow<'a, BTreeMap<ApprovalId, Arc<Approval>>>,
+    created_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    output: Cow<'a, Option<Payload>>,
+    result: Option<RunResult>,
+    failure: Cow<'a, Option<(Option<StepPath>, Failure)>>,
+    sequence: u64,
+}
+
+/// The state as bytes; `None` when it cannot be written, which values made of JSON always can.
+#[must_use]
+pub fn freeze(run: &Run) -> Option<Vec<u8>> {
+    let frozen = Frozen {
+        definition: run.workflow.hash,
+        version: run.version,
+        status: run.status,
+        pause: run.pause,
+        cancel_requested: run.cancel_requested,
+        input: Cow::Borrowed(&run.input),
+        context: Cow::Borrowed(&run.context),
+        labels: Cow::Borrowed(&run.labels),
+        steps: Cow::Borrowed(&run.steps),
+        approvals: Cow::Borrowed(&run.approvals),
+        created_at: run.created_at,
+        ended_at: run.ended_at,
+        output: Cow::Borrowed(&run.output),
+        result: run.result,
+        failure: Cow::Borrowed(&run.failure),
+        sequence: run.sequence,
+    };
+    serde_json::to_vec(&frozen).ok()
+}
+
+/// The state that `bytes` hold; `None` when they do not read or belong to another definition.
+#[must_use]
+pub fn thaw(id: RunId, workflow: &Arc<Workflow>, bytes: &[u8]) -> Option<Run> {
+    let frozen: Frozen<'_> = serde_json::from_slice(bytes).ok()?;
+    if frozen.definition != workflow.hash || frozen.steps.len() != workflow.nodes.len() {
+        return None;
+    }
+    Some(Run {
+        workflow: workflow.clone(),
+        id,
+        version: frozen.version,
+        status: frozen.status,
+        pause: frozen.pause,
+        cancel_requested: frozen.cancel_requested,
+        input: frozen.input.into_owned(),
+        context: frozen.context.into_owned(),
+        labels: Arc::new(frozen.labels.into_owned()),
+        steps: frozen.steps.into_owned(),
+        approvals: frozen.approvals.into_owned(),
+        created_at: frozen.created_at,
+        ended_at: frozen.ended_at,
+        output: frozen.output.into_owned(),
+        result: frozen.result,
+        failure: frozen.failure.into_owned(),
+        sequence: frozen.sequence,
+    })
+}
