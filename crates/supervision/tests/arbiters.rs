@@ -115,6 +115,56 @@ fn a_blocked_arbiter_is_reported_and_its_child_is_abandoned_when_it_cannot_be_ki
     });
 }
 
+/// Crashes, kills, restarts and questions from several threads at once: whatever the timing, everything is answered and nothing
+/// is left.
+#[test]
+fn a_storm_across_threads_leaves_nothing_behind() {
+    system(async {
+        let arbiters = Arbiters::new("worker", 2).expect("threads");
+        let (tree, events) = tree_with_log();
+        let flags = Flags::dynamic().intensity(u32::MAX, Duration::from_millis(1));
+        let root = tree.start("root", flags, Vec::new).await.expect("starts");
+        let log = Log::default();
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let addrs: Vec<StableAddr<Puppet>> = names.iter().map(|_| StableAddr::new()).collect();
+        for (n, (name, addr)) in names.into_iter().zip(&addrs).enumerate() {
+            let mut spec = puppet(name, addr, &log);
+            if let Some(arbiter) = arbiters.refs().get(n % 3) {
+                spec = spec.on(arbiter);
+            }
+            root.supervisor().start_child(spec).await.expect("starts");
+        }
+        let mut downs = Vec::new();
+        let mut answers = Vec::new();
+        for round in 0..2000 {
+            let n = (round * 7 + round / 5) % names.len();
+            match round % 4 {
+                0 => drop(addrs[n].try_send(Do::Panic)),
+                1 => drop(tree.kill(names[n])),
+                2 => downs.extend(tree.child(names[n]).map(|child| child.down())),
+                _ => answers.push(addrs[n].send(Count)),
+            }
+            if round % 50 == 0 {
+                tokio::task::yield_now().await;
+                assert_eq!(tree.snapshot().expect("a tree").children.len(), names.len());
+            }
+            if round % 400 == 399 {
+                tree.restart(names[n]).await.ok();
+            }
+        }
+        for answer in answers {
+            // Answered, refused or lost with its actor, but never left hanging.
+            let _ = answer.await;
+        }
+        stop(root).await;
+        for down in downs {
+            down.await;
+        }
+        assert!(events.take().iter().any(|event| event.starts_with("actor.restarted")));
+        arbiters.stop_and_join();
+    });
+}
+
 #[test]
 fn arbiters_need_an_actix_system() {
     assert!(Arbiters::new("worker", 1).is_err());

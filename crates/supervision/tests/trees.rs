@@ -398,3 +398,40 @@ async fn the_end_of_the_root_task_with_its_thread_is_seen_as_a_lost_arbiter() {
     assert_eq!(root.ended().await, ExitReason::ArbiterLost);
     assert_eq!(tree.live(), 0);
 }
+
+/// OTP: significant_escalation.
+#[tokio::test(start_paused = true)]
+async fn auto_shutdown_climbs_only_through_significant_supervisors() {
+    on_one_arbiter(async {
+        for significant in [true, false] {
+            let (addr, log) = (StableAddr::new(), Log::default());
+            let (spec_addr, spec_log) = (addr.clone(), log.clone());
+            let flags = || Flags::one_for_one().auto_shutdown(AutoShutdown::AnySignificant);
+            let mut root = start(flags(), move || {
+                let (addr, log) = (spec_addr.clone(), spec_log.clone());
+                let children = move || vec![puppet("inner", &addr, &log).transient().significant()];
+                let middle =
+                    ChildSpec::supervisor("middle", &SupervisorRef::new(), flags(), children).transient();
+                vec![sleeper("sibling"), if significant { middle.significant() } else { middle }]
+            })
+            .await;
+            addr.send(Do::Stop).await.expect("heard");
+            settle().await;
+            assert_eq!(
+                root.tree().snapshot_of("middle").map(|node| node.state),
+                match significant {
+                    true => None,
+                    false => Some(ChildState::Stopped),
+                }
+            );
+            assert_eq!(root.is_running(), !significant);
+            if significant {
+                assert_eq!(root.ended().await, ExitReason::SHUTDOWN);
+                assert_eq!(root.tree().live(), 0);
+            } else {
+                stop(root).await;
+            }
+        }
+    })
+    .await;
+}
