@@ -65,7 +65,7 @@ pub enum BuildError {
 pub fn build(definition: &AgentDefinition, env: &Environment) -> Result<Arc<dyn Agent>, BuildError> {
     let wrong = |message: String| BuildError::Definition { agent: definition.name.to_string(), message };
     match &definition.kind {
-        AgentKind::Builtin(call) => builtin::build(call, env).map_err(wrong),
+        AgentKind::Builtin(call) => Ok(builtin::build(call, env)),
         AgentKind::Command(call) => {
             let command = Command::new(definition, call, env).map_err(wrong)?;
             Ok(Arc::new(command))

@@ -1,6 +1,5 @@
 //! What the tests of several files need.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use ghostlight_model::failure::EffectClass;
 use ghostlight_model::ids::{Name, StepPath};
 use serde_json::{Value, json};
 
-use crate::{Call, EnvAndFiles, Environment, Limits};
+use crate::Call;
 
 /// A call with that input: second attempt, effect `write`, ten seconds.
 pub(crate) fn call(input: Value) -> Call {
@@ -25,23 +24,5 @@ pub(crate) fn call(input: Value) -> Call {
         input: Arc::new(input),
         context: Arc::new(json!({})),
         traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
-    }
-}
-
-/// An environment with its folders under `dir`.
-pub(crate) fn environment(dir: &Path) -> Environment {
-    let folder = |name: &str| {
-        let path = dir.join(name);
-        std::fs::create_dir_all(&path).unwrap();
-        path
-    };
-    Environment {
-        secrets: Arc::new(EnvAndFiles),
-        binary: "/bin/true".into(),
-        agents_dir: folder("agents"),
-        running_dir: folder("running"),
-        scratch_dir: folder("scratch"),
-        egress: crate::Egress::default(),
-        limits: Limits::default(),
     }
 }

@@ -1,17 +1,29 @@
-//! The agents that are part of the daemon.
+//! The agents that are part of the daemon. What each takes and gives stands in the [`catalogue`].
 
+mod catalogue;
+mod fail;
+mod http_probe;
+mod log_analysis;
+mod metrics;
 mod noop;
+mod parameters;
+mod sleep;
 
 use std::sync::Arc;
 
 use ghostlight_model::agent::{Builtin, BuiltinCall};
 
 use crate::{Agent, Environment};
+pub use catalogue::{Entry, catalogue, entry};
 
 /// The built-in that `call` names, with its parameters.
-pub(crate) fn build(call: &BuiltinCall, _env: &Environment) -> Result<Arc<dyn Agent>, String> {
+pub(crate) fn build(call: &BuiltinCall, env: &Environment) -> Arc<dyn Agent> {
     match call.builtin {
-        Builtin::Noop => Ok(Arc::new(noop::Noop)),
-        other => Err(format!("built-in `{}` is not there yet", other.as_str())),
+        Builtin::Noop => Arc::new(noop::Noop),
+        Builtin::Sleep => Arc::new(sleep::Sleep::new(call)),
+        Builtin::Fail => Arc::new(fail::Fail::new(call)),
+        Builtin::HttpProbe => Arc::new(http_probe::HttpProbe::new(call, env)),
+        Builtin::Metrics => Arc::new(metrics::Metrics::new(call, env)),
+        Builtin::LogAnalysis => Arc::new(log_analysis::LogAnalysis::new(call, env)),
     }
 }

@@ -32,7 +32,9 @@ pub(super) fn prepare(command: &mut Command, running: &File) -> io::Result<()> {
     // number for the one call that marks it; should it not be open, that call fails and nothing else happens.
     #[allow(unsafe_code)]
     unsafe {
-        let mark = |fd| drop(fcntl_setfd(BorrowedFd::borrow_raw(fd), FdFlags::CLOEXEC));
+        let mark = |fd| {
+            let _ = fcntl_setfd(BorrowedFd::borrow_raw(fd), FdFlags::CLOEXEC);
+        };
         command.pre_exec(move || enter(parent, &running, mark));
     }
     Ok(())

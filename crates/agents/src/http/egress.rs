@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ghostlight_model::agent::AllowEntry;
+use ghostlight_model::failure::Failure;
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::ClientConfig;
@@ -17,6 +18,7 @@ use rustls_platform_verifier::Verifier;
 use url::{Host, Url};
 
 use super::address::Policy;
+use super::failure::connect_failure;
 
 /// Making a connection takes no longer than this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,14 +77,21 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Checks `url` against the grants.
+    /// Checks `url` (`http`, `https`) against the grants.
     pub(crate) fn new(url: &str, allow: &[AllowEntry]) -> Result<Self, EgressError> {
+        let target = Self::with_tcp(url, allow)?;
+        if target.is_tcp() { Err(EgressError::Refused) } else { Ok(target) }
+    }
+
+    /// Checks `url` (`http`, `https`, `tcp`) against the grants.
+    pub(crate) fn with_tcp(url: &str, allow: &[AllowEntry]) -> Result<Self, EgressError> {
         if url.len() > URL_BYTES_MAX {
             return Err(EgressError::BadUrl);
         }
         let url = Url::parse(url).map_err(|_| EgressError::BadUrl)?;
         let is_plain = match url.scheme() {
-            "http" => true,
+            // A bare connection is as open to others as plain http.
+            "http" | "tcp" => true,
             "https" => false,
             _ => return Err(EgressError::Refused),
         };
@@ -108,6 +117,25 @@ impl Target {
             return Err(EgressError::Refused);
         }
         Ok(Self { url, policy })
+    }
+
+    /// Whether it is to be connected to and no more (`tcp://host:port`).
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.url.scheme() == "tcp"
+    }
+
+    /// Connects, and lets go again.
+    pub(crate) async fn connect(&self) -> Result<(), Failure> {
+        let (Some(host), Some(port)) = (self.url.host_str(), self.url.port()) else {
+            return Err(EgressError::BadUrl.into());
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let found = tokio::net::lookup_host((host, port)).await.map_err(|_| EgressError::Unresolved)?;
+        let addresses: Vec<SocketAddr> = permitted(&self.policy, found.collect())?.collect();
+        match tokio::net::TcpStream::connect(addresses.as_slice()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(connect_failure(&error)),
+        }
     }
 
     /// Where the request goes.

@@ -46,6 +46,15 @@ pub(crate) fn request_failure(error: &reqwest::Error, unsure: Happened) -> Failu
     Failure::new(class, code, message, happened)
 }
 
+/// The failure that a connection is which was not made.
+pub(super) fn connect_failure(error: &io::Error) -> Failure {
+    let (code, message) = match error.kind() {
+        io::ErrorKind::ConnectionRefused => ("connection_refused", "the connection was refused"),
+        _ => ("connect_failed", "no connection could be made"),
+    };
+    Failure::new(ErrorClass::Transient, code, message, Happened::No)
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Cause {
     Egress(EgressError),

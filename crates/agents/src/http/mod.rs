@@ -6,7 +6,7 @@
 
 mod address;
 mod body;
-pub(crate) mod egress;
+mod egress;
 mod exchange;
 mod failure;
 mod status;
@@ -18,9 +18,11 @@ use futures::future::BoxFuture;
 use ghostlight_model::agent::{AgentDefinition, HttpCall};
 
 use crate::{Agent, Call, CancelToken, Environment, Outcome, ProgressSink};
-pub(crate) use body::{Body, read_body};
+pub(crate) use body::read_body;
 pub use egress::Egress;
+pub(crate) use egress::Target;
 use exchange::Plan;
+pub(crate) use exchange::within;
 pub(crate) use failure::request_failure;
 
 /// An agent that is a server.

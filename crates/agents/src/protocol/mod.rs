@@ -12,4 +12,4 @@ pub(crate) use failure::{broken_failure, reported_failure};
 pub(crate) use json::parse_bounded;
 pub(crate) use line::Reported;
 pub(crate) use reader::{AnswerReader, Broken, Final, Framing};
-pub(crate) use wait::{parse_wait, parse_wait_text};
+pub(crate) use wait::parse_wait_text;

@@ -1,0 +1,80 @@
+//! `sleep`: waits, then says how long. For trying timeouts, cancels and parallel flows.
+
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use ghostlight_model::agent::BuiltinCall;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::parameters::{duration, parameters};
+use crate::http::within;
+use crate::{Agent, Answer, Call, CancelToken, Outcome, ProgressSink};
+
+pub(super) struct Sleep {
+    with: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    #[serde(default, rename = "for", deserialize_with = "duration")]
+    time: Option<Duration>,
+    #[serde(default)]
+    ms: Option<u64>,
+}
+
+impl Sleep {
+    pub(super) fn new(call: &BuiltinCall) -> Self {
+        Self { with: call.with.clone() }
+    }
+}
+
+impl Agent for Sleep {
+    fn call(&self, call: Call, _: ProgressSink, cancel: CancelToken) -> BoxFuture<'static, Outcome> {
+        let parameters = parameters::<Parameters>(&self.with, &call);
+        async move {
+            let parameters = parameters?;
+            let time = parameters.time.or(parameters.ms.map(Duration::from_millis)).unwrap_or_default();
+            let sleeping = async {
+                tokio::time::sleep(time).await;
+                Ok(Answer::new(json!({"slept_ms": u64::try_from(time.as_millis()).unwrap_or(u64::MAX)})))
+            };
+            within(&call, &cancel, sleeping).await
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use ghostlight_model::failure::ErrorClass;
+
+    async fn slept(input: Value) -> Result<Value, ErrorClass> {
+        let sleep = Sleep { with: Map::new() };
+        let outcome = sleep.call(testing::call(input), ProgressSink::discard(), CancelToken::new()).await;
+        outcome.map(|answer| (*answer.output).clone()).map_err(|failure| failure.class)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_sleeps_as_long_as_it_is_told_and_never_beyond_the_timeout() {
+        assert_eq!(slept(json!({"for": "2s"})).await, Ok(json!({"slept_ms": 2000})));
+        assert_eq!(slept(json!({"ms": 7})).await, Ok(json!({"slept_ms": 7})));
+        assert_eq!(slept(Value::Null).await, Ok(json!({"slept_ms": 0})));
+        assert_eq!(slept(json!({"for": "1h"})).await, Err(ErrorClass::Timeout));
+        assert_eq!(slept(json!({"for": "long"})).await, Err(ErrorClass::Data));
+        assert_eq!(slept(json!([1])).await, Err(ErrorClass::Data));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cancel_wakes_it() {
+        let cancel = CancelToken::new();
+        let sleep = Sleep { with: Map::new() };
+        let sleeping =
+            sleep.call(testing::call(json!({"for": "9s"})), ProgressSink::discard(), cancel.clone());
+        let (outcome, ()) = tokio::join!(sleeping, async { cancel.cancel() });
+        assert_eq!(outcome.unwrap_err().class, ErrorClass::Cancelled);
+    }
+}
