@@ -8,6 +8,7 @@ use super::{AgentDefinition, AgentKind, Cost, Limits};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::failure::EffectClass;
 use crate::ids::Name;
+use crate::language::deep_stack;
 use crate::language::document::{self, Content, Entry, shorten};
 use crate::language::fields::{self, EFFECTS};
 use crate::language::reader::{self, MapReader, Problems, not_supported_yet};
@@ -55,6 +56,13 @@ enum Kind {
 /// Compiles an agent definition file. Pure: the same text gives the same answer. Never panics, and bounded in time and memory.
 #[must_use]
 pub fn compile(source: &Source<'_>) -> CompiledAgent {
+    deep_stack::run(|| compile_here(source)).unwrap_or_else(|failed| {
+        let problem = Diagnostic::new(Code::CompilerFailed, Span::default(), failed.to_string());
+        CompiledAgent { agent: None, diagnostics: vec![problem] }
+    })
+}
+
+fn compile_here(source: &Source<'_>) -> CompiledAgent {
     let mut problems = Problems::default();
     let (root, read) = document::parse(source.text, source.format);
     read.into_iter().for_each(|problem| problems.push(problem));

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::binding::Bound;
 use super::condition::Condition;
+use super::deep_stack;
 use super::document::{self, Content, Format, Item, shorten};
 use super::draft::{self, Draft, DraftKind, Placed};
 use super::edges::{self, Edge};
@@ -91,6 +92,13 @@ impl Compiled {
 /// Compiles a workflow file. Pure: the same text gives the same answer. Never panics, and bounded in time and memory.
 #[must_use]
 pub fn compile(source: &Source<'_>) -> Compiled {
+    deep_stack::run(|| compile_here(source)).unwrap_or_else(|failed| {
+        let problem = Diagnostic::new(Code::CompilerFailed, Span::default(), failed.to_string());
+        Compiled { workflow: None, diagnostics: vec![problem], targets: BTreeMap::new() }
+    })
+}
+
+fn compile_here(source: &Source<'_>) -> Compiled {
     let mut problems = Problems::default();
     let (root, read) = document::parse(source.text, source.format);
     read.into_iter().for_each(|problem| problems.push(problem));

@@ -208,8 +208,8 @@ mod tests {
             }
             if cycles.is_empty() {
                 let levels = graph.levels(&order);
-                for node in 0..nodes {
-                    prop_assert_eq!(levels[node], longest_path_to(node, &edges));
+                for (node, level) in levels.iter().enumerate() {
+                    prop_assert_eq!(*level, longest_path_to(node, &edges));
                 }
                 let place = |node: usize| order.iter().position(|other| *other == node);
                 prop_assert!(edges.iter().all(|(from, to)| place(*from) < place(*to)));

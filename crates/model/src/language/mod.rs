@@ -7,6 +7,7 @@
 pub mod binding;
 mod compile;
 pub mod condition;
+pub(crate) mod deep_stack;
 pub mod document;
 mod draft;
 mod edges;

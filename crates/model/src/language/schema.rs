@@ -74,8 +74,7 @@ impl Schema {
             return Err(refuse("", format!("it is longer than {SCHEMA_BYTES_MAX} bytes")));
         }
         check_references(document, document, &mut String::new())?;
-        let mut fan_out = FanOut { root: document, known: HashMap::new() };
-        fan_out.of(document, "")?;
+        check_fan_out(document)?;
         // The library is trusted to return errors; a panic in it must not end whoever saved the document.
         let built = catch_unwind(AssertUnwindSafe(|| {
             jsonschema::options()
@@ -195,83 +194,67 @@ fn locate<'v>(root: &'v Value, target: &str) -> Option<&'v Value> {
     root.pointer(pointer)
 }
 
-/// Counts how many subschemas look at one value, following references and combinators but not going deeper into the value.
-struct FanOut<'v> {
-    root: &'v Value,
-    /// By address of the subschema; `None` while it is being counted.
-    known: HashMap<*const Value, Option<u64>>,
+/// The most references and combinators in a row, which validating follows by recursion.
+const IN_A_ROW_MAX: usize = 100;
+
+/// Bounds what validating one value costs, following references and combinators but not going deeper into the value.
+fn check_fan_out(document: &Value) -> Result<(), SchemaError> {
+    let mut counted = HashMap::new();
+    let mut places = vec![(String::new(), document)];
+    while let Some((path, schema)) = places.pop() {
+        count_fan_out(schema, document, &path, 0, &mut counted)?;
+        // Every mapping is looked at, schema or not: that can only be too strict for what nobody validates with.
+        match schema {
+            Value::Object(map) => {
+                let pointer = |key: &str| format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+                places.extend(map.iter().map(|(key, value)| (pointer(key), value)));
+            }
+            Value::Array(items) => {
+                places
+                    .extend(items.iter().enumerate().map(|(index, item)| (format!("{path}/{index}"), item)));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    Ok(())
 }
 
-impl<'v> FanOut<'v> {
-    fn of(&mut self, schema: &'v Value, path: &str) -> Result<u64, SchemaError> {
-        let refuse = |message: &str| SchemaError { path: path.to_owned(), message: message.to_owned() };
-        match self.known.get(&std::ptr::from_ref(schema)) {
-            Some(Some(count)) => return Ok(*count),
-            Some(None) => return Err(refuse("it leads back to itself without going deeper into the value")),
-            None => {}
-        }
-        self.known.insert(std::ptr::from_ref(schema), None);
-        let mut count: u64 = 1;
-        if let Value::Object(map) = schema {
-            for (key, value) in map {
-                let same_value = match (key.as_str(), value) {
-                    ("$ref", Value::String(target)) => locate(self.root, target).into_iter().collect(),
-                    ("allOf" | "anyOf" | "oneOf", Value::Array(items)) => items.iter().collect(),
-                    ("not" | "if" | "then" | "else", _) => vec![value],
-                    ("dependentSchemas", Value::Object(map)) => map.values().collect(),
-                    _ => Vec::new(),
-                };
-                for next in same_value {
-                    count = count.saturating_add(self.of(next, path)?);
-                }
-                // Deeper values are counted for themselves.
-                match (key.as_str(), value) {
-                    ("properties" | "patternProperties" | "$defs" | "definitions", Value::Object(map)) => {
-                        for next in map.values() {
-                            self.deeper(next, path)?;
-                        }
-                    }
-                    ("prefixItems", Value::Array(items)) => {
-                        for next in items {
-                            self.deeper(next, path)?;
-                        }
-                    }
-                    (
-                        "items"
-                        | "additionalProperties"
-                        | "propertyNames"
-                        | "contains"
-                        | "unevaluatedItems"
-                        | "unevaluatedProperties",
-                        next,
-                    ) => self.deeper(next, path)?,
-                    _ => {}
-                }
-            }
-        }
-        if count > FAN_OUT_MAX {
-            return Err(refuse("too many subschemas look at the same value"));
-        }
-        self.known.insert(std::ptr::from_ref(schema), Some(count));
-        Ok(count)
+/// How many subschemas look at the value that `schema` looks at. `counted` holds what is known by address; `None` while
+/// a schema is being counted.
+fn count_fan_out<'v>(
+    schema: &'v Value,
+    root: &'v Value,
+    path: &str,
+    depth: usize,
+    counted: &mut HashMap<*const Value, Option<u64>>,
+) -> Result<u64, SchemaError> {
+    let refuse = |message: &str| SchemaError { path: path.to_owned(), message: message.to_owned() };
+    let Value::Object(map) = schema else { return Ok(1) };
+    match counted.get(&std::ptr::from_ref(schema)) {
+        Some(Some(count)) => return Ok(*count),
+        Some(None) => return Err(refuse("it leads back to itself without going deeper into the value")),
+        None if depth > IN_A_ROW_MAX => return Err(refuse("too many references follow each other")),
+        None => {}
     }
-
-    /// A schema for a deeper value may lead back to one that is being counted: that recursion ends with the value.
-    fn deeper(&mut self, schema: &'v Value, path: &str) -> Result<(), SchemaError> {
-        let open: Vec<*const Value> =
-            self.known.iter().filter(|(_, count)| count.is_none()).map(|(at, _)| *at).collect();
-        if open.contains(&std::ptr::from_ref(schema)) {
-            return Ok(());
+    counted.insert(std::ptr::from_ref(schema), None);
+    let mut count: u64 = 1;
+    for (key, value) in map {
+        let same_value: Vec<&Value> = match (key.as_str(), value) {
+            ("$ref", Value::String(target)) => locate(root, target).into_iter().collect(),
+            ("allOf" | "anyOf" | "oneOf", Value::Array(items)) => items.iter().collect(),
+            ("not" | "if" | "then" | "else", _) => vec![value],
+            ("dependentSchemas", Value::Object(map)) => map.values().collect(),
+            _ => Vec::new(),
+        };
+        for next in same_value {
+            count = count.saturating_add(count_fan_out(next, root, path, depth + 1, counted)?);
         }
-        for at in &open {
-            self.known.insert(*at, Some(1));
-        }
-        let counted = self.of(schema, path);
-        for at in open {
-            self.known.insert(at, None);
-        }
-        counted.map(|_| ())
     }
+    if count > FAN_OUT_MAX {
+        return Err(refuse("too many subschemas look at the same value"));
+    }
+    counted.insert(std::ptr::from_ref(schema), Some(count));
+    Ok(count)
 }
 
 #[cfg(test)]
@@ -335,10 +318,40 @@ mod tests {
     }
 
     #[test]
+    fn a_long_chain_of_references_is_refused_and_a_wide_schema_is_not() {
+        let chain: serde_json::Map<_, _> = (0..3000)
+            .map(|n| (format!("d{n}"), json!({"$ref": format!("#/$defs/d{}", (n + 1).min(2999))})))
+            .collect();
+        assert!(Schema::compile(&json!({"$defs": chain, "$ref": "#/$defs/d0"})).is_err());
+        let wide: serde_json::Map<_, _> =
+            (0..5000).map(|n| (format!("p{n}"), json!({"type": "string"}))).collect();
+        assert!(Schema::compile(&json!({"properties": wide})).is_ok());
+    }
+
+    #[test]
     fn patterns_that_backtrack_or_explode_are_refused() {
         assert!(Schema::compile(&json!({"pattern": "(a)\\1"})).is_err());
         assert!(Schema::compile(&json!({"pattern": "((((a{100}){100}){100}){100})"})).is_err());
         assert!(Schema::compile(&json!({"pattern": "^[a-z]+$"})).is_ok());
+    }
+
+    #[test]
+    fn the_deepest_schemas_and_values_that_are_allowed_fit_an_ordinary_stack() {
+        let mut schema = json!({"type": "integer"});
+        let mut value = json!(1);
+        for _ in 0..30 {
+            schema = json!({"type": "object", "properties": {"a": {"allOf": [{"items": schema}]}}});
+            value = json!({"a": [value]});
+        }
+        assert_eq!(Schema::compile(&schema).unwrap().validate(&value), Ok(()));
+        let mut nots = json!({"type": "integer"});
+        for _ in 0..98 {
+            nots = json!({"not": nots});
+        }
+        assert!(Schema::compile(&nots).unwrap().validate(&json!(1)).is_ok());
+        let tree = Schema::compile(&json!({"items": {"$ref": "#"}, "type": "array"})).unwrap();
+        let deep = (0..120).fold(json!([]), |inner, _| json!([inner]));
+        assert_eq!(tree.validate(&deep), Ok(()));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A template prints values, chooses and repeats (`if`, `for`), and has a few filters. It cannot set variables, define macros, or
 //! load other templates, so that its cost stays within its own length, the values it reads, and the fuel.
 
+mod shape;
+
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,9 +14,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value as Shown};
 use serde_json::Value;
 
 use super::Scope;
-use super::document::shorten;
 use super::names::{self, Refusal, Root, Visible};
-use super::reader::{nearest, quoted};
 use crate::diagnostic::Code;
 
 /// Bound on a template.
@@ -23,8 +23,6 @@ pub const TEMPLATE_BYTES_MAX: usize = 16 * 1024;
 pub const RENDERED_BYTES_MAX: usize = 64 * 1024;
 /// Steps that rendering may take.
 const FUEL: u64 = 50_000;
-/// Operators in a template that build longer texts out of shorter ones.
-const JOINING_OPERATORS_MAX: usize = 32;
 const REASON_CHARACTERS_MAX: usize = 1024;
 
 /// A template, compiled.
@@ -116,7 +114,7 @@ impl Text {
         if !source.contains("{{") && !source.contains("{%") && !source.contains("{#") {
             return Ok(Self { source: source.into(), variables: Arc::new([]) });
         }
-        check_shape(source).map_err(one)?;
+        shape::check(source).map_err(one)?;
         let names = catch_unwind(AssertUnwindSafe(|| {
             environment()
                 .template_from_str(source)
@@ -294,76 +292,4 @@ fn reason(error: &minijinja::Error) -> String {
         (None, _) => error.kind().to_string(),
     };
     text.chars().take(REASON_CHARACTERS_MAX).collect()
-}
-
-/// Refuses statements other than `if` and `for`, filters and tests that do not exist (the engine would only notice while
-/// rendering), and too many operators that make texts longer.
-fn check_shape(source: &str) -> Result<(), Refusal> {
-    const STATEMENTS: [&str; 8] = ["if", "elif", "else", "endif", "for", "endfor", "raw", "endraw"];
-    let bad = |message: String| Refusal::new(Code::BadTemplate, message);
-    for (at, _) in source.match_indices("{%") {
-        let word = word_at(source[at + 2..].trim_start_matches(['-', '+']).trim_start());
-        if !STATEMENTS.contains(&word) {
-            return Err(
-                bad(format!("a template has no statement `{}`", shorten(word))).help("it has `if` and `for`")
-            );
-        }
-    }
-    let mut operators = 0;
-    for inside in expressions(source) {
-        let mut quote = None;
-        let mut before = ' ';
-        for (at, c) in inside.char_indices() {
-            let rest = &inside[at + c.len_utf8()..];
-            match (quote, c) {
-                (Some(open), c) if c == open && before != '\\' => quote = None,
-                (Some(_), _) => {}
-                (None, '"' | '\'') => quote = Some(c),
-                (None, '~' | '*' | '+') => operators += 1,
-                (None, '|') => known(word_at(rest.trim_start()), "filter", &FILTERS)?,
-                (None, 'i')
-                    if !before.is_alphanumeric()
-                        && before != '_'
-                        && before != '.'
-                        && rest.starts_with("s ") =>
-                {
-                    let test = rest[1..].trim_start();
-                    known(word_at(test.strip_prefix("not ").unwrap_or(test).trim_start()), "test", &TESTS)?;
-                }
-                (None, _) => {}
-            }
-            before = if before == '\\' { ' ' } else { c };
-        }
-    }
-    if operators > JOINING_OPERATORS_MAX {
-        return Err(bad(format!(
-            "a template has at most {JOINING_OPERATORS_MAX} of the operators `~`, `+` and `*`"
-        )));
-    }
-    Ok(())
-}
-
-fn known(word: &str, what: &str, names: &[&'static str]) -> Result<(), Refusal> {
-    if names.contains(&word) {
-        return Ok(());
-    }
-    let refusal = Refusal::new(Code::BadTemplate, format!("a template has no {what} `{}`", shorten(word)));
-    Err(match nearest(word, names.iter().copied()) {
-        Some(name) => refusal.help(format!("did you mean `{name}`?")),
-        None => refusal.help(format!("there are {}", quoted(names.iter().copied()))),
-    })
-}
-
-fn word_at(text: &str) -> &str {
-    &text[..text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())]
-}
-
-/// What stands between `{{` and `}}` and between `{%` and `%}`, roughly: a bracket inside of a text ends it too early, and
-/// what is missed then is noticed while rendering.
-fn expressions(source: &str) -> impl Iterator<Item = &str> {
-    source.match_indices("{{").chain(source.match_indices("{%")).map(|(at, opening)| {
-        let inside = &source[at + 2..];
-        let closing = if opening == "{{" { "}}" } else { "%}" };
-        &inside[..inside.find(closing).unwrap_or(inside.len())]
-    })
 }

@@ -16,11 +16,11 @@ use crate::diagnostic::Code;
 pub(super) const BOUNDED: &str = "@bounded";
 
 /// Brackets in brackets.
-const NESTING_MAX: usize = 24;
-/// Operators, dots and commas in all: what makes the tree of an expression deep.
+const NESTING_MAX: usize = 16;
+/// Operators, dots and commas in all: what makes the parser recurse.
 const OPERATORS_MAX: usize = 200;
-/// Levels of the tree.
-const DEPTH_MAX: usize = 220;
+/// Levels of the tree. Evaluating takes up to 30 KiB of the caller's stack for each.
+const DEPTH_MAX: usize = 24;
 /// Additions, which copy texts and lists.
 const ADDITIONS_MAX: usize = 32;
 /// Uses of `matches`.

@@ -42,6 +42,25 @@ fn ten_thousand_nodes_with_fifty_thousand_dependencies_compile() {
 }
 
 #[test]
+fn conditions_and_templates_on_every_node_compile_in_bounded_time() {
+    let mut text = "ghostlight: 1\nname: w\nnodes:\n  start: {type: agent_call, agent: x}\n".to_owned();
+    for node in 0..1000 {
+        let _ = writeln!(
+            text,
+            "  c{node}: {{type: condition, needs: [start], when: start.value > {node} && input.ok}}"
+        );
+        let _ = writeln!(
+            text,
+            "  g{node}: {{type: human_gate, needs: [c{node}], action: \"{{{{ start.value }}}} {node}\"}}"
+        );
+    }
+    let started = Instant::now();
+    assert_eq!(valid(&text).nodes.len(), 2001);
+    println!("compiled in {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
 fn more_nodes_or_dependencies_than_allowed_are_refused() {
     assert_eq!(errors(&large(NODES_MAX + 1, 0)), ["too_many_nodes"]);
     let mut text = "ghostlight: 1\nname: w\nnodes:\n".to_owned();

@@ -171,6 +171,75 @@ fn conditions_beyond_the_bounds_are_refused() {
     }
 }
 
+/// The bounds are low enough for the stack of an ordinary thread, also without optimisation.
+#[test]
+fn the_deepest_conditions_that_are_allowed_are_evaluated() {
+    let families: [fn(usize) -> String; 12] = [
+        |n| "input".to_owned() + &".a".repeat(n),
+        |n| "!".repeat(n) + "true",
+        |n| "-".repeat(n) + "1 == 1",
+        |n| "(".repeat(n) + "true" + &")".repeat(n),
+        |n| "[".repeat(n) + "1" + &"]".repeat(n) + " == []",
+        |n| "{1:".repeat(n) + "1" + &"}".repeat(n) + " == {}",
+        |n| vec!["1"; n].join(" - ") + " == 0",
+        |n| vec!["true"; n].join(" && "),
+        |n| "false ? true : ".repeat(n) + "true",
+        |n| "input".to_owned() + &"[0]".repeat(n),
+        |n| "size(".repeat(n) + "'a'" + &")".repeat(n) + " == 1",
+        |n| "'a'.contains(".repeat(n) + "'a'" + &")".repeat(n),
+    ];
+    for family in families {
+        let mut longest = 0;
+        for n in [2, 4, 8, 12, 16, 20, 22, 24, 32, 64, 95, 150, 190] {
+            if let Ok(condition) = condition(&family(n)) {
+                let _ = condition.evaluate(&Values {
+                    input: json!({"a": 1}),
+                    context: json!({}),
+                    outputs: Vec::new(),
+                });
+                longest = n;
+            }
+        }
+        assert!(longest >= 8, "{}", family(8));
+    }
+}
+
+#[test]
+fn words_of_the_type_system_can_be_ids_of_nodes() {
+    let workflow = valid(
+        "ghostlight: 1\nname: w\nnodes:\n  string: {type: agent_call, agent: x}\n  map: {type: agent_call, agent: x}\n  c: {type: condition, needs: [string, map], when: string.ok && map.n == 1 && string(map.n) == '1'}\n",
+    );
+    let values =
+        Values::of(&workflow, json!({}), &[("string", json!({"ok": true})), ("map", json!({"n": 1}))]);
+    let NodeKind::Condition(condition) = &workflow.nodes[2].kind else { panic!() };
+    assert_eq!(condition.evaluate(&values), Ok(true));
+}
+
+#[test]
+fn templates_that_are_nested_without_end_are_refused() {
+    for text in [
+        "{{ ".to_owned() + &"(".repeat(15_000) + " }}",
+        "{{ ".to_owned() + &"[".repeat(15_000) + " }}",
+        "{{ ".to_owned() + &"not ".repeat(4000) + "x }}",
+        "{{ ".to_owned() + &"-".repeat(15_000) + "1 }}",
+        "{{ ".to_owned() + &"{1:".repeat(5000) + " }}",
+        "{% if input %}".repeat(1000) + &"{% endif %}".repeat(100),
+        "{% if input %}".repeat(600) + &"{% endif %}".repeat(600),
+        "{{ input".to_owned() + &".a".repeat(8000) + " }}",
+        "{{ input".to_owned() + &"[0]".repeat(5000) + " }}",
+        "{{ 1".to_owned() + &" if 1 else 1".repeat(1300) + " }}",
+        "{{ 1".to_owned() + &" - 1".repeat(4000) + " }}",
+        "{{ 1".to_owned() + &" == 1".repeat(3200) + " }}",
+        "{{ 1".to_owned() + &" and 1".repeat(2600) + " }}",
+        "{{ 1".to_owned() + &"|abs".repeat(4000) + " }}",
+        "{{ 1".to_owned() + &" ** 1".repeat(10) + " }}",
+    ] {
+        if let Ok(template) = template(&text) {
+            let _ = template.render(&Values { input: json!({}), context: json!({}), outputs: Vec::new() });
+        }
+    }
+}
+
 #[test]
 fn conditions_that_are_no_cel_are_refused() {
     for text in [

@@ -90,6 +90,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 fn check(text: &str, format: Format) {
     let compiled = compile(&Source { text, format });
     assert_eq!(compiled.workflow.is_none(), crate::diagnostic::any_error(&compiled.diagnostics));
+    assert!(compiled.diagnostics.iter().all(|d| d.code != crate::diagnostic::Code::CompilerFailed), "{text}");
     let _ = render("w", text, &compiled.diagnostics);
     let again = compile(&Source { text, format });
     assert_eq!(compiled.diagnostics, again.diagnostics);
