@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::frame::{FLAG_CLOSED, FRAME_HEADER_BYTES};
 pub use super::open::OpenError;
 use super::queue::Queue;
-use super::segment::{FRAME_BYTES_MAX, SEGMENT_HEADER_BYTES};
+use super::segment::{FRAME_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES};
 use super::shared::Shared;
 use super::writer::Writer;
 use super::{Follow, Journal, JournalStats, Outcome, Reply, Waking, admit, open};
@@ -59,7 +59,7 @@ impl Default for JournalOptions {
 
 impl JournalOptions {
     pub(crate) fn segment_bytes(&self) -> u64 {
-        self.segment_bytes.clamp(4 << 10, 1 << 30)
+        self.segment_bytes.clamp(4 << 10, SEGMENT_BYTES_MAX)
     }
 
     /// What one commit can hold: a segment without its header, the frame's, and its padding.

@@ -1,5 +1,6 @@
 //! The journal on files: the rules of every journal, opening and refusing, damage, and disks that fail.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use ghostlight_world::sim::{Fault, SimWorld};
@@ -461,4 +462,102 @@ fn a_callback_may_panic_and_may_be_the_last_to_hold_the_journal() {
     drop(journal);
     drop(go);
     assert_eq!(receiver.recv(), Ok(Ok(3)));
+}
+
+/// P4.
+#[test]
+fn no_flipped_bit_of_what_was_committed_is_accepted_in_silence() {
+    let sim = Sim::new(11);
+    let journal = sim.open().expect("opens");
+    let mut rng = fastrand::Rng::with_seed(11);
+    for number in 0..60 {
+        put(&journal, random_append(&mut rng, number, head_in(&journal))).expect("commits");
+    }
+    let mut ends: Vec<u64> = journal.shared.state().sealed.iter().map(|_| 0).collect();
+    ends.push(journal.shared.state().active.end);
+    sim.kill(journal);
+    // Where the commits of a sealed segment end is where its bytes do: nothing failed in this run.
+    for (end, number) in ends.iter_mut().zip(1..) {
+        if *end == 0 {
+            let file = sim.segment(number);
+            let mut bytes = vec![0; usize::try_from(file.len().expect("has a length")).expect("small")];
+            file.read_exact_at(&mut bytes, 0).expect("reads");
+            *end = bytes.iter().rposition(|byte| *byte != 0).expect("is not empty") as u64 + 1;
+        }
+    }
+    assert!(ends.len() > 4);
+    let mut named = 0;
+    for _ in 0..700 {
+        let number = rng.usize(..ends.len());
+        let file = sim.segment(number as u64 + 1);
+        let (at, bit) = (rng.u64(..ends[number]), rng.u32(..8));
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).expect("reads");
+        file.write_all_at(&[byte[0] ^ (1 << bit)], at).expect("writes");
+        match verify(&*sim.world.files, &sim.dir) {
+            Err(OpenError::Corrupt(found)) => assert_eq!(found.segment, number as u64 + 1),
+            Err(other) => panic!("{other}"),
+            Ok(report) => {
+                let last_commit = number == ends.len() - 1 && report.torn_bytes > 0;
+                assert!(last_commit || !report.is_sound(), "segment {}, byte {at}, bit {bit}", number + 1);
+                named += usize::from(report.findings.first().is_some_and(|found| !found.streams.is_empty()));
+            }
+        }
+        file.write_all_at(&byte, at).expect("writes back");
+    }
+    assert!(named > 350, "{named} findings named a stream");
+    assert!(verify(&*sim.world.files, &sim.dir).expect("verifies").is_sound());
+}
+
+#[test]
+fn readers_and_followers_see_a_dense_log_while_segments_come_and_go() {
+    const APPENDS: u64 = 1_500;
+    let dir = TempDir::new().expect("a folder");
+    let journal = open_in(dir.path(), 8 << 10).expect("opens");
+    let read_to_the_end = || {
+        let mut next = 1;
+        while next <= APPENDS {
+            for record in journal.read_all(next - 1, 64).expect("reads") {
+                assert_eq!(record.sequence, next);
+                next += 1;
+            }
+            let name = stream(&format!("s{:02}", next % 20));
+            let known = journal.head_of(&name).expect("reads").map_or(0, |head| head.sequence);
+            let own = journal.read(&name, 1, 10_000).expect("reads");
+            assert!(own.len() as u64 >= known, "a head never points behind what can be read");
+            assert!(own.iter().zip(1..).all(|(record, expected)| record.stream_sequence == expected));
+        }
+    };
+    let mut follow = journal.follow();
+    let mut follow_to_the_end = || {
+        let mut last = 0;
+        while last < APPENDS {
+            match follow.wait() {
+                Ok(batch) => {
+                    assert_eq!(batch.first_sequence, last + 1);
+                    last = batch.last_sequence;
+                }
+                Err(super::super::FollowError::Lagged { resume_after }) => last = resume_after,
+                Err(closed) => panic!("{closed}"),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(&mut follow_to_the_end);
+        scope.spawn(read_to_the_end);
+        scope.spawn(read_to_the_end);
+        let mut heads = HashMap::new();
+        for number in 0..APPENDS {
+            let name = format!("s{:02}", number % 20);
+            let expected = heads.entry(name.clone()).or_insert(0);
+            journal
+                .append(one(number, &name, *expected, "some words to fill a segment"))
+                .wait()
+                .expect("commits");
+            *expected += 1;
+        }
+    });
+    assert!(journal.stats().segments > 20);
+    journal.close();
+    assert!(verify(&ghostlight_world::RealFiles, dir.path()).expect("verifies").is_sound());
 }

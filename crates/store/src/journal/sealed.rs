@@ -68,8 +68,9 @@ impl Sealed {
             Err(SidecarError::Damaged) => {
                 let tail = tail_of(files, &info, end.0)?;
                 let sealed = Self::from_tail(info, end, tail, index_dir);
-                // On a full disk the index simply stays in memory.
-                let _ = sealed.write_index(files);
+                if let Err(error) = sealed.write_index(files) {
+                    tracing::warn!(segment = sealed.info.number, %error, "the index of a segment stays in memory");
+                }
                 Ok(sealed)
             }
         }

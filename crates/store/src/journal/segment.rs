@@ -23,6 +23,8 @@ use crate::record::Corruption;
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 512;
 const MAGIC: [u8; 8] = *b"GLIGHTSG";
 const FORMAT: u32 = 1;
+/// No segment is larger: places in it are kept in four bytes.
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// No frame is longer; a length field that says so is damaged.
 pub(crate) const FRAME_BYTES_MAX: usize = 16 << 20;
 /// How much is read ahead while walking.
@@ -273,7 +275,11 @@ pub(crate) fn scan(
     end_commit: Option<u64>,
     mut visit: impl FnMut(u64, &FrameHeader, &Bytes, Vec<AppendHead>),
 ) -> Result<SegmentEnd, ScanError> {
-    let mut reader = FrameReader::new(file, info.salt, file.len()?);
+    let len = file.len()?;
+    if len > SEGMENT_BYTES_MAX {
+        return Err(ScanError::Corrupt(info.corruption(0, "the segment is larger than any can be", &[])));
+    }
+    let mut reader = FrameReader::new(file, info.salt, len);
     let start = SEGMENT_HEADER_BYTES as u64;
     let mut end = SegmentEnd {
         offset: start,
