@@ -73,8 +73,10 @@ pub(super) struct Shared {
     pub lagged: AtomicUsize,
     limits: FeedLimits,
     state: Mutex<State>,
-    /// The ring's end, and the reason for closing once there is one.
+    /// Tells of records, and of the feed's closing.
     news: watch::Sender<News>,
+    /// Tells of live events, apart: there may be many, and most watchers do not want them.
+    live_news: watch::Sender<u64>,
     ends: Ends,
     subscriptions: AtomicUsize,
 }
@@ -82,7 +84,9 @@ pub(super) struct Shared {
 /// What subscribers wait for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct News {
-    pub end: u64,
+    /// The ring's head.
+    pub head: u64,
+    /// Why the feed is closing, once it is.
     pub closing: Option<Arc<str>>,
 }
 
@@ -108,6 +112,7 @@ impl FeedHandle {
                 limits,
                 state: Mutex::new(State { ring, attempts: Attempts::default() }),
                 news: watch::Sender::default(),
+                live_news: watch::Sender::default(),
                 ends: Ends::default(),
                 subscriptions: AtomicUsize::new(0),
             }),
@@ -152,7 +157,11 @@ impl FeedHandle {
         state.ring.push_live(event, offset, facts);
         let end = state.ring.end();
         drop(state);
-        self.shared.tell_end(end);
+        self.shared.live_news.send_if_modified(|told| {
+            let is_news = end > *told;
+            *told = end.max(*told);
+            is_news
+        });
     }
 
     /// Begins a subscription. It needs no loop of its own: whoever polls it drives it.
@@ -222,6 +231,10 @@ impl Shared {
         self.news.subscribe()
     }
 
+    pub fn live_news(&self) -> watch::Receiver<u64> {
+        self.live_news.subscribe()
+    }
+
     /// A subscription has ended.
     pub fn leave(&self) {
         self.subscriptions.fetch_sub(1, Ordering::Relaxed);
@@ -258,18 +271,14 @@ impl Shared {
                 ended.push(run);
             }
         }
-        let end = state.ring.end();
+        let head = state.ring.head();
         drop(state);
-        self.tell_end(end);
-        ended.into_iter().for_each(|run| self.ends.tell(run));
-    }
-
-    fn tell_end(&self, end: u64) {
         self.news.send_if_modified(|news| {
-            let is_news = end > news.end;
-            news.end = news.end.max(end);
+            let is_news = head > news.head;
+            news.head = head.max(news.head);
             is_news
         });
+        ended.into_iter().for_each(|run| self.ends.tell(run));
     }
 }
 

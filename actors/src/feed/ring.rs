@@ -208,13 +208,13 @@ mod tests {
     #[test]
     fn a_full_ring_drops_the_oldest_and_knows_what_it_still_holds() {
         let mut ring = Ring::new(0, RingLimits { frames: 2, bytes: 1 << 20 });
-        (1..=5).for_each(|sequence| drop(ring.push_record(&record(sequence))));
+        assert!((1..=5).all(|sequence| ring.push_record(&record(sequence))));
         assert!(matches!(ring.read(0, 9), Found::Overrun));
         assert!(!ring.covers(2));
         assert!(ring.covers(3));
         assert_eq!(entries(ring.read(ring.position_after(3), 9)), [Some(4), Some(5)]);
         let mut ring = Ring::new(0, RingLimits { frames: 100, bytes: 2_000 });
-        (1..=5).for_each(|sequence| drop(ring.push_record(&record(sequence))));
+        assert!((1..=5).all(|sequence| ring.push_record(&record(sequence))));
         assert!(ring.covers(3) && !ring.covers(2));
     }
 

@@ -32,7 +32,8 @@ const TAKE_ENTRIES: usize = 64;
 pub struct Subscription {
     shared: Arc<Shared>,
     filter: FeedFilter,
-    live: bool,
+    /// News of live events, if they are wanted.
+    live: Option<watch::Receiver<u64>>,
     source: Source,
     /// All records up to this sequence have been given or left out.
     cursor: u64,
@@ -85,6 +86,7 @@ impl Subscription {
             None => start,
         };
         let news = shared.news();
+        let live = live.then(|| shared.live_news());
         Self { shared, filter, live, source, cursor, mode: Mode::Replay, items, news, has_ended: false }
     }
 
@@ -117,13 +119,15 @@ impl Subscription {
     async fn take(&mut self, position: u64, texts_until: u64) -> Result<(), ReadError> {
         // Marked as seen before the ring is read, so that what comes afterwards is news.
         let closing = self.news.borrow_and_update().closing.clone();
+        if let Some(live) = &mut self.live {
+            live.borrow_and_update();
+        }
         let found = self.shared.lock().ring.read(position, TAKE_ENTRIES);
         match (found, closing) {
             (Found::Overrun, _) => self.fall_behind(),
             (Found::Entries(entries), Some(reason)) if entries.is_empty() => self.end(&reason),
             (Found::Entries(entries), None) if entries.is_empty() => {
-                // The sender lives in what we hold, so that this ends with news alone.
-                let _ = self.news.changed().await;
+                self.wait_for_news().await;
             }
             (Found::Entries(entries), _) => {
                 let asked = entries.iter().filter_map(|entry| self.asks(entry)).collect();
@@ -135,6 +139,17 @@ impl Subscription {
             }
         }
         Ok(())
+    }
+
+    async fn wait_for_news(&mut self) {
+        // The senders live in what we hold, so that waiting ends with news alone.
+        match &mut self.live {
+            Some(live) => tokio::select! {
+                _ = self.news.changed() => {}
+                _ = live.changed() => {}
+            },
+            None => drop(self.news.changed().await),
+        }
     }
 
     /// The ring has dropped what comes next. If that was live events only, it goes on with the text so far.
@@ -182,7 +197,7 @@ impl Subscription {
             if !state.ring.covers(self.cursor) {
                 return Ok(false);
             }
-            if self.live { state.attempts.runs() } else { Vec::new() }
+            if self.live.is_some() { state.attempts.runs() } else { Vec::new() }
         };
         let judged = writing.into_iter().map(|run| (run, self.filter.judge_live(STEP_TOKEN, Some(run))));
         let seen: Vec<_> = judged.filter(|(_, verdict)| *verdict != Verdict::Skip).collect();
@@ -194,7 +209,7 @@ impl Subscription {
         if !state.ring.covers(self.cursor) {
             return Ok(false);
         }
-        let texts = if self.live { state.attempts.so_far(is_seen) } else { Vec::new() };
+        let texts = if self.live.is_some() { state.attempts.so_far(is_seen) } else { Vec::new() };
         let position = state.ring.position_after(self.cursor);
         let texts_until = state.ring.end();
         drop(state);
@@ -268,7 +283,7 @@ impl Subscription {
             What::Record(record) => self.give_record(record, Some(entry), known),
             What::Live { event, .. } => {
                 let is_seen = self.may_see(self.filter.judge_live(event.name(), event.run()), known);
-                if self.live && is_after_texts && is_seen {
+                if self.live.is_some() && is_after_texts && is_seen {
                     self.give_live(entry.frame(self.shared.log));
                 }
             }
@@ -290,7 +305,7 @@ impl Subscription {
     fn asks(&self, entry: &Entry) -> Option<RunId> {
         match &entry.what {
             What::Record(record) => asked_run(self.filter.judge(record)),
-            What::Live { event, .. } if self.live => {
+            What::Live { event, .. } if self.live.is_some() => {
                 asked_run(self.filter.judge_live(event.name(), event.run()))
             }
             What::Live { .. } => None,

@@ -209,6 +209,19 @@ async fn a_watcher_that_was_too_slow_is_told_and_gets_what_it_missed() {
 }
 
 #[tokio::test]
+async fn a_hub_that_lags_behind_the_journal_shows_what_it_missed() {
+    let house = House::new();
+    let hub = house.spawn_hub();
+    let mut subscription = house.after(0);
+    house.steps(0, 1);
+    assert_eq!(sequences(&mut subscription, 1).await, [1]);
+    // More commits than wait for a follower, before the hub gets its turn.
+    house.steps(0, 3_000);
+    assert_eq!(sequences(&mut subscription, 3_000).await, (2..=3_001).collect::<Vec<_>>());
+    hub.abort();
+}
+
+#[tokio::test]
 async fn a_feed_begins_at_the_head_and_a_runs_feed_at_its_beginning() {
     let house = House::new();
     for number in 0..3 {

@@ -37,11 +37,17 @@ pub(super) struct Folded {
     pub poison: Option<Poison>,
 }
 
-/// Rows as they were and as they are now.
+/// A row as it was, and as it is now.
+struct Change<R> {
+    before: Option<R>,
+    now: Option<R>,
+}
+
+/// The rows of a stretch of records.
 struct Draft<'a, P: Projection> {
     views: &'a dyn Views,
     view: &'a ViewName,
-    rows: BTreeMap<Uuid, (Option<P::Row>, Option<P::Row>)>,
+    rows: BTreeMap<Uuid, Change<P::Row>>,
 }
 
 /// Folds the records after `cursor`, as many as one batch takes. The first of them must follow on the cursor.
@@ -93,10 +99,10 @@ impl<P: Projection> Draft<'_, P> {
         let Some(id) = P::subject(fact) else { return Ok(()) };
         if !self.rows.contains_key(&id) {
             let row = list::get::<P>(self.views, self.view, id)?;
-            self.rows.insert(id, (row.clone(), row));
+            self.rows.insert(id, Change { before: row.clone(), now: row });
         }
-        if let Some((_, now)) = self.rows.get_mut(&id) {
-            *now = P::fold(now.take(), fact);
+        if let Some(row) = self.rows.get_mut(&id) {
+            row.now = P::fold(row.now.take(), fact);
         }
         Ok(())
     }
@@ -104,7 +110,7 @@ impl<P: Projection> Draft<'_, P> {
     fn into_batch(self, cursor: u64, reached: u64) -> Result<ViewBatch, ViewError> {
         let mut batch = ViewBatch::new(cursor, reached);
         let mut counts: BTreeMap<Bytes, i64> = BTreeMap::new();
-        for (id, (before, now)) in self.rows {
+        for (id, Change { before, now }) in self.rows {
             if before == now {
                 continue;
             }

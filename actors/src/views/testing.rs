@@ -12,7 +12,7 @@ use ghostlight_model::failure::{EffectClass, ErrorClass, Failure, Happened};
 use ghostlight_model::ids::{ApprovalId, DefinitionHash, Name, RunId, StepPath};
 use ghostlight_model::workflow::Risk;
 use ghostlight_store::journal::MemoryJournal;
-use ghostlight_store::{Append, Journal, NewRecord, Reply, SharedJournal, StreamAppend, StreamName, Wake};
+use ghostlight_store::{Append, NewRecord, Reply, SharedJournal, StreamAppend, StreamName, Wake};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;

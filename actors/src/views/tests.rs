@@ -1,17 +1,21 @@
 //! The views as their users see them: folded by a writer, over a journal and a store in memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ghostlight_model::event::{
-    Decision, Event, PauseReason, RunPaused, RunReopened, RunResult, RunResumed, SkipCause, StepSkipped,
-};
+use bytes::Bytes;
+use ghostlight_model::event::{Decision, Event, PauseReason, RunPaused, RunReopened, RunResult, RunResumed};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::run::RunStatus;
 use ghostlight_model::workflow::Risk;
-use ghostlight_store::views::{MemoryViews, ROW_VALUE_BYTES_MAX, Range, Row, ViewName, Views};
+use ghostlight_store::views::{
+    MemoryViews, ROW_VALUE_BYTES_MAX, Range, Readiness, Row, ViewBatch, ViewError as StoreViewError,
+    ViewName, Views,
+};
 use jiff::Timestamp;
 use proptest::prelude::*;
+use tokio::sync::watch;
 
 use super::testing::{
     self, Log, START_MS, approval, asked, completed, completed_step, created, decided, run, started,
@@ -333,6 +337,94 @@ async fn the_largest_row_is_taken_by_the_store() {
     }
     let row = house.run(run(0));
     assert!(row.labels_cut && row.error.unwrap().message.cut);
+}
+
+#[tokio::test]
+async fn a_writer_that_lags_reads_what_it_missed() {
+    let house = House::new();
+    let (handle, journal) = (house.handle.clone(), house.log.journal.clone());
+    let writer = tokio::spawn(async move { handle.write(ViewKind::Runs, journal).await });
+    house.log.run(run(0), "incident", &[created("incident", &[])]);
+    house.handle.at_least(ViewKind::Runs, 1, SECOND).await.unwrap();
+    // More commits than wait for a follower, before the writer gets its turn.
+    for attempt in 0..1_500 {
+        house.log.run(run(0), "incident", &[completed_step("a", attempt)]);
+    }
+    while house.handle.at_least(ViewKind::Runs, 1_501, SECOND).await.is_err() {}
+    assert_eq!(house.run(run(0)).steps.completed, 1_500);
+    writer.abort();
+}
+
+#[tokio::test]
+async fn a_damaged_row_drops_the_view_and_the_next_writer_folds_it_again() {
+    let house = House::new();
+    house.log.run(run(0), "incident", &[created("incident", &[])]);
+    house.fold(ViewKind::Runs).await;
+    let before = house.rows(ViewKind::Runs);
+    let name = ViewName::new("runs").unwrap();
+    let mut damage = ViewBatch::new(1, 1);
+    damage.put(projection::row_key(run(0).0), "nonsense");
+    house.views.apply(&name, damage).unwrap();
+    assert_eq!(house.handle.run(run(0)), Err(ViewError::Damaged { view: ViewKind::Runs }));
+    house.log.run(run(0), "incident", &[completed()]);
+    let end = house.handle.write(ViewKind::Runs, house.log.journal.clone()).await;
+    assert!(matches!(end, Err(WriterError::Dropped { view: ViewKind::Runs })), "{end:?}");
+    house.fold(ViewKind::Runs).await;
+    assert_eq!(house.run(run(0)).status, RunStatus::Completed);
+    assert_eq!(house.rows(ViewKind::Runs).len(), before.len());
+}
+
+/// A store of views that has no room for the first batches it is given.
+struct Tight {
+    inner: MemoryViews,
+    room: watch::Sender<u64>,
+    refusals: AtomicU64,
+}
+
+impl Views for Tight {
+    fn begin(&self, view: &ViewName, format: u32) -> Result<u64, StoreViewError> {
+        self.inner.begin(view, format)
+    }
+    fn cursor(&self, view: &ViewName) -> Result<u64, StoreViewError> {
+        self.inner.cursor(view)
+    }
+    fn get(&self, view: &ViewName, key: &[u8]) -> Result<Option<Bytes>, StoreViewError> {
+        self.inner.get(view, key)
+    }
+    fn range(&self, view: &ViewName, range: &Range) -> Result<Vec<Row>, StoreViewError> {
+        self.inner.range(view, range)
+    }
+    fn apply(&self, view: &ViewName, batch: ViewBatch) -> Result<(), StoreViewError> {
+        let refused = self.refusals.fetch_add(1, Ordering::Relaxed) % 3 != 2;
+        if refused {
+            // Room is made at once, perhaps before the writer waits for it.
+            self.room.send_modify(|changes| *changes += 1);
+            return Err(StoreViewError::Lagging { waiting_bytes: 1 });
+        }
+        self.inner.apply(view, batch)
+    }
+    fn reset(&self, view: &ViewName) -> Result<(), StoreViewError> {
+        self.inner.reset(view)
+    }
+    fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.inner.readiness()
+    }
+    fn room(&self) -> watch::Receiver<u64> {
+        self.room.subscribe()
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_room_is_waited_for() {
+    let views = Tight { inner: MemoryViews::new(), room: watch::Sender::new(0), refusals: AtomicU64::new(0) };
+    let handle = ViewsHandle::new(Arc::new(views));
+    let log = Log::new();
+    for number in 0..600 {
+        log.run(run(number), "incident", &[created("incident", &[])]);
+    }
+    log.journal.close();
+    assert_eq!(handle.write(ViewKind::Runs, log.journal.clone()).await.unwrap(), WriterEnd::Closed);
+    assert_eq!(handle.run_counts().unwrap().by_status["running"], 600);
 }
 
 /// Any event on any run, as a journal of any history may hold them.
