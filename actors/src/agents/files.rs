@@ -19,8 +19,6 @@ use crate::ledger::blocking;
 /// What the folder holds.
 #[derive(Default)]
 struct Folder {
-    /// The names of all files, good and bad.
-    files: BTreeSet<String>,
     good: Vec<(String, Usable)>,
     refused: Vec<FileReport>,
 }
@@ -49,8 +47,8 @@ impl AgentRegistry {
     }
 
     async fn take_in(&self, folder: Folder) -> Result<Vec<FileReport>, StoreError> {
-        let Folder { files, good, mut refused } = folder;
-        let mut reports = Vec::with_capacity(files.len());
+        let Folder { good, mut refused } = folder;
+        let mut reports = Vec::with_capacity(good.len() + refused.len());
         let mut defined = BTreeSet::new();
         for (file, Usable { definition, warnings }) in good {
             let name = definition.name.clone();
@@ -64,8 +62,7 @@ impl AgentRegistry {
         let broken: BTreeSet<String> = refused.iter().map(|report| report.file.clone()).collect();
         for (name, file) in self.inner.managed() {
             // The agent of a broken file stays as it was; one whose file now defines another agent has none any more.
-            let is_there = defined.contains(&name) || (files.contains(&file) && broken.contains(&file));
-            if !is_there {
+            if !defined.contains(&name) && !broken.contains(&file) {
                 self.file_removed(&name).await?;
             }
         }
@@ -116,7 +113,6 @@ impl Inner {
     fn read(&self, path: &std::path::Path) -> std::io::Result<Folder> {
         let mut folder = Folder::default();
         for file in read_folder(path, &[Format::Yaml, Format::Toml, Format::Json])? {
-            folder.files.insert(file.name.clone());
             match file.text.map(|text| self.usable(&text, file.format)) {
                 Ok(Ok(usable)) => folder.good.push((file.name, usable)),
                 Ok(Err(diagnostics)) => {

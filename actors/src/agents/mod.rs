@@ -219,9 +219,18 @@ impl AgentRegistry {
         let decide = |state: &AgentState, _| state.decide(command.clone(), is_builtin);
         match self.inner.ledger.change(&stream, state, caller, decide).await {
             Ok(changed) => {
-                let sequence = changed.sequence;
-                self.inner.put(name, changed.state, definition);
-                Ok(sequence)
+                let missing = self.inner.put(name, changed.state.clone(), definition);
+                if let Some(stream_sequence) = missing {
+                    // Somebody saved it in between, perhaps in another process.
+                    let (inner, name) = (self.inner.clone(), name.clone());
+                    blocking(move || {
+                        let definition = inner.stored(&name, stream_sequence)?;
+                        inner.put(&name, changed.state, definition);
+                        Ok(())
+                    })
+                    .await?;
+                }
+                Ok(changed.sequence)
             }
             Err(ChangeError::Rejected(rejection)) => Err(AgentError::of(name, rejection)),
             Err(ChangeError::Store(error)) => {
@@ -266,21 +275,24 @@ impl Inner {
         self.directory.store(Arc::new(AgentDirectory::new(entries)));
     }
 
-    /// Keeps a state and what its latest version says, unless a state is known that has seen more.
-    fn put(&self, name: &Name, state: AgentState, definition: Option<Arc<AgentDefinition>>) {
+    /// Keeps a state and what its latest version says, unless a state is known that has seen more. Answers with the place
+    /// of the latest version's record when nobody has said yet what it says.
+    fn put(&self, name: &Name, state: AgentState, definition: Option<Arc<AgentDefinition>>) -> Option<u64> {
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
         let before = all.get(name).cloned();
-        if before.as_ref().is_some_and(|known| known.state.stream_sequence() > state.stream_sequence()) {
-            return;
-        }
-        let builtin = before.as_ref().and_then(|known| known.builtin.clone());
-        let current = state.latest().map(|latest| latest.hash);
-        // The definition belongs to the state only if it is the latest version's: another one may have been faster.
-        let of_this = |definition: &Arc<AgentDefinition>| Some(definition.hash) == current;
-        let definition = definition
-            .filter(of_this)
-            .or_else(|| before.and_then(|known| known.definition.clone()).filter(of_this));
+        let state = match &before {
+            Some(before) if before.state.stream_sequence() > state.stream_sequence() => before.state.clone(),
+            Some(_) | None => state,
+        };
+        let builtin = before.as_ref().and_then(|before| before.builtin.clone());
+        let said = [definition, before.and_then(|before| before.definition.clone())];
+        let latest = state.latest().map(|latest| (latest.hash, latest.stream_sequence));
+        // Of two who change an agent at the same time, either may know what the latest version says.
+        let definition =
+            said.into_iter().flatten().find(|said| latest.is_some_and(|(hash, _)| hash == said.hash));
+        let missing = latest.filter(|_| definition.is_none()).map(|(_, stream_sequence)| stream_sequence);
         all.insert(name.clone(), Arc::new(Known { state, definition, builtin }));
+        missing
     }
 
     /// Everything that the journal and the program know. Blocks on the disk.
@@ -344,10 +356,8 @@ impl Inner {
         let CompiledAgent { agent, mut diagnostics } = read(text, format);
         let Some(definition) = agent else { return Err(diagnostics) };
         match ghostlight_agents::build(&definition, &self.environment) {
-            Ok(agent) => {
-                self.keep_built(&definition.name, &definition.hash, &agent);
-                Ok(Usable { definition, warnings: diagnostics })
-            }
+            // It is built again when it is called: what is not saved yet is not to be found.
+            Ok(_) => Ok(Usable { definition, warnings: diagnostics }),
             Err(error) => {
                 diagnostics.push(Diagnostic::new(Code::BadValue, Span::default(), error.to_string()));
                 Err(diagnostics)

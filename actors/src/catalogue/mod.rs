@@ -87,10 +87,13 @@ impl Catalogue {
         let SaveWorkflow { source, format, name: expected, precondition } = save;
         let inner = self.inner.clone();
         let (checked, kept) = blocking(move || {
-            let checked = inner.check(&source, format);
-            // Blobs are kept before the event that names them; those of a refused save are swept.
-            let kept = match checked.workflow {
-                Some(_) => Some(inner.ledger.keep(Value::String(source))?),
+            let mut checked = inner.check(&source, format);
+            let kept = match checked.workflow.take() {
+                Some(workflow) => {
+                    checked.workflow = Some(inner.shared.share(workflow.hash, workflow));
+                    // Blobs are kept before the event that names them; those of a refused save are swept.
+                    Some(inner.ledger.keep(Value::String(source))?)
+                }
                 None => None,
             };
             Ok((checked, kept))
@@ -293,9 +296,7 @@ impl Catalogue {
 
 impl Inner {
     fn check(&self, source: &str, format: Format) -> Checked {
-        let checked = documents::check_workflow(source, format, &self.agents.directory());
-        let shared = checked.workflow.map(|workflow| self.shared.share(workflow.hash, workflow));
-        Checked { workflow: shared, ..checked }
+        documents::check_workflow(source, format, &self.agents.directory())
     }
 
     fn compiled(&self, name: &Name, head: &VersionHead) -> Result<Arc<Workflow>, CatalogueError> {

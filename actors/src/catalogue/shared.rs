@@ -1,8 +1,8 @@
 //! Compiled workflows, shared by content hash: all runs of one definition hold the same value, whatever its version is
 //! called.
 //!
-//! What is in use stays found for as long as somebody holds it; beyond that the latest [`KEPT_MAX`] stay, so that a
-//! workflow between two runs is not compiled again.
+//! What is in use stays found for as long as somebody holds it; beyond that those used last stay, bounded in number and
+//! in nodes, so that a workflow between two runs is not compiled again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,6 +12,8 @@ use ghostlight_model::workflow::Workflow;
 
 /// Compiled workflows that are kept although nobody uses them.
 pub const KEPT_MAX: usize = 256;
+/// The nodes of all kept workflows together.
+pub const KEPT_NODES_MAX: usize = 100_000;
 
 /// The shared compiled workflows.
 #[derive(Default)]
@@ -60,16 +62,44 @@ impl Inner {
     fn keep(&mut self, hash: DefinitionHash, workflow: &Arc<Workflow>) {
         self.uses += 1;
         self.kept.insert(hash, (self.uses, workflow.clone()));
-        if self.kept.len() <= KEPT_MAX {
-            return;
-        }
-        let oldest = self.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(hash, _)| *hash);
-        if let Some(oldest) = oldest {
-            self.kept.remove(&oldest);
+        let mut nodes: usize = self.kept.values().map(|(_, workflow)| workflow.nodes.len()).sum();
+        while self.kept.len() > KEPT_MAX || (nodes > KEPT_NODES_MAX && self.kept.len() > 1) {
+            let oldest = self.kept.iter().min_by_key(|(_, (used, _))| *used).map(|(hash, _)| *hash);
+            let Some((_, forgotten)) = oldest.and_then(|oldest| self.kept.remove(&oldest)) else { break };
+            nodes -= forgotten.nodes.len();
         }
         // One pass over all now and then, so that forgotten ones do not pile up: at most as many as are alive stay.
         if self.all.len() > 2 * KEPT_MAX && self.uses.is_multiple_of(KEPT_MAX as u64) {
             self.all.retain(|_, weak| weak.strong_count() > 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ghostlight_model::language::{Format, Source, compile};
+
+    fn workflow(number: usize) -> Arc<Workflow> {
+        let text =
+            format!("ghostlight: 1\nname: w{number}\nnodes:\n  a: {{ type: agent_call, agent: noop }}\n");
+        compile(&Source { text: &text, format: Format::Yaml }).workflow.unwrap()
+    }
+
+    #[test]
+    fn what_is_in_use_stays_found_and_what_is_not_is_bounded() {
+        let shared = SharedWorkflows::default();
+        let held = workflow(0);
+        shared.share(held.hash, held.clone());
+        for number in 1..=3 * KEPT_MAX {
+            let workflow = workflow(number);
+            shared.share(workflow.hash, workflow);
+        }
+        assert!(Arc::ptr_eq(&shared.get(&held.hash).unwrap(), &held));
+        assert!(shared.get(&workflow(1).hash).is_none());
+        assert!(shared.get(&workflow(3 * KEPT_MAX).hash).is_some());
+        let inner = shared.lock();
+        assert_eq!(inner.kept.len(), KEPT_MAX);
+        assert!(inner.all.len() <= 3 * KEPT_MAX);
     }
 }

@@ -282,7 +282,7 @@ mod tests {
 
         let again = Tokens::open(ledger.clone()).unwrap();
         assert_eq!(again.verify(&made.text), Some(made.info.clone()));
-        assert_eq!(again.list(), [made.info.clone()]);
+        assert_eq!(again.list(), std::slice::from_ref(&made.info));
         let (revoked, sequence) = again.revoke(&made.info.id, &local()).await.unwrap();
         assert!(revoked.facts.revoked_at.is_some());
         assert_eq!(sequence, Some(ledger.journal.head()));
