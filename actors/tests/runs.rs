@@ -187,3 +187,164 @@ nodes:
         close(ghostlight, house).await;
     });
 }
+
+/// A panic anywhere in a run's actors is contained: the run goes on from the journal, its neighbour notices nothing.
+#[cfg(feature = "chaos")]
+#[test]
+fn a_panic_in_each_actor_of_a_run_is_contained_and_the_run_completes() {
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        for victim in ["workflow", "executions/", "gates/"] {
+            let started = ghostlight.runs.start(start(CAREFUL, json!({})), Caller::runtime()).await.unwrap();
+            let neighbour =
+                ghostlight.runs.start(start(CAREFUL, json!({})), Caller::runtime()).await.unwrap();
+            let path = find_actor(&ghostlight, started.run, victim).await;
+            ghostlight.tree.panic(&path).unwrap();
+            for run in [started.run, neighbour.run] {
+                answer_all(&ghostlight, run).await;
+                let read = ended(&ghostlight, run).await;
+                assert_eq!(read.run.status, RunStatus::Completed, "{victim}: {:?}", read.run.failure);
+                let interrupted =
+                    read.events.iter().any(|event| event.recorded.event.name() == "step.interrupted");
+                assert_eq!(interrupted, run == started.run && victim == "executions/", "{victim}");
+            }
+        }
+        assert!(ghostlight.tree_log.counts().exited_abnormally >= 3);
+        close(ghostlight, house).await;
+    });
+}
+
+#[cfg(feature = "chaos")]
+const CAREFUL: &str = "
+ghostlight: 1
+name: careful
+nodes:
+  nap: { type: agent_call, agent: sleep, input: { for: 300ms } }
+  ask: { type: human_gate, action: 'Go on?', risk: low }
+  after: { type: agent_call, agent: noop, needs: [nap, ask] }
+";
+
+#[cfg(feature = "chaos")]
+async fn find_actor(ghostlight: &Ghostlight, run: RunId, part: &str) -> String {
+    loop {
+        let tree = ghostlight.tree.snapshot().unwrap();
+        let wanted = format!("/{run}/{part}");
+        let found = tree.flatten().into_iter().find(|node| node.path.contains(&wanted) && node.uptime_ms > 0);
+        if let Some(node) = found {
+            return node.path.clone();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[cfg(feature = "chaos")]
+async fn answer_all(ghostlight: &Ghostlight, run: RunId) {
+    loop {
+        let read = ghostlight.runs.read(run).await.unwrap().unwrap();
+        if let Some((approval, _)) =
+            read.run.approvals.iter().find(|(_, approval)| approval.decided.is_none())
+        {
+            ghostlight.runs.answer(*approval, true, None, None, Caller::runtime()).await.unwrap();
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A run whose actors keep crashing is set aside with its state; somebody releases it, and it goes on.
+#[cfg(feature = "chaos")]
+#[test]
+fn a_run_that_keeps_crashing_is_quarantined_and_released_by_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let started = ghostlight.runs.start(start(CAREFUL, json!({})), Caller::runtime()).await.unwrap();
+        let quarantined = loop {
+            let read = ghostlight.runs.read(started.run).await.unwrap().unwrap();
+            if read.run.status == RunStatus::Paused {
+                break read.run;
+            }
+            let path = find_actor_if_any(&ghostlight, started.run, "workflow");
+            // It may be between two lives, or set aside already.
+            let _ = path.map(|path| ghostlight.tree.panic(&path));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert_eq!(quarantined.pause, Some(ghostlight_model::event::PauseReason::Quarantined));
+        let neighbour =
+            ghostlight.runs.start(start(CHAIN, json!({ "n": 1 })), Caller::runtime()).await.unwrap();
+        assert_eq!(ended(&ghostlight, neighbour.run).await.run.status, RunStatus::Completed);
+
+        ghostlight.runs.command(started.run, RunCommand::Resume, Caller::runtime()).await.unwrap();
+        answer_all(&ghostlight, started.run).await;
+        assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Completed);
+        close(ghostlight, house).await;
+    });
+}
+
+#[cfg(feature = "chaos")]
+fn find_actor_if_any(ghostlight: &Ghostlight, run: RunId, part: &str) -> Option<String> {
+    let tree = ghostlight.tree.snapshot()?;
+    let wanted = format!("/{run}/{part}");
+    tree.flatten().into_iter().map(|node| node.path.clone()).find(|path| path.ends_with(&wanted))
+}
+
+/// 64 equal posts make one run.
+#[test]
+fn a_start_with_one_key_starts_one_run_however_often_it_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let keyed = |fingerprint: &str| StartRun {
+            key: Some(ghostlight_actors::IdempotencyKey {
+                key: "order-7".into(),
+                fingerprint: fingerprint.into(),
+            }),
+            ..start(CHAIN, json!({ "n": 1 }))
+        };
+        let asked = (0..64).map(|_| ghostlight.runs.start(keyed("same"), Caller::runtime()));
+        let answers = futures::future::join_all(asked).await;
+        let mut runs: Vec<RunId> = answers.iter().flatten().map(|started| started.run).collect();
+        assert!(!runs.is_empty());
+        runs.dedup();
+        assert_eq!(runs.len(), 1, "one key, one run");
+        let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
+        assert!(
+            refused
+                .into_iter()
+                .all(|error| matches!(error, ghostlight_actors::runs::StartError::KeyInProgress))
+        );
+        let other = ghostlight.runs.start(keyed("other"), Caller::runtime()).await;
+        assert!(matches!(other, Err(ghostlight_actors::runs::StartError::KeyReused)));
+        let again = ghostlight.runs.start(keyed("same"), Caller::runtime()).await.unwrap();
+        assert!(again.replayed && again.run == runs[0]);
+        close(ghostlight, house).await;
+    });
+}
+
+/// A run that waits for a person leaves memory, and comes back when somebody speaks to it.
+#[test]
+fn a_waiting_run_leaves_memory_and_comes_back_for_its_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let started = ghostlight.runs.start(start(GATED, json!({})), Caller::runtime()).await.unwrap();
+        let wanted = started.run.to_string();
+        let resident =
+            || ghostlight.tree.snapshot().unwrap().flatten().iter().any(|node| node.path.contains(&wanted));
+        while ghostlight.runs.read(started.run).await.unwrap().unwrap().run.approvals.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let patience = tokio::time::Instant::now() + Duration::from_secs(10);
+        while resident() {
+            assert!(tokio::time::Instant::now() < patience, "a quiet run leaves memory");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let read = ghostlight.runs.read(started.run).await.unwrap().unwrap();
+        let approval = *read.run.approvals.keys().next().unwrap();
+        assert!(!resident(), "a read does not wake it");
+        ghostlight.runs.answer(approval, true, None, None, Caller::runtime()).await.unwrap();
+        assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Completed);
+        close(ghostlight, house).await;
+    });
+}

@@ -209,3 +209,36 @@ async fn of_many_who_save_at_once_all_are_in_the_history_and_the_directory_has_t
     assert_eq!(registry.directory().get(&name("helper")).unwrap().version, last);
     assert_eq!(info.definition.unwrap().hash, last);
 }
+
+#[tokio::test]
+async fn saves_and_switches_of_many_threads_and_two_registries_leave_no_agent_without_its_definition() {
+    let (ledger, _) = ledger();
+    let (one, other) = (agents(&ledger).await, agents(&ledger).await);
+    save(&one, "helper", document("helper", "first")).await.unwrap();
+    save(&other, "helper", document("helper", "second")).await.unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let registry = if thread % 2 == 0 { &one } else { &other };
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(async {
+                    for turn in 0..20 {
+                        save(registry, "helper", document("helper", &format!("{thread}/{turn}")))
+                            .await
+                            .unwrap();
+                        registry.disable(&name("helper"), "", &local()).await.unwrap();
+                        registry.enable(&name("helper"), &local()).await.unwrap();
+                    }
+                });
+            });
+        }
+    });
+    for registry in [&one, &other] {
+        // What the other one wrote last is seen by the next who decides.
+        registry.disable(&name("helper"), "done", &local()).await.unwrap();
+        let info = registry.get(&name("helper")).unwrap();
+        assert_eq!(info.definition.unwrap().hash, info.versions[0].hash);
+        assert_eq!(registry.directory().get(&name("helper")).unwrap().version, info.versions[0].hash);
+    }
+    assert_eq!(agents(&ledger).await.get(&name("helper")).unwrap().versions.len(), 162);
+}

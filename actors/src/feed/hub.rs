@@ -143,17 +143,20 @@ impl FeedHandle {
         }
     }
 
-    /// Whether anybody watches: what is costly to show need not be made for nobody.
+    /// Whether anybody watches live events: what is costly to make need not be made for nobody.
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        self.shared.subscriptions.load(Ordering::Relaxed) > 0
+        self.shared.live_news.receiver_count() > 0
     }
 
-    /// Shows a live event to those who watch.
+    /// Shows a live event to those who watch. When nobody does, only the text so far is kept: the ring is for records then.
     pub fn live(&self, event: LiveEvent) {
         let facts = event.run().and_then(|run| self.shared.facts.get(run));
         let mut state = self.shared.lock();
         let offset = state.attempts.offset_of(&event);
+        if !self.is_watched() {
+            return;
+        }
         state.ring.push_live(event, offset, facts);
         let end = state.ring.end();
         drop(state);

@@ -106,6 +106,8 @@ impl WorkflowActor {
         let down = child.down().into_actor(self).map(move |down: Down, actor, ctx: &mut Context<Self>| {
             actor.place.residents.attempts().remove(&id);
             actor.lost(id, down.reason.to_string(), true, ctx);
+            // Perhaps it was the last thing that kept the run in memory.
+            actor.watch_for_quiet(ctx);
         });
         ctx.spawn(down);
     }

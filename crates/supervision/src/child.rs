@@ -244,7 +244,12 @@ impl Future for ChildTask {
         if let Some(reason) = this.obey() {
             return this.over(reason);
         }
-        match panics::catch(|| this.live(cx)) {
+        let polled = panics::catch(|| {
+            #[cfg(feature = "chaos")]
+            this.ticket.node.fault();
+            this.live(cx)
+        });
+        match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(reason)) | Err(reason) => this.over(reason),
         }

@@ -81,6 +81,8 @@ pub(crate) struct Node {
     pub(crate) queued: AtomicU32,
     /// Milliseconds on the tree's clock.
     pub(crate) up_since_ms: AtomicU64,
+    #[cfg(feature = "chaos")]
+    fault: std::sync::atomic::AtomicBool,
     detail: Mutex<Detail>,
 }
 
@@ -125,6 +127,8 @@ impl Node {
             handled: AtomicU64::new(0),
             queued: AtomicU32::new(0),
             up_since_ms: AtomicU64::new(0),
+            #[cfg(feature = "chaos")]
+            fault: std::sync::atomic::AtomicBool::new(false),
             detail: Mutex::default(),
         })
     }
@@ -141,6 +145,23 @@ impl Node {
             f.write_str("/")?;
         }
         write!(f, "{}", self.key)
+    }
+
+    /// Makes the child panic in its next poll, which is at once. False if that incarnation is not the present one.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn inject_panic(&self, incarnation: u32) -> bool {
+        let present = self.incarnation() == incarnation;
+        if present {
+            self.fault.store(true, Ordering::Release);
+            self.waker.wake();
+        }
+        present
+    }
+
+    /// Panics if somebody asked for it.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn fault(&self) {
+        assert!(!self.fault.swap(false, Ordering::AcqRel), "a fault was injected");
     }
 
     pub(crate) fn parent(&self) -> Option<&Arc<Node>> {

@@ -204,6 +204,17 @@ impl Tree {
         if child.kill() { Ok(()) } else { Err(SupervisorError::NotRunning) }
     }
 
+    /// Makes a child panic inside its own code, as a bug would. Its supervisor then does what its specification says.
+    #[cfg(feature = "chaos")]
+    pub fn panic(&self, path: &str) -> Result<(), SupervisorError> {
+        let child = self.child(path).ok_or(SupervisorError::NotFound)?;
+        if child.is_alive() && child.node.inject_panic(child.incarnation) {
+            Ok(())
+        } else {
+            Err(SupervisorError::NotRunning)
+        }
+    }
+
     fn managed(&self, path: &str) -> Result<(Arc<Node>, Arc<crate::inbox::Inbox>), SupervisorError> {
         let node = self.find(path).ok_or(SupervisorError::NotFound)?;
         let inbox = node.parent().and_then(|parent| parent.inbox()).ok_or(SupervisorError::NotRunning)?;
