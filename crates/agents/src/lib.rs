@@ -1,6 +1,6 @@
 //! How an agent or a tool is called: a process of this machine, a server, or code inside the daemon.
 //!
-//! [`build`] turns a definition into an [`Agent`]; [`Agent::call`] makes one attempt and answers with an output or with a
+//! [`build()`] turns a definition into an [`Agent`]; [`Agent::call`] makes one attempt and answers with an output or with a
 //! [`Failure`](ghostlight_model::failure::Failure) in the model's words: its class, and whether the call had its effect.
 //! What an agent says on the way (progress, tokens, usage) goes to a [`ProgressSink`] that is bounded and never waits.
 //!

@@ -1,4 +1,4 @@
-//! The agents that are part of the daemon. What each takes and gives stands in the [`catalogue`].
+//! The agents that are part of the daemon. What each takes and gives stands in the [`catalogue()`].
 
 mod catalogue;
 mod fail;

@@ -30,7 +30,7 @@ pub(crate) fn parse_wait_text(text: &str) -> Option<Duration> {
 }
 
 fn from_seconds(seconds: f64) -> Option<Duration> {
-    if !(seconds >= 0.0) {
+    if seconds.is_nan() || seconds < 0.0 {
         return None;
     }
     Some(Duration::try_from_secs_f64(seconds).map_or(WAIT_MAX, |wait| wait.min(WAIT_MAX)))
