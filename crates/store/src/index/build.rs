@@ -9,10 +9,10 @@ use std::path::Path;
 use ghostlight_world::{Files, OpenMode};
 
 use super::bloom::{Bloom, Fingerprint};
-use super::sidecar::{FOOTER_MAGIC, FORMAT, Identity, Meta};
+use super::sidecar::{EntryOnDisk, FOOTER_MAGIC, FORMAT, Identity, Meta};
 use super::table::Table;
 use crate::journal::tail::{StreamEntry, Tail};
-use crate::record::{StreamName, Wake};
+use crate::record::StreamName;
 
 /// A block ends with the entry that reaches this size.
 const BLOCK_BYTES: usize = 4096;
@@ -61,7 +61,9 @@ impl Blocks {
             self.fence_ends.push(fits(self.fence_names.len())?);
         }
         let at = (fits(self.offsets.len() - 1)?, self.slot);
-        put_entry(&mut self.current, name, entry, parts);
+        let on_disk = EntryOnDisk::new(name, entry, parts);
+        self.current =
+            postcard::to_extend(&on_disk, std::mem::take(&mut self.current)).map_err(io::Error::other)?;
         self.slot += 1;
         if self.current.len() >= BLOCK_BYTES {
             self.finish();
@@ -76,28 +78,6 @@ impl Blocks {
             self.slot = 0;
         }
     }
-}
-
-fn put_entry(out: &mut Vec<u8>, name: &StreamName, entry: &StreamEntry, parts: std::ops::Range<u64>) {
-    let (tag, due) = match entry.wake {
-        Wake::Done => (0, 0),
-        Wake::Idle => (1, 0),
-        Wake::Now => (2, 0),
-        Wake::At(due) => (3, due),
-    };
-    let mut put_text = |text: &str| {
-        // Names and routes are at most 200 bytes: checked when they were admitted.
-        out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
-        out.extend_from_slice(text.as_bytes());
-    };
-    put_text(name.as_str());
-    put_text(&entry.route);
-    out.push(tag);
-    out.extend_from_slice(&i64::to_le_bytes(due));
-    for number in [entry.first, entry.last, parts.start, parts.end] {
-        out.extend_from_slice(&number.to_le_bytes());
-    }
-    out.extend_from_slice(&entry.chain);
 }
 
 fn fits(len: usize) -> io::Result<u32> {

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use ghostlight_world::{File, Files, OpenMode};
 use serde::{Deserialize, Serialize};
@@ -11,7 +10,7 @@ use super::SidecarError;
 use super::bloom::{Bloom, Fingerprint};
 use super::table::Table;
 use crate::journal::Waking;
-use crate::journal::frame::wake_of;
+use crate::journal::frame::{wake_of, wake_tag};
 use crate::journal::tail::{FrameAt, PartAt, StreamEntry};
 use crate::record::StreamName;
 
@@ -61,6 +60,50 @@ pub(crate) struct Found {
     pub name: StreamName,
     pub entry: StreamEntry,
     pub parts: Range<u64>,
+}
+
+/// A stream's entry as a block holds it; small numbers take few bytes.
+#[derive(Serialize, Deserialize)]
+pub(super) struct EntryOnDisk<'a> {
+    name: &'a str,
+    route: &'a str,
+    wake: u8,
+    due: i64,
+    first: u64,
+    /// How far the last one is from the first.
+    last_from_first: u64,
+    first_part: u64,
+    part_count: u64,
+    chain: [u8; 32],
+}
+
+impl<'a> EntryOnDisk<'a> {
+    pub fn new(name: &'a StreamName, entry: &'a StreamEntry, parts: Range<u64>) -> Self {
+        let (wake, due) = wake_tag(entry.wake);
+        Self {
+            name: name.as_str(),
+            route: &entry.route,
+            wake,
+            due,
+            first: entry.first,
+            last_from_first: entry.last - entry.first,
+            first_part: parts.start,
+            part_count: parts.end - parts.start,
+            chain: entry.chain,
+        }
+    }
+
+    fn found(&self) -> Option<Found> {
+        let entry = StreamEntry {
+            first: self.first,
+            last: self.first.checked_add(self.last_from_first)?,
+            chain: self.chain,
+            wake: wake_of(self.wake, self.due)?,
+            route: self.route.into(),
+        };
+        let parts = self.first_part..self.first_part.checked_add(self.part_count)?;
+        Some(Found { name: StreamName::parse(self.name).ok()?, entry, parts })
+    }
 }
 
 /// A block in memory, and where its entries begin.
@@ -244,7 +287,10 @@ impl Sidecar {
         }
         let mut entries = Vec::new();
         while !rest.is_empty() {
-            entries.push(take_entry(&mut rest).ok_or(SidecarError::Damaged)?);
+            let (entry, left) =
+                postcard::take_from_bytes::<EntryOnDisk<'_>>(rest).map_err(|_| SidecarError::Damaged)?;
+            entries.push(entry.found().ok_or(SidecarError::Damaged)?);
+            rest = left;
         }
         Ok(Block { index, entries })
     }
@@ -286,24 +332,4 @@ fn part_at(entry: &[u8; 16]) -> PartAt {
         len: u32::from_le_bytes(array(&entry[4..])),
         first: u64::from_le_bytes(array(&entry[8..])),
     }
-}
-
-fn take_entry(rest: &mut &[u8]) -> Option<Found> {
-    let mut take = |len: usize| {
-        let (taken, left) = rest.split_at_checked(len)?;
-        *rest = left;
-        Some(taken)
-    };
-    let mut text = || {
-        let len = take(1)?[0];
-        std::str::from_utf8(take(len.into())?).ok()
-    };
-    let name = StreamName::parse(text()?).ok()?;
-    let route: Arc<str> = text()?.into();
-    let tag = take(1)?[0];
-    let wake = wake_of(tag, i64::from_le_bytes(take(8)?.try_into().ok()?))?;
-    let mut number = || Some(u64::from_le_bytes(take(8)?.try_into().ok()?));
-    let (first, last, parts) = (number()?, number()?, number()?..number()?);
-    let chain = take(32)?.try_into().ok()?;
-    Some(Found { name, entry: StreamEntry { first, last, chain, wake, route }, parts })
 }

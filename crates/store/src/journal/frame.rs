@@ -307,12 +307,7 @@ fn small(value: usize) -> u32 {
 }
 
 fn write_part_header(part: &mut [u8], head: &PartHead) {
-    let tag = match head.wake {
-        Wake::Done => 0,
-        Wake::Idle => 1,
-        Wake::Now => 2,
-        Wake::At(_) => WAKE_AT,
-    };
+    let (tag, _) = wake_tag(head.wake);
     let byte = |len: usize| u8::try_from(len).expect("names, routes and aliases were checked when admitted");
     part[0..4].copy_from_slice(&head.len.to_le_bytes());
     part[8..16].copy_from_slice(&head.first_sequence.to_le_bytes());
@@ -329,10 +324,20 @@ fn write_part_header(part: &mut [u8], head: &PartHead) {
     part[4..8].copy_from_slice(&crc.to_le_bytes());
 }
 
+/// A wake-up as parts and sidecars write it: its kind and its due time, 0 for the kinds that have none.
+pub(crate) fn wake_tag(wake: Wake) -> (u8, i64) {
+    match wake {
+        Wake::Done => (0, 0),
+        Wake::Idle => (1, 0),
+        Wake::Now => (2, 0),
+        Wake::At(due) => (WAKE_AT, due),
+    }
+}
+
 /// The kind of wake-up that has a due time.
 const WAKE_AT: u8 = 3;
 
-/// Reads wake-up kinds as the part and the index write them.
+/// Reads what [`wake_tag`] wrote; `None` for an unknown kind.
 pub(crate) fn wake_of(tag: u8, due: i64) -> Option<Wake> {
     match tag {
         0 => Some(Wake::Done),

@@ -235,29 +235,45 @@ impl Shared {
 
     pub fn waking(&self, until: i64, after: Option<&Waking>, limit: usize) -> Result<Vec<Waking>, ReadError> {
         let limit = limit.min(READ_RECORDS_MAX);
-        let (mut found, sealed) = {
-            let state = self.state();
-            (state.active.tail.waking(until, after, limit), state.sealed.clone())
-        };
-        for index in (0..sealed.len()).rev() {
-            let (this, newer) = (&sealed[index], &sealed[index + 1..]);
-            let mut cursor = after.cloned();
-            let mut wanted = limit;
-            while wanted > 0 {
-                let page =
-                    this.ask(&*self.world.files, |index| index.waking(until, cursor.as_ref(), wanted))?;
-                let Some(last) = page.last() else { break };
-                cursor = Some(last.clone());
-                for waking in page {
-                    if !self.is_known_to(newer, &waking.stream)? {
-                        found.push(waking);
-                        wanted -= 1;
-                    }
+        let sealed = self.sealed();
+        let page = (2 * limit / (sealed.len() + 1)).clamp(limit.min(32), limit);
+        let mut cursor = after.cloned();
+        let mut found = Vec::new();
+        while found.len() < limit {
+            // A page of each segment, merged. Behind the earliest end of a full page there may be more in between.
+            let mut candidates: Vec<(Waking, usize)> = Vec::new();
+            let mut horizon: Option<Waking> = None;
+            let mut take = |source: usize, streams: Vec<Waking>| {
+                if streams.len() == page
+                    && let Some(last) = streams.last()
+                    && horizon.as_ref().is_none_or(|horizon| last < horizon)
+                {
+                    horizon = Some(last.clone());
+                }
+                candidates.extend(streams.into_iter().map(|waking| (waking, source)));
+            };
+            take(sealed.len(), self.state().active.tail.waking(until, cursor.as_ref(), page));
+            for (source, sealed) in sealed.iter().enumerate() {
+                let streams =
+                    sealed.ask(&*self.world.files, |index| index.waking(until, cursor.as_ref(), page))?;
+                take(source, streams);
+            }
+            candidates.sort_unstable();
+            for (waking, source) in candidates {
+                if found.len() == limit || horizon.as_ref().is_some_and(|horizon| waking > *horizon) {
+                    break;
+                }
+                let is_current =
+                    source == sealed.len() || !self.is_known_to(&sealed[source + 1..], &waking.stream)?;
+                if is_current {
+                    found.push(waking);
                 }
             }
+            if horizon.is_none() {
+                break;
+            }
+            cursor = horizon;
         }
-        found.sort_unstable();
-        found.truncate(limit);
         Ok(found)
     }
 
