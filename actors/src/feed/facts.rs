@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ghostlight_model::event::{Event, RunCreated};
+use ghostlight_model::event::{Event, RunCreated, kind_name};
 use ghostlight_model::ids::RunId;
 use ghostlight_store::{Journal, ReadError, Record};
 
@@ -60,6 +60,10 @@ impl Facts {
 }
 
 fn facts_in(record: &Record) -> Option<RunFacts> {
+    // Every record comes by here: only the one in question is read.
+    if kind_name(record.kind) != Some("run.created") {
+        return None;
+    }
     match Event::decode(record.kind, record.version, &record.body).ok()? {
         Event::RunCreated(RunCreated { workflow, labels, .. }) => {
             Some(RunFacts { workflow: workflow.to_string(), labels })

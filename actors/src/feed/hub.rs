@@ -261,13 +261,14 @@ impl Shared {
     }
 
     fn show(&self, records: &[Record]) {
+        // Before they are shown: who filters by the facts of a run finds them in memory.
+        records.iter().for_each(|record| self.facts.learn(record));
         let mut ended = Vec::new();
         let mut state = self.lock();
         for record in records {
             if !state.ring.push_record(record) {
                 continue;
             }
-            self.facts.learn(record);
             state.forget_ended_attempt(record);
             if let Some(run) = ended_by(record) {
                 state.attempts.end_run(run);

@@ -35,8 +35,10 @@ pub struct Subscription {
     /// News of live events, if they are wanted.
     live: Option<watch::Receiver<u64>>,
     source: Source,
-    /// All records up to this sequence have been given or left out.
+    /// All records up to this sequence have been queued or left out.
     cursor: u64,
+    /// All records up to this sequence have been given out or left out.
+    given: u64,
     mode: Mode,
     items: VecDeque<FeedItem>,
     news: watch::Receiver<News>,
@@ -87,19 +89,33 @@ impl Subscription {
         };
         let news = shared.news();
         let live = live.then(|| shared.live_news());
-        Self { shared, filter, live, source, cursor, mode: Mode::Replay, items, news, has_ended: false }
+        let given = after.unwrap_or(start);
+        Self {
+            shared,
+            filter,
+            live,
+            source,
+            cursor,
+            given,
+            mode: Mode::Replay,
+            items,
+            news,
+            has_ended: false,
+        }
     }
 
-    /// The cursor to continue from: everything up to it has been given, or was left out by the filter.
+    /// The cursor to continue from: everything up to it has been given out, or was left out by the filter.
     #[must_use]
     pub fn cursor(&self) -> u64 {
-        self.cursor
+        self.given
     }
 
     /// The next item; none after [`FeedItem::Closing`]. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<FeedItem> {
         loop {
             if let Some(item) = self.items.pop_front() {
+                let left_out = if self.items.is_empty() { Some(self.cursor) } else { None };
+                self.given = left_out.or(item.cursor()).unwrap_or(self.given);
                 return Some(item);
             }
             if self.has_ended {

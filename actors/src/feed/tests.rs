@@ -177,8 +177,9 @@ proptest! {
                 let reachable = there.min(shown);
                 seen.extend(sequences(&mut subscription, read.min(reachable)).await);
                 if leaves {
-                    // What was given is the cursor; what was only queued is given again.
-                    subscription = house.after(seen.last().copied().unwrap_or(0));
+                    // What was given out is the cursor; what was only queued is given again.
+                    assert_eq!(subscription.cursor(), seen.last().copied().unwrap_or(0));
+                    subscription = house.after(subscription.cursor());
                 }
             }
             house.follow().await;
@@ -187,6 +188,49 @@ proptest! {
             let all: Vec<_> = (1..=house.log.journal.head()).collect();
             assert_eq!(seen, all);
         });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    /// A run's watcher proves by the sequences of its stream that nothing is missing, whatever else the ring is full of.
+    #[test]
+    fn a_watcher_of_a_run_gets_its_stream_densely(
+        ring in 1_usize..8,
+        steps in prop::collection::vec((0_u32..2, 0_u32..6, 0_usize..8, any::<bool>()), 1..25),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let house = House::small(ring);
+            let mut subscription = house.subscribe(of_run(1));
+            let (mut seen, mut written) = (Vec::new(), 0);
+            for (number, appended, read, leaves) in steps {
+                house.steps(number, appended);
+                written += if number == 1 { appended as usize } else { 0 };
+                house.follow().await;
+                for _ in 0..read.min(written - seen.len()) {
+                    seen.push(stream_sequence(&mut subscription).await);
+                }
+                if leaves {
+                    let request = FeedRequest { after: Some(subscription.cursor()), ..of_run(1) };
+                    subscription = house.subscribe(request);
+                }
+            }
+            while seen.len() < written {
+                seen.push(stream_sequence(&mut subscription).await);
+            }
+            assert_eq!(seen, (1..=written as u64).collect::<Vec<_>>());
+        });
+    }
+}
+
+/// The next record's place in its stream.
+async fn stream_sequence(subscription: &mut Subscription) -> u64 {
+    loop {
+        if let FeedItem::Frame { stream_sequence: Some(place), .. } = next(subscription).await {
+            return place;
+        }
     }
 }
 
