@@ -175,21 +175,48 @@ pub fn parse(text: &str, format: Format) -> (Option<Item>, Vec<Diagnostic>) {
     }
 }
 
-/// Adds an entry, or reports it when its key is already there.
-pub(super) fn add_entry(
-    entries: &mut Vec<Entry>,
-    seen: &mut HashMap<String, Span>,
-    entry: Entry,
-    problems: &mut Vec<Diagnostic>,
-) {
-    if let Some(first) = seen.get(&entry.key) {
-        let message = format!("the key `{}` stands here for the second time", shorten(&entry.key));
-        let help = format!("the first one is in line {}", first.line);
-        problems.push(Diagnostic::new(Code::DuplicateKey, entry.key_span, message).help(help));
-        return;
+/// The entries of a mapping while it is read.
+#[derive(Default)]
+pub(super) struct Entries {
+    list: Vec<Entry>,
+    /// Places of the keys; empty while the mapping is small, where looking through the list is quicker.
+    places: HashMap<String, usize>,
+}
+
+impl Entries {
+    /// From so many entries on keys are hashed.
+    const SMALL_MAX: usize = 24;
+
+    /// Adds an entry, or reports it when its key is already there.
+    pub fn add(&mut self, entry: Entry, problems: &mut Vec<Diagnostic>) {
+        if let Some(first) = self.find(&entry.key) {
+            let message = format!("the key `{}` stands here for the second time", shorten(&entry.key));
+            let help = format!("the first one is in line {}", first.key_span.line);
+            problems.push(Diagnostic::new(Code::DuplicateKey, entry.key_span, message).help(help));
+            return;
+        }
+        if self.list.len() == Self::SMALL_MAX {
+            self.places =
+                self.list.iter().enumerate().map(|(place, entry)| (entry.key.clone(), place)).collect();
+        }
+        if self.list.len() >= Self::SMALL_MAX {
+            self.places.insert(entry.key.clone(), self.list.len());
+        }
+        self.list.push(entry);
     }
-    seen.insert(entry.key.clone(), entry.key_span);
-    entries.push(entry);
+
+    fn find(&self, key: &str) -> Option<&Entry> {
+        if self.list.len() <= Self::SMALL_MAX {
+            self.list.iter().find(|entry| entry.key == key)
+        } else {
+            self.places.get(key).map(|place| &self.list[*place])
+        }
+    }
+
+    /// The entries, in the order of the text.
+    pub fn finish(self) -> Vec<Entry> {
+        self.list
+    }
 }
 
 /// Fills in the JSON pointers of `diagnostics` from their places in the tree, in one walk.

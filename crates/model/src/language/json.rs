@@ -1,10 +1,8 @@
 //! JSON into the tree of a document: strict, with places, and no deeper than the bound.
 
-use std::collections::HashMap;
-
 use serde_json::Number;
 
-use super::document::{Content, DEPTH_MAX, Entry, Item, VALUES_MAX, add_entry};
+use super::document::{Content, DEPTH_MAX, Entries, Entry, Item, VALUES_MAX};
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 type Result<T> = std::result::Result<T, Box<Diagnostic>>;
@@ -98,12 +96,12 @@ impl Scanner<'_, '_> {
     }
 
     fn map(&mut self, depth: usize) -> Result<Content> {
-        let (mut entries, mut seen) = (Vec::new(), HashMap::new());
+        let mut entries = Entries::default();
         self.step();
         self.space();
         if self.peek() == Some(b'}') {
             self.step();
-            return Ok(Content::Map(entries));
+            return Ok(Content::Map(entries.finish()));
         }
         loop {
             let (line, column) = (self.line, self.column);
@@ -119,9 +117,9 @@ impl Scanner<'_, '_> {
             self.step();
             self.space();
             let value = self.value(depth + 1)?;
-            add_entry(&mut entries, &mut seen, Entry { key, key_span, value }, self.problems);
+            entries.add(Entry { key, key_span, value }, self.problems);
             if !self.comma(b'}')? {
-                return Ok(Content::Map(entries));
+                return Ok(Content::Map(entries.finish()));
             }
         }
     }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde_json::Number;
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Marker, Options, Parser, ScalarStyle};
 
-use super::document::{ALIASED_VALUES_MAX, Content, DEPTH_MAX, Entry, Item, VALUES_MAX, add_entry, shorten};
+use super::document::{ALIASED_VALUES_MAX, Content, DEPTH_MAX, Entries, Entry, Item, VALUES_MAX, shorten};
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 /// A collection that is being read.
@@ -23,7 +23,7 @@ struct Open {
 
 enum OpenContent {
     List(Vec<Item>),
-    Map { entries: Vec<Entry>, seen: HashMap<String, Span>, key: Option<(String, Span)> },
+    Map { entries: Entries, key: Option<(String, Span)> },
 }
 
 /// Reads one document.
@@ -100,7 +100,7 @@ impl<'p> Builder<'p> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), span);
-                let content = OpenContent::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
+                let content = OpenContent::Map { entries: Entries::default(), key: None };
                 self.begin(content, span, anchor)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span)?,
@@ -141,7 +141,7 @@ impl<'p> Builder<'p> {
         let span = place(granit_parser::Span::new(start, span.end));
         let content = match content {
             OpenContent::List(items) => Content::List(items),
-            OpenContent::Map { entries, .. } => Content::Map(entries),
+            OpenContent::Map { entries, .. } => Content::Map(entries.finish()),
         };
         let item = Item { content, span };
         self.remember(anchor, &item, values)?;
@@ -163,9 +163,9 @@ impl<'p> Builder<'p> {
                 open.values += values;
                 match &mut open.content {
                     OpenContent::List(items) => items.push(item),
-                    OpenContent::Map { entries, seen, key } => {
+                    OpenContent::Map { entries, key } => {
                         if let Some((key, key_span)) = key.take() {
-                            add_entry(entries, seen, Entry { key, key_span, value: item }, self.problems);
+                            entries.add(Entry { key, key_span, value: item }, self.problems);
                         }
                     }
                 }
