@@ -36,9 +36,9 @@ pub struct Subscription {
     live: Option<watch::Receiver<u64>>,
     source: Source,
     /// All records up to this sequence have been queued or left out.
+    reached: u64,
+    /// The cursor of the last item that was given out and has one.
     cursor: u64,
-    /// All records up to this sequence have been given out or left out.
-    given: u64,
     mode: Mode,
     items: VecDeque<FeedItem>,
     news: watch::Receiver<News>,
@@ -75,7 +75,7 @@ impl Subscription {
         let start = if filter.run.is_some() { 0 } else { head };
         let mut items = VecDeque::from([FeedItem::Hello { log: shared.log, head }]);
         let is_of_other_log = log.is_some_and(|log| log != shared.log);
-        let cursor = match after {
+        let reached = match after {
             Some(from) if is_of_other_log => {
                 items.push_back(FeedItem::Gap { from, to: start, reason: GapReason::OtherLog });
                 start
@@ -89,14 +89,14 @@ impl Subscription {
         };
         let news = shared.news();
         let live = live.then(|| shared.live_news());
-        let given = after.unwrap_or(start);
+        let cursor = after.unwrap_or(start);
         Self {
             shared,
             filter,
             live,
             source,
+            reached,
             cursor,
-            given,
             mode: Mode::Replay,
             items,
             news,
@@ -107,15 +107,14 @@ impl Subscription {
     /// The cursor to continue from: everything up to it has been given out, or was left out by the filter.
     #[must_use]
     pub fn cursor(&self) -> u64 {
-        self.given
+        if self.items.is_empty() { self.reached } else { self.cursor }
     }
 
     /// The next item; none after [`FeedItem::Closing`]. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<FeedItem> {
         loop {
             if let Some(item) = self.items.pop_front() {
-                let left_out = if self.items.is_empty() { Some(self.cursor) } else { None };
-                self.given = left_out.or(item.cursor()).unwrap_or(self.given);
+                self.cursor = item.cursor().unwrap_or(self.cursor);
                 return Some(item);
             }
             if self.has_ended {
@@ -171,11 +170,11 @@ impl Subscription {
     /// The ring has dropped what comes next. If that was live events only, it goes on with the text so far.
     fn fall_behind(&mut self) {
         let state = self.shared.lock();
-        let (has_lost_records, head) = (!state.ring.covers(self.cursor), state.ring.head());
+        let (has_lost_records, head) = (!state.ring.covers(self.reached), state.ring.head());
         drop(state);
         if has_lost_records {
             self.shared.lagged.fetch_add(1, Ordering::Relaxed);
-            self.items.push_back(FeedItem::Lagged { after: self.cursor, head });
+            self.items.push_back(FeedItem::Lagged { after: self.reached, head });
         }
         self.mode = Mode::Replay;
     }
@@ -201,7 +200,7 @@ impl Subscription {
         }
         if page.is_empty() {
             // A run's stream has nothing more up to the head that was noted before it was read.
-            self.cursor = self.cursor.max(head);
+            self.reached = self.reached.max(head);
         }
         Ok(())
     }
@@ -210,7 +209,7 @@ impl Subscription {
     async fn join_ring(&mut self) -> Result<bool, ReadError> {
         let writing = {
             let state = self.shared.lock();
-            if !state.ring.covers(self.cursor) {
+            if !state.ring.covers(self.reached) {
                 return Ok(false);
             }
             if self.live.is_some() { state.attempts.runs() } else { Vec::new() }
@@ -222,11 +221,11 @@ impl Subscription {
             |run: RunId| seen.iter().any(|(of, verdict)| *of == run && self.may_see(*verdict, &known));
         // Nothing was locked in the meantime: the ring may have moved on, and the texts have grown.
         let state = self.shared.lock();
-        if !state.ring.covers(self.cursor) {
+        if !state.ring.covers(self.reached) {
             return Ok(false);
         }
         let texts = if self.live.is_some() { state.attempts.so_far(is_seen) } else { Vec::new() };
-        let position = state.ring.position_after(self.cursor);
+        let position = state.ring.position_after(self.reached);
         let texts_until = state.ring.end();
         drop(state);
         self.mode = Mode::Live { position, texts_until };
@@ -242,7 +241,7 @@ impl Subscription {
         // Few read at a time, however many come back at once. The semaphore is never closed.
         let permit = self.shared.replays.clone().acquire_owned().await;
         let journal = self.shared.journal.clone();
-        let cursor = self.cursor;
+        let cursor = self.reached;
         let stream = match &self.source {
             Source::All => None,
             Source::Run(stream, next) => Some((stream.clone(), *next)),
@@ -262,10 +261,10 @@ impl Subscription {
 
     /// Says so when records after the cursor, up to `kept_after`, are not kept any more.
     fn notice_gap(&mut self, kept_after: u64) {
-        if kept_after > self.cursor {
-            let (from, reason) = (self.cursor, GapReason::Retention);
+        if kept_after > self.reached {
+            let (from, reason) = (self.reached, GapReason::Retention);
             self.items.push_back(FeedItem::Gap { from, to: kept_after, reason });
-            self.cursor = kept_after;
+            self.reached = kept_after;
         }
     }
 
@@ -276,10 +275,10 @@ impl Subscription {
         {
             *next = (*next).max(record.stream_sequence + 1);
         }
-        if record.sequence <= self.cursor {
+        if record.sequence <= self.reached {
             return;
         }
-        self.cursor = record.sequence;
+        self.reached = record.sequence;
         let verdict = self.filter.judge(record);
         let bytes = match verdict {
             Verdict::Hide => frame::of_hidden(self.shared.log, record, "forbidden"),
