@@ -27,7 +27,8 @@ use crate::definition_files::FileReport;
 use crate::feed::{FeedHandle, FeedLimits};
 use crate::ledger::Ledger;
 use crate::runs::handle::blocking;
-use crate::runs::partition::{Partition, RunTable};
+use crate::runs::marks::Marks;
+use crate::runs::partition::{Partition, RunTable, quarantine};
 use crate::runs::planner::Planner;
 use crate::runs::timers::Timers;
 use crate::runs::{Router, Runs, Services, SlotPool};
@@ -183,6 +184,8 @@ pub async fn open(
     let ledger = Ledger { journal: shared.clone(), blobs: blobs.clone(), world: world.clone() };
     let system = System::new(ledger.clone());
     let boot = system.started(env!("CARGO_PKG_VERSION")).await?;
+    let (marks, poisoned) =
+        Marks::open(&running, boot.clean).map_err(machine("the marks of runs could not be opened"))?;
     let sled = Arc::new(open_sled(&settings, &shared, &world));
     let environment = Environment {
         secrets: Arc::new(EnvAndFiles),
@@ -229,9 +232,15 @@ pub async fn open(
         catalogue: catalogue.clone(),
         agents: agents.clone(),
         slots,
+        marks,
         feed: feed.clone(),
         draining: draining.clone(),
     });
+    for run in poisoned {
+        tracing::error!(%run, "the process died twice while it touched this run: it is set aside");
+        quarantine(services.clone(), run, "the process died twice while it touched this run".to_owned())
+            .await;
+    }
     let planner: StableAddr<Planner> = StableAddr::new();
     let timers: StableAddr<Timers> = StableAddr::new();
     let tree_log = TreeLog::new(feed.clone());
@@ -247,7 +256,7 @@ pub async fn open(
         catalogue,
         agents,
         tokens,
-        audit,
+        audit: audit.clone(),
         views: views.clone(),
         feed: feed.clone(),
         tree: tree.clone(),
@@ -268,6 +277,7 @@ pub async fn open(
         sled: sled.clone(),
         feed,
         system: system.clone(),
+        audit,
         tree_log,
     };
     let for_surface = ghostlight.clone();

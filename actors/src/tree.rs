@@ -3,7 +3,7 @@
 //! ```text
 //! ghostlight (rest_for_one, intensity 0: its failure is an orderly exit)
 //! ├── journal            minds the journal's thread
-//! ├── core (one_for_one) planner, timers, record (what happens to this tree)
+//! ├── core (one_for_one) planner, timers, record (what happens to this tree), audit
 //! ├── runs               partitions p0..pN on worker threads
 //! │   └── p3 (rest_for_one)
 //! │       ├── runs (dynamic) ── run (one_for_one) ── workflow, executions/…, gates/…
@@ -23,6 +23,7 @@ use ghostlight_supervision::{
     SupervisorRef, Tree,
 };
 
+use crate::audit::Audit;
 use crate::feed::FeedHandle;
 use crate::runs::partition::{self, Partition, RunTable};
 use crate::runs::planner::{self, Planner};
@@ -34,6 +35,10 @@ use crate::views::{ViewKind, ViewsHandle, WriterEnd, WriterError};
 
 /// How often the journal is asked whether it is well.
 const JOURNAL_LOOK: Duration = Duration::from_millis(500);
+/// How long a partition may take to stop: longer than any of its attempts.
+const PARTITION_STOP: Duration = Duration::from_secs(15);
+/// How often counted refusals are written.
+const AUDIT_EVERY: Duration = Duration::from_secs(60);
 /// A journal that takes nothing for this long ends the daemon, which then starts anew from the disk.
 const JOURNAL_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -60,6 +65,8 @@ pub struct TreeParts {
     pub feed: FeedHandle,
     /// The system's stream.
     pub system: System,
+    /// Who did or was refused what.
+    pub audit: Audit,
     /// What happens to the tree.
     pub tree_log: TreeLog,
 }
@@ -123,7 +130,31 @@ fn core(parts: &TreeParts) -> Vec<ChildSpec> {
         planner::spec(&parts.services, &parts.planner),
         timers::spec(&parts.services, &parts.router, &parts.timers),
         parts.tree_log.spec(&parts.system),
+        audit_keeper(parts),
     ]
+}
+
+/// Writes counted refusals now and then, and what is left of them at the end.
+fn audit_keeper(parts: &TreeParts) -> ChildSpec {
+    let audit = parts.audit.clone();
+    ChildSpec::new(Key::named("audit"), move |start: StartContext| {
+        let audit = audit.clone();
+        let keep = move |mut stopping: Stopping| async move {
+            loop {
+                let over = tokio::select! {
+                    () = stopping.asked() => true,
+                    () = tokio::time::sleep(AUDIT_EVERY) => false,
+                };
+                if let Err(error) = audit.flush(over).await {
+                    tracing::warn!(%error, "counted refusals could not be recorded");
+                }
+                if over {
+                    return Ok::<(), String>(());
+                }
+            }
+        };
+        std::future::ready(Ok(start.graceful_task(keep)))
+    })
 }
 
 fn partitions(parts: &TreeParts) -> Vec<ChildSpec> {
@@ -137,7 +168,9 @@ fn partitions(parts: &TreeParts) -> Vec<ChildSpec> {
             &SupervisorRef::new(),
             Flags::rest_for_one(),
             children,
-        );
+        )
+        // A thread that is blocked must not hang the shutdown of all others.
+        .shutdown_timeout(PARTITION_STOP);
         let arbiter = parts.arbiters.get(at % parts.arbiters.len().max(1));
         specs.push(match arbiter {
             Some(arbiter) => spec.on(arbiter),

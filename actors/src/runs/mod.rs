@@ -5,6 +5,7 @@ pub mod execution;
 pub mod gate;
 pub mod handle;
 pub mod loading;
+pub mod marks;
 pub mod origin;
 pub mod partition;
 pub mod place;

@@ -73,7 +73,11 @@ pub fn spec(place: RunPlace, origin: Option<Box<NewRun>>) -> ChildSpec {
 
 async fn stored(place: &RunPlace) -> Result<Option<Run>, StartError> {
     let (services, id) = (place.services.clone(), place.id);
-    let loaded = tokio::task::spawn_blocking(move || loading::load_state(&services, id)).await;
+    let loaded = tokio::task::spawn_blocking(move || {
+        let _touched = services.marks.mark(id);
+        loading::load_state(&services, id)
+    });
+    let loaded = loaded.await;
     match loaded {
         Ok(Ok(run)) => Ok(run),
         Ok(Err(error)) => Err(StartError::new(error)),

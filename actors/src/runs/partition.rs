@@ -312,7 +312,7 @@ fn run_spec(place: RunPlace, new: Option<Box<NewRun>>, supervision: &RunSupervis
 }
 
 /// Records that a run is set aside. Somebody may write in between: then it is decided again.
-async fn quarantine(services: Arc<Services>, id: RunId, message: String) {
+pub async fn quarantine(services: Arc<Services>, id: RunId, message: String) {
     for _ in 0..QUARANTINE_TRIES {
         let (services, message) = (services.clone(), message.clone());
         let done = tokio::task::spawn_blocking(move || quarantine_once(&services, id, message)).await;

@@ -11,6 +11,7 @@ use ghostlight_world::World;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::marks::Marks;
 use super::slots::SlotPool;
 use crate::agents::AgentRegistry;
 use crate::catalogue::Catalogue;
@@ -32,6 +33,8 @@ pub struct Services {
     pub agents: AgentRegistry,
     /// How many attempts run at the same time.
     pub slots: SlotPool,
+    /// Which runs are being touched.
+    pub marks: Marks,
     /// Where progress is shown.
     pub feed: FeedHandle,
     /// Set when the daemon goes down: nothing new starts.

@@ -148,6 +148,7 @@ impl WorkflowActor {
         if self.appending || self.waiting.is_empty() {
             return;
         }
+        let _touched = self.services().marks.mark(self.place.id);
         let at = self.services().now();
         let directory = self.services().agents.directory();
         let mut unit =

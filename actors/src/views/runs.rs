@@ -162,7 +162,7 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
             one_more(&mut row.steps.failed);
             use_up(row, failed.usage);
         }
-        Event::StepSkipped(skipped) => one_more(match &skipped.cause {
+        Event::StepSkipped(skipped) => one_more(match &skipped.why {
             SkipCause::Failed { .. } => &mut row.steps.skipped_by_failure,
             SkipCause::Condition { .. } | SkipCause::Skipped { .. } => &mut row.steps.skipped,
         }),
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_run_that_is_reopened_forgets_exactly_the_steps_that_are_done_again() {
-        let skipped = |cause| Event::from(StepSkipped { step: testing::step("c"), cause });
+        let skipped = |cause| Event::from(StepSkipped { step: testing::step("c"), why: cause });
         let history = [
             created("incident", &[]),
             skipped(SkipCause::Failed { chain: vec![] }),

@@ -329,7 +329,7 @@ pub struct StepSkipped {
     /// Which step.
     pub step: StepPath,
     /// Why.
-    pub cause: SkipCause,
+    pub why: SkipCause,
 }
 
 /// `step.cancelled`

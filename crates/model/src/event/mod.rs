@@ -8,6 +8,8 @@
 mod bodies;
 mod definitions;
 mod payloads;
+#[cfg(test)]
+mod samples;
 
 use serde::{Deserialize, Serialize};
 
@@ -202,8 +204,11 @@ mod tests {
 
     #[test]
     fn the_documentation_lists_every_kind() {
-        let listed: Vec<&str> =
-            include_str!("../../../../docs/EVENTS.md").lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+        let listed: Vec<&str> = include_str!("../../../../docs/EVENTS.md")
+            .lines()
+            .filter(|line| line.starts_with("| "))
+            .skip(1)
+            .collect();
         let expected: Vec<String> =
             KINDS.iter().map(|(kind, name, meaning)| format!("| {kind} | `{name}` | {meaning} |")).collect();
         assert_eq!(listed, expected);

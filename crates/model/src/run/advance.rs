@@ -161,7 +161,7 @@ impl<'a> Draft<'a> {
 
     fn skip(&mut self, index: NodeIndex, cause: SkipCause) {
         let step = self.run.path(index);
-        self.emit(StepSkipped { step, cause });
+        self.emit(StepSkipped { step, why: cause });
     }
 
     fn fail(&mut self, index: NodeIndex, failure: Failure) {

@@ -98,7 +98,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             step.state = StepState::Failed { failure: failed.failure.clone() };
         }),
         Event::StepSkipped(skipped) => finish(run, &skipped.step, at, |step| {
-            step.state = StepState::Skipped { cause: skipped.cause.clone() };
+            step.state = StepState::Skipped { cause: skipped.why.clone() };
         }),
         Event::StepCancelled(cancelled) => finish(run, &cancelled.step, at, |step| {
             report(step, cancelled.attempt);
