@@ -1,0 +1,258 @@
+//! Who may speak to the daemon: the rules, as functions of values.
+//!
+//! On a loopback address and without any token the local user is admin. A page in a browser reaches loopback too, so the
+//! `Host` must be a name of this machine (a foreign name that resolves to loopback is how pages get around the browser's
+//! rules) and the `Origin`, when there is one, our own. Everywhere else, and once a token exists, each request brings
+//! one. What a request shows is gathered in an [`Ask`]; [`Policy::judge`] decides; who asks for what and gets refused is
+//! recorded by the caller of these rules.
+
+mod listen;
+mod names;
+mod throttle;
+
+pub use listen::{ListenError, check_listen, is_loopback};
+pub use throttle::Throttle;
+
+use names::Authority;
+
+/// Who a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The user of this machine, over loopback and without a token.
+    Local,
+    /// The holder of a token.
+    Token {
+        /// Its id.
+        id: String,
+    },
+}
+
+impl Subject {
+    /// As it stands in events: `local` or `token:<id>`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Local => "local".to_owned(),
+            Self::Token { id } => format!("token:{id}"),
+        }
+    }
+}
+
+/// What is known of a request before it is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ask<'a> {
+    /// Whether it changes nothing by its method: GET or HEAD without an upgrade.
+    pub is_safe: bool,
+    /// The `Host`, or the authority of HTTP/2.
+    pub host: Option<&'a str>,
+    /// The `Origin`.
+    pub origin: Option<&'a str>,
+    /// `Sec-Fetch-Site`.
+    pub fetch_site: Option<&'a str>,
+    /// `Sec-Fetch-Mode`.
+    pub fetch_mode: Option<&'a str>,
+    /// `Authorization`.
+    pub authorization: Option<&'a str>,
+}
+
+/// What the daemon was told about its surroundings.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Whether the address listened on is of this machine only.
+    pub is_loopback: bool,
+    /// Whether a proxy stands in front, so that loopback says nothing about who asks.
+    pub is_behind_proxy: bool,
+    /// Names by which the daemon may be called besides those of loopback, lowercase, with or without a port.
+    pub allowed_hosts: Vec<String>,
+}
+
+/// Why a request is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It names another host.
+    #[error("the request names a host that this is not")]
+    ForeignHost,
+    /// A page of another site sent it.
+    #[error("the request comes from a page of another site")]
+    ForeignOrigin,
+    /// It has no token and needs one.
+    #[error("a token is needed and none was sent")]
+    NoToken,
+    /// Its token is not accepted.
+    #[error("the token is unknown, revoked or expired")]
+    BadToken,
+}
+
+impl Policy {
+    /// Decides who asks, or why not. `any_token` says whether a token exists; `verify` gives the id of an accepted one.
+    ///
+    /// # Errors
+    /// [`Refusal`]: the host is judged first, then the origin, then the token, so that a foreign page learns nothing
+    /// about tokens.
+    pub fn judge(
+        &self,
+        ask: Ask<'_>,
+        any_token: bool,
+        verify: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<Subject, Refusal> {
+        let host = ask.host.and_then(Authority::parse);
+        if !self.knows(host.as_ref()) {
+            return Err(Refusal::ForeignHost);
+        }
+        if is_foreign(ask, host.as_ref()) {
+            return Err(Refusal::ForeignOrigin);
+        }
+        match ask.authorization.map(bearer) {
+            // A token that is wrong is never taken for none: whoever sends one believes to be somebody.
+            Some(token) => token.and_then(verify).map(|id| Subject::Token { id }).ok_or(Refusal::BadToken),
+            None if self.trusts_loopback() && !any_token => Ok(Subject::Local),
+            None => Err(Refusal::NoToken),
+        }
+    }
+
+    /// Whether a subject that was let in earlier still is: feeds ask again while they are open.
+    #[must_use]
+    pub fn still(&self, subject: &Subject, any_token: bool, accepted: impl FnOnce(&str) -> bool) -> bool {
+        match subject {
+            Subject::Local => self.trusts_loopback() && !any_token,
+            Subject::Token { id } => accepted(id),
+        }
+    }
+
+    fn trusts_loopback(&self) -> bool {
+        self.is_loopback && !self.is_behind_proxy
+    }
+
+    fn knows(&self, host: Option<&Authority>) -> bool {
+        let Some(host) = host else { return false };
+        let is_named = self.allowed_hosts.iter().any(|name| host.is_called(name));
+        // Away from loopback a token is needed in any case, which no foreign page has: names are checked when the
+        // operator gave some.
+        let any_name_will_do = !self.trusts_loopback() && self.allowed_hosts.is_empty();
+        is_named || any_name_will_do || (self.is_loopback && host.is_loopback())
+    }
+}
+
+fn is_foreign(ask: Ask<'_>, host: Option<&Authority>) -> bool {
+    let origin_is_foreign = ask.origin.is_some_and(|origin| {
+        let own = Authority::of_origin(origin);
+        own.is_none() || own.as_ref() != host
+    });
+    // Following a link to us is no attack: nothing is changed, and the other page cannot read the answer.
+    let follows_link = ask.is_safe && ask.fetch_mode == Some("navigate");
+    let site_is_foreign = ask.fetch_site.is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    origin_is_foreign || (site_is_foreign && !follows_link)
+}
+
+/// The token of an `Authorization` header; none when it is of another scheme.
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: Policy = Policy { is_loopback: true, is_behind_proxy: false, allowed_hosts: Vec::new() };
+
+    fn judge(policy: &Policy, ask: Ask<'_>, any_token: bool) -> Result<String, Refusal> {
+        let verify = |text: &str| (text == "glt_good").then(|| "1".to_owned());
+        policy.judge(ask, any_token, verify).map(|subject| subject.name())
+    }
+
+    fn from(host: &str) -> Ask<'_> {
+        Ask { is_safe: true, host: Some(host), ..Ask::default() }
+    }
+
+    #[test]
+    fn without_a_token_the_local_user_is_admin_by_every_name_of_loopback() {
+        for host in ["127.0.0.1:7070", "localhost:7070", "LOCALHOST", "[::1]:7070", "127.8.8.8", "localhost."]
+        {
+            assert_eq!(judge(&LOCAL, from(host), false), Ok("local".into()), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_of_this_machine_is_refused_whatever_it_resolves_to() {
+        let hosts = [
+            "evil.example:7070",
+            "localhost.evil.example",
+            "127.0.0.1.nip.io",
+            "0.0.0.0:7070",
+            "",
+            "localhost:x",
+            "user@localhost",
+            "127.1",
+            "[::1",
+            "2130706433",
+        ];
+        for host in hosts {
+            assert_eq!(judge(&LOCAL, from(host), false), Err(Refusal::ForeignHost), "{host}");
+        }
+        assert_eq!(judge(&LOCAL, Ask::default(), false), Err(Refusal::ForeignHost));
+    }
+
+    #[test]
+    fn a_page_of_another_site_is_refused_and_our_own_is_not() {
+        let ask = |origin| Ask { origin: Some(origin), ..from("localhost:7070") };
+        assert_eq!(judge(&LOCAL, ask("http://localhost:7070"), false), Ok("local".into()));
+        for foreign in [
+            "http://evil.example",
+            "http://localhost:8080",
+            "http://127.0.0.1:7070",
+            "null",
+            "file://",
+            "http://localhost:7070.evil.example",
+            "",
+        ] {
+            assert_eq!(judge(&LOCAL, ask(foreign), false), Err(Refusal::ForeignOrigin), "{foreign}");
+        }
+        let by_script =
+            Ask { fetch_site: Some("cross-site"), fetch_mode: Some("no-cors"), ..from("localhost:7070") };
+        assert_eq!(judge(&LOCAL, by_script, false), Err(Refusal::ForeignOrigin));
+        let by_link = Ask { fetch_mode: Some("navigate"), ..by_script };
+        assert_eq!(judge(&LOCAL, by_link, false), Ok("local".into()));
+        let by_form = Ask { is_safe: false, ..by_link };
+        assert_eq!(judge(&LOCAL, by_form, false), Err(Refusal::ForeignOrigin));
+    }
+
+    #[test]
+    fn once_a_token_exists_loopback_needs_one_too() {
+        let ask = |authorization| Ask { authorization: Some(authorization), ..from("localhost") };
+        assert_eq!(judge(&LOCAL, from("localhost"), true), Err(Refusal::NoToken));
+        assert_eq!(judge(&LOCAL, ask("Bearer glt_good"), true), Ok("token:1".into()));
+        assert_eq!(judge(&LOCAL, ask("bearer  glt_good"), true), Ok("token:1".into()));
+        for bad in ["Bearer glt_bad", "Basic glt_good", "glt_good", "Bearer", ""] {
+            assert_eq!(judge(&LOCAL, ask(bad), true), Err(Refusal::BadToken), "{bad}");
+            assert_eq!(judge(&LOCAL, ask(bad), false), Err(Refusal::BadToken), "{bad}");
+        }
+    }
+
+    #[test]
+    fn away_from_loopback_or_behind_a_proxy_nobody_is_let_in_without_a_token() {
+        let public = Policy { is_loopback: false, ..LOCAL };
+        let proxied = Policy { is_behind_proxy: true, ..LOCAL };
+        for policy in [&public, &proxied] {
+            assert_eq!(judge(policy, from("flows.example"), false), Err(Refusal::NoToken));
+            let ask = Ask { authorization: Some("Bearer glt_good"), ..from("flows.example") };
+            assert_eq!(judge(policy, ask, true), Ok("token:1".into()));
+            let foreign = Ask { origin: Some("https://evil.example"), ..ask };
+            assert_eq!(judge(policy, foreign, true), Err(Refusal::ForeignOrigin));
+            let own = Ask { origin: Some("https://flows.example"), ..ask };
+            assert_eq!(judge(policy, own, true), Ok("token:1".into()));
+        }
+        let named = Policy { allowed_hosts: vec!["flows.example".into()], ..proxied };
+        assert_eq!(judge(&named, from("other.example"), true), Err(Refusal::ForeignHost));
+        assert_eq!(judge(&named, from("flows.example:443"), true), Err(Refusal::NoToken));
+    }
+
+    #[test]
+    fn who_was_let_in_is_let_go_when_the_rules_no_longer_hold() {
+        assert!(LOCAL.still(&Subject::Local, false, |_| false));
+        assert!(!LOCAL.still(&Subject::Local, true, |_| false));
+        let token = Subject::Token { id: "1".into() };
+        assert!(LOCAL.still(&token, true, |id| id == "1"));
+        assert!(!LOCAL.still(&token, true, |_| false));
+    }
+}

@@ -1,0 +1,118 @@
+//! `/agents`: who can be called.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Path, Payload};
+use actix_web::{HttpRequest, get, post, put};
+use ghostlight_actors::agents::{AgentError, AgentInfo};
+use ghostlight_actors::audit::Entry;
+use ghostlight_model::ids::Name;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::body;
+use super::problem::{Code, Problem, ProblemBody};
+use super::request::caller;
+use super::resources::agent::{AgentBody, AgentRowBody, SavedAgentBody};
+use super::resources::page::ListBody;
+use super::run_commands::EmptyBody;
+use super::surface::{Answer, App, json_with, ok, part, written};
+
+/// Lists agents and tools by name.
+#[utoipa::path(tag = "agents", responses((status = 200, body = ListBody<AgentRowBody>),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/agents")]
+pub async fn list(app: App) -> Answer {
+    ok(&ListBody::of(app.ghostlight.agents.list().iter().map(AgentRowBody::of).collect()))
+}
+
+/// One agent with its definition and versions.
+#[utoipa::path(tag = "agents", responses((status = 200, body = AgentBody), (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/agents/{name}")]
+pub async fn show(app: App, name: Path<String>) -> Answer {
+    let name = named(&name)?;
+    let info = app.ghostlight.agents.get(&name).ok_or_else(|| unknown(&name))?;
+    ok(&AgentBody::of(&info))
+}
+
+/// Saves a definition under this name. What a file defines is changed in the file.
+#[utoipa::path(tag = "agents", request_body(content((String = "application/yaml"), (Object = "application/json"))),
+    responses((status = 200, body = SavedAgentBody), (status = 201, body = SavedAgentBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[put("/api/v1/agents/{name}")]
+pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
+    let name = named(&name)?;
+    let caller = caller(&request)?;
+    let document = body::document(&request, payload, app.settings.definition_bytes_max).await?;
+    let saved = app.ghostlight.agents.save(&name, document.text, document.format, &caller).await;
+    if let Err(error @ (AgentError::NotGranted(_) | AgentError::BuiltIn(_))) = &saved {
+        let reason = error.to_string();
+        let entry = Entry { action: "agent.save", object: name.as_str(), allowed: false, reason: &reason };
+        app.ghostlight.audit.record(entry, &caller).await?;
+    }
+    let saved = saved?;
+    let status = if saved.unchanged { StatusCode::OK } else { StatusCode::CREATED };
+    let mut builder = written(status, saved.sequence);
+    builder.insert_header((header::LOCATION, format!("/api/v1/agents/{}", saved.name)));
+    builder.insert_header((header::ETAG, format!("\"{}\"", saved.hash)));
+    Ok(json_with(&mut builder, &SavedAgentBody::of(saved)))
+}
+
+/// Why an agent is not to be called.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DisableBody {
+    /// For people.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Calls an agent again.
+#[utoipa::path(tag = "agents", request_body = EmptyBody, responses((status = 200, body = AgentBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/agents/{name}/enable")]
+pub async fn enable(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
+    let _: (EmptyBody, _) = body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let info = app.ghostlight.agents.enable(&named(&name)?, &caller(&request)?).await?;
+    Ok(changed(&info))
+}
+
+/// Calls an agent no more; attempts that are under way go on.
+#[utoipa::path(tag = "agents", request_body = DisableBody, responses((status = 200, body = AgentBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/agents/{name}/disable")]
+pub async fn disable(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
+    let (body, _): (DisableBody, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let info = app.ghostlight.agents.disable(&named(&name)?, &body.reason, &caller(&request)?).await?;
+    Ok(changed(&info))
+}
+
+/// Reads the operator's agent files again.
+#[utoipa::path(tag = "agents", request_body = EmptyBody, responses((status = 200, body = AgentBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/agents/{name}/reload")]
+pub async fn reload(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
+    let _: (EmptyBody, _) = body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let name = named(&name)?;
+    let reports = app.ghostlight.agents.reload().await?;
+    // A file is named after its agent in most cases: what is wrong with it is what the caller wants to know.
+    let is_its_file = |file: &str| file.rsplit_once('.').is_some_and(|(stem, _)| stem == name.as_str());
+    if let Some(bad) = reports.iter().find(|report| report.is_refused() && is_its_file(&report.file)) {
+        let detail = format!("the file `{}` was not used", bad.file);
+        return Err(Problem::new(Code::InvalidDefinition, detail).diagnostics(bad.diagnostics.clone()));
+    }
+    let info = app.ghostlight.agents.get(&name).ok_or_else(|| unknown(&name))?;
+    Ok(changed(&info))
+}
+
+fn changed(info: &AgentInfo) -> actix_web::HttpResponse {
+    json_with(&mut written(StatusCode::OK, info.sequence), &AgentBody::of(info))
+}
+
+fn named(text: &str) -> Result<Name, Problem> {
+    part(text, Code::UnknownAgent)
+}
+
+fn unknown(name: &Name) -> Problem {
+    Problem::new(Code::UnknownAgent, format!("there is no agent `{name}`"))
+}

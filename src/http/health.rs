@@ -1,0 +1,133 @@
+//! `/healthz`, `/readyz`, `/metrics`: for probes and collectors, outside the base path.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, get};
+use ghostlight_actors::runtime::Ghostlight;
+use ghostlight_actors::views::ViewState;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::problem::{Code, Problem, ProblemBody};
+use super::surface::{Answer, App, blocking, json, ok};
+
+/// The process is alive and answers.
+#[utoipa::path(tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
+#[get("/healthz")]
+pub async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body("ok\n")
+}
+
+/// How ready the daemon is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Readiness)]
+pub struct ReadinessBody {
+    /// Whether requests can be answered.
+    pub ready: bool,
+    /// Whether the daemon goes down.
+    pub draining: bool,
+    /// The program's version.
+    pub version: &'static str,
+    /// The journal.
+    pub journal: JournalBody,
+    /// The lists; runs go on without them.
+    pub views: BTreeMap<&'static str, ViewBody>,
+    /// Attempts that may run, do run, and runs that wait for one.
+    pub slots: SlotsBody,
+}
+
+/// The journal, as readiness shows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct JournalBody {
+    /// Whether appends are taken.
+    pub available: bool,
+    /// Which log this is.
+    pub log: String,
+    /// Rises with every opening.
+    pub epoch: u64,
+    /// Global sequence of the last record.
+    pub head: String,
+    /// Appends waiting to be committed.
+    pub queued: u64,
+}
+
+/// A view, as readiness shows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ViewBody {
+    /// `opening`, `catching_up`, `live`, `set_aside`, `stopped`.
+    pub state: &'static str,
+    /// Global sequence up to which it is folded.
+    pub cursor: String,
+    /// Why it is set aside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Slots, as readiness shows them.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SlotsBody {
+    /// In all.
+    pub total: u32,
+    /// Taken or kept for somebody in line.
+    pub used: u32,
+    /// Runs in line.
+    pub waiting: u32,
+}
+
+/// Whether requests can be answered; with `?verbose` what it consists of.
+#[utoipa::path(tag = "health", responses((status = 200, body = ReadinessBody), (status = 503, body = ProblemBody<'static>)))]
+#[get("/readyz")]
+pub async fn readyz(app: App, request: HttpRequest) -> Answer {
+    let readiness = readiness(&app.ghostlight);
+    let is_verbose =
+        request.query_string().split('&').any(|part| matches!(part, "verbose" | "verbose=" | "verbose=true"));
+    match (readiness.ready, is_verbose) {
+        (true, true) => ok(&readiness),
+        (false, true) => Ok(json(StatusCode::SERVICE_UNAVAILABLE, &readiness)),
+        (true, false) => Ok(HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8"))
+            .body("ready\n")),
+        (false, false) => Err(Problem::new(Code::NotReady, "the daemon is not ready")),
+    }
+}
+
+fn readiness(ghostlight: &Ghostlight) -> ReadinessBody {
+    let (stats, slots) = (ghostlight.journal.stats(), ghostlight.runs.slots());
+    let views = ghostlight.views.cursors().into_iter().map(|(view, status)| {
+        let (state, reason) = match &status.state {
+            ViewState::Opening => ("opening", None),
+            ViewState::CatchingUp { .. } => ("catching_up", None),
+            ViewState::Live => ("live", None),
+            ViewState::SetAside { reason, .. } => ("set_aside", Some(reason.to_string())),
+            ViewState::Stopped => ("stopped", None),
+        };
+        (view.as_str(), ViewBody { state, cursor: status.cursor.to_string(), reason })
+    });
+    ReadinessBody {
+        ready: ghostlight.is_ready(),
+        draining: ghostlight.is_draining(),
+        version: env!("CARGO_PKG_VERSION"),
+        journal: JournalBody {
+            available: stats.available,
+            log: ghostlight.journal.log_id().to_string(),
+            epoch: ghostlight.journal.epoch(),
+            head: ghostlight.journal.head().to_string(),
+            queued: stats.queued,
+        },
+        views: views.collect(),
+        slots: SlotsBody { total: slots.total, used: slots.used, waiting: slots.waiting },
+    }
+}
+
+/// Measurements in the text format of Prometheus.
+#[utoipa::path(tag = "health", responses((status = 200, body = String, content_type = "text/plain"),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/metrics")]
+pub async fn metrics(app: App) -> Answer {
+    let (shared, feeds) = (app.clone(), app.sessions.count());
+    let text = blocking(move || Ok::<_, Problem>(shared.metrics.render(&shared.ghostlight, feeds))).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .body(text))
+}

@@ -1,0 +1,218 @@
+//! What every request goes through, from the outside in: it gets an id and its answer the headers of safety; it is
+//! measured; a panic of a handler becomes an answer; and nobody gets further who is not let in.
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
+use futures::FutureExt;
+use ghostlight_actors::Caller;
+use ghostlight_actors::audit::Entry;
+use uuid::Uuid;
+
+use super::problem::{Code, Problem};
+use super::request::{self, REQUEST_ID};
+use super::routes;
+use super::surface::{App, Surface};
+use crate::access::{Ask, Refusal};
+
+/// The longest request id that is taken over from a client.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// An id for the request, headers for the answer, and its measure.
+///
+/// # Errors
+/// None of its own.
+pub async fn outermost(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
+    let id = request_id(request.headers());
+    let app = request.app_data::<App>().cloned();
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let (http_request, payload) = request.into_parts();
+    let route = routes::pattern_of(&path).unwrap_or("other");
+    let request = ServiceRequest::from_parts(http_request.clone(), payload);
+
+    let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let mut response = match handled {
+        Ok(Ok(response)) => response.map_into_boxed_body(),
+        Ok(Err(error)) => ServiceResponse::new(http_request, as_problem(&error)),
+        Err(_) => {
+            // The place and the message were logged when it happened.
+            tracing::error!(request_id = %id, %method, route, "a handler panicked");
+            let problem = Problem::new(Code::Internal, "the request failed for a reason that is not yours");
+            ServiceResponse::new(http_request, problem.error_response())
+        }
+    };
+    let status = response.status();
+    protect(response.headers_mut(), &id);
+    let took = began.elapsed();
+    if let Some(app) = app {
+        app.metrics.request(route, status.as_u16(), took);
+    }
+    log(&method, route, status, took, &id);
+    Ok(response)
+}
+
+fn log(method: &Method, route: &str, status: StatusCode, took: Duration, id: &str) {
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    if status.is_server_error() {
+        tracing::warn!(%method, route, status = status.as_u16(), took_ms, request_id = id, "request failed");
+    } else {
+        tracing::debug!(%method, route, status = status.as_u16(), took_ms, request_id = id, "request answered");
+    }
+}
+
+/// Errors of the framework itself (a path that is no UTF-8, a payload that broke off) as problems.
+fn as_problem(error: &Error) -> HttpResponse {
+    let response = error.as_response_error();
+    let status = response.status_code();
+    let is_ours = error.as_error::<Problem>().is_some();
+    match (is_ours, status) {
+        (true, _) => response.error_response(),
+        (false, StatusCode::PAYLOAD_TOO_LARGE) => {
+            Problem::new(Code::BodyTooLarge, "the body is too large").into()
+        }
+        (false, status) if status.is_client_error() => {
+            Problem::new(Code::BadRequest, response.to_string()).into()
+        }
+        (false, _) => Problem::internal("the framework", &response.to_string()).into(),
+    }
+}
+
+/// Who asks is found out before anything is read.
+///
+/// # Errors
+/// None: a refusal is an answer.
+pub async fn access(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let app = request.app_data::<App>().cloned();
+    let Some(app) = app else {
+        return Ok(
+            request.into_response(Problem::internal("the surface", &"it is not set up").error_response())
+        );
+    };
+    if let Err(problem) = admit(&app, &request).await {
+        return Ok(request.into_response(problem.error_response()));
+    }
+    if has_unexpected_body(&request) {
+        let problem = Problem::new(Code::UnexpectedBody, "a GET takes no body").closing();
+        return Ok(request.into_response(problem.error_response()));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+async fn admit(app: &Surface, request: &ServiceRequest) -> Result<(), Problem> {
+    if matches!(request.path(), "/healthz" | "/readyz") {
+        return Ok(());
+    }
+    let is_upgrade = request.headers().contains_key(header::UPGRADE);
+    let ask = Ask {
+        is_safe: matches!(*request.method(), Method::GET | Method::HEAD) && !is_upgrade,
+        host: host(request),
+        origin: header_text(request.headers(), &header::ORIGIN),
+        fetch_site: header_text(request.headers(), &HeaderName::from_static("sec-fetch-site")),
+        fetch_mode: header_text(request.headers(), &HeaderName::from_static("sec-fetch-mode")),
+        authorization: header_text(request.headers(), &header::AUTHORIZATION),
+    };
+    let tokens = &app.ghostlight.tokens;
+    let verify = |text: &str| tokens.verify(text).map(|info| info.id);
+    match app.policy.judge(ask, tokens.any(), verify) {
+        Ok(subject) => {
+            request.extensions_mut().insert(subject);
+            Ok(())
+        }
+        Err(refusal) => Err(refused(app, request, refusal).await),
+    }
+}
+
+/// A header as text. One that is no text is taken as a text that fits nothing.
+fn header_text<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Option<&'r str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or(""))
+}
+
+/// One `Host`, or the authority of the request line; several are nobody's.
+fn host(request: &ServiceRequest) -> Option<&str> {
+    let mut hosts = request.headers().get_all(header::HOST);
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        (None, _) => request.head().uri.authority().map(|authority| authority.as_str()),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+async fn refused(app: &Surface, request: &ServiceRequest, refusal: Refusal) -> Problem {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let forwarded = header_text(request.headers(), &request::forwarded_for());
+    let source = request::source(peer, forwarded, app.settings.behind_proxy);
+    let (code, action) = match refusal {
+        Refusal::ForeignHost => (Code::ForeignHost, "access.host"),
+        Refusal::ForeignOrigin => (Code::ForeignOrigin, "access.origin"),
+        Refusal::NoToken => return Problem::new(Code::Unauthenticated, refusal.to_string()),
+        Refusal::BadToken => (Code::Unauthenticated, "access.login"),
+    };
+    let (reason, object) = (refusal.to_string(), source.to_string());
+    let entry = Entry { action, object: &object, allowed: false, reason: &reason };
+    if let Err(error) = app.ghostlight.audit.record(entry, &Caller::default()).await {
+        // It is refused in any case.
+        tracing::warn!(%error, action, "a refusal could not be recorded");
+    }
+    if refusal == Refusal::BadToken
+        && let Err(wait) = app.refused_token(source)
+    {
+        let detail = "too many refused tokens came from this address";
+        return Problem::new(Code::TooManyLogins, detail).retry_after(wait);
+    }
+    Problem::new(code, reason)
+}
+
+/// A body where none is read would keep a connection busy at the client's pace.
+fn has_unexpected_body(request: &ServiceRequest) -> bool {
+    let headers = request.headers();
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let has_body =
+        length.is_some_and(|length| length.trim() != "0") || headers.contains_key(header::TRANSFER_ENCODING);
+    matches!(*request.method(), Method::GET | Method::HEAD | Method::DELETE) && has_body
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let is_fine = |id: &&str| {
+        !id.is_empty()
+            && id.len() <= REQUEST_ID_BYTES_MAX
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    let given = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_fine);
+    given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}
+
+/// Headers that every answer has, unless it says otherwise itself.
+fn protect(headers: &mut HeaderMap, id: &str) {
+    const NEVER_LOAD: &str =
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+    let always = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, NEVER_LOAD),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    for (name, value) in always {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+}

@@ -1,0 +1,228 @@
+//! What each refusal from below means to a client: one function per error, and no rule of its own.
+
+use ghostlight_actors::StoreError;
+use ghostlight_actors::agents::AgentError;
+use ghostlight_actors::catalogue::{CatalogueError, EditError, ListError, SaveError};
+use ghostlight_actors::feed::{FeedError, FilterError};
+use ghostlight_actors::runs::{CommandError, StartError};
+use ghostlight_actors::tokens::TokenError;
+use ghostlight_actors::views::{QueryError, ViewBehind, ViewError};
+use ghostlight_model::definitions::ETag;
+use ghostlight_model::definitions::token::TokenRejection;
+use ghostlight_model::language::schema::SchemaViolation;
+use ghostlight_model::run::Rejection;
+use ghostlight_supervision::SupervisorError;
+use serde_json::json;
+
+use super::problem::{Code, Problem, Violation};
+use super::resources::approval::decision;
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let code = match &error {
+            StoreError::Full => Code::StorageFull,
+            StoreError::Busy => Code::StoreBusy,
+            StoreError::Unavailable => Code::StoreUnavailable,
+            StoreError::OutcomeUnknown => Code::OutcomeUnknown,
+            StoreError::TooLarge { .. } => Code::BodyTooLarge,
+            StoreError::Damaged(place) => {
+                tracing::error!(%place, "a record that a request needs does not verify");
+                return Self::new(Code::StoreDamaged, "a record of this object does not verify");
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let detail = rejection.to_string();
+        match rejection {
+            Rejection::RunIs { status } => {
+                Self::new(Code::RunState, detail).state(json!({ "status": status.as_str() }))
+            }
+            Rejection::StepIs { step, status } => {
+                Self::new(Code::StepState, detail).state(json!({ "step": step, "status": status.as_str() }))
+            }
+            Rejection::AlreadyDecided { approval } => {
+                Self::new(Code::AlreadyDecided, detail).state(json!(decision(&approval)))
+            }
+            Rejection::UnknownStep(_) | Rejection::UnknownAttempt(_) => Self::new(Code::UnknownStep, detail),
+            Rejection::UnknownApproval(_) => Self::new(Code::UnknownApproval, detail),
+            Rejection::Invalid { violations, .. } => Self::new(Code::InvalidInput, detail)
+                .violations(violations.into_iter().map(violation).collect()),
+        }
+    }
+}
+
+fn violation(violation: SchemaViolation) -> Violation {
+    Violation { path: violation.path, message: violation.message }
+}
+
+impl From<StartError> for Problem {
+    fn from(error: StartError) -> Self {
+        let detail = error.to_string();
+        match error {
+            StartError::UnknownWorkflow(_) => Self::new(Code::UnknownWorkflow, detail),
+            StartError::DeletedWorkflow(_) => Self::new(Code::WorkflowDeleted, detail),
+            StartError::Definition(diagnostics) => {
+                Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)
+            }
+            StartError::Rejected(rejection) => rejection.into(),
+            StartError::KeyInProgress => Self::new(Code::KeyInProgress, detail),
+            StartError::KeyReused => Self::new(Code::KeyReused, detail),
+            StartError::NotAdmitted(_) => Self::new(Code::NotAdmitted, detail),
+            StartError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CommandError::UnknownRun(_) => Self::new(Code::UnknownRun, detail),
+            CommandError::UnknownApproval(_) => Self::new(Code::UnknownApproval, detail),
+            CommandError::Rejected(rejection) => rejection.into(),
+            CommandError::NotCarried(_) => Self::new(Code::RunNotCarried, detail),
+            CommandError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        let code = match error {
+            QueryError::CursorMalformed | QueryError::CursorOfAnotherFilter => Code::BadCursor,
+            QueryError::LimitOutOfRange { .. } | QueryError::TooManyLabels { .. } => Code::BadQuery,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<ViewError> for Problem {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Query(error) => error.into(),
+            other => Self::new(Code::ViewUnavailable, other.to_string()),
+        }
+    }
+}
+
+impl From<ViewBehind> for Problem {
+    fn from(behind: ViewBehind) -> Self {
+        Self::new(Code::ViewBehind, behind.to_string())
+    }
+}
+
+fn precondition(current: Option<ETag>, detail: String) -> Problem {
+    let etag = current.map(|etag| format!("\"{etag}\""));
+    Problem::new(Code::PreconditionFailed, detail).state(json!({ "etag": etag }))
+}
+
+impl From<SaveError> for Problem {
+    fn from(error: SaveError) -> Self {
+        let detail = error.to_string();
+        match error {
+            SaveError::Invalid(diagnostics) => {
+                Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)
+            }
+            SaveError::NameMismatch { .. } => Self::new(Code::NameMismatch, detail),
+            SaveError::Exists { current, .. } => {
+                Self::new(Code::WorkflowExists, detail).state(json!({ "etag": format!("\"{current}\"") }))
+            }
+            SaveError::PreconditionFailed { current } => precondition(current, detail),
+            SaveError::Deleted(_) => Self::new(Code::WorkflowDeleted, detail),
+            SaveError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<EditError> for Problem {
+    fn from(error: EditError) -> Self {
+        let detail = error.to_string();
+        match error {
+            EditError::Unknown(_) => Self::new(Code::UnknownWorkflow, detail),
+            EditError::PreconditionFailed { current } => precondition(current, detail),
+            EditError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ListError> for Problem {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Query(error) => error.into(),
+            ListError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CatalogueError> for Problem {
+    fn from(error: CatalogueError) -> Self {
+        let detail = error.to_string();
+        match error {
+            CatalogueError::Unknown => Self::new(Code::UnknownWorkflow, detail),
+            CatalogueError::Deleted => Self::new(Code::WorkflowDeleted, detail),
+            CatalogueError::Unusable(diagnostics) => {
+                Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)
+            }
+            CatalogueError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<TokenError> for Problem {
+    fn from(error: TokenError) -> Self {
+        let detail = error.to_string();
+        match error {
+            TokenError::Rejected(TokenRejection::NotFound) => Self::new(Code::UnknownToken, detail),
+            TokenError::Rejected(_) => Self::new(Code::InvalidValue, detail),
+            TokenError::TooMany => Self::new(Code::TooManyTokens, detail),
+            TokenError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FilterError> for Problem {
+    fn from(error: FilterError) -> Self {
+        Self::new(Code::BadQuery, error.to_string())
+    }
+}
+
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
+        let code = match error {
+            FeedError::TooMany { .. } => Code::TooManyFeeds,
+            FeedError::Closing { .. } => Code::Closing,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<SupervisorError> for Problem {
+    fn from(error: SupervisorError) -> Self {
+        let code = match error {
+            SupervisorError::NotFound => Code::UnknownActor,
+            _ => Code::ActorState,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<AgentError> for Problem {
+    fn from(error: AgentError) -> Self {
+        let detail = error.to_string();
+        match error {
+            AgentError::Invalid(diagnostics) => {
+                Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)
+            }
+            AgentError::NameMismatch { .. } => Self::new(Code::NameMismatch, detail),
+            AgentError::ManagedByFile { .. } => Self::new(Code::ManagedByFile, detail),
+            AgentError::BuiltIn(_) | AgentError::NotGranted(_) => Self::new(Code::Forbidden, detail),
+            AgentError::Unknown(_) => Self::new(Code::UnknownAgent, detail),
+            AgentError::FileIsGone(_) => Self::new(Code::AgentState, detail),
+            AgentError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! An agent or a tool.
+
+use ghostlight_actors::agents::{AgentInfo, ManagedBy, SavedAgent};
+use ghostlight_model::definitions::agent::DisabledBy;
+use ghostlight_model::diagnostic::Diagnostic;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::attempt::effect;
+
+/// An agent, as lists show it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = AgentSummary)]
+pub struct AgentRowBody {
+    /// Its name.
+    pub name: String,
+    /// How it is called: `command`, `http`, `builtin`.
+    pub kind: Option<&'static str>,
+    /// For people.
+    pub description: String,
+    /// What it offers.
+    pub capabilities: Vec<String>,
+    /// What calling it twice does: `read`, `idempotent`, `write`.
+    pub effect: Option<&'static str>,
+    /// Content hash of the current definition.
+    pub hash: Option<String>,
+    /// Whether it may be called.
+    pub enabled: bool,
+    /// Why not.
+    pub disabled_reason: Option<String>,
+    /// Whose it is: `file`, `api`, `built_in`.
+    pub managed_by: &'static str,
+    /// The file that owns it.
+    pub file: Option<String>,
+}
+
+/// A version of an agent, without its document.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = AgentVersion)]
+pub struct AgentVersionBody {
+    /// From 1, in the order of saving.
+    pub number: u64,
+    /// Content hash.
+    pub hash: String,
+    /// The file that it came from; null: the API.
+    pub file: Option<String>,
+    /// When it was saved.
+    #[schema(value_type = String, format = DateTime)]
+    pub saved_at: Timestamp,
+    /// By whom; null: from a file.
+    pub saved_by: Option<String>,
+}
+
+/// An agent with everything about it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Agent)]
+pub struct AgentBody {
+    /// What lists show.
+    #[serde(flatten)]
+    pub row: AgentRowBody,
+    /// The canonical definition; secrets stand in it as references only.
+    pub definition: Option<Value>,
+    /// The newest first.
+    pub versions: Vec<AgentVersionBody>,
+}
+
+impl AgentRowBody {
+    /// A row of the list.
+    #[must_use]
+    pub fn of(info: &AgentInfo) -> Self {
+        let definition = info.definition.as_deref();
+        Self {
+            name: info.name.to_string(),
+            kind: info.kind(),
+            description: definition.map(|definition| definition.description.clone()).unwrap_or_default(),
+            capabilities: definition
+                .map(|definition| definition.capabilities.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            effect: definition.map(|definition| effect(definition.effect)),
+            hash: definition.map(|definition| definition.hash.to_string()),
+            enabled: info.is_enabled(),
+            disabled_reason: info.disabled.as_ref().map(|by| match by {
+                DisabledBy::Person(reason) => reason.clone(),
+                DisabledBy::FileRemoval => "its definition file was removed".to_owned(),
+            }),
+            managed_by: match &info.managed_by {
+                ManagedBy::File(_) => "file",
+                ManagedBy::Api => "api",
+                ManagedBy::BuiltIn => "built_in",
+            },
+            file: match &info.managed_by {
+                ManagedBy::File(file) => Some(file.clone()),
+                ManagedBy::Api | ManagedBy::BuiltIn => None,
+            },
+        }
+    }
+}
+
+impl AgentBody {
+    /// All about an agent.
+    #[must_use]
+    pub fn of(info: &AgentInfo) -> Self {
+        let versions = info.versions.iter().map(|version| AgentVersionBody {
+            number: version.number,
+            hash: version.hash.to_string(),
+            file: version.file.clone(),
+            saved_at: version.at,
+            saved_by: version.by.clone(),
+        });
+        Self {
+            row: AgentRowBody::of(info),
+            definition: info.definition.as_ref().map(|definition| definition.document.clone()),
+            versions: versions.collect(),
+        }
+    }
+}
+
+/// A definition was saved, or was there already.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SavedAgent)]
+pub struct SavedAgentBody {
+    /// The agent.
+    pub name: String,
+    /// Content hash of the definition.
+    pub hash: String,
+    /// Whether the latest version was the same, so that none was made.
+    pub unchanged: bool,
+    /// Warnings.
+    #[schema(value_type = Vec<Object>)]
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl SavedAgentBody {
+    /// What was saved.
+    #[must_use]
+    pub fn of(saved: SavedAgent) -> Self {
+        Self {
+            name: saved.name.to_string(),
+            hash: saved.hash.to_string(),
+            unchanged: saved.unchanged,
+            diagnostics: saved.warnings,
+        }
+    }
+}

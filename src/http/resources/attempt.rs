@@ -1,0 +1,244 @@
+//! The attempts of a run's steps, gathered from its events: one opens with `step.started` and is closed by the event that
+//! names its end.
+
+use ghostlight_actors::runs::EventRead;
+use ghostlight_model::event::Event;
+use ghostlight_model::failure::EffectClass;
+use ghostlight_model::ids::StepPath;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{FailureBody, UsageBody, happened, ms_between, value_of};
+
+/// One execution of a step.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Attempt)]
+pub struct AttemptBody {
+    /// `step@number`.
+    pub id: String,
+    /// From 1 over the life of the step.
+    pub number: u32,
+    /// From 1; a retry by a person raises it. Part of the idempotency key.
+    pub iteration: u32,
+    /// Who was called.
+    pub agent: String,
+    /// Content hash of the agent's definition.
+    pub agent_version: String,
+    /// What calling twice does: `read`, `idempotent`, `write`.
+    pub effect: &'static str,
+    /// `running`, `completed`, `failed`, `interrupted`, `cancelled`.
+    pub outcome: &'static str,
+    /// What the agent got.
+    pub input: Value,
+    /// Why it failed.
+    pub error: Option<FailureBody>,
+    /// Whether it had its effect; null while nobody has to ask.
+    pub happened: Option<&'static str>,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// How long it took; null while it runs.
+    pub duration_ms: Option<u64>,
+    /// Its longest time.
+    pub timeout_ms: u64,
+    /// What it used.
+    pub usage: UsageBody,
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(super) step: StepPath,
+}
+
+/// All attempts of a run, in the order of their beginning.
+#[must_use]
+pub fn attempts<'e>(events: impl IntoIterator<Item = &'e EventRead>) -> Vec<AttemptBody> {
+    let mut all: Vec<AttemptBody> = Vec::new();
+    for event in events {
+        take(&mut all, event);
+    }
+    all
+}
+
+fn take(all: &mut Vec<AttemptBody>, event: &EventRead) {
+    let at = event.at;
+    match &event.recorded.event {
+        Event::StepStarted(started) => all.push(AttemptBody {
+            id: format!("{}@{}", started.step, started.attempt),
+            number: started.attempt,
+            iteration: started.iteration,
+            agent: started.agent.to_string(),
+            agent_version: started.agent_version.to_string(),
+            effect: effect(started.effect),
+            outcome: "running",
+            input: value_of(&started.input),
+            error: None,
+            happened: None,
+            started_at: at,
+            ended_at: None,
+            duration_ms: None,
+            timeout_ms: started.timeout_ms,
+            usage: UsageBody::default(),
+            step: started.step.clone(),
+        }),
+        Event::StepCompleted(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
+            // A step that a person reconciled completes long after its attempt ended.
+            if attempt.ended_at.is_none() {
+                attempt.outcome = "completed";
+                attempt.usage = ended.usage.into();
+            }
+        }),
+        Event::StepFailed(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
+            attempt.fail(FailureBody::of(&ended.failure), ended.usage.into());
+        }),
+        Event::StepRetrying(ended) => close(all, &ended.step, Some(ended.attempt), at, |attempt| {
+            attempt.fail(FailureBody::of(&ended.failure), ended.usage.into());
+        }),
+        Event::StepWaiting(ended) if ended.failure.is_some() => {
+            close(all, &ended.step, ended.attempt, at, |attempt| {
+                attempt.error = ended.failure.as_ref().map(FailureBody::of);
+                attempt.happened = Some("unknown");
+                if attempt.outcome == "running" {
+                    attempt.outcome = "failed";
+                }
+            })
+        }
+        Event::StepInterrupted(ended) => close(all, &ended.step, Some(ended.attempt), at, |attempt| {
+            attempt.outcome = "interrupted";
+        }),
+        Event::StepReconciled(said) => close(all, &said.step, Some(said.attempt), at, |attempt| {
+            attempt.happened = Some(happened(said.happened));
+        }),
+        Event::StepCancelled(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
+            if attempt.outcome == "running" {
+                attempt.outcome = "cancelled";
+                attempt.happened = ended.happened.map(happened);
+            }
+        }),
+        // Nothing else is about an attempt.
+        _ => {}
+    }
+}
+
+fn close(
+    all: &mut [AttemptBody],
+    step: &StepPath,
+    number: Option<u32>,
+    at: Timestamp,
+    end: impl FnOnce(&mut AttemptBody),
+) {
+    let Some(number) = number else { return };
+    // The one that ends is nearly always among the last that began.
+    let found = all.iter_mut().rev().find(|attempt| attempt.number == number && attempt.step == *step);
+    if let Some(attempt) = found {
+        end(attempt);
+        if attempt.ended_at.is_none() {
+            attempt.ended_at = Some(at);
+            attempt.duration_ms = Some(ms_between(attempt.started_at, at));
+        }
+    }
+}
+
+impl AttemptBody {
+    fn fail(&mut self, failure: FailureBody, usage: UsageBody) {
+        if self.outcome == "running" {
+            self.outcome = "failed";
+        }
+        self.happened = failure.happened;
+        self.error = Some(failure);
+        self.usage = usage;
+    }
+}
+
+/// What calling twice does, as a word.
+#[must_use]
+pub fn effect(effect: EffectClass) -> &'static str {
+    match effect {
+        EffectClass::Read => "read",
+        EffectClass::Idempotent => "idempotent",
+        EffectClass::Write => "write",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ghostlight_actors::codec::Recorded;
+    use ghostlight_model::event::{
+        Attribution, StepCompleted, StepInterrupted, StepRetrying, StepStarted, Usage,
+    };
+    use ghostlight_model::failure::{ErrorClass, Failure, Happened};
+    use ghostlight_model::ids::{DefinitionHash, Name};
+    use ghostlight_model::payload::Payload;
+    use serde_json::json;
+
+    use super::*;
+
+    fn step() -> StepPath {
+        StepPath::new("verify").unwrap()
+    }
+
+    fn started(attempt: u32) -> Event {
+        StepStarted {
+            step: step(),
+            attempt,
+            iteration: 1,
+            epoch: 1,
+            agent: Name::new("http-probe").unwrap(),
+            agent_version: DefinitionHash::of(b"a"),
+            effect: EffectClass::Read,
+            input: Payload::inline(json!({})),
+            timeout_ms: 1000,
+        }
+        .into()
+    }
+
+    fn read(events: Vec<Event>) -> Vec<EventRead> {
+        let at = |n: usize| Timestamp::from_millisecond(1_000 * n as i64).unwrap();
+        let events = events.into_iter().enumerate().map(|(n, event)| EventRead {
+            sequence: n as u64 + 1,
+            stream_sequence: n as u64 + 1,
+            at: at(n),
+            recorded: Recorded { event, attribution: Attribution::default(), at: at(n) },
+        });
+        events.collect()
+    }
+
+    #[test]
+    fn an_attempt_opens_when_it_starts_and_is_closed_by_the_event_that_names_its_end() {
+        let failure = Failure::new(ErrorClass::Timeout, "slow", "too slow", Happened::Unknown);
+        let retry_at = Timestamp::UNIX_EPOCH;
+        let events = read(vec![
+            started(1),
+            StepRetrying { step: step(), attempt: 1, failure, retry_at, usage: Usage::default() }.into(),
+            started(2),
+            StepInterrupted { step: step(), attempt: 2, reason: "process_ended".into() }.into(),
+            started(3),
+            StepCompleted {
+                step: step(),
+                attempt: Some(3),
+                output: json!(1).into(),
+                usage: Usage::default(),
+            }
+            .into(),
+            started(4),
+        ]);
+        let attempts = attempts(&events);
+        let shown: Vec<_> = attempts
+            .iter()
+            .map(|attempt| (attempt.id.as_str(), attempt.outcome, attempt.duration_ms))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                ("verify@1", "failed", Some(1000)),
+                ("verify@2", "interrupted", Some(1000)),
+                ("verify@3", "completed", Some(1000)),
+                ("verify@4", "running", None),
+            ]
+        );
+        assert_eq!(attempts[0].happened, Some("unknown"));
+    }
+}

@@ -1,0 +1,173 @@
+//! A run.
+
+use std::collections::BTreeMap;
+
+use ghostlight_actors::runs::RunRead;
+use ghostlight_actors::views::RunRow;
+use ghostlight_model::event::{PauseReason, RunResult};
+use ghostlight_model::run::{Run, StepState};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{FailureBody, UsageBody, value_of};
+
+/// A run. In lists without `input` and `output`, and with long texts cut.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Run)]
+pub struct RunBody {
+    /// Its id, UUIDv7.
+    pub id: String,
+    /// The name of its workflow.
+    pub workflow: String,
+    /// The workflow's version; 0 for a definition that came with the run.
+    pub version: u64,
+    /// Hash of the definition it follows.
+    pub definition_hash: String,
+    /// `pending`, `running`, `paused`, `completed`, `failed`, `cancelled`.
+    pub status: &'static str,
+    /// Why it is paused: `operator`, `budget`, `credential`, `quarantined`, `storage`, `validation`.
+    pub reason: Option<&'static str>,
+    /// Whether somebody asked to cancel it.
+    pub cancel_requested: bool,
+    /// What it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// What came out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Value>,
+    /// `complete` or `partial`, once it has completed.
+    pub result: Option<&'static str>,
+    /// Why it failed.
+    pub error: Option<FailureBody>,
+    /// Labels of the workflow and of the run.
+    pub labels: BTreeMap<String, String>,
+    /// When it was admitted.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Option<Timestamp>,
+    /// When its first attempt began or its first question was asked.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// The run whose step started it; null until runs start others.
+    pub parent: Option<String>,
+    /// The run it was forked from; null until runs can be forked.
+    pub forked_from: Option<String>,
+    /// How many people's answers it waits for.
+    pub waiting_approvals: u32,
+    /// What its attempts used.
+    pub usage: UsageBody,
+    /// Global sequence of its last event.
+    pub sequence: String,
+}
+
+impl RunBody {
+    /// A run as its journal says.
+    #[must_use]
+    pub fn of(read: &RunRead) -> Self {
+        let run = &read.run;
+        Self {
+            id: run.id.to_string(),
+            workflow: run.workflow.name.to_string(),
+            version: run.version,
+            definition_hash: run.workflow.hash.to_string(),
+            status: run.status.as_str(),
+            reason: run.pause.map(pause_reason),
+            cancel_requested: run.cancel_requested,
+            input: Some(value_of(&run.input)),
+            output: run.output.as_ref().map(value_of),
+            result: run.result.map(result),
+            error: run.failure.as_ref().map(|(step, failure)| FailureBody {
+                step: step.as_ref().map(ToString::to_string),
+                ..FailureBody::of(failure)
+            }),
+            labels: (*run.labels).clone(),
+            created_at: run.created_at,
+            started_at: started_at(run),
+            ended_at: run.ended_at,
+            parent: None,
+            forked_from: None,
+            waiting_approvals: waiting_approvals(run),
+            usage: run.usage().into(),
+            sequence: read.sequence.to_string(),
+        }
+    }
+
+    /// A run as lists show it.
+    #[must_use]
+    pub fn of_row(row: &RunRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            workflow: row.workflow.to_string(),
+            version: row.version,
+            definition_hash: row.definition.to_string(),
+            status: row.status.as_str(),
+            reason: row.reason.map(pause_reason),
+            cancel_requested: row.cancel_requested,
+            input: None,
+            output: None,
+            result: row.result.map(result),
+            error: row.error.as_ref().map(|error| FailureBody {
+                step: error.step.as_ref().map(ToString::to_string),
+                class: error.class.as_str(),
+                code: error.code.clone(),
+                message: error.message.text.clone(),
+                happened: None,
+                retry_after_ms: None,
+            }),
+            labels: row.labels.clone(),
+            created_at: Some(row.created_at),
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            parent: None,
+            forked_from: None,
+            waiting_approvals: row.waiting_approvals,
+            usage: row.usage().into(),
+            sequence: row.sequence.to_string(),
+        }
+    }
+}
+
+/// A command to a run was taken.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Accepted)]
+pub struct AcceptedBody {
+    /// The run.
+    pub run: String,
+    /// Where it stands after it.
+    pub status: &'static str,
+    /// Global sequence of the last event of the command; "0" when it changed nothing.
+    pub sequence: String,
+}
+
+/// Why a run is paused, as a word.
+#[must_use]
+pub fn pause_reason(reason: PauseReason) -> &'static str {
+    match reason {
+        PauseReason::Operator => "operator",
+        PauseReason::Budget => "budget",
+        PauseReason::Credential => "credential",
+        PauseReason::Quarantined => "quarantined",
+        PauseReason::Storage => "storage",
+        PauseReason::Validation => "validation",
+    }
+}
+
+fn result(result: RunResult) -> &'static str {
+    match result {
+        RunResult::Complete => "complete",
+        RunResult::Partial => "partial",
+    }
+}
+
+fn started_at(run: &Run) -> Option<Timestamp> {
+    run.steps.iter().filter_map(|step| step.started_at).min()
+}
+
+fn waiting_approvals(run: &Run) -> u32 {
+    let waiting = run.steps.iter().filter(|step| matches!(step.state, StepState::AwaitingApproval { .. }));
+    u32::try_from(waiting.count()).unwrap_or(u32::MAX)
+}

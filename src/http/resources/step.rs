@@ -1,0 +1,185 @@
+//! A step of a run.
+
+use ghostlight_actors::runs::RunRead;
+use ghostlight_model::event::{SkipCause, WaitReason};
+use ghostlight_model::run::{StepState, StepStatus, idempotency_key};
+use ghostlight_model::workflow::NodeIndex;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::attempt::{AttemptBody, attempts};
+use super::{FailureBody, UsageBody, ms_between, value_of};
+
+/// A step, as lists show it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Step)]
+pub struct StepBody {
+    /// Its place in the run.
+    pub path: String,
+    /// The type of its node: `agent_call`, `human_gate` ...
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// For people.
+    pub description: String,
+    /// Length of the longest path to it; steps of one level may run at the same time.
+    pub level: u32,
+    /// The steps it waits for.
+    pub needs: Vec<String>,
+    /// `pending`, `ready`, `running`, `waiting`, `retrying`, `completed`, `failed`, `skipped`, `cancelled`.
+    pub status: &'static str,
+    /// What it waits for: `approval`, `slot`, `reconcile`.
+    pub reason: Option<&'static str>,
+    /// Who was called last.
+    pub agent: Option<String>,
+    /// From 1; a retry by a person raises it.
+    pub iteration: u32,
+    /// How many attempts have begun.
+    pub attempts: u32,
+    /// When its first attempt began, or it began to wait.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+    /// From its start to its end; null while it has not ended.
+    pub duration_ms: Option<u64>,
+    /// When the next attempt starts.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub retry_at: Option<Timestamp>,
+    /// The question that is asked.
+    pub approval: Option<String>,
+    /// Why it failed, or how the last attempt did.
+    pub error: Option<FailureBody>,
+    /// Why it was skipped.
+    pub skipped: Option<Value>,
+    /// What its attempts used.
+    pub usage: UsageBody,
+}
+
+/// A step with everything about it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = StepDetail)]
+pub struct StepDetail {
+    /// What lists show.
+    #[serde(flatten)]
+    pub step: StepBody,
+    /// The key under which the outside knows its work.
+    pub idempotency_key: String,
+    /// What the last attempt got.
+    pub input: Option<Value>,
+    /// What came out.
+    pub output: Option<Value>,
+    /// All attempts, in order.
+    pub history: Vec<AttemptBody>,
+}
+
+/// All steps of a run, parents before children, or those of one status.
+#[must_use]
+pub fn steps(read: &RunRead, status: Option<StepStatus>) -> Vec<StepBody> {
+    let all =
+        read.run.iter().filter(|(_, _, step)| status.is_none_or(|status| step.state.status().0 == status));
+    all.map(|(index, _, _)| step(read, index)).collect()
+}
+
+/// One step.
+#[must_use]
+pub fn step(read: &RunRead, index: NodeIndex) -> StepBody {
+    let run = &read.run;
+    let (node, step) = (run.workflow.node(index), run.step(index));
+    let (status, reason) = step.state.status();
+    let needs = node.parents.iter().map(|parent| run.workflow.node(parent.parent).id.to_string());
+    StepBody {
+        path: run.path(index).to_string(),
+        kind: node.kind.type_name(),
+        description: node.description.clone(),
+        level: node.level,
+        needs: needs.collect(),
+        status: status.as_str(),
+        reason: reason.map(wait_reason),
+        agent: step.agent.as_ref().map(ToString::to_string),
+        iteration: step.iteration,
+        attempts: step.attempts,
+        started_at: step.started_at,
+        ended_at: step.ended_at,
+        duration_ms: step.started_at.zip(step.ended_at).map(|(start, end)| ms_between(start, end)),
+        retry_at: match &step.state {
+            StepState::Retrying { retry_at, .. } => Some(*retry_at),
+            _ => None,
+        },
+        approval: match &step.state {
+            StepState::AwaitingApproval { approval } => Some(approval.to_string()),
+            _ => None,
+        },
+        error: match &step.state {
+            StepState::Failed { failure }
+            | StepState::Retrying { failure, .. }
+            | StepState::AwaitingReconcile { failure, .. } => Some(FailureBody::of(failure)),
+            _ => None,
+        },
+        skipped: match &step.state {
+            StepState::Skipped { cause } => Some(skip_cause(cause)),
+            _ => None,
+        },
+        usage: step.usage.into(),
+    }
+}
+
+/// One step with everything about it.
+#[must_use]
+pub fn detail(read: &RunRead, index: NodeIndex) -> StepDetail {
+    let (path, own) = (read.run.path(index), read.run.step(index));
+    let history =
+        attempts(read.events.iter().map(|event| &**event)).into_iter().filter(|attempt| attempt.step == path);
+    StepDetail {
+        step: step(read, index),
+        idempotency_key: idempotency_key(read.run.id, &path, own.iteration),
+        input: own.input.as_ref().map(value_of),
+        output: match &own.state {
+            StepState::Completed { output } => Some(value_of(output)),
+            _ => None,
+        },
+        history: history.collect(),
+    }
+}
+
+/// The status of that name.
+#[must_use]
+pub fn status_named(name: &str) -> Option<StepStatus> {
+    ALL.into_iter().find(|status| status.as_str() == name)
+}
+
+const ALL: [StepStatus; 9] = [
+    StepStatus::Pending,
+    StepStatus::Ready,
+    StepStatus::Running,
+    StepStatus::Waiting,
+    StepStatus::Retrying,
+    StepStatus::Completed,
+    StepStatus::Failed,
+    StepStatus::Skipped,
+    StepStatus::Cancelled,
+];
+
+/// The names of all statuses, for messages.
+#[must_use]
+pub fn status_names() -> String {
+    ALL.map(StepStatus::as_str).join(", ")
+}
+
+fn wait_reason(reason: WaitReason) -> &'static str {
+    match reason {
+        WaitReason::Approval => "approval",
+        WaitReason::Slot => "slot",
+        WaitReason::Reconcile => "reconcile",
+    }
+}
+
+fn skip_cause(cause: &SkipCause) -> Value {
+    match cause {
+        SkipCause::Condition { condition } => json!({ "because": "condition", "condition": condition }),
+        SkipCause::Failed { chain } => json!({ "because": "failed", "chain": chain }),
+        SkipCause::Skipped { chain } => json!({ "because": "skipped", "chain": chain }),
+    }
+}

@@ -1,0 +1,180 @@
+//! A workflow and its versions.
+
+use ghostlight_actors::catalogue::{Saved, WorkflowSummary, WorkflowVersion};
+use ghostlight_model::definitions::workflow::VersionHead;
+use ghostlight_model::diagnostic::Diagnostic;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::plan::PlanBody;
+
+/// A workflow, as lists show it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = WorkflowSummary)]
+pub struct WorkflowRowBody {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// The latest version.
+    pub version: u64,
+    /// Its hash.
+    pub hash: String,
+    /// When the first version was saved.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When the latest version was saved.
+    #[schema(value_type = String, format = DateTime)]
+    pub saved_at: Timestamp,
+    /// By whom; null: from the operator's file.
+    pub saved_by: Option<String>,
+    /// Whether it takes no new runs.
+    pub deleted: bool,
+}
+
+impl WorkflowRowBody {
+    /// A row of the list.
+    #[must_use]
+    pub fn of(row: &WorkflowSummary) -> Self {
+        Self {
+            name: row.name.to_string(),
+            description: row.description.clone(),
+            version: row.version,
+            hash: row.hash.to_string(),
+            created_at: row.created_at,
+            saved_at: row.saved_at,
+            saved_by: row.saved_by.clone(),
+            deleted: row.deleted,
+        }
+    }
+}
+
+/// One version of a workflow, whole.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Workflow)]
+pub struct WorkflowBody {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// This version.
+    pub version: u64,
+    /// The latest version.
+    pub latest_version: u64,
+    /// Hash of the canonical document.
+    pub hash: String,
+    /// What it was written in: `yaml` or `json`.
+    pub format: String,
+    /// The document as it was sent.
+    pub source: String,
+    /// The canonical document; null when this program does not accept it any more.
+    pub definition: Option<Value>,
+    /// The plan of it.
+    pub plan: Option<PlanBody>,
+    /// When it was saved.
+    #[schema(value_type = String, format = DateTime)]
+    pub saved_at: Timestamp,
+    /// By whom; null: from the operator's file.
+    pub saved_by: Option<String>,
+    /// Whether the workflow takes no new runs.
+    pub deleted: bool,
+}
+
+impl WorkflowBody {
+    /// A version.
+    #[must_use]
+    pub fn of(version: &WorkflowVersion) -> Self {
+        let compiled = version.compiled.as_deref();
+        Self {
+            name: version.name.to_string(),
+            description: compiled.map(|workflow| workflow.description.clone()).unwrap_or_default(),
+            version: version.version,
+            latest_version: version.latest,
+            hash: version.hash.to_string(),
+            format: version.format.clone(),
+            source: version.source.to_string(),
+            definition: compiled.map(|workflow| workflow.document.clone()),
+            plan: compiled.map(PlanBody::of),
+            saved_at: version.saved_at,
+            saved_by: version.saved_by.clone(),
+            deleted: version.deleted,
+        }
+    }
+}
+
+/// A version, without its document.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = WorkflowVersion)]
+pub struct VersionBody {
+    /// From 1.
+    pub version: u64,
+    /// Hash of the canonical document.
+    pub hash: String,
+    /// `yaml` or `json`.
+    pub format: String,
+    /// When it was saved.
+    #[schema(value_type = String, format = DateTime)]
+    pub saved_at: Timestamp,
+    /// By whom; null: from the operator's file.
+    pub saved_by: Option<String>,
+}
+
+impl VersionBody {
+    /// The head of a version.
+    #[must_use]
+    pub fn of(head: &VersionHead) -> Self {
+        Self {
+            version: head.version,
+            hash: head.hash.to_string(),
+            format: head.format.clone(),
+            saved_at: head.at,
+            saved_by: head.by.clone(),
+        }
+    }
+}
+
+/// A document was saved, or was there already.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SavedWorkflow)]
+pub struct SavedBody {
+    /// The workflow.
+    pub name: String,
+    /// The version that is this document.
+    pub version: u64,
+    /// Hash of the canonical document.
+    pub hash: String,
+    /// Whether the latest version was the same document, so that none was made.
+    pub unchanged: bool,
+    /// Warnings.
+    #[schema(value_type = Vec<Object>)]
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl SavedBody {
+    /// What was saved.
+    #[must_use]
+    pub fn of(saved: Saved) -> Self {
+        Self {
+            name: saved.name.to_string(),
+            version: saved.version,
+            hash: saved.hash.to_string(),
+            unchanged: saved.unchanged,
+            diagnostics: saved.warnings,
+        }
+    }
+}
+
+/// What came of checking a document.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Validation)]
+pub struct ValidationBody {
+    /// Whether it could be saved.
+    pub valid: bool,
+    /// Errors and warnings, with their places.
+    #[schema(value_type = Vec<Object>)]
+    pub diagnostics: Vec<Diagnostic>,
+    /// The plan, when it is valid.
+    pub plan: Option<PlanBody>,
+}

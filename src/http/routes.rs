@@ -1,0 +1,187 @@
+//! The table of all routes: what is served and what the OpenAPI document says are made of the same list, so that neither
+//! has what the other has not.
+
+use std::sync::LazyLock;
+
+use actix_web::http::Method;
+use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::OpenApi;
+
+use super::problem::{Code, Problem};
+use super::{agents, approvals, docs, feeds, health, run_commands, run_parts, runs, tokens, tree, workflows};
+
+macro_rules! routes {
+    ($($module:ident :: $handler:ident),* $(,)?) => {
+        /// Adds all routes.
+        pub fn configure(config: &mut ServiceConfig) {
+            $(config.service($module::$handler);)*
+            config.route("/api/v1/ns/{rest:.*}", web::route().to(reserved));
+            config.default_service(web::route().to(elsewhere));
+        }
+
+        #[derive(OpenApi)]
+        #[openapi(
+            info(
+                title = "Ghostlight",
+                description = "Workflows of AI agents, tools and people, under supervision until they are done.",
+                license(name = "MIT OR Apache-2.0"),
+            ),
+            paths($($module::$handler),*),
+            tags(
+                (name = "workflows", description = "Definitions by name and version."),
+                (name = "runs", description = "Instances of workflows: starting, watching, commanding."),
+                (name = "approvals", description = "What people are asked."),
+                (name = "agents", description = "Who can be called."),
+                (name = "feeds", description = "What happens, as it happens."),
+                (name = "tree", description = "The supervision tree."),
+                (name = "tokens", description = "Who may speak to the daemon."),
+                (name = "documents", description = "This API, readable."),
+                (name = "health", description = "Probes and measurements."),
+                (name = "aliases", description = "An older spelling that dashboards of the field use."),
+            ),
+        )]
+        struct Document;
+    };
+}
+
+// The order counts where a literal part stands beside a parameter: the literal one comes first.
+routes! {
+    workflows::list, workflows::create, workflows::validate, workflows::show, workflows::replace, workflows::remove,
+    workflows::restore, workflows::versions,
+    runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, runs::show,
+    run_parts::show_status, run_parts::all_steps, run_parts::show_step, run_parts::show_plan, run_parts::show_timeline, run_parts::show_events,
+    run_commands::cancel, run_commands::pause, run_commands::resume, run_commands::retry, run_commands::reconcile,
+    approvals::list, approvals::show, approvals::approve, approvals::reject,
+    agents::list, agents::show, agents::replace, agents::enable, agents::disable, agents::reload,
+    tokens::list, tokens::create, tokens::revoke,
+    tree::show, tree::restart, tree::stop,
+    feeds::feed, feeds::run_feed,
+    docs::openapi, docs::readable, docs::style,
+    health::healthz, health::readyz, health::metrics,
+    run_parts::status_alias, feeds::live_stream_alias, run_parts::current_agents_alias,
+}
+
+/// The OpenAPI 3.1 document.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+/// Every route: its pattern and its methods.
+#[must_use]
+pub fn table() -> &'static [(String, Vec<Method>)] {
+    static TABLE: LazyLock<Vec<(String, Vec<Method>)>> = LazyLock::new(|| {
+        let document = openapi();
+        let patterns = document.paths.paths.into_iter().map(|(pattern, item)| {
+            let methods = [
+                (Method::GET, item.get.is_some()),
+                (Method::POST, item.post.is_some()),
+                (Method::PUT, item.put.is_some()),
+                (Method::DELETE, item.delete.is_some()),
+                (Method::PATCH, item.patch.is_some()),
+            ];
+            let taken = methods.into_iter().filter(|(_, is_taken)| *is_taken).map(|(method, _)| method);
+            (pattern, taken.collect())
+        });
+        patterns.collect()
+    });
+    &TABLE
+}
+
+/// The pattern that a path fits, without parameters where there is a choice.
+#[must_use]
+pub fn pattern_of(path: &str) -> Option<&'static str> {
+    matching(path).map(|(pattern, _)| pattern.as_str())
+}
+
+fn matching(path: &str) -> Option<&'static (String, Vec<Method>)> {
+    let fitting = table().iter().filter(|(pattern, _)| fits(pattern, path));
+    fitting.min_by_key(|(pattern, _)| pattern.matches('{').count())
+}
+
+fn fits(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(part)) if wanted == part || (wanted.starts_with('{') && !part.is_empty()) => {
+            }
+            _ => return false,
+        }
+    }
+}
+
+async fn reserved() -> Problem {
+    Problem::new(Code::NamespaceReserved, "namespaces are not in use yet; leave out `/ns/{namespace}`")
+}
+
+/// Whatever no route takes: a path that takes other methods, or none at all.
+async fn elsewhere(request: HttpRequest) -> HttpResponse {
+    let path = request.path();
+    // A path may fit several patterns, which take different methods.
+    let mut methods: Vec<&str> = table()
+        .iter()
+        .filter(|(pattern, _)| fits(pattern, path))
+        .flat_map(|(_, methods)| methods)
+        .map(Method::as_str)
+        .collect();
+    if methods.is_empty() {
+        let shown: String = path.chars().take(200).collect();
+        return Problem::new(Code::NotFound, format!("there is nothing at `{shown}`")).into();
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    let allow = methods.join(", ");
+    Problem::new(Code::MethodNotAllowed, format!("this address takes {allow}")).allow(allow).into()
+}
+
+impl actix_web::Responder for Problem {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_openapi_3_1_and_has_every_route() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+        for path in [
+            "/api/v1/runs",
+            "/api/v1/runs/{id}/steps/{path}/reconcile",
+            "/api/v2/workflows/{run}/live-stream",
+            "/metrics",
+        ] {
+            assert!(document["paths"].get(path).is_some(), "{path}");
+        }
+        assert!(table().len() >= 40, "{}", table().len());
+    }
+
+    #[test]
+    fn every_reference_of_the_document_leads_somewhere_and_every_operation_refuses_with_problems() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(document.pointer(reference).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_told_by_its_pattern() {
+        assert_eq!(pattern_of("/api/v1/workflows/validate"), Some("/api/v1/workflows/validate"));
+        assert_eq!(pattern_of("/api/v1/workflows/demo"), Some("/api/v1/workflows/{name}"));
+        assert_eq!(
+            pattern_of("/api/v1/runs/x/steps/a.2/reconcile"),
+            Some("/api/v1/runs/{id}/steps/{path}/reconcile")
+        );
+        for none in ["/", "/api/v1/runs/", "/api/v1/nothing", "/api/v1/runs/x/y/z", ""] {
+            assert_eq!(pattern_of(none), None, "{none}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! `/runs/{id}/…`, commanding: cancel, pause, resume, retry, reconcile.
+//!
+//! A command under an `Idempotency-Key` has an id made of the key, which stands in the events it causes: sent again, it
+//! finds them and answers the same without doing it again.
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Path, Payload};
+use actix_web::{HttpRequest, HttpResponse, post};
+use ghostlight_actors::Caller;
+use ghostlight_actors::runs::{Accepted, RunCommand};
+use ghostlight_model::ids::{RunId, StepPath};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::body;
+use super::problem::{Code, Problem, ProblemBody};
+use super::request::{caller, key};
+use super::resources::run::AcceptedBody;
+use super::runs::run_id;
+use super::surface::{Answer, App, json_with, part, written};
+
+/// The longest reason, in bytes.
+const REASON_BYTES_MAX: usize = 4_096;
+
+/// Why something is asked.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonBody {
+    /// For people; at most 4 KiB.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Nothing.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmptyBody {}
+
+/// How to try again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryBody {
+    /// Not supported yet.
+    #[serde(default)]
+    input: Option<Value>,
+    /// Not supported yet.
+    #[serde(default)]
+    version: Option<u64>,
+}
+
+/// Whether an interrupted write happened.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileBody {
+    /// `yes` or `no`.
+    happened: String,
+    /// The step's output, when it happened.
+    #[serde(default)]
+    output: Option<Value>,
+}
+
+/// Ends a run: nothing new starts, and running attempts are asked to stop.
+#[utoipa::path(tag = "runs", request_body = ReasonBody, responses((status = 200, body = AcceptedBody),
+    (status = 202, description = "It ends when its attempts have", body = AcceptedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/runs/{id}/cancel")]
+pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    let reason = reason(&app, &request, payload).await?;
+    give(&app, &request, &id, RunCommand::Cancel { reason }).await
+}
+
+/// Starts nothing new until the run is resumed.
+#[utoipa::path(tag = "runs", request_body = ReasonBody, responses((status = 200, body = AcceptedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/runs/{id}/pause")]
+pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    let reason = reason(&app, &request, payload).await?;
+    give(&app, &request, &id, RunCommand::Pause { reason }).await
+}
+
+/// Goes on with a paused run; releases a quarantined one too.
+#[utoipa::path(tag = "runs", request_body = EmptyBody, responses((status = 200, body = AcceptedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/runs/{id}/resume")]
+pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    let _: (EmptyBody, _) = body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    give(&app, &request, &id, RunCommand::Resume).await
+}
+
+/// Opens a failed run again, from the steps that failed.
+#[utoipa::path(tag = "runs", request_body = RetryBody, responses((status = 200, body = AcceptedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/runs/{id}/retry")]
+pub async fn retry(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    let (body, _): (RetryBody, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    if body.input.is_some() || body.version.is_some() {
+        return Err(Problem::new(
+            Code::NotSupportedYet,
+            "`input` and `version` of a retry are not supported yet",
+        ));
+    }
+    give(&app, &request, &id, RunCommand::Retry).await
+}
+
+/// Says whether a write that was cut off had happened. A step that waits for this goes on.
+#[utoipa::path(tag = "runs", request_body = ReconcileBody, responses((status = 200, body = AcceptedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/runs/{id}/steps/{path}/reconcile")]
+pub async fn reconcile(
+    app: App,
+    request: HttpRequest,
+    place: Path<(String, String)>,
+    payload: Payload,
+) -> Answer {
+    let (id, path) = place.into_inner();
+    let step: StepPath = part(&path, Code::UnknownStep)?;
+    let (body, _): (ReconcileBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
+    let happened = match body.happened.as_str() {
+        "yes" => true,
+        "no" => false,
+        _ => return Err(Problem::new(Code::InvalidValue, "`happened` is \"yes\" or \"no\"")),
+    };
+    give(&app, &request, &id, RunCommand::Reconcile { step, happened, output: body.output }).await
+}
+
+async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<String, Problem> {
+    let (body, _): (ReasonBody, _) =
+        body::json_or_nothing(request, payload, app.settings.body_bytes_max).await?;
+    if body.reason.len() > REASON_BYTES_MAX {
+        return Err(Problem::new(
+            Code::InvalidValue,
+            format!("`reason` has at most {REASON_BYTES_MAX} bytes"),
+        ));
+    }
+    Ok(body.reason)
+}
+
+async fn give(app: &App, request: &HttpRequest, id: &str, command: RunCommand) -> Answer {
+    let run = run_id(id)?;
+    let caller = caller(request)?;
+    if key(request)?.is_some()
+        && let Some(done) = done_before(app, run, &caller).await?
+    {
+        return Ok(accepted(&done));
+    }
+    Ok(accepted(&app.ghostlight.runs.command(run, command, caller).await?))
+}
+
+/// What a command of this id did when it was given before.
+///
+/// # Errors
+/// When the run cannot be read, or is not there.
+pub async fn done_before(app: &App, run: RunId, caller: &Caller) -> Result<Option<Accepted>, Problem> {
+    let read = app.read(run).await?;
+    let caused = read.events.iter().rev().find(|event| event.recorded.attribution.cause == caller.command);
+    Ok(caused.map(|event| Accepted { run, status: read.run.status, sequence: event.sequence }))
+}
+
+/// The answer to a command that was taken.
+#[must_use]
+pub fn accepted(accepted: &Accepted) -> HttpResponse {
+    let body = AcceptedBody {
+        run: accepted.run.to_string(),
+        status: accepted.status.as_str(),
+        sequence: accepted.sequence.to_string(),
+    };
+    json_with(&mut written(StatusCode::OK, accepted.sequence), &body)
+}

@@ -1,0 +1,178 @@
+//! `/runs/{id}/…`, reading: status, steps, plan, timeline, events.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse, get};
+use ghostlight_model::ids::StepPath;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::paging::one_of;
+use super::problem::{Code, Problem, ProblemBody};
+use super::resources::event::EventBody;
+use super::resources::page::{ListBody, PageBody};
+use super::resources::plan::PlanBody;
+use super::resources::status::{CurrentAgentBody, StatusBody, current_agents};
+use super::resources::step::{StepBody, StepDetail, detail, status_named, status_names, steps};
+use super::resources::timeline::TimelineBody;
+use super::runs::run_id;
+use super::strict;
+use super::surface::{Answer, App, json, ok, part, sequence};
+
+/// How to read a part of a run.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PartQuery {
+    /// Answer with what was committed up to this sequence, at least.
+    min_sequence: Option<String>,
+}
+
+async fn read(
+    app: &App,
+    request: &HttpRequest,
+    id: &str,
+) -> Result<ghostlight_actors::runs::RunRead, Problem> {
+    let query: PartQuery = strict::query(request.query_string())?;
+    app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
+    app.read(run_id(id)?).await
+}
+
+/// How far a run is: progress, expected end, current steps, counts.
+#[utoipa::path(tag = "runs", params(PartQuery), responses((status = 200, body = StatusBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}/status")]
+pub async fn show_status(app: App, request: HttpRequest, id: Path<String>) -> Answer {
+    let read = read(&app, &request, &id).await?;
+    ok(&StatusBody::of(&read, app.now()))
+}
+
+/// Which steps.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StepsQuery {
+    /// Of this status.
+    status: Option<String>,
+    /// Answer with what was committed up to this sequence, at least.
+    min_sequence: Option<String>,
+}
+
+/// The steps of a run, parents before children.
+#[utoipa::path(tag = "runs", params(StepsQuery), responses((status = 200, body = ListBody<StepBody>),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}/steps")]
+pub async fn all_steps(app: App, request: HttpRequest, id: Path<String>) -> Answer {
+    let query: StepsQuery = strict::query(request.query_string())?;
+    let status = one_of("status", query.status.as_deref(), status_named, &status_names())?;
+    app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
+    let read = app.read(run_id(&id)?).await?;
+    ok(&ListBody::of(steps(&read, status)))
+}
+
+/// One step with its input, output and attempts.
+#[utoipa::path(tag = "runs", params(PartQuery), responses((status = 200, body = StepDetail),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}/steps/{path}")]
+pub async fn show_step(app: App, request: HttpRequest, place: Path<(String, String)>) -> Answer {
+    let (id, path) = place.into_inner();
+    let read = read(&app, &request, &id).await?;
+    let path: StepPath = part(&path, Code::UnknownStep)?;
+    let unknown = || Problem::new(Code::UnknownStep, format!("run `{}` has no step `{path}`", read.run.id));
+    let index = read.run.find(&path).ok_or_else(unknown)?;
+    ok(&detail(&read, index))
+}
+
+/// The plan that a run follows.
+#[utoipa::path(tag = "runs", params(PartQuery), responses((status = 200, body = PlanBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}/plan")]
+pub async fn show_plan(app: App, request: HttpRequest, id: Path<String>) -> Answer {
+    let read = read(&app, &request, &id).await?;
+    ok(&PlanBody::of(&read.run.workflow))
+}
+
+/// How to write a timeline.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TimelineQuery {
+    /// `json` (the default), `csv`, or `chrome` for trace viewers.
+    format: Option<String>,
+    /// Answer with what was committed up to this sequence, at least.
+    min_sequence: Option<String>,
+}
+
+/// What ran and what waited, and when.
+#[utoipa::path(tag = "runs", params(TimelineQuery), responses((status = 200, body = TimelineBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}/timeline")]
+pub async fn show_timeline(app: App, request: HttpRequest, id: Path<String>) -> Answer {
+    let query: TimelineQuery = strict::query(request.query_string())?;
+    app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
+    let timeline = TimelineBody::of(&app.read(run_id(&id)?).await?, app.now());
+    let attachment = |name: &str| (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
+    match query.format.as_deref().unwrap_or("json") {
+        "json" => ok(&timeline),
+        "csv" => Ok(HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8"))
+            .insert_header(attachment("timeline.csv"))
+            .body(timeline.csv())),
+        "chrome" => Ok(json(StatusCode::OK, &timeline.chrome())),
+        _ => Err(Problem::new(Code::BadQuery, "`format` is one of: json, csv, chrome")),
+    }
+}
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EventsQuery {
+    /// Those after this global sequence; all from the beginning by default.
+    after: Option<String>,
+    /// How many, 1 to 1000; 200 by default.
+    limit: Option<usize>,
+    /// Answer with what was committed up to this sequence, at least.
+    min_sequence: Option<String>,
+}
+
+/// The most events of a page.
+const EVENTS_MAX: usize = 1_000;
+const EVENTS_DEFAULT: usize = 200;
+
+/// The events of a run, oldest first; `next_cursor` is the `after` of the next page.
+#[utoipa::path(tag = "runs", params(EventsQuery), responses((status = 200, body = PageBody<EventBody>),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}/events")]
+pub async fn show_events(app: App, request: HttpRequest, id: Path<String>) -> Answer {
+    let query: EventsQuery = strict::query(request.query_string())?;
+    let after = sequence("after", query.after.as_deref())?.unwrap_or(0);
+    let limit = query.limit.unwrap_or(EVENTS_DEFAULT);
+    if limit == 0 || limit > EVENTS_MAX {
+        return Err(Problem::new(Code::BadQuery, format!("`limit` is 1 to {EVENTS_MAX}")));
+    }
+    app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
+    let read = app.read(run_id(&id)?).await?;
+    let mut later = read.events.iter().filter(|event| event.sequence > after);
+    let page: Vec<EventBody> = later.by_ref().take(limit).map(|event| EventBody::of(event)).collect();
+    let next = page.last().filter(|_| later.next().is_some()).map(|event| event.sequence.clone());
+    ok(&PageBody { items: page, next_cursor: next })
+}
+
+/// How far a run is: the older spelling of `/api/v1/runs/{id}/status`.
+#[utoipa::path(tag = "aliases", params(PartQuery), responses((status = 200, body = StatusBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v2/workflows/{run}/status")]
+pub async fn status_alias(app: App, request: HttpRequest, run: Path<String>) -> Answer {
+    let read = read(&app, &request, &run).await?;
+    ok(&StatusBody::of(&read, app.now()))
+}
+
+/// The agents that work for a run at this moment, each with its step, since when, and how far it is.
+#[utoipa::path(tag = "aliases", params(PartQuery), responses((status = 200, body = ListBody<CurrentAgentBody>),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v2/workflows/{run}/agents/current")]
+pub async fn current_agents_alias(app: App, request: HttpRequest, run: Path<String>) -> Answer {
+    let read = read(&app, &request, &run).await?;
+    ok(&ListBody::of(current_agents(&read, app.now())))
+}

@@ -1,0 +1,292 @@
+//! `/runs` and `/workflows/{name}/runs`: starting runs, lists of them, and single ones.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Path, Payload};
+use actix_web::{HttpRequest, get, post};
+use bytes::Bytes;
+use ghostlight_actors::runs::{Definition, StartRun};
+use ghostlight_actors::views::{RunFilter, ViewKind};
+use ghostlight_model::ids::{Name, RunId};
+use ghostlight_model::language::Format;
+use ghostlight_model::run::RunStatus;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use super::body;
+use super::paging::{labels, one_of, page};
+use super::problem::{Code, Problem, ProblemBody};
+use super::request::{PREFERENCE_APPLIED, WAIT_MAX, caller, idempotency, preferred_wait};
+use super::resources::page::PageBody;
+use super::resources::run::RunBody;
+use super::strict;
+use super::surface::{Answer, App, blocking, json_with, ok, part, sequence, tagged, written};
+use super::workflows::named;
+
+/// What a run of a saved workflow is given.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartBody {
+    /// Its input; must fit the workflow's schema.
+    #[serde(default)]
+    input: Option<Value>,
+    /// The version to follow; the latest by default.
+    #[serde(default)]
+    version: Option<u64>,
+    /// Added to the workflow's labels.
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    /// Merged over the workflow's default context.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    context: Map<String, Value>,
+    /// Not supported yet.
+    #[serde(default)]
+    priority: Option<Value>,
+    /// Not supported yet.
+    #[serde(default)]
+    budget: Option<Value>,
+    /// Not supported yet.
+    #[serde(default)]
+    dry_run: Option<bool>,
+}
+
+/// A run with a definition of its own.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartOwnBody {
+    /// The definition: an object, or a text of YAML.
+    definition: Value,
+    /// Its input; must fit the definition's schema.
+    #[serde(default)]
+    input: Option<Value>,
+    /// Added to the definition's labels.
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    /// Merged over the definition's default context.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    context: Map<String, Value>,
+    /// Not supported yet.
+    #[serde(default)]
+    priority: Option<Value>,
+    /// Not supported yet.
+    #[serde(default)]
+    budget: Option<Value>,
+    /// Not supported yet.
+    #[serde(default)]
+    dry_run: Option<bool>,
+}
+
+/// The most labels that a run is given.
+const LABELS_MAX: usize = 64;
+/// The longest key or value of a label, in bytes.
+const LABEL_BYTES_MAX: usize = 256;
+
+/// Starts a run of a workflow. With `Idempotency-Key` it starts one run, however often it is sent; with `Prefer: wait=N`
+/// it answers when the run has ended or the time is over.
+#[utoipa::path(tag = "runs", request_body = StartBody, responses((status = 201, body = RunBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/workflows/{name}/runs")]
+pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
+    let name = named(&name)?;
+    let (body, bytes): (StartBody, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let later = [
+        ("priority", body.priority.is_some()),
+        ("budget", body.budget.is_some()),
+        ("dry_run", body.dry_run == Some(true)),
+    ];
+    supported(later)?;
+    let start = StartRun {
+        definition: Definition::Saved { name, version: body.version },
+        input: input(body.input),
+        context: body.context,
+        labels: bounded(body.labels)?,
+        key: idempotency(&request, &bytes)?,
+    };
+    begin(&app, &request, start).await
+}
+
+/// Starts a run with a definition of its own, which is saved nowhere else.
+#[utoipa::path(tag = "runs", request_body = StartOwnBody, responses((status = 201, body = RunBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/runs")]
+pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    let (body, bytes): (StartOwnBody, Bytes) =
+        body::json(&request, payload, app.settings.definition_bytes_max).await?;
+    let later = [
+        ("priority", body.priority.is_some()),
+        ("budget", body.budget.is_some()),
+        ("dry_run", body.dry_run == Some(true)),
+    ];
+    supported(later)?;
+    let definition = match body.definition {
+        Value::String(source) => Definition::Own { source, format: Format::Yaml },
+        document @ Value::Object(_) => Definition::Own { source: document.to_string(), format: Format::Json },
+        _ => return Err(Problem::new(Code::InvalidValue, "`definition` is an object, or a text of YAML")),
+    };
+    let start = StartRun {
+        definition,
+        input: input(body.input),
+        context: body.context,
+        labels: bounded(body.labels)?,
+        key: idempotency(&request, &bytes)?,
+    };
+    begin(&app, &request, start).await
+}
+
+/// A run without an input gets an empty object, which a schema can still refuse.
+fn input(input: Option<Value>) -> Value {
+    input.unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+fn supported(later: [(&str, bool); 3]) -> Result<(), Problem> {
+    match later.iter().find(|(_, is_given)| *is_given) {
+        Some((field, _)) => {
+            Err(Problem::new(Code::NotSupportedYet, format!("`{field}` is not supported yet")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn bounded(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Problem> {
+    let fits = |text: &String| text.len() <= LABEL_BYTES_MAX && !text.chars().any(char::is_control);
+    if labels.len() > LABELS_MAX
+        || !labels.iter().all(|(key, value)| !key.is_empty() && fits(key) && fits(value))
+    {
+        let detail =
+            format!("a run has at most {LABELS_MAX} labels of at most {LABEL_BYTES_MAX} printable bytes");
+        return Err(Problem::new(Code::InvalidValue, detail));
+    }
+    Ok(labels)
+}
+
+async fn begin(app: &App, request: &HttpRequest, start: StartRun) -> Answer {
+    let started = app.ghostlight.runs.start(start, caller(request)?).await?;
+    let wait = preferred_wait(request);
+    if let Some(wait) = wait {
+        app.ghostlight.runs.wait(started.run, wait).await?;
+    }
+    let read = app.read(started.run).await?;
+    // What the client waited for is part of what it has seen.
+    let mut builder = written(StatusCode::CREATED, read.sequence.max(started.sequence));
+    builder.insert_header((header::LOCATION, format!("/api/v1/runs/{}", started.run)));
+    if let Some(wait) = wait {
+        builder.insert_header((PREFERENCE_APPLIED, format!("wait={}", wait.as_secs())));
+    }
+    Ok(json_with(&mut builder, &RunBody::of(&read)))
+}
+
+/// Which runs.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RunsQuery {
+    /// Of this status.
+    status: Option<String>,
+    /// Of this workflow.
+    workflow: Option<String>,
+    /// With these labels: `key=value`, several with commas between them.
+    label: Option<String>,
+    /// Created at this time or later.
+    #[param(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Created before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+    /// How many, 1 to 200; 50 by default.
+    limit: Option<u16>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Answer with what was committed up to this sequence, at least.
+    min_sequence: Option<String>,
+}
+
+/// Lists runs, newest first. A list shows every write that was answered before it was asked for.
+#[utoipa::path(tag = "runs", params(RunsQuery), responses(
+    (status = 200, body = PageBody<RunBody>), (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs")]
+pub async fn list(app: App, request: HttpRequest) -> Answer {
+    let query: RunsQuery = strict::query(request.query_string())?;
+    page_of(&app, query).await
+}
+
+/// Lists the runs of a workflow, newest first.
+#[utoipa::path(tag = "runs", params(RunsQuery), responses(
+    (status = 200, body = PageBody<RunBody>), (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/workflows/{name}/runs")]
+pub async fn list_of_workflow(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    let name = named(&name)?;
+    let query: RunsQuery = strict::query(request.query_string())?;
+    if query.workflow.as_ref().is_some_and(|other| other != name.as_str()) {
+        return Err(Problem::new(Code::BadQuery, "`workflow` is in the path already"));
+    }
+    page_of(&app, RunsQuery { workflow: Some(name.into()), ..query }).await
+}
+
+async fn page_of(app: &App, query: RunsQuery) -> Answer {
+    let filter = RunFilter {
+        status: one_of(
+            "status",
+            query.status.as_deref(),
+            status_named,
+            "pending, running, paused, completed, failed, cancelled",
+        )?,
+        workflow: query.workflow.as_deref().map(|name| part::<Name>(name, Code::BadQuery)).transpose()?,
+        labels: labels(query.label.as_deref())?,
+        since: query.since,
+        until: query.until,
+    };
+    app.view_is_current(ViewKind::Runs, sequence("min_sequence", query.min_sequence.as_deref())?).await?;
+    let (views, page) = (app.ghostlight.views.clone(), page(query.limit, query.cursor));
+    let found = blocking(move || views.runs(&filter, &page)).await?;
+    ok(&PageBody { items: found.items.iter().map(RunBody::of_row).collect(), next_cursor: found.next })
+}
+
+fn status_named(name: &str) -> Option<RunStatus> {
+    use RunStatus::{Cancelled, Completed, Failed, Paused, Pending, Running};
+    [Pending, Running, Paused, Completed, Failed, Cancelled]
+        .into_iter()
+        .find(|status| status.as_str() == name)
+}
+
+/// How to read a run.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RunQuery {
+    /// Wait until it has ended, at most so many seconds; at most 60.
+    wait: Option<u64>,
+    /// Answer with what was committed up to this sequence, at least.
+    min_sequence: Option<String>,
+}
+
+/// One run, whole.
+#[utoipa::path(tag = "runs", params(RunQuery), responses((status = 200, body = RunBody),
+    (status = 304, description = "Not changed"), (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}")]
+pub async fn show(app: App, request: HttpRequest, id: Path<String>) -> Answer {
+    let query: RunQuery = strict::query(request.query_string())?;
+    let id = run_id(&id)?;
+    app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
+    let mut read = app.read(id).await?;
+    if let Some(seconds) = query.wait.filter(|_| !read.run.status.is_terminal()) {
+        app.ghostlight.runs.wait(id, Duration::from_secs(seconds).min(WAIT_MAX)).await?;
+        read = app.read(id).await?;
+    }
+    let etag = read.run.sequence.to_string();
+    Ok(tagged(&request, &etag, |builder| json_with(builder, &RunBody::of(&read))))
+}
+
+/// The id of a run in a path.
+///
+/// # Errors
+/// [`Code::UnknownRun`]: nothing of another shape is a run.
+pub fn run_id(text: &str) -> Result<RunId, Problem> {
+    part(text, Code::UnknownRun)
+}

@@ -1,0 +1,98 @@
+//! `/tree`: the supervision tree, to look at and to intervene in. Interventions are audited before they are made.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, get, post};
+use ghostlight_actors::audit::Entry;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::body;
+use super::problem::{Code, Problem, ProblemBody};
+use super::request::caller;
+use super::resources::tree::TreeBody;
+use super::strict;
+use super::surface::{Answer, App, json_with, ok, written};
+
+/// Which part of the tree.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TreeQuery {
+    /// The path of its top; all of the tree by default.
+    subtree: Option<String>,
+}
+
+/// What to intervene in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InterveneBody {
+    /// The path of an actor or supervisor.
+    path: String,
+    /// Why: it stands in the audit.
+    reason: String,
+}
+
+/// The supervision tree as it is now.
+#[utoipa::path(tag = "tree", params(TreeQuery), responses((status = 200, body = TreeBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/tree")]
+pub async fn show(app: App, request: HttpRequest) -> Answer {
+    let query: TreeQuery = strict::query(request.query_string())?;
+    let tree = &app.ghostlight.tree;
+    let found = match query.subtree.as_deref() {
+        None => tree.snapshot(),
+        Some(path) => tree.snapshot_of(path),
+    };
+    ok(&TreeBody::of(&found.ok_or_else(|| unknown(query.subtree.as_deref().unwrap_or_default()))?))
+}
+
+/// Stops an actor in its order and starts it again.
+#[utoipa::path(tag = "tree", request_body = InterveneBody, responses((status = 200, body = TreeBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/tree/restart")]
+pub async fn restart(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    let (body, sequence) = announce(&app, &request, payload, "tree.restart").await?;
+    app.ghostlight.tree.restart(&body.path).await?;
+    after(&app, &body.path, sequence)
+}
+
+/// Stops an actor in its order. A permanent one stays away until it is restarted.
+#[utoipa::path(tag = "tree", request_body = InterveneBody, responses((status = 200, body = TreeBody),
+    (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/tree/stop")]
+pub async fn stop(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    let (body, sequence) = announce(&app, &request, payload, "tree.stop").await?;
+    app.ghostlight.tree.stop(&body.path).await?;
+    after(&app, &body.path, sequence)
+}
+
+async fn announce(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+    action: &str,
+) -> Result<(InterveneBody, u64), Problem> {
+    let (body, _): (InterveneBody, _) = body::json(request, payload, app.settings.body_bytes_max).await?;
+    if body.reason.trim().is_empty() {
+        return Err(Problem::new(Code::InvalidValue, "`reason` says why, and must not be empty"));
+    }
+    if app.ghostlight.tree.snapshot_of(&body.path).is_none() || body.path.trim_matches('/').is_empty() {
+        return Err(unknown(&body.path));
+    }
+    let entry = Entry { action, object: &body.path, allowed: true, reason: &body.reason };
+    let sequence = app.ghostlight.audit.record(entry, &caller(request)?).await?;
+    Ok((body, sequence.unwrap_or_default()))
+}
+
+fn after(app: &App, path: &str, sequence: u64) -> Answer {
+    Ok(match app.ghostlight.tree.snapshot_of(path) {
+        Some(node) => json_with(&mut written(StatusCode::OK, sequence), &TreeBody::of(&node)),
+        None => written(StatusCode::NO_CONTENT, sequence).finish(),
+    })
+}
+
+fn unknown(path: &str) -> Problem {
+    let shown: String = path.chars().take(200).collect();
+    Problem::new(Code::UnknownActor, format!("there is nothing at `{shown}`"))
+}

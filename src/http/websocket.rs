@@ -1,0 +1,254 @@
+//! Feeds over WebSockets: one text frame, one event. The one module that knows `actix-web-actors`.
+//!
+//! The session is an actor that the connection polls: when the peer stops reading, it is not polled, takes nothing from
+//! its subscription, and is ended from outside ([`super::sessions`]). A ping goes out every 15 s; after three that nobody
+//! answered the session closes with a code and a reason. What a client sends is small, rare, or the end of the session.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use actix::{Actor, ActorContext, AsyncContext, SpawnHandle, StreamHandler};
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::web::Payload;
+use actix_web_actors::ws::{self, CloseCode, CloseReason, Message, ProtocolError};
+use futures::Stream;
+use futures::future::LocalBoxFuture;
+use ghostlight_actors::feed::{FeedItem, Subscription};
+use ghostlight_model::ids::RunId;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::feeds::FeedQuery;
+use super::problem::{Code, Problem};
+use super::request;
+use super::sessions::{PING_EVERY, Session};
+use super::sse::is_still_let_in;
+use super::strict;
+use super::surface::{Answer, App};
+use crate::access::Subject;
+
+/// The largest message of a client.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// The most messages of a client in a second.
+const MESSAGES_PER_SECOND_MAX: u32 = 50;
+/// Pings that nobody answered before the session closes.
+const SILENT_PINGS_MAX: u32 = 3;
+/// How often the right to listen is looked at again.
+const RECHECK_EVERY: Duration = Duration::from_secs(5);
+
+struct FeedSession {
+    app: App,
+    subject: Option<Subject>,
+    run: Option<RunId>,
+    session: Session,
+    first: Option<Subscription>,
+    pump: Option<SpawnHandle>,
+    silent_pings: u32,
+    window: (Instant, u32),
+    is_closing: bool,
+}
+
+/// What a client may say.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    #[serde(default)]
+    subscribe: Option<FeedQuery>,
+    #[serde(default)]
+    unsubscribe: Option<Value>,
+    #[serde(default)]
+    presence: Option<Value>,
+}
+
+/// Upgrades the connection.
+///
+/// # Errors
+/// [`Code::BadRequest`] when the handshake is none.
+pub fn start(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+    run: Option<RunId>,
+    session: Session,
+    subscription: Subscription,
+) -> Answer {
+    let actor = FeedSession {
+        app: app.clone(),
+        subject: request::subject(request),
+        run,
+        session,
+        first: Some(subscription),
+        pump: None,
+        silent_pings: 0,
+        window: (Instant::now(), 0),
+        is_closing: false,
+    };
+    let begin = ws::WsResponseBuilder::new(actor, request, payload).frame_size(MESSAGE_BYTES_MAX);
+    let offers = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+    let begin = match offers {
+        Some(offers) if offers.split(',').any(|name| name.trim() == "cloudevents.json") => {
+            begin.protocols(&["cloudevents.json"])
+        }
+        Some(_) | None => begin,
+    };
+    begin
+        .start()
+        .map_err(|error| Problem::new(Code::BadRequest, format!("this is no WebSocket handshake: {error}")))
+}
+
+impl Actor for FeedSession {
+    type Context = ws::WebsocketContext<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(subscription) = self.first.take() {
+            self.pump = Some(ctx.add_stream(Items::of(subscription)));
+        }
+        ctx.run_interval(PING_EVERY, |session, ctx| session.ping(ctx));
+        ctx.run_interval(RECHECK_EVERY, |session, ctx| {
+            session.session.got_on();
+            if !is_still_let_in(&session.app, session.subject.as_ref()) {
+                session.close(ctx, CloseCode::Policy, "access was withdrawn");
+            }
+        });
+    }
+}
+
+impl FeedSession {
+    fn ping(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        if self.silent_pings >= SILENT_PINGS_MAX {
+            self.close(ctx, CloseCode::Away, "no answer to three pings");
+        } else {
+            self.silent_pings += 1;
+            ctx.ping(b"");
+        }
+    }
+
+    fn close(&mut self, ctx: &mut ws::WebsocketContext<Self>, code: CloseCode, reason: &str) {
+        if !std::mem::replace(&mut self.is_closing, true) {
+            ctx.close(Some(CloseReason { code, description: Some(reason.to_owned()) }));
+            ctx.stop();
+        }
+    }
+
+    /// Counts a message; false when there were too many.
+    fn counts(&mut self) -> bool {
+        if self.window.0.elapsed() >= Duration::from_secs(1) {
+            self.window = (Instant::now(), 0);
+        }
+        self.window.1 += 1;
+        self.window.1 <= MESSAGES_PER_SECOND_MAX
+    }
+
+    fn hear(&mut self, text: &str, ctx: &mut ws::WebsocketContext<Self>) {
+        let result = strict::json::<Said>(text.as_bytes()).and_then(|said| match said {
+            Said { subscribe: Some(wanted), unsubscribe: None, presence: None } => {
+                self.subscribe(&wanted, ctx)
+            }
+            Said { subscribe: None, unsubscribe: Some(_), presence: None } => {
+                self.end_pump(ctx);
+                Ok(())
+            }
+            Said { subscribe: None, unsubscribe: None, presence: Some(_) } => {
+                Err(Problem::new(Code::NotSupportedYet, "presence is not supported yet"))
+            }
+            _ => Err(Problem::new(Code::BadRequest, "say one of `subscribe` and `unsubscribe`")),
+        });
+        if let Err(problem) = result {
+            ctx.text(error_frame(&problem));
+        }
+    }
+
+    /// Listens to something else from now on: a connection has one subscription.
+    fn subscribe(&mut self, wanted: &FeedQuery, ctx: &mut ws::WebsocketContext<Self>) -> Result<(), Problem> {
+        let request = wanted.request(self.run)?;
+        let subscription = self.app.ghostlight.feed.subscribe(request)?;
+        self.end_pump(ctx);
+        self.pump = Some(ctx.add_stream(Items::of(subscription)));
+        Ok(())
+    }
+
+    fn end_pump(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        if let Some(pump) = self.pump.take() {
+            ctx.cancel_future(pump);
+        }
+    }
+}
+
+impl StreamHandler<FeedItem> for FeedSession {
+    fn handle(&mut self, item: FeedItem, ctx: &mut Self::Context) {
+        self.session.got_on();
+        ctx.text(item.text());
+        if let FeedItem::Closing { reason } = &item {
+            self.close(ctx, CloseCode::Restart, reason);
+        }
+    }
+
+    // The end of a subscription is announced by its last item; another one may follow on the same connection.
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+impl StreamHandler<Result<Message, ProtocolError>> for FeedSession {
+    fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Self::Context) {
+        self.session.got_on();
+        self.silent_pings = 0;
+        if !self.counts() {
+            return self.close(ctx, CloseCode::Policy, "too many messages");
+        }
+        match message {
+            Ok(Message::Text(text)) => self.hear(&text, ctx),
+            Ok(Message::Ping(bytes)) => ctx.pong(&bytes),
+            Ok(Message::Pong(_) | Message::Nop) => {}
+            Ok(Message::Close(_)) => self.close(ctx, CloseCode::Normal, ""),
+            Ok(Message::Binary(_) | Message::Continuation(_)) => {
+                self.close(ctx, CloseCode::Unsupported, "send texts in one frame");
+            }
+            Err(ProtocolError::Overflow) => self.close(ctx, CloseCode::Size, "a message has at most 64 KiB"),
+            Err(_) => self.close(ctx, CloseCode::Protocol, "this is no WebSocket frame"),
+        }
+    }
+
+    fn finished(&mut self, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+/// A refusal as a frame: `feed.error` with the code of the problem.
+fn error_frame(problem: &Problem) -> String {
+    let data =
+        json!({ "code": problem.code().as_str(), "detail": problem.detail(), "help": problem.code().help() });
+    let id = uuid::Uuid::new_v4();
+    json!({ "specversion": "1.0", "id": id, "source": "/feed", "type": "feed.error", "data": data })
+        .to_string()
+}
+
+/// A subscription as a stream.
+struct Items {
+    next: LocalBoxFuture<'static, (Option<FeedItem>, Subscription)>,
+}
+
+impl Items {
+    fn of(subscription: Subscription) -> Self {
+        Self { next: Box::pin(take(subscription)) }
+    }
+}
+
+async fn take(mut subscription: Subscription) -> (Option<FeedItem>, Subscription) {
+    let item = subscription.next().await;
+    (item, subscription)
+}
+
+impl Stream for Items {
+    type Item = FeedItem;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<FeedItem>> {
+        let Poll::Ready((item, subscription)) = self.next.as_mut().poll(cx) else { return Poll::Pending };
+        if item.is_some() {
+            self.next = Box::pin(take(subscription));
+        } else {
+            self.next = Box::pin(std::future::pending());
+        }
+        Poll::Ready(item)
+    }
+}

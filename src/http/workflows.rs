@@ -1,0 +1,193 @@
+//! `/workflows`: definitions by name and version.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Path, Payload};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
+use ghostlight_actors::catalogue::{SaveWorkflow, Saved, WorkflowFilter};
+use ghostlight_model::definitions::Precondition;
+use ghostlight_model::diagnostic::any_error;
+use ghostlight_model::ids::Name;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::body;
+use super::paging::page;
+use super::problem::{Code, Problem, ProblemBody};
+use super::request::{caller, precondition};
+use super::resources::page::{ListBody, PageBody};
+use super::resources::plan::PlanBody;
+use super::resources::workflow::{SavedBody, ValidationBody, VersionBody, WorkflowBody, WorkflowRowBody};
+use super::strict;
+use super::surface::{Answer, App, json_with, ok, part, sequence, tagged, written};
+
+/// Which workflows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WorkflowsQuery {
+    /// Those whose name holds this text.
+    q: Option<String>,
+    /// `mine`, `public` or `all`: all the same while there is one namespace.
+    visibility: Option<String>,
+    /// The deleted ones too.
+    deleted: Option<bool>,
+    /// How many, 1 to 200; 50 by default.
+    limit: Option<u16>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Answer with what was committed up to this sequence, at least.
+    min_sequence: Option<String>,
+}
+
+/// Lists workflows, those changed last first.
+#[utoipa::path(tag = "workflows", params(WorkflowsQuery), responses(
+    (status = 200, body = PageBody<WorkflowRowBody>), (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/workflows")]
+pub async fn list(app: App, request: HttpRequest) -> Answer {
+    let query: WorkflowsQuery = strict::query(request.query_string())?;
+    app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
+    let known = ["mine", "public", "all"];
+    let visibility = query.visibility.as_deref().unwrap_or("all");
+    if !known.contains(&visibility) {
+        return Err(Problem::new(Code::BadQuery, "`visibility` is one of: mine, public, all"));
+    }
+    let filter = WorkflowFilter { q: query.q, with_deleted: query.deleted.unwrap_or(false) };
+    let found = app.ghostlight.catalogue.list(filter, page(query.limit, query.cursor)).await?;
+    ok(&PageBody { items: found.items.iter().map(WorkflowRowBody::of).collect(), next_cursor: found.next })
+}
+
+/// Saves a definition as a new workflow, or as the next version of the one it names. The body is the document.
+#[utoipa::path(tag = "workflows", request_body(content((String = "application/yaml"), (Object = "application/json"))),
+    responses((status = 201, body = SavedBody), (status = 200, description = "It was there already", body = SavedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/workflows")]
+pub async fn create(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    save(&app, &request, payload, None).await
+}
+
+/// Checks a definition and plans it; stores nothing.
+#[utoipa::path(tag = "workflows", request_body(content((String = "application/yaml"), (Object = "application/json"))),
+    responses((status = 200, body = ValidationBody), (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/workflows/validate")]
+pub async fn validate(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    let document = body::document(&request, payload, app.settings.definition_bytes_max).await?;
+    let checked = app.ghostlight.catalogue.check(document.text, document.format).await?;
+    let workflow = checked.workflow.filter(|_| !any_error(&checked.diagnostics));
+    ok(&ValidationBody {
+        valid: workflow.is_some(),
+        plan: workflow.as_deref().map(PlanBody::of),
+        diagnostics: checked.diagnostics,
+    })
+}
+
+/// Which version.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct VersionQuery {
+    /// The version; the latest by default.
+    version: Option<u64>,
+    /// Answer with what was committed up to this sequence, at least.
+    min_sequence: Option<String>,
+}
+
+/// One version of a workflow, whole.
+#[utoipa::path(tag = "workflows", params(VersionQuery), responses(
+    (status = 200, body = WorkflowBody), (status = 304, description = "Not changed"),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/workflows/{name}")]
+pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    let query: VersionQuery = strict::query(request.query_string())?;
+    app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
+    let name = named(&name)?;
+    let found = app.ghostlight.catalogue.get(&name, query.version).await?;
+    let Some(version) = found else {
+        let is_known = app.ghostlight.catalogue.versions(&name).is_some();
+        return Err(match query.version.filter(|_| is_known) {
+            Some(number) => {
+                Problem::new(Code::UnknownVersion, format!("workflow `{name}` has no version {number}"))
+            }
+            None => unknown(&name),
+        });
+    };
+    // Deleting and restoring change what is shown without making a version.
+    let etag = version.etag().to_string();
+    Ok(tagged(&request, &etag, |builder| json_with(builder, &WorkflowBody::of(&version))))
+}
+
+/// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw.
+#[utoipa::path(tag = "workflows", request_body(content((String = "application/yaml"), (Object = "application/json"))),
+    responses((status = 200, body = SavedBody), (status = 201, body = SavedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[put("/api/v1/workflows/{name}")]
+pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
+    let name = named(&name)?;
+    save(&app, &request, payload, Some(name)).await
+}
+
+async fn save(app: &App, request: &HttpRequest, payload: Payload, name: Option<Name>) -> Answer {
+    let precondition = precondition(request)?;
+    let document = body::document(request, payload, app.settings.definition_bytes_max).await?;
+    let save = SaveWorkflow { source: document.text, format: document.format, name, precondition };
+    let saved = app.ghostlight.catalogue.save(save, &caller(request)?).await?;
+    Ok(saved_answer(saved))
+}
+
+fn saved_answer(saved: Saved) -> HttpResponse {
+    let status = if saved.unchanged { StatusCode::OK } else { StatusCode::CREATED };
+    let mut builder = written(status, saved.sequence);
+    builder.insert_header((header::LOCATION, format!("/api/v1/workflows/{}", saved.name)));
+    builder.insert_header((header::ETAG, format!("\"{}\"", saved.etag())));
+    json_with(&mut builder, &SavedBody::of(saved))
+}
+
+/// Takes no new runs of a workflow. Its versions stay, and it can be restored.
+#[utoipa::path(tag = "workflows", responses((status = 204), (status = "default", body = ProblemBody<'static>)))]
+#[delete("/api/v1/workflows/{name}")]
+pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    let condition = match precondition(&request)? {
+        Precondition::Absent => {
+            return Err(Problem::new(
+                Code::BadHeader,
+                "what is deleted exists: `If-None-Match: *` never holds",
+            ));
+        }
+        other => other,
+    };
+    let edited = app.ghostlight.catalogue.delete(&named(&name)?, condition, &caller(&request)?).await?;
+    Ok(written(StatusCode::NO_CONTENT, edited.sequence).finish())
+}
+
+/// Takes runs of a deleted workflow again.
+#[utoipa::path(tag = "workflows", responses((status = 200, body = WorkflowBody), (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/workflows/{name}/restore")]
+pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    let name = named(&name)?;
+    let edited = app.ghostlight.catalogue.restore(&name, &caller(&request)?).await?;
+    let version = app.ghostlight.catalogue.get(&name, None).await?.ok_or_else(|| unknown(&name))?;
+    let mut builder = written(StatusCode::OK, edited.sequence);
+    builder.insert_header((header::ETAG, format!("\"{}\"", version.etag())));
+    Ok(json_with(&mut builder, &WorkflowBody::of(&version)))
+}
+
+/// All versions of a workflow, the newest first, without their documents.
+#[utoipa::path(tag = "workflows", responses(
+    (status = 200, body = ListBody<VersionBody>), (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/workflows/{name}/versions")]
+pub async fn versions(app: App, name: Path<String>) -> Answer {
+    let name = named(&name)?;
+    let versions = app.ghostlight.catalogue.versions(&name).ok_or_else(|| unknown(&name))?;
+    ok(&ListBody::of(versions.iter().map(VersionBody::of).collect()))
+}
+
+/// The name of a workflow in a path.
+///
+/// # Errors
+/// [`Code::UnknownWorkflow`].
+pub fn named(text: &str) -> Result<Name, Problem> {
+    part(text, Code::UnknownWorkflow)
+}
+
+fn unknown(name: &Name) -> Problem {
+    Problem::new(Code::UnknownWorkflow, format!("there is no workflow `{name}`"))
+}

@@ -1,0 +1,170 @@
+//! What is measured, and how it is written for Prometheus: base units, `_total` for what only rises, and no label whose
+//! values anybody outside can make up without bound.
+//!
+//! Runs and how they ended are counted from the journal as it is committed ([`Metrics::follow`]); requests as they are
+//! answered; everything else is asked for when somebody collects.
+
+mod process;
+mod requests;
+mod runs;
+mod text;
+
+use std::sync::Arc;
+
+use ghostlight_actors::runtime::Ghostlight;
+
+use requests::Requests;
+use runs::RunCounts;
+use text::Page;
+
+/// What is measured. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    requests: Requests,
+    runs: RunCounts,
+}
+
+impl Metrics {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A request of this route (its pattern, never its path) was answered.
+    pub fn request(&self, route: &str, status: u16, took: std::time::Duration) {
+        self.shared.requests.count(route, status, took);
+    }
+
+    /// Counts runs from the journal until it is closed.
+    pub async fn follow(&self, ghostlight: &Ghostlight) {
+        self.shared.runs.follow(&ghostlight.journal).await;
+    }
+
+    /// All measurements. Reads the views, which may read the disk.
+    #[must_use]
+    pub fn render(&self, ghostlight: &Ghostlight, feeds: usize) -> String {
+        let mut page = Page::default();
+        page.gauge(
+            "ghostlight_build_info",
+            "The running program.",
+            &[("version", env!("CARGO_PKG_VERSION"))],
+            1.0,
+        );
+        self.shared.runs.write(&mut page);
+        self.shared.requests.write(&mut page);
+        state(&mut page, ghostlight, feeds);
+        journal(&mut page, ghostlight);
+        process::write(&mut page);
+        page.finish()
+    }
+}
+
+fn state(page: &mut Page, ghostlight: &Ghostlight, feeds: usize) {
+    page.gauge(
+        "ghostlight_ready",
+        "Whether requests can be answered.",
+        &[],
+        f64::from(u8::from(ghostlight.is_ready())),
+    );
+    if let Ok(counts) = ghostlight.views.run_counts() {
+        for (status, count) in &counts.by_status {
+            page.gauge("ghostlight_runs", "Runs by status.", &[("status", *status)], *count as f64);
+        }
+    }
+    if let Ok(pending) = ghostlight.views.pending_approvals() {
+        page.gauge("ghostlight_approvals_pending", "Questions that wait for a person.", &[], pending as f64);
+    }
+    let slots = ghostlight.runs.slots();
+    page.gauge(
+        "ghostlight_slots_total",
+        "Attempts that may run at the same time.",
+        &[],
+        f64::from(slots.total),
+    );
+    page.gauge("ghostlight_slots_used", "Attempts that run.", &[], f64::from(slots.used));
+    page.gauge("ghostlight_slots_waiting", "Runs that wait for a slot.", &[], f64::from(slots.waiting));
+    let tree = ghostlight.tree_log.counts();
+    page.counter(
+        "ghostlight_actor_restarts_total",
+        "Actors started again after an abnormal end.",
+        &[],
+        tree.restarted,
+    );
+    page.counter(
+        "ghostlight_actor_abnormal_exits_total",
+        "Actors that ended abnormally.",
+        &[],
+        tree.exited_abnormally,
+    );
+    page.counter(
+        "ghostlight_supervisors_gave_up_total",
+        "Supervisors that reached their restart intensity.",
+        &[],
+        tree.gave_up,
+    );
+    page.gauge(
+        "ghostlight_actors",
+        "Actors and supervisors that are up.",
+        &[],
+        ghostlight.tree.live() as f64,
+    );
+    page.gauge("ghostlight_feed_clients", "Feeds that are open.", &[], feeds as f64);
+    let feed = ghostlight.feed.stats();
+    page.counter(
+        "ghostlight_feed_lagged_total",
+        "Times that a client was too slow and read the journal again.",
+        &[],
+        feed.lagged as u64,
+    );
+    for (view, status) in ghostlight.views.cursors() {
+        let behind = ghostlight.journal.head().saturating_sub(status.cursor);
+        page.gauge(
+            "ghostlight_view_lag_events",
+            "Events that a list has not seen yet.",
+            &[("view", view.as_str())],
+            behind as f64,
+        );
+    }
+}
+
+fn journal(page: &mut Page, ghostlight: &Ghostlight) {
+    let stats = ghostlight.journal.stats();
+    page.counter("ghostlight_journal_commits_total", "Commits that became durable.", &[], stats.commits);
+    page.counter("ghostlight_journal_appends_total", "Appends in them.", &[], stats.appends);
+    page.counter("ghostlight_journal_records_total", "Records in them.", &[], stats.records);
+    page.counter("ghostlight_journal_bytes_total", "Bytes written for them.", &[], stats.bytes);
+    page.counter("ghostlight_journal_syncs_total", "Syncs of data that succeeded.", &[], stats.syncs);
+    page.counter("ghostlight_journal_faults_total", "Writes or syncs that failed.", &[], stats.faults);
+    page.counter(
+        "ghostlight_journal_conflicts_total",
+        "Appends refused because of their expectation.",
+        &[],
+        stats.conflicts,
+    );
+    page.counter_f64(
+        "ghostlight_journal_sync_seconds_total",
+        "Time spent in writing and syncing.",
+        &[],
+        stats.sync_us as f64 / 1e6,
+    );
+    page.gauge("ghostlight_journal_queued", "Appends waiting to be committed.", &[], stats.queued as f64);
+    page.gauge("ghostlight_journal_segments", "Segments.", &[], stats.segments as f64);
+    page.gauge(
+        "ghostlight_journal_head",
+        "Global sequence of the last record.",
+        &[],
+        ghostlight.journal.head() as f64,
+    );
+    page.gauge(
+        "ghostlight_journal_available",
+        "Whether appends are taken.",
+        &[],
+        f64::from(u8::from(stats.available)),
+    );
+}
