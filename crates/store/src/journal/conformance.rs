@@ -142,17 +142,19 @@ fn a_follower_misses_nothing_after_its_start(journal: &dyn Journal) {
     let a = stream("a");
     put(journal, vec![part(&a, 0, &["before"])]).expect("commits");
     let mut follow = journal.follow();
-    assert_eq!(follow.start(), 1);
+    // A follower may still be handed what was acknowledged a moment ago, and says so by its start.
+    let start = follow.start();
+    assert!(start <= 1);
     for round in 1..=20 {
         put(journal, vec![part(&a, round, &["after"])]).expect("commits");
     }
     let mut seen = Vec::new();
-    while seen.len() < 20 {
+    while start + (seen.len() as u64) < 21 {
         let next = follow.wait().expect("is not closed");
-        assert_eq!(next.first_sequence, follow.start() + 1 + seen.len() as u64);
+        assert_eq!(next.first_sequence, start + 1 + seen.len() as u64);
         seen.extend(next.records.iter().cloned());
     }
-    assert_eq!(seen, journal.read_all(1, 100).expect("reads"));
+    assert_eq!(seen, journal.read_all(start, 100).expect("reads"));
     journal.close();
     assert_eq!(follow.wait(), Err(FollowError::Closed));
 }

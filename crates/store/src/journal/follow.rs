@@ -154,8 +154,8 @@ impl Queue {
 }
 
 impl Follow {
-    /// The last sequence that was committed when the subscription began: what is before must be read, all after
-    /// it will be delivered.
+    /// Where the subscription begins: what is up to this sequence must be read, all after it will be delivered. It may
+    /// lie a commit behind [`head`](crate::Journal::head), since writers are answered before followers.
     pub fn start(&self) -> u64 {
         self.start
     }

@@ -1,6 +1,7 @@
 //! Reading an open journal: by stream, by global sequence, and what the index knows. Lookups go from the tail to the
 //! sealed segments, newest first. What is read is proved: checksums, dense sequences, the chain.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -48,6 +49,28 @@ impl Page {
             self.bytes += record.body.len();
             self.records.push(record);
         }
+    }
+}
+
+/// The streams of one segment that are due, read a page at a time.
+struct WakeSource {
+    buffer: VecDeque<Waking>,
+    cursor: Option<Waking>,
+    more: bool,
+}
+
+impl WakeSource {
+    fn refill(
+        &mut self,
+        read: impl FnOnce(Option<&Waking>, usize) -> Result<Vec<Waking>, ReadError>,
+    ) -> Result<(), ReadError> {
+        const PAGE: usize = 128;
+        if self.more && self.buffer.is_empty() {
+            self.buffer = read(self.cursor.as_ref(), PAGE)?.into();
+            self.more = self.buffer.len() == PAGE;
+            self.cursor = self.buffer.back().cloned();
+        }
+        Ok(())
     }
 }
 
@@ -235,44 +258,28 @@ impl Shared {
 
     pub fn waking(&self, until: i64, after: Option<&Waking>, limit: usize) -> Result<Vec<Waking>, ReadError> {
         let limit = limit.min(READ_RECORDS_MAX);
-        let sealed = self.sealed();
-        let page = (2 * limit / (sealed.len() + 1)).clamp(limit.min(32), limit);
-        let mut cursor = after.cloned();
+        let (tail, sealed) = {
+            let state = self.state();
+            (state.active.tail.waking(until, after, limit), state.sealed.clone())
+        };
+        let source = || WakeSource { buffer: VecDeque::new(), cursor: after.cloned(), more: true };
+        let mut sources: Vec<_> = sealed.iter().map(|_| source()).collect();
+        sources.push(WakeSource { buffer: tail.into(), cursor: None, more: false });
         let mut found = Vec::new();
         while found.len() < limit {
-            // A page of each segment, merged. Behind the earliest end of a full page there may be more in between.
-            let mut candidates: Vec<(Waking, usize)> = Vec::new();
-            let mut horizon: Option<Waking> = None;
-            let mut take = |source: usize, streams: Vec<Waking>| {
-                if streams.len() == page
-                    && let Some(last) = streams.last()
-                    && horizon.as_ref().is_none_or(|horizon| last < horizon)
-                {
-                    horizon = Some(last.clone());
-                }
-                candidates.extend(streams.into_iter().map(|waking| (waking, source)));
-            };
-            take(sealed.len(), self.state().active.tail.waking(until, cursor.as_ref(), page));
-            for (source, sealed) in sealed.iter().enumerate() {
-                let streams =
-                    sealed.ask(&*self.world.files, |index| index.waking(until, cursor.as_ref(), page))?;
-                take(source, streams);
+            for (source, sealed) in sources.iter_mut().zip(sealed.iter()) {
+                source.refill(|cursor, page| {
+                    sealed.ask(&*self.world.files, |index| index.waking(until, cursor, page))
+                })?;
             }
-            candidates.sort_unstable();
-            for (waking, source) in candidates {
-                if found.len() == limit || horizon.as_ref().is_some_and(|horizon| waking > *horizon) {
-                    break;
-                }
-                let is_current =
-                    source == sealed.len() || !self.is_known_to(&sealed[source + 1..], &waking.stream)?;
-                if is_current {
-                    found.push(waking);
-                }
+            let fronts =
+                sources.iter().enumerate().filter_map(|(at, source)| Some((source.buffer.front()?, at)));
+            let Some((_, at)) = fronts.min() else { break };
+            let Some(waking) = sources[at].buffer.pop_front() else { break };
+            let is_current = at == sealed.len() || !self.is_known_to(&sealed[at + 1..], &waking.stream)?;
+            if is_current {
+                found.push(waking);
             }
-            if horizon.is_none() {
-                break;
-            }
-            cursor = horizon;
         }
         Ok(found)
     }

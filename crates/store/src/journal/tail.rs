@@ -169,11 +169,11 @@ impl Tail {
     pub fn waking(&self, until: i64, after: Option<&Waking>, limit: usize) -> Vec<Waking> {
         let due = self.streams.iter().filter_map(|(name, stream)| {
             let due_us = stream.entry.wake.due_us().filter(|due| *due <= until)?;
-            // Before the name is cloned: most entries of a large tail are not looked for.
-            let is_after = after.is_none_or(|after| (due_us, name) > (after.due_us, &after.stream));
-            is_after.then(|| Waking { due_us, stream: name.clone() })
+            Some((due_us, name))
+                .filter(|next| after.is_none_or(|after| *next > (after.due_us, &after.stream)))
         });
-        smallest(due, limit)
+        let waking = |(due_us, name): (i64, &StreamName)| Waking { due_us, stream: name.clone() };
+        smallest(due, limit).into_iter().map(waking).collect()
     }
 
     /// The first `limit` names that begin with `prefix` and come after the cursor, in order.
@@ -182,7 +182,7 @@ impl Tail {
             .streams
             .keys()
             .filter(|name| name.as_str().starts_with(prefix) && after.is_none_or(|after| *name > after));
-        smallest(names.cloned(), limit)
+        smallest(names, limit).into_iter().cloned().collect()
     }
 
     /// All streams by name, with their parts: what a sidecar is written from.
