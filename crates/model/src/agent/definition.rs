@@ -1,6 +1,7 @@
 //! The compiled form of an agent definition file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -10,11 +11,12 @@ use serde_json::{Map, Value};
 use super::SecretText;
 use crate::failure::{EffectClass, ErrorClass};
 use crate::ids::{DefinitionHash, Name};
+use crate::language::KnownAgent;
 use crate::language::schema::Schema;
 use crate::retry::RetryPolicy;
 
 /// An agent or a tool: a named provider of capabilities, and how it is called.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AgentDefinition {
     /// Its name.
     pub name: Name,
@@ -48,6 +50,24 @@ pub struct AgentDefinition {
     pub cost: Option<Cost>,
     /// For people and filters.
     pub labels: BTreeMap<String, String>,
+}
+
+/// Without the document: a person who put a token into it by mistake does not find it in a log.
+impl fmt::Debug for AgentDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentDefinition")
+            .field("name", &self.name)
+            .field("hash", &self.hash)
+            .field("kind", &self.kind)
+            .field("effect", &self.effect)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<&AgentDefinition> for KnownAgent {
+    fn from(agent: &AgentDefinition) -> Self {
+        Self { name: agent.name.clone(), capabilities: agent.capabilities.clone() }
+    }
 }
 
 impl AgentDefinition {

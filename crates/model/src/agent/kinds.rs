@@ -167,6 +167,12 @@ pub(super) fn http(map: &MapReader<'_>, problems: &mut Problems) -> Option<HttpC
     };
     let (url, span) = map.text("url", 4096, problems)?;
     let url = address(url, span, problems)?;
+    if url.starts_with("http:") && call.allow.is_empty() {
+        let message = "plain http is only for targets that `allow` names";
+        problems.push(
+            Diagnostic::new(Code::BadAddress, span, message).help("use https, or name the target in `allow`"),
+        );
+    }
     Some(HttpCall { url, ..call })
 }
 

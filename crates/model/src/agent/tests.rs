@@ -47,6 +47,7 @@ fn a_command_says_everything_that_is_needed_to_call_it() {
     assert_eq!(agent.limits, Limits { concurrency: Some(4), output_bytes_max: Some(8 << 20) });
     assert_eq!(agent.retry.as_ref().unwrap().max_attempts, 3);
     assert_eq!(agent.cost.as_ref().unwrap().per_call, "0.001");
+    assert!(!format!("{:?}", valid(&COMMAND.replace("${env:LOG_API_KEY}", "hunter2"))).contains("hunter2"));
     let AgentKind::Command(call) = &agent.kind else { panic!() };
     assert_eq!(call.words, ["/usr/bin/python3", "./log_analyst.py"]);
     assert_eq!(call.env["API_KEY"].secrets().collect::<Vec<_>>(), [&SecretRef::Env("LOG_API_KEY".into())]);
@@ -112,6 +113,7 @@ fn every_mistake_of_an_agent_file_is_named_at_its_place() {
         "ghostlight: 1\nname: a\nkind: builtin\nbuiltin: http-prob\n",
         "ghostlight: 1\nname: a\nkind: builtin\nbuiltin: noop\nallow: [10.0.0.0/8]\nread: [../x]\ncost: {per_call: 0.1, currency: usd}\n",
         "ghostlight: 1\nname: a\nkind: builtin\nbuiltin: noop\ninput_schema: {type: strin}\ntimeout: 5\nheartbeat: 0s\nretry: {max_attempts: 0, initial: 2s, max: 1s}\n",
+        "ghostlight: 1\nname: a\nkind: http\nurl: http://example.com\n",
         "- a\n",
     ];
     let mut shown = String::new();

@@ -281,7 +281,9 @@ fn gate<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<DraftKind<'d
     let risk = map.word("risk", &RISKS, &[], problems).unwrap_or(Risk::Medium);
     let on_timeout =
         map.word("on_timeout", &ON_TIMEOUT, &["escalate"], problems).unwrap_or(OnTimeout::Reject);
-    if let (Some(entry), None) = (map.entry("on_timeout"), map.entry("timeout")) {
+    if let (Some(entry), None) = (map.entry("on_timeout"), map.entry("timeout"))
+        && on_timeout != OnTimeout::Wait
+    {
         let message = "`on_timeout` means nothing without a `timeout`: the gate waits for ever";
         problems.add(Code::MissingKey, entry.key_span, message);
     }
