@@ -1,38 +1,123 @@
-//! `cargo xtask bench`: runs the benchmark targets of the workspace, each by its name.
+//! `cargo xtask bench`: what the daemon does under load, beside what the disk below it can do.
 //!
-//! Naming them keeps the test harness of the libraries out, which would stumble over criterion's options.
+//! Everything is measured on the real daemon, in a release build, through its public surface, with nothing switched off;
+//! the client's own CPU is told apart from the daemon's. The figures come out as one table together with the machine,
+//! the date and the commit, and docs/BENCHMARKS.md keeps the ones that count. `waiting` measures the daemon with many
+//! waiting runs in its store; `targets` runs the benchmark targets of the workspace.
 
-use anyhow::ensure;
+mod client;
+mod counters;
+mod daemon;
+mod disk;
+mod latencies;
+mod load;
+mod machine;
+mod process;
+mod starts;
+mod suite;
+mod table;
+mod targets;
+mod waiting;
+mod workflows;
 
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+use self::daemon::Place;
+use self::table::Table;
 use crate::command;
 use crate::workspace::Workspace;
 
-/// What to run.
+/// What to measure.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Options {
-    /// Options for the benchmarks themselves, after `--`
-    #[arg(last = true)]
-    arguments: Vec<String>,
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    suite: suite::Options,
 }
 
-/// Runs all benchmarks and returns whether none failed. That there are none is an error.
-pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
-    let members = workspace.members()?;
-    let benches: Vec<&str> = members
-        .iter()
-        .flat_map(|member| &member.targets)
-        .filter(|target| target.is("bench"))
-        .map(|target| target.name.as_str())
-        .collect();
-    ensure!(!benches.is_empty(), "the workspace has no benchmarks");
+#[derive(clap::Subcommand)]
+enum What {
+    /// The daemon with many waiting runs in its store
+    Waiting(waiting::Options),
+    /// The benchmark targets of the workspace, as `cargo bench` runs them
+    Targets(targets::Options),
+}
 
-    let mut arguments = vec!["bench", "--workspace"];
-    for bench in benches {
-        arguments.extend(["--bench", bench]);
+/// Where to measure.
+#[derive(clap::Args)]
+struct Where {
+    /// A folder on the disk to measure; what is written there is removed again
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// Measure this program instead of a release build of the sources
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Load this library into the daemon first, as `LD_PRELOAD` does: to compare allocators
+    #[arg(long, value_name = "FILE")]
+    preload: Option<PathBuf>,
+}
+
+/// Runs what is asked for and returns whether it could be measured.
+pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
+    if let Some(What::Targets(options)) = &options.what {
+        return targets::run(workspace, options);
     }
-    if !options.arguments.is_empty() {
-        arguments.push("--");
-        arguments.extend(options.arguments.iter().map(String::as_str));
+    if cfg!(debug_assertions) {
+        return run_as_release(workspace);
     }
-    Ok(command::run(&mut command::cargo(&workspace.root, &arguments))?.success)
+    let place = match &options.what {
+        Some(What::Waiting(options)) => &options.place,
+        Some(What::Targets(_)) | None => &options.suite.place,
+    };
+    let place = place.prepare(workspace)?;
+    let mut table = Table::default();
+    for (what, value) in machine::described(workspace, &place.folder) {
+        table.row(what, value, "");
+    }
+    let measured = match &options.what {
+        Some(What::Waiting(options)) => waiting::measure(workspace, options, &place, &mut table),
+        Some(What::Targets(_)) | None => suite::measure(workspace, &options.suite, &place, &mut table),
+    };
+    // What was measured before something failed is worth showing too.
+    print!("\n{}", table.render());
+    std::fs::remove_dir_all(&place.folder).with_context(|| format!("remove {}", place.folder.display()))?;
+    measured.map(|()| true)
+}
+
+/// An unoptimised client would take the daemon's share of the processors: the same again, built for release.
+fn run_as_release(workspace: &Workspace) -> anyhow::Result<bool> {
+    let mut cargo =
+        command::cargo(&workspace.root, &["run", "--quiet", "--release", "--package", "xtask", "--"]);
+    cargo.args(std::env::args_os().skip(1));
+    let status = cargo.status().context("start cargo")?;
+    Ok(status.success())
+}
+
+impl Where {
+    fn prepare(&self, workspace: &Workspace) -> anyhow::Result<Place> {
+        let program = match &self.program {
+            Some(program) => program.canonicalize().with_context(|| format!("find {}", program.display()))?,
+            None => built(workspace, "ghostlight", &["--package", "ghostlight"])?,
+        };
+        let base = self.data.clone().unwrap_or_else(|| workspace.root.join("target"));
+        let folder = base.join("ghostlight-bench");
+        let place = Place { program, folder: base, preload: self.preload.clone() };
+        let place = place.fresh("ghostlight-bench")?;
+        let folder = folder.canonicalize().with_context(|| format!("find {}", folder.display()))?;
+        Ok(Place { folder, ..place })
+    }
+}
+
+/// Builds a program for release and returns where it is: beside this one.
+fn built(workspace: &Workspace, name: &str, what: &[&str]) -> anyhow::Result<PathBuf> {
+    let arguments = [["build", "--release"].as_slice(), what].concat();
+    ensure!(command::run(&mut command::cargo(&workspace.root, &arguments))?.success, "{name} does not build");
+    let own = std::env::current_exe().context("find this program")?;
+    let program = own.parent().unwrap_or(Path::new("/")).join(name);
+    ensure!(program.is_file(), "{} is not there", program.display());
+    Ok(program)
 }

@@ -1,0 +1,85 @@
+//! The workflows of the load. Their steps call the built-in `noop` agent, which goes through the same execution actor,
+//! supervision and events as any other.
+
+use std::fmt::Write as _;
+
+use anyhow::ensure;
+
+use super::client::Client;
+
+/// A workflow of the load.
+pub struct Load {
+    /// Its name.
+    pub name: &'static str,
+    /// How many agents a run calls.
+    pub steps: u32,
+    /// How many records a run is, when it is started without an idempotency key.
+    pub records: u32,
+    /// The document.
+    pub yaml: String,
+}
+
+/// `steps` no-op steps, each bound to the output of the one before.
+pub fn chain(name: &'static str, steps: u32) -> Load {
+    let mut yaml = format!("ghostlight: 1\nname: {name}\nnodes:\n");
+    for step in 1..=steps {
+        let from = match step {
+            1 => "input: { n: $input.n }".to_owned(),
+            _ => format!("needs: [s{0}], input: $s{0}", step - 1),
+        };
+        let _ = writeln!(yaml, "  s{step}: {{ type: agent_call, agent: noop, {from} }}");
+    }
+    let _ = writeln!(yaml, "output: $s{steps}");
+    // Created, planned and completed; each step started and completed.
+    Load { name, steps, records: 3 + 2 * steps, yaml }
+}
+
+/// `width` no-op steps at once, and a join of all.
+pub fn fan_out(name: &'static str, width: u32) -> Load {
+    let mut yaml = format!("ghostlight: 1\nname: {name}\nnodes:\n");
+    for branch in 0..width {
+        let _ = writeln!(yaml, "  b{branch}: {{ type: agent_call, agent: noop, input: {{ n: {branch} }} }}");
+    }
+    let all: Vec<_> = (0..width).map(|branch| format!("b{branch}")).collect();
+    let _ = writeln!(yaml, "  all: {{ type: join, needs: [{}], require: all }}", all.join(", "));
+    yaml.push_str("output: $all\n");
+    // A join is completed without being started.
+    Load { name, steps: width, records: 4 + 2 * width, yaml }
+}
+
+/// A step, a person, a step.
+pub fn gated(name: &'static str) -> Load {
+    let yaml = format!(
+        "ghostlight: 1\nname: {name}\nnodes:\n  before: {{ type: agent_call, agent: noop, input: {{ n: $input.n }} }}\n  \
+         ask: {{ type: human_gate, needs: [before], action: 'Deploy build {{{{ input.n }}}}', impact: 'Restarts two \
+         of the five servers of the shop', risk: high, timeout: 168h, on_timeout: reject }}\n  \
+         after: {{ type: agent_call, agent: noop, needs: [ask], input: {{ n: 1, said: $ask.decision }} }}\noutput: $after\n"
+    );
+    Load { name, steps: 2, records: 11, yaml }
+}
+
+impl Load {
+    /// Saves the workflow.
+    pub fn save(&self, client: &mut Client) -> anyhow::Result<()> {
+        let yaml = [("content-type", "application/yaml")];
+        client.send("POST", "/api/v1/workflows", &yaml, &self.yaml)?.expect_success()
+    }
+
+    /// Starts a run and waits until it has ended; anything but a completed run is an error.
+    pub fn run(&self, client: &mut Client) -> anyhow::Result<()> {
+        let answer = client.post(&self.runs(), &[("prefer", "wait=30")], r#"{"input":{"n":1}}"#)?;
+        answer.expect_success()?;
+        ensure!(answer.has("\"status\":\"completed\""), "a run of {} did not complete", self.name);
+        Ok(())
+    }
+
+    /// Starts a run and returns its id, without waiting for anything but its creation.
+    pub fn start(&self, client: &mut Client) -> anyhow::Result<String> {
+        let run = client.post(&self.runs(), &[], r#"{"input":{"n":1}}"#)?.json()?;
+        Ok(run["id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    fn runs(&self) -> String {
+        format!("/api/v1/workflows/{}/runs", self.name)
+    }
+}
