@@ -23,6 +23,7 @@ mod secret;
 #[cfg(test)]
 mod testing;
 mod text;
+mod within;
 
 pub use build::{BuildError, Environment, Limits, build};
 pub use call::{Agent, Answer, Call, Outcome};

@@ -426,6 +426,24 @@ async fn many_attempts_at_once_all_answer() {
     assert!(becomes_empty(&house.env.running_dir));
 }
 
+/// The runtime may not yet have heard of what a process wrote just before it ended.
+#[tokio::test]
+async fn the_last_words_of_a_program_are_never_lost() {
+    let house = House::new();
+    let agent = house.agent(&sh("echo 1; echo bye >&2"));
+    for _ in 0..60 {
+        let (sink, mut receiver) = progress_channel();
+        assert_eq!(*agent.call(call(json!({})), sink, CancelToken::new()).await.unwrap().output, json!(1));
+        let mut tail = None;
+        while let Some(said) = receiver.recv().await {
+            if let Progress::StderrTail(text) = said {
+                tail = Some(text);
+            }
+        }
+        assert_eq!(tail.as_deref(), Some("bye\n"));
+    }
+}
+
 /// Not a test of its own: the life of a daemon that the next test kills.
 #[tokio::test]
 #[ignore = "started by another test"]

@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::parameters::{duration, parameters};
-use crate::http::{Egress, Target, request_failure, within};
+use crate::http::{Egress, Target, request_failure};
+use crate::within::within;
 use crate::{Agent, Answer, Call, CancelToken, Environment, Outcome, ProgressSink};
 
 /// How long the target may take, when nobody says.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::parameters::{duration, parameters};
-use crate::http::within;
+use crate::within::within;
 use crate::{Agent, Answer, Call, CancelToken, Outcome, ProgressSink};
 
 pub(super) struct Sleep {

@@ -23,13 +23,14 @@ use tokio::net::unix::pipe;
 use tokio::time::{Instant, sleep_until};
 
 use super::exit::{Exit, ExitWatch};
-use super::group::{self, Streams};
+use super::group::{self, Living, Streams};
 use super::plan::Plan;
 use super::tail::Tail;
 use crate::protocol::{
     AnswerReader, Broken, Final, Framing, broken_failure, command_document, reported_failure,
 };
 use crate::secret::Redactor;
+use crate::within::within;
 use crate::{Answer, Call, CancelToken, Outcome, Progress, ProgressSink, text};
 
 /// How long a process that has given its result may take to end by itself.
@@ -55,12 +56,8 @@ pub(super) async fn run(plan: Arc<Plan>, call: Call, progress: ProgressSink, can
     }
     let ends_at = Instant::now() + call.timeout;
     let document = command_document(&call);
-    let (start, redactor) = {
-        let (plan, call) = (plan.clone(), call.clone());
-        let prepared = tokio::task::spawn_blocking(move || plan.prepare(&call)).await;
-        prepared.map_err(|_| machine("preparing the attempt was interrupted"))??
-    };
-    let (living, streams) = group::start(start).await.map_err(|error| plan.not_started(&error))?;
+    // A program on a disk that does not answer may take long to start; the time of the call holds all the same.
+    let (living, streams, redactor) = within(&call, &cancel, begin(&plan, &call)).await?;
     let mut watch = ExitWatch::new(living.pid());
     progress.send(Progress::Started { pid: living.pid().as_raw_nonzero().get().unsigned_abs() });
     let mut talk = Talk::new(&plan, &call, &progress, &redactor, streams)
@@ -84,6 +81,16 @@ pub(super) async fn run(plan: Arc<Plan>, call: Call, progress: ProgressSink, can
     living.end().await;
     talk.read_the_rest();
     talk.verdict(turn, exit)
+}
+
+async fn begin(plan: &Arc<Plan>, call: &Call) -> Result<(Living, Streams, Redactor), Failure> {
+    let (start, redactor) = {
+        let (plan, call) = (plan.clone(), call.clone());
+        let prepared = tokio::task::spawn_blocking(move || plan.prepare(&call)).await;
+        prepared.map_err(|_| machine("preparing the attempt was interrupted"))??
+    };
+    let (living, streams) = group::start(start).await.map_err(|error| plan.not_started(&error))?;
+    Ok((living, streams, redactor))
 }
 
 /// A failure of the machine before the program began to work.
@@ -212,18 +219,16 @@ impl<'a> Talk<'a> {
     /// Reads what lies in the pipes when nobody is left who could write, or who would be waited for.
     fn read_the_rest(&mut self) {
         let mut left = LEFT_IN_PIPE_MAX;
-        while let Some(stdout) = &self.stdout
+        while let Some(read) = read_now(&self.stdout, &mut self.out_piece)
             && left > 0
         {
-            let Ok(read) = stdout.try_read(&mut self.out_piece) else { break };
             left = left.saturating_sub(read);
             self.take_stdout(read);
         }
         left = LEFT_IN_PIPE_MAX;
-        while let Some(stderr) = &self.stderr
+        while let Some(read) = read_now(&self.stderr, &mut self.err_piece)
             && left > 0
         {
-            let Ok(read) = stderr.try_read(&mut self.err_piece) else { break };
             left = left.saturating_sub(read);
             self.take_stderr(read);
         }
@@ -361,6 +366,13 @@ async fn read_some(stream: &mut Option<pipe::Receiver>, piece: &mut [u8]) -> usi
         Some(stream) => stream.read(piece).await.unwrap_or(0),
         None => pending().await,
     }
+}
+
+/// Bytes that lie in the pipe now; 0 at its end, none when there is no more now. It asks the kernel itself: the runtime
+/// answers from what it has heard, and it has not heard of the last words of a process that has only just ended.
+fn read_now(stream: &Option<pipe::Receiver>, piece: &mut [u8]) -> Option<usize> {
+    let stream = stream.as_ref()?;
+    rustix::io::retry_on_intr(|| rustix::io::read(stream, &mut *piece)).ok()
 }
 
 /// Bytes written; 0 when nobody reads. Waits for ever when there is no stream.

@@ -1,7 +1,6 @@
 //! One attempt: a request, and what its answer means.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use crate::protocol::{
     parse_wait_text, reported_failure,
 };
 use crate::secret::{Redactor, resolve_all};
+use crate::within::within;
 use crate::{Answer, Call, CancelToken, Environment, Outcome, Progress, ProgressSink, SecretSource};
 
 /// How much of the body of a refusal is read for its reasons.
@@ -156,24 +156,6 @@ pub(super) async fn run(plan: Arc<Plan>, call: Call, progress: ProgressSink, can
             redactor.string(&mut failure.message);
             Err(failure)
         }
-    }
-}
-
-/// `work`, unless the time of the call is over or it is cancelled before.
-pub(crate) async fn within<T>(
-    call: &Call,
-    cancel: &CancelToken,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    tokio::select! {
-        biased;
-        () = cancel.cancelled() => {
-            Err(Failure::new(ErrorClass::Cancelled, "cancelled", "cancelled while it was under way", call.unsure()))
-        }
-        done = tokio::time::timeout(call.timeout, work) => done.unwrap_or_else(|_| {
-            let message = format!("no answer within {:?}", call.timeout);
-            Err(Failure::new(ErrorClass::Timeout, "timeout", message, call.unsure()))
-        }),
     }
 }
 

@@ -22,7 +22,6 @@ pub(crate) use body::read_body;
 pub use egress::Egress;
 pub(crate) use egress::Target;
 use exchange::Plan;
-pub(crate) use exchange::within;
 pub(crate) use failure::request_failure;
 
 /// An agent that is a server.

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::parameters::parameters;
-use crate::http::within;
+use crate::within::within;
 use crate::{Agent, Answer, Call, CancelToken, Environment, Outcome, ProgressSink};
 use line::Line;
 use templates::Templates;

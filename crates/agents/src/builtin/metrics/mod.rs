@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::parameters::parameters;
-use crate::http::{Egress, Target, read_body, request_failure, within};
+use crate::http::{Egress, Target, read_body, request_failure};
+use crate::within::within;
 use crate::{Agent, Answer, Call, CancelToken, Environment, Outcome, ProgressSink};
 use page::{Sample, parse};
 
