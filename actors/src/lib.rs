@@ -1,7 +1,7 @@
 //! The supervised actors of Ghostlight, and the handle through which the surface speaks to them.
 //!
 //! Each file is one actor or one idea; actors are shells that carry the rules of `ghostlight_model` and know nothing of
-//! HTTP. [`Handle`] is everything the surface may do: commands go to actors, reads go to the journal and its views, and
+//! HTTP. [`runtime::Ghostlight`] is everything the surface may do: commands go to actors, reads go to the journal and its views, and
 //! never wake a run.
 
 pub mod agents;
