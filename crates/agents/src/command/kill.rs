@@ -14,8 +14,8 @@ use super::running::ATTEMPT_VARIABLE;
 
 /// Between two looks at who is alive.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
-/// How often a look is repeated because an environment could not be seen: the moment of an exec is shorter than this.
-const UNSEEN_LOOKS_MAX: usize = 4;
+/// How often a look is repeated because a process showed no environment: the moment of an exec is shorter than this.
+const EMPTY_LOOKS_MAX: usize = 4;
 /// The kernel's threads are children of this process.
 const KTHREADD: i32 = 2;
 
@@ -34,7 +34,7 @@ struct Look {
     members: Vec<Stat>,
     /// Whether the leader exists, dead or alive, so that its group's id is its own.
     leader_exists: bool,
-    /// Whether there was a process whose environment could not be seen and that might be a member.
+    /// Whether there was a process that showed no environment and might be a member.
     unsure: bool,
 }
 
@@ -58,14 +58,14 @@ impl Group {
 
     /// Kills whatever belongs to it until nothing is left, at most until `deadline`. Says whether nothing is left. Blocks.
     pub(super) fn end(&self, deadline: Instant) -> bool {
-        let mut unseen_looks = 0;
+        let mut empty_looks = 0;
         loop {
             let look = self.look();
-            if look.members.is_empty() && (!look.unsure || unseen_looks >= UNSEEN_LOOKS_MAX) {
+            if look.members.is_empty() && (!look.unsure || empty_looks >= EMPTY_LOOKS_MAX) {
                 return true;
             }
             if look.members.is_empty() {
-                unseen_looks += 1;
+                empty_looks += 1;
             } else if Instant::now() >= deadline {
                 return false;
             }
@@ -97,9 +97,9 @@ impl Group {
                 .is_some_and(|leader| process.group == leader.pid || process.session == leader.pid);
             match Environ::of(process.pid, &self.marker) {
                 Environ::Has => look.members.push(process),
-                Environ::HasNot | Environ::Unseen if is_in_group => in_group.push(process),
+                Environ::HasNot | Environ::Empty if is_in_group => in_group.push(process),
                 Environ::HasNot => {}
-                Environ::Unseen => look.unsure = true,
+                Environ::Empty => look.unsure = true,
             }
         }
         let id_is_ours = look.leader_exists || look.members.iter().any(|member| self.owns_id_by(member));

@@ -67,20 +67,19 @@ impl Stat {
 pub(super) enum Environ {
     /// Yes.
     Has,
-    /// No.
+    /// No; or it has ended, or belongs to another user, as what we start does not.
     HasNot,
-    /// It cannot be seen now: the process is just being replaced by another program, hides it, or has none.
-    Unseen,
+    /// It shows none: it is just being replaced by another program, or has thrown its environment away.
+    Empty,
 }
 
 impl Environ {
     /// Whether `entry` (`NAME=value`) stands in the environment of `pid`.
     pub(super) fn of(pid: i32, entry: &str) -> Self {
         match read_bounded(&format!("/proc/{pid}/environ"), ENVIRON_BYTES_MAX) {
-            Some(bytes) if bytes.is_empty() => Self::Unseen,
+            Some(bytes) if bytes.is_empty() => Self::Empty,
             Some(bytes) if bytes.split(|byte| *byte == 0).any(|found| found == entry.as_bytes()) => Self::Has,
-            Some(_) => Self::HasNot,
-            None => Self::Unseen,
+            Some(_) | None => Self::HasNot,
         }
     }
 }
