@@ -91,6 +91,20 @@ const FLOORS: &[Floor] = &[
         never_named: &[],
         never_inside: &[],
     },
+    // Measures the parts from within; nothing of it is in the product.
+    Floor {
+        package: "ghostlight-benches",
+        below: &[
+            "ghostlight-world",
+            "ghostlight-model",
+            "ghostlight-supervision",
+            "ghostlight-store",
+            "ghostlight-agents",
+            "ghostlight-actors",
+        ],
+        never_named: WEB,
+        never_inside: &[],
+    },
     // Chores use the product from outside, as everyone else does.
     Floor { package: "xtask", below: &[], never_named: &[], never_inside: &[] },
 ];
