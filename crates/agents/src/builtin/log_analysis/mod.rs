@@ -68,13 +68,13 @@ impl Agent for LogAnalysis {
 
 /// The output for a text. Pure.
 fn report(text: &str, is_cut: bool) -> Value {
-    let mut templates = Templates::default();
-    let mut lines = 0;
-    for raw in text.lines().filter(|line| !line.trim().is_empty()) {
-        lines += 1;
+    let is_line = |line: &&str| !line.trim().is_empty();
+    let lines = text.lines().filter(is_line).count() as u64;
+    let mut templates = Templates::of_lines(lines);
+    for (number, raw) in (1..).zip(text.lines().filter(is_line)) {
         // A line that is indented belongs to the one before: a stack trace, a wrapped message.
         if !raw.starts_with([' ', '\t']) {
-            templates.add(&Line::read(raw), raw, lines);
+            templates.add(&Line::read(raw), raw, number);
         }
     }
     let templates = templates.into_worst_first();
@@ -143,6 +143,17 @@ mod tests {
             output["templates"].as_array().unwrap().iter().map(|t| t["template"].as_str().unwrap()).collect();
         assert_eq!(templates, ["db timeout", "out of memory: alloc <*> failed", "served request"]);
         assert_eq!(output["new_error"]["template"], "db timeout");
+    }
+
+    #[test]
+    fn an_error_that_was_always_there_and_becomes_frequent_is_news_too() {
+        let calm = "INFO ok\nINFO ok\nERROR slow answer\n".to_owned() + &"INFO ok\n".repeat(97);
+        let output = report(&(calm + &"ERROR slow answer\nINFO ok\n".repeat(50)), false);
+        assert_eq!(output["new_error"]["template"], "ERROR slow answer");
+        assert_eq!(
+            output["summary"],
+            "error on the rise: \"slow answer\", once in the first half of 200 lines and 50 times in the second"
+        );
     }
 
     #[test]

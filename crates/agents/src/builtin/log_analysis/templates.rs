@@ -32,6 +32,9 @@ pub(super) struct Template {
     /// The first of them without time and level.
     #[serde(skip)]
     pub(super) message: String,
+    /// How many of them stand in the second half of the log.
+    #[serde(skip)]
+    pub(super) late_count: u64,
 }
 
 /// The templates seen so far.
@@ -42,9 +45,24 @@ pub(super) struct Templates {
     by_shape: HashMap<(Level, usize), Vec<usize>>,
     /// The lines for which there was no room.
     other: Option<Template>,
+    /// How many lines the first half of the log has.
+    half: u64,
+}
+
+impl Template {
+    fn count_one(&mut self, number: u64, half: u64) {
+        self.count += 1;
+        self.late_count += u64::from(number > half);
+        self.last_seen_line = number;
+    }
 }
 
 impl Templates {
+    /// No templates yet, of a log of so many lines.
+    pub(super) fn of_lines(lines: u64) -> Self {
+        Self { half: lines / 2, ..Self::default() }
+    }
+
     /// Counts one line; `raw` is it as it stands in the log, `number` its number from 1.
     pub(super) fn add(&mut self, line: &Line, raw: &str, number: u64) {
         let alike = self.by_shape.entry((line.level, line.words.len())).or_default();
@@ -52,17 +70,16 @@ impl Templates {
         if let Some(at) = found {
             let (words, template) = &mut self.all[at];
             generalise(words, &line.words);
-            template.count += 1;
-            template.last_seen_line = number;
+            template.count_one(number, self.half);
         } else if self.all.len() < KEPT_MAX && alike.len() < COMPARED_MAX {
             alike.push(self.all.len());
-            self.all.push((line.words.clone(), new_template(line, raw, number)));
+            let mut template = new_template(line, raw, number);
+            template.count_one(number, self.half);
+            self.all.push((line.words.clone(), template));
         } else {
-            let other =
-                self.other.get_or_insert_with(|| Template { count: 0, ..new_template(line, raw, number) });
+            let other = self.other.get_or_insert_with(|| new_template(line, raw, number));
             other.level = other.level.min(line.level);
-            other.count += 1;
-            other.last_seen_line = number;
+            other.count_one(number, self.half);
         }
     }
 
@@ -85,12 +102,13 @@ impl Templates {
 fn new_template(line: &Line, raw: &str, number: u64) -> Template {
     Template {
         template: String::new(),
-        count: 1,
+        count: 0,
         level: line.level,
         first_seen_line: number,
         last_seen_line: number,
         sample: text::one_line(raw, TEXT_BYTES_MAX),
         message: text::one_line(&line.message, TEXT_BYTES_MAX),
+        late_count: 0,
     }
 }
 

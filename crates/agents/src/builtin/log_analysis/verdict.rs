@@ -8,9 +8,23 @@ use crate::text;
 const QUIET_PERCENT: u64 = 20;
 /// A new error that is this many times rarer than the most frequent new one is not what people look for.
 const RARER: u64 = 10;
+/// An error is on the rise when the second half of the log has it so many times as often as the first, and no less than that.
+const RISE: u64 = 4;
 
-/// The new error that came first: in a cascade the cause comes before its consequences.
+/// The news: the new error that came first, since in a cascade the cause comes before its consequences; without a new
+/// one, the most frequent of those on the rise.
 pub(super) fn new_error(templates: &[Template], lines: u64) -> Option<&Template> {
+    let rising =
+        || templates.iter().filter(|template| is_rising(template)).max_by_key(|template| template.late_count);
+    first_of_the_new(templates, lines).or_else(rising)
+}
+
+fn is_rising(template: &Template) -> bool {
+    let early_count = template.count - template.late_count;
+    template.level == Level::Error && template.late_count >= RISE && template.late_count >= RISE * early_count
+}
+
+fn first_of_the_new(templates: &[Template], lines: u64) -> Option<&Template> {
     let most = new_errors(templates, lines).map(|template| template.count).max()?;
     new_errors(templates, lines)
         .filter(|template| template.count * RARER >= most)
@@ -18,15 +32,24 @@ pub(super) fn new_error(templates: &[Template], lines: u64) -> Option<&Template>
 }
 
 fn new_errors(templates: &[Template], lines: u64) -> impl Iterator<Item = &Template> {
-    templates.iter().filter(move |template| {
-        template.level == Level::Error && template.first_seen_line * 100 > lines * QUIET_PERCENT && lines > 1
-    })
+    templates.iter().filter(move |template| is_new(template, lines))
+}
+
+fn is_new(template: &Template, lines: u64) -> bool {
+    template.level == Level::Error && template.first_seen_line * 100 > lines * QUIET_PERCENT && lines > 1
 }
 
 /// One sentence.
 pub(super) fn summary(templates: &[Template], new_error: Option<&Template>, lines: u64) -> String {
     if lines == 0 {
         return "the log is empty".into();
+    }
+    if let Some(rising) = new_error.filter(|template| !is_new(template, lines)) {
+        let (early, late) = (times(rising.count - rising.late_count), times(rising.late_count));
+        let quoted = quoted(rising);
+        return format!(
+            "error on the rise: {quoted}, {early} in the first half of {lines} lines and {late} in the second"
+        );
     }
     if let Some(new) = new_error {
         let others = new_errors(templates, lines).count() - 1;
