@@ -1,5 +1,12 @@
 //! The daemon: the control plane over HTTP, access control, measurements, configuration and the command line.
 
 pub mod access;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod daemon;
+pub mod demo;
 pub mod http;
 pub mod metrics;
+pub mod output;
+pub mod shop;

@@ -1,0 +1,172 @@
+//! `check`: mistakes in workflow and agent files, with their places, without a daemon.
+
+use std::path::PathBuf;
+
+use ghostlight_model::diagnostic::{Code, Diagnostic, Severity, render};
+use ghostlight_model::language::{self, Format, KnownAgent, Source};
+use ghostlight_model::{agent, language::document};
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::arguments::{self, Document};
+use super::exit::{CliError, Exit};
+use crate::output;
+
+/// Look for mistakes in workflow and agent files
+///
+/// A file that has `nodes` is a workflow, one that has `kind` is an agent. Exits with 2 when there is an error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  ghostlight check config/workflows/*.yaml config/agents/*.yaml")]
+pub(crate) struct CheckArgs {
+    /// The files (.yaml, .yml, .json, .toml)
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// Also check that every agent exists: as a built-in one, or in this folder
+    #[arg(long, value_name = "DIR")]
+    agents: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError> {
+    let documents = args.files.iter().map(|file| arguments::document(file)).collect::<Result<Vec<_>, _>>()?;
+    let known = args.agents.as_ref().map(known_agents).transpose()?;
+    let checked: Vec<(Document, Vec<Diagnostic>)> = documents
+        .into_iter()
+        .map(|document| {
+            let diagnostics = diagnostics(&document, known.as_deref());
+            (document, diagnostics)
+        })
+        .collect();
+    let all = || checked.iter().flat_map(|(_, diagnostics)| diagnostics);
+    let errors = all().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let warnings = all().count() - errors;
+
+    let listed: Vec<Value> = checked
+        .iter()
+        .flat_map(|(document, diagnostics)| diagnostics.iter().map(|diagnostic| row(document, diagnostic)))
+        .collect();
+    context.print(&Value::Array(listed), || {
+        let drawn = checked.iter().map(|(document, diagnostics)| {
+            coloured(&render(&document.file.display().to_string(), &document.text, diagnostics))
+        });
+        let summary = match (errors, warnings) {
+            (0, 0) => format!("{} {}: no mistakes", "✓".green(), count(checked.len(), "file")),
+            (0, _) => {
+                format!("{} {}: {}", "✓".green(), count(checked.len(), "file"), count(warnings, "warning"))
+            }
+            _ => {
+                let found = format!("{}, {}", count(errors, "error"), count(warnings, "warning"));
+                format!("{} {}: {found}", "✗".red(), count(checked.len(), "file"))
+            }
+        };
+        drawn.collect::<String>() + &summary
+    });
+    Ok(if errors == 0 { Exit::Done } else { Exit::Usage })
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Everything that is wrong with one file, whichever kind it is.
+fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnostic> {
+    let source = Source { text: &document.text, format: document.format };
+    if is_agent(document) {
+        return agent::compile(&source).diagnostics;
+    }
+    let mut compiled = language::compile(&source);
+    let missing = match (&compiled.workflow, known) {
+        (Some(workflow), Some(known)) => {
+            let mut missing = language::check_targets(workflow, known);
+            compiled.locate(&mut missing);
+            missing
+        }
+        _ => Vec::new(),
+    };
+    compiled.diagnostics.extend(missing);
+    compiled.diagnostics
+}
+
+/// A document with a `kind` and without `nodes` is an agent's; TOML is for agents only.
+fn is_agent(document: &Document) -> bool {
+    let (root, _) = document::parse(&document.text, document.format);
+    let has = |key: &str| root.as_ref().is_some_and(|root| root.entry(key).is_some());
+    document.format == Format::Toml || (has("kind") && !has("nodes"))
+}
+
+/// The built-in agents, and those of the folder.
+fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
+    let of = |definition: &agent::AgentDefinition| KnownAgent {
+        name: definition.name.clone(),
+        capabilities: definition.capabilities.clone(),
+    };
+    let mut known: Vec<KnownAgent> = agent::Builtin::ALL
+        .into_iter()
+        .map(|builtin| of(&agent::AgentDefinition::of_builtin(builtin)))
+        .collect();
+    let entries = std::fs::read_dir(folder)
+        .map_err(|error| CliError::usage(format!("cannot read {}: {error}", folder.display())))?;
+    for entry in entries.flatten() {
+        if Format::of_file(&entry.file_name().to_string_lossy()).is_none() {
+            continue;
+        }
+        let document = arguments::document(&entry.path())?;
+        if let Some(agent) = agent::compile(&Source { text: &document.text, format: document.format }).agent {
+            known.retain(|other| other.name != agent.name);
+            known.push(of(&agent));
+        }
+    }
+    Ok(known)
+}
+
+fn row(document: &Document, diagnostic: &Diagnostic) -> Value {
+    json!({
+        "file": document.file.display().to_string(),
+        "severity": diagnostic.severity.as_str(),
+        "code": diagnostic.code.id(),
+        "message": diagnostic.message,
+        "path": diagnostic.path,
+        "line": diagnostic.line,
+        "column": diagnostic.column,
+        "end_line": diagnostic.end_line,
+        "end_column": diagnostic.end_column,
+        "help": diagnostic.help,
+    })
+}
+
+/// Draws diagnostics for a terminal.
+pub(super) fn drawn(file: &str, text: &str, diagnostics: &[Diagnostic]) -> String {
+    coloured(&render(file, text, diagnostics))
+}
+
+/// The rendered diagnostics with the first word of each in its colour.
+fn coloured(text: &str) -> String {
+    let colour = |line: &str| {
+        if let Some(rest) = line.strip_prefix("error[") {
+            format!("{}{rest}", "error[".red().bold())
+        } else if let Some(rest) = line.strip_prefix("warning[") {
+            format!("{}{rest}", "warning[".yellow().bold())
+        } else {
+            line.to_owned()
+        }
+    };
+    text.lines().map(|line| colour(line) + "\n").collect()
+}
+
+/// Diagnostics as the API sends them, drawn without their source.
+pub(super) fn listed(diagnostics: &[Value]) -> String {
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let line = |diagnostic: &Value| {
+        let code = text(diagnostic, "code");
+        let meaning = Code::find(&code).map_or("", Code::meaning);
+        let place = match (diagnostic["line"].as_u64(), diagnostic["column"].as_u64()) {
+            (Some(line), Some(column)) if line > 0 => format!("{line}:{column}"),
+            _ => text(diagnostic, "path"),
+        };
+        let message = output::plain(&text(diagnostic, "message"));
+        let message = if message.is_empty() { meaning.to_owned() } else { message };
+        format!("  {place} {}[{code}]: {message}\n", text(diagnostic, "severity"))
+    };
+    diagnostics.iter().map(line).collect()
+}

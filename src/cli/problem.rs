@@ -1,0 +1,118 @@
+//! What a refused request means for whoever typed the command.
+
+use super::check;
+use super::exit::{CliError, Exit, with_causes};
+use crate::client::{ClientError, Problem};
+use crate::daemon::DaemonError;
+use crate::http::ServeError;
+use crate::output;
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::Address { .. } => Exit::Usage,
+            ClientError::Unreached { .. } | ClientError::Strange { .. } => Exit::Unreached,
+            ClientError::TooSlow { .. } => Exit::Timeout,
+            ClientError::Refused(problem) => exit_of(problem),
+        };
+        let plain = Self::new(exit, output::plain(&with_causes(&error)));
+        match &error {
+            ClientError::Refused(problem) => refused(plain, problem),
+            ClientError::Unreached { .. } => {
+                plain.help("start it with `ghostlight serve`, or name another one with --server URL")
+            }
+            ClientError::Address { .. } | ClientError::TooSlow { .. } | ClientError::Strange { .. } => plain,
+        }
+    }
+}
+
+impl From<DaemonError> for CliError {
+    fn from(error: DaemonError) -> Self {
+        use ghostlight_actors::runtime::OpenError;
+        use ghostlight_store::journal::OpenError as Journal;
+        let plain = Self::usage(with_causes(&error));
+        match &error {
+            DaemonError::Open(OpenError::Store(Journal::AlreadyOpen(_))) => {
+                plain.help("another daemon serves it: stop that one, speak to it with --server, or take another folder with --data")
+            }
+            DaemonError::Open(OpenError::Store(Journal::NewerFormat { .. })) => {
+                plain.help("nothing was changed: use the newer version of ghostlight that wrote it")
+            }
+            DaemonError::Open(OpenError::Store(Journal::Corrupt(_))) => {
+                plain.help("nothing was changed: `ghostlight store verify` says what is damaged")
+            }
+            DaemonError::Surface(ServeError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
+                plain.help("something listens there already: take another address with --listen")
+            }
+            DaemonError::Surface(_)
+            | DaemonError::Open(_)
+            | DaemonError::Machine { .. }
+            | DaemonError::Store(_) => plain,
+        }
+    }
+}
+
+/// What was sent cannot be used (2), or what was asked for is refused (4).
+fn exit_of(problem: &Problem) -> Exit {
+    match problem.status {
+        400 | 413 | 415 | 422 => Exit::Usage,
+        408 | 504 => Exit::Timeout,
+        _ => Exit::Refused,
+    }
+}
+
+fn refused(error: CliError, problem: &Problem) -> CliError {
+    let mut message = format!("{} ({})", error.message, problem.code);
+    if let Some(state) = problem.state.as_ref().filter(|state| !state.is_null()) {
+        message.push_str(&format!("\n  it stands at {}", output::shortened(&state.to_string(), 200)));
+    }
+    for violation in &problem.violations {
+        let text = |key: &str| output::plain(violation[key].as_str().unwrap_or_default());
+        message.push_str(&format!("\n  {}: {}", text("path"), text("message")));
+    }
+    if !problem.diagnostics.is_empty() {
+        message.push('\n');
+        message.push_str(check::listed(&problem.diagnostics).trim_end());
+    }
+    let error = CliError { message, ..error };
+    match &problem.help {
+        Some(help) => error.help(output::plain(help)),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn exit(status: u16) -> Exit {
+        let problem = Problem {
+            status,
+            code: "code".into(),
+            detail: "detail".into(),
+            help: None,
+            diagnostics: Vec::new(),
+            violations: vec![json!({"path": "/a", "message": "is no b"})],
+            state: None,
+        };
+        let error = CliError::from(ClientError::Refused(Box::new(problem)));
+        assert_eq!(error.message, "detail (code)\n  /a: is no b");
+        error.exit
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_2_and_what_is_refused_is_4() {
+        for status in [400, 413, 415, 422] {
+            assert_eq!(exit(status), Exit::Usage);
+        }
+        for status in [401, 403, 404, 405, 409, 412, 429, 500, 503] {
+            assert_eq!(exit(status), Exit::Refused);
+        }
+        let unreached = ClientError::Unreached { server: "s".into(), reason: "r".into() };
+        assert_eq!(CliError::from(unreached).exit, Exit::Unreached);
+        let slow = ClientError::TooSlow { server: "s".into(), patience: std::time::Duration::from_secs(1) };
+        assert_eq!(CliError::from(slow).exit, Exit::Timeout);
+    }
+}

@@ -1,0 +1,225 @@
+//! `runs`: list, show, start, and everything a person may tell a run.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::arguments;
+use super::exit::{CliError, Exit};
+use crate::client::{Accepted, Answer, Run, StartFrom, Step};
+use crate::output::{self, ago, duration, plain, sheet, shortened, status, table};
+
+/// Runs: list, show, start, cancel, pause, resume, retry, reconcile
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum RunsVerb {
+    /// List runs, the newest first
+    #[command(after_help = "Example:\n  ghostlight runs list --status running --workflow incident-response")]
+    List {
+        /// Only runs in this state
+        #[arg(long, value_parser = ["pending", "running", "paused", "completed", "failed", "cancelled"])]
+        status: Option<String>,
+        /// Only runs of this workflow
+        #[arg(long, value_name = "NAME")]
+        workflow: Option<String>,
+        /// Only runs with this label
+        #[arg(long, value_name = "NAME=VALUE")]
+        label: Option<String>,
+        /// How many at most
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=200))]
+        limit: u16,
+        /// Where to go on: the cursor that the last page named
+        #[arg(long)]
+        cursor: Option<String>,
+    },
+    /// Show a run and its steps
+    #[command(after_help = "Example:\n  ghostlight runs show 01980c8e-2f4e-7c1a-9d5b-3a8f1c2e4b6d")]
+    Show {
+        /// The run's id
+        run: String,
+    },
+    /// Start a run and do not wait for it
+    #[command(
+        after_help = "Example:\n  ghostlight runs start incident-response --input @incident.json --label team=shop"
+    )]
+    Start {
+        /// A file or the name of a saved workflow
+        workflow: String,
+        /// The input, as JSON or @FILE
+        #[arg(long, value_name = "JSON|@FILE")]
+        input: Option<String>,
+        /// A label; may be given several times
+        #[arg(long, value_name = "NAME=VALUE")]
+        label: Vec<String>,
+        /// A version of the saved workflow [default: the latest]
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
+    },
+    /// End a run
+    #[command(after_help = "Example:\n  ghostlight runs cancel RUN --reason 'false alarm'")]
+    Cancel(WithReason),
+    /// Start nothing new in a run
+    #[command(after_help = "Example:\n  ghostlight runs pause RUN --reason 'change freeze'")]
+    Pause(WithReason),
+    /// Let a paused run go on
+    #[command(after_help = "Example:\n  ghostlight runs resume RUN")]
+    Resume {
+        /// The run's id
+        run: String,
+    },
+    /// Open a failed run again, from the steps that failed
+    #[command(after_help = "Example:\n  ghostlight runs retry RUN")]
+    Retry {
+        /// The run's id
+        run: String,
+    },
+    /// Say whether a write of unknown outcome happened
+    #[command(
+        after_help = "Example:\n  ghostlight runs reconcile RUN restart --happened yes --output-json '{\"restarted\": true}'"
+    )]
+    Reconcile {
+        /// The run's id
+        run: String,
+        /// The step's path
+        step: String,
+        /// Whether it happened
+        #[arg(long, value_parser = ["yes", "no"])]
+        happened: String,
+        /// Its output, when it happened, as JSON or @FILE
+        #[arg(long = "output-json", value_name = "JSON|@FILE")]
+        result: Option<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WithReason {
+    /// The run's id
+    run: String,
+    /// Why
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliError> {
+    let client = context.client()?;
+    match verb {
+        RunsVerb::List { status, workflow, label, limit, cursor } => {
+            let mut query = vec![("limit", limit.to_string())];
+            for (name, value) in
+                [("status", status), ("workflow", workflow), ("label", label), ("cursor", cursor)]
+            {
+                query.extend(value.map(|value| (name, value)));
+            }
+            let page = client.runs(&query).await?;
+            context.print(&page.body, || list(&page.value.items, Timestamp::now()));
+            next_page(page.value.next_cursor.as_deref());
+        }
+        RunsVerb::Show { run } => {
+            let (run, steps) = (client.run(&run).await?, client.steps(&run).await?);
+            let mut body = run.body;
+            body["steps"] = steps.body["items"].clone();
+            context.print(&body, || shown(&run.value, &steps.value.items, Timestamp::now()));
+        }
+        RunsVerb::Start { workflow, input, label, version } => {
+            let from = start_from(&workflow)?;
+            let labels = Value::Object(arguments::pairs(&label)?);
+            let started =
+                client.start_run(&from, &arguments::input(input.as_deref())?, &labels, version).await?;
+            context.print(&started.body, || started.value.id.clone());
+        }
+        RunsVerb::Cancel(WithReason { run, reason }) => {
+            told(context, &client.command(&run, "cancel", &because(&reason)).await?);
+        }
+        RunsVerb::Pause(WithReason { run, reason }) => {
+            told(context, &client.command(&run, "pause", &because(&reason)).await?);
+        }
+        RunsVerb::Resume { run } => told(context, &client.command(&run, "resume", &json!({})).await?),
+        RunsVerb::Retry { run } => told(context, &client.command(&run, "retry", &json!({})).await?),
+        RunsVerb::Reconcile { run, step, happened, result } => {
+            let mut body = json!({ "happened": happened });
+            if let Some(result) = result {
+                body["output"] = arguments::json(&result)?;
+            }
+            told(context, &client.command(&run, &format!("steps/{step}/reconcile"), &body).await?);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What to start from: a file goes along with the run as a document.
+pub(super) fn start_from(workflow: &str) -> Result<StartFrom, CliError> {
+    match arguments::workflow(workflow)? {
+        arguments::WorkflowArgument::Name(name) => Ok(StartFrom::Workflow(name)),
+        arguments::WorkflowArgument::File(document) => {
+            let compiled = super::plan::compiled(&document)?;
+            Ok(StartFrom::Definition(compiled.document.clone()))
+        }
+    }
+}
+
+/// Says where the next page begins.
+pub(super) fn next_page(cursor: Option<&str>) {
+    if let Some(cursor) = cursor {
+        output::note(&format!("there are more: --cursor {cursor}"));
+    }
+}
+
+fn because(reason: &str) -> Value {
+    if reason.is_empty() { json!({}) } else { json!({ "reason": reason }) }
+}
+
+fn told(context: &Context, accepted: &Answer<Accepted>) {
+    context.print(&accepted.body, || format!("the run is {}", status(&accepted.value.status)));
+}
+
+fn list(runs: &[Run], now: Timestamp) -> String {
+    let row = |run: &Run| {
+        let waiting = match run.waiting_approvals {
+            0 => run.reason.clone().unwrap_or_default(),
+            1 => "1 approval".to_owned(),
+            more => format!("{more} approvals"),
+        };
+        let took = run.took_ms().map(duration).unwrap_or_default();
+        let age = ago(run.created_at.as_deref(), now);
+        vec![run.id.clone(), plain(&run.workflow), status(&run.status), waiting, age, took]
+    };
+    table(&["run", "workflow", "status", "waits for", "started", "took"], runs.iter().map(row))
+}
+
+/// A run with its steps, for people.
+pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
+    let value = |value: &Option<Value>| {
+        value.as_ref().map(|value| shortened(&value.to_string(), 200)).unwrap_or_default()
+    };
+    let version =
+        if run.version == 0 { "its own definition".to_owned() } else { format!("version {}", run.version) };
+    let labels: Vec<_> = run.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let error = run.error.as_ref().map(|error| {
+        let step = error.step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
+        format!("{step}{} ({}, {})", plain(&error.message), error.class, error.code)
+    });
+    let head = sheet(&[
+        ("run", run.id.clone()),
+        ("workflow", format!("{}, {version}", plain(&run.workflow))),
+        ("status", status(&run.status)),
+        ("because", run.reason.clone().unwrap_or_default()),
+        ("result", run.result.clone().unwrap_or_default()),
+        ("started", ago(run.created_at.as_deref(), now)),
+        ("took", run.took_ms().map(duration).unwrap_or_default()),
+        ("labels", plain(&labels.join(", "))),
+        ("input", value(&run.input)),
+        ("output", value(&run.output)),
+        ("error", error.unwrap_or_default()),
+    ]);
+    let row = |step: &Step| {
+        let why = match (&step.error, &step.reason) {
+            (Some(error), _) => shortened(&format!("{} ({})", error.message, error.class), 80),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => String::new(),
+        };
+        let agent = step.agent.clone().unwrap_or_else(|| step.kind.clone());
+        let attempts = if step.attempts > 1 { step.attempts.to_string() } else { String::new() };
+        let took = step.duration_ms.map(duration).unwrap_or_default();
+        vec![plain(&step.path), status(&step.status), plain(&agent), attempts, took, why]
+    };
+    format!("{head}\n{}", table(&["step", "status", "by", "attempts", "took", "why"], steps.iter().map(row)))
+}

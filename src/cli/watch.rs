@@ -1,0 +1,415 @@
+//! Watching one run: its story told line by line from the feed, its questions answered or passed on, until it has ended.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use owo_colors::OwoColorize;
+use serde_json::Value;
+
+use super::exit::{CliError, Exit};
+use super::prompt::Prompt;
+use crate::client::{Client, FeedOptions, Frame, Run};
+use crate::output::{self, duration, plain, shortened};
+
+/// Width of the column of steps.
+const STEP_WIDTH: usize = 14;
+const GIST_CHARACTERS_MAX: usize = 96;
+
+/// Who answers the questions of a run.
+#[derive(Debug, Clone)]
+pub(crate) enum Answers {
+    /// Every question is answered with yes.
+    Yes,
+    /// A person at this terminal is asked.
+    Ask(Prompt),
+    /// Somebody else, elsewhere.
+    Elsewhere,
+}
+
+impl Answers {
+    /// Yes when told so; else whoever sits at the terminal; else somebody elsewhere.
+    pub(super) fn of(yes: bool) -> Self {
+        match (yes, super::Context::is_interactive()) {
+            (true, _) => Self::Yes,
+            (false, true) => Self::Ask(Prompt::default()),
+            (false, false) => Self::Elsewhere,
+        }
+    }
+}
+
+/// Who looks on while a run is followed.
+pub(crate) trait Viewer {
+    /// An event.
+    fn event(&mut self, frame: &Frame);
+    /// A question that is open. Called after its event, and before somebody is asked.
+    fn question(&mut self, question: &Question, answers: &Answers);
+}
+
+/// Follows a run until it has ended, and answers with how.
+pub(crate) async fn follow(
+    client: &Client,
+    run: &str,
+    answers: &Answers,
+    viewer: &mut dyn Viewer,
+) -> Result<Run, CliError> {
+    let mut feed =
+        client.feed(FeedOptions { run: Some(run.to_owned()), live: true, ..FeedOptions::default() });
+    let mut open: Option<Question> = None;
+    loop {
+        let asking = async {
+            match (&open, answers) {
+                (Some(question), Answers::Ask(prompt)) => (prompt.answer().await, question.approval.clone()),
+                _ => std::future::pending().await,
+            }
+        };
+        let frame = tokio::select! {
+            frame = feed.next() => frame?,
+            (answer, approval) = asking => {
+                if let Some(approve) = answer {
+                    decide(client, &approval, approve).await;
+                }
+                open = None;
+                continue;
+            }
+        };
+        viewer.event(&frame);
+        match frame.kind.as_str() {
+            "approval.requested" => {
+                open = Question::of(&frame);
+                if let Some(question) = &open {
+                    viewer.question(question, answers);
+                    match answers {
+                        Answers::Yes => decide(client, &question.approval, true).await,
+                        Answers::Ask(prompt) => prompt.ask(&question.asked()).await,
+                        Answers::Elsewhere => {}
+                    }
+                }
+            }
+            "approval.decided" => open = None,
+            "run.completed" | "run.failed" | "run.cancelled" => {
+                let ended = client.run(run).await?.value;
+                // A failed run may have been opened again in the meantime; then the story goes on.
+                if ended.has_ended() {
+                    return Ok(ended);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Tells a run on stderr: every event, or the questions alone.
+#[derive(Debug, Default)]
+pub(crate) struct Teller {
+    /// Whether every event is told.
+    pub show: bool,
+    story: Story,
+}
+
+impl Teller {
+    pub(crate) fn new(show: bool) -> Self {
+        Self { show, story: Story::default() }
+    }
+}
+
+impl Viewer for Teller {
+    fn event(&mut self, frame: &Frame) {
+        if self.show
+            && let Some(line) = self.story.line(frame)
+        {
+            output::note(&line);
+        }
+    }
+
+    fn question(&mut self, question: &Question, answers: &Answers) {
+        if !self.show {
+            output::note(&question.told());
+        }
+        if let Answers::Elsewhere = answers {
+            output::note(&format!(
+                "  waits for an answer: ghostlight approvals approve {}",
+                question.approval
+            ));
+        }
+    }
+}
+
+/// What a run's outcome means for the exit code.
+pub(super) fn exit_of(run: &Run) -> Exit {
+    if run.status == "completed" { Exit::Done } else { Exit::Failed }
+}
+
+/// Answers a question; one that was answered by somebody else in the meantime is answered.
+async fn decide(client: &Client, approval: &str, approve: bool) {
+    if let Err(error) = client.decide(approval, approve, None, None).await {
+        let already = error.problem().is_some_and(|problem| problem.code == "already_decided");
+        if !already {
+            output::warn(&format!("the answer was not taken: {error}"));
+        }
+    }
+}
+
+/// A question of a run, as it stands in its event.
+#[derive(Debug, Clone)]
+pub(crate) struct Question {
+    /// The approval.
+    pub approval: String,
+    /// What will be done.
+    pub action: String,
+    /// What that means.
+    pub impact: String,
+    /// How dangerous it is.
+    pub risk: String,
+}
+
+impl Question {
+    pub(crate) fn of(frame: &Frame) -> Option<Self> {
+        let text = |field: &str| plain(frame.payload(field).and_then(Value::as_str).unwrap_or_default());
+        Some(Self {
+            approval: frame.data["approval"].as_str()?.to_owned(),
+            action: text("action"),
+            impact: text("impact"),
+            risk: plain(frame.data["risk"].as_str().unwrap_or("unknown")),
+        })
+    }
+
+    fn asked(&self) -> String {
+        format!("  {} {}?", "▸".yellow().bold(), self.action.bold())
+    }
+
+    /// The question with impact and risk.
+    pub(crate) fn told(&self) -> String {
+        let impact = if self.impact.is_empty() { String::new() } else { format!("\n      {}", self.impact) };
+        format!("{} {} (risk {}){impact}", "◷".yellow(), self.action.bold(), coloured_risk(&self.risk))
+    }
+}
+
+pub(crate) fn coloured_risk(risk: &str) -> String {
+    match risk {
+        "low" => risk.green().to_string(),
+        "medium" => risk.yellow().to_string(),
+        _ => risk.red().bold().to_string(),
+    }
+}
+
+/// Tells a run's events as lines. Holds what a line needs to know of earlier events: when it began, and who does the steps
+/// that are under way.
+#[derive(Debug, Default)]
+pub(crate) struct Story {
+    began: Option<Timestamp>,
+    under_way: HashMap<String, (Option<Timestamp>, String)>,
+}
+
+impl Story {
+    /// The line for an event; none for those that say nothing to a person.
+    pub(crate) fn line(&mut self, frame: &Frame) -> Option<String> {
+        let at = frame.time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+        if self.began.is_none() {
+            self.began = at;
+        }
+        let told = self.told(frame, at)?;
+        let since = at.zip(self.began).map(|(at, began)| elapsed(began, at));
+        let clock = since.map_or_else(String::new, |ms| format!("{}.{:02}s", ms / 1_000, ms % 1_000 / 10));
+        Some(format!("{}  {told}", format!("{clock:>8}").dimmed()))
+    }
+
+    fn told(&mut self, frame: &Frame, at: Option<Timestamp>) -> Option<String> {
+        let step = frame.step().unwrap_or_default().to_owned();
+        let data = &frame.data;
+        let text = |value: &Value| plain(value.as_str().unwrap_or_default());
+        let of_step = |sign: String, rest: String| {
+            let name = shortened(&step, 40);
+            Some(format!("{sign} {} {rest}", format!("{name:<STEP_WIDTH$}").bold()))
+        };
+        match frame.kind.as_str() {
+            "run.created" => {
+                let run = frame.run().unwrap_or_default();
+                Some(format!("{} {} {}", "▶".cyan(), text(&data["workflow"]).bold(), run.dimmed()))
+            }
+            "run.paused" => {
+                Some(format!("{} paused: {} {}", "◷".yellow(), text(&data["reason"]), text(&data["message"])))
+            }
+            "run.resumed" => Some(format!("{} goes on", "▶".cyan())),
+            "run.reopened" => Some(format!("{} opened again", "↻".yellow())),
+            "run.cancel_requested" => {
+                Some(format!("{} is being cancelled: {}", "○".dimmed(), text(&data["reason"])))
+            }
+            "run.quarantined" => Some(format!("{} set aside: {}", "✗".red(), text(&data["message"]))),
+            "run.completed" => {
+                Some(format!("{} {}", "✓".green().bold(), ended("completed", &data["result"])))
+            }
+            "run.failed" => Some(format!("{} failed: {}", "✗".red().bold(), failure(&data["failure"]))),
+            "run.cancelled" => Some(format!("{} cancelled", "○".dimmed())),
+            "step.started" => {
+                let (agent, attempt) = (text(&data["agent"]), data["attempt"].as_u64().unwrap_or(1));
+                let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+                self.under_way.insert(step.clone(), (at, agent.clone()));
+                of_step("●".cyan().to_string(), format!("{agent}{again}").dimmed().to_string())
+            }
+            "step.progress" => {
+                let ratio = data["ratio"]
+                    .as_f64()
+                    .map(|ratio| format!("{:>3.0}% ", ratio * 100.0))
+                    .unwrap_or_default();
+                let said = shortened(data["text"].as_str().unwrap_or_default(), GIST_CHARACTERS_MAX);
+                of_step("·".dimmed().to_string(), format!("{ratio}{said}").dimmed().to_string())
+            }
+            "step.completed" => {
+                let took = self.took(&step, at);
+                let gist = frame.payload("output").map(gist).unwrap_or_default();
+                of_step("✓".green().to_string(), format!("{took}{gist}"))
+            }
+            "step.retrying" => {
+                of_step("↻".yellow().to_string(), format!("tries again: {}", failure(&data["failure"])))
+            }
+            "step.interrupted" => {
+                of_step("!".yellow().to_string(), format!("interrupted: {}", text(&data["reason"])))
+            }
+            "step.failed" => {
+                let took = self.took(&step, at);
+                of_step("✗".red().to_string(), format!("{took}{}", failure(&data["failure"])))
+            }
+            "step.skipped" => {
+                self.under_way.remove(&step);
+                of_step("○".dimmed().to_string(), skipped(&data["why"]).dimmed().to_string())
+            }
+            "step.cancelled" => {
+                self.under_way.remove(&step);
+                of_step("○".dimmed().to_string(), "cancelled".dimmed().to_string())
+            }
+            "step.waiting" if data["reason"] == "approval" => None,
+            "step.waiting" => of_step("◷".yellow().to_string(), format!("waits: {}", text(&data["reason"]))),
+            "step.reconciled" => {
+                of_step("✓".green().to_string(), format!("happened: {}", text(&data["happened"])))
+            }
+            "approval.requested" => Question::of(frame).map(|question| question.told()),
+            "approval.decided" => {
+                let decision = text(&data["decision"]);
+                let by = data["by"].as_str().map(|by| format!(" by {}", plain(by))).unwrap_or_default();
+                of_step(output::status(&decision), by.dimmed().to_string())
+            }
+            "feed.gap" => Some(format!("{} some events are not kept any more", "!".yellow())),
+            _ => None,
+        }
+    }
+
+    fn took(&mut self, step: &str, at: Option<Timestamp>) -> String {
+        let started = self.under_way.remove(step).and_then(|(started, _)| started);
+        let took = started.zip(at).map(|(started, at)| duration(elapsed(started, at)));
+        took.map(|took| format!("{:>7}  ", took).dimmed().to_string()).unwrap_or_default()
+    }
+}
+
+fn elapsed(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0)
+}
+
+fn ended(word: &str, result: &Value) -> String {
+    match result.as_str() {
+        Some("partial") => format!("{word}, but some steps are missing"),
+        Some(_) | None => word.to_owned(),
+    }
+}
+
+/// A failure as one line.
+pub(crate) fn failure(failure: &Value) -> String {
+    let text = |key: &str| failure[key].as_str().unwrap_or_default();
+    shortened(&format!("{} ({})", text("message"), text("class")), 160)
+}
+
+fn skipped(cause: &Value) -> String {
+    match cause["because"].as_str() {
+        Some("condition") => {
+            format!("skipped: {} is false", shortened(cause["condition"].as_str().unwrap_or_default(), 60))
+        }
+        Some("failed") => "skipped: a step before it failed".to_owned(),
+        _ => "skipped".to_owned(),
+    }
+}
+
+/// What an output says, in one line: its own summary, or its plain fields.
+pub(crate) fn gist(output: &Value) -> String {
+    let short = |text: &str| shortened(text, GIST_CHARACTERS_MAX);
+    match output {
+        Value::Object(fields) => {
+            if let Some(summary) = fields.get("summary").and_then(Value::as_str) {
+                return short(summary);
+            }
+            let said = fields.iter().filter_map(|(name, value)| match value {
+                Value::Null | Value::Object(_) | Value::Array(_) => None,
+                Value::String(text) => Some(format!("{name}: {text}")),
+                Value::Bool(_) | Value::Number(_) => Some(format!("{name}: {value}")),
+            });
+            short(&said.collect::<Vec<_>>().join(", "))
+        }
+        Value::Null => String::new(),
+        Value::String(text) => short(text),
+        other => short(&other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn lines(frames: &[Value]) -> String {
+        let mut story = Story::default();
+        let lines = frames.iter().filter_map(|frame| {
+            let frame: Frame = serde_json::from_value(frame.clone()).unwrap();
+            story.line(&frame)
+        });
+        anstream::adapter::strip_str(&lines.collect::<Vec<_>>().join("\n")).to_string()
+    }
+
+    #[test]
+    fn a_run_is_told_step_by_step() {
+        let at = |ms: u32| format!("2026-01-01T00:00:{:02}.{:03}Z", ms / 1_000, ms % 1_000);
+        let step = |kind: &str, ms: u32, data: Value| json!({"type": kind, "time": at(ms), "subject": "runs/r", "data": data});
+        let told = lines(&[
+            step("run.created", 0, json!({"workflow": "incident"})),
+            step("step.started", 10, json!({"step": "detect", "agent": "http-probe", "attempt": 1})),
+            step(
+                "step.completed",
+                1_260,
+                json!({"step": "detect", "output": {"json": {"healthy": false, "status": 503}}}),
+            ),
+            step("step.waiting", 1_300, json!({"step": "approve", "reason": "approval"})),
+            step(
+                "approval.requested",
+                1_300,
+                json!({"step": "approve", "approval": "a", "risk": "high",
+                "action": {"json": "Restart shop"}, "impact": {"json": "pool exhausted"}}),
+            ),
+            step(
+                "approval.decided",
+                2_000,
+                json!({"step": "approve", "decision": "approved", "by": "local"}),
+            ),
+            step("step.started", 2_010, json!({"step": "restart", "agent": "service-restart", "attempt": 2})),
+            step("step.progress", 2_100, json!({"step": "restart", "ratio": 0.4, "text": "stopped"})),
+            step(
+                "step.failed",
+                3_000,
+                json!({"step": "restart", "failure": {"class": "timeout", "message": "too\nlate"}}),
+            ),
+            step(
+                "step.skipped",
+                3_000,
+                json!({"step": "verify", "why": {"because": "failed", "chain": ["restart"]}}),
+            ),
+            step("run.failed", 3_010, json!({"failure": {"class": "timeout", "message": "too late"}})),
+            step("something.new", 3_010, json!({})),
+        ]);
+        insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn an_output_is_told_by_its_summary_or_its_plain_fields() {
+        assert_eq!(gist(&json!({"summary": "a\nb", "x": 1})), "a b");
+        assert_eq!(gist(&json!({"ok": true, "list": [1], "n": null, "text": "t"})), "ok: true, text: t");
+        assert_eq!(gist(&json!(null)), "");
+        assert_eq!(gist(&json!([1, 2])), "[1,2]");
+    }
+}

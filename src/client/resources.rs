@@ -1,0 +1,306 @@
+//! What the verbs need to know of the API's resources. Everything else in an answer is passed over.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One page of a list.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next page begins.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+}
+
+/// A run.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: String,
+    /// Its workflow.
+    pub workflow: String,
+    /// The workflow's version; 0 for a definition that came with the run.
+    #[serde(default)]
+    pub version: u64,
+    /// `pending`, `running`, `paused`, `completed`, `failed`, `cancelled`.
+    pub status: String,
+    /// Why it is paused.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What it was given.
+    #[serde(default)]
+    pub input: Option<Value>,
+    /// What came out.
+    #[serde(default)]
+    pub output: Option<Value>,
+    /// `complete` or `partial`.
+    #[serde(default)]
+    pub result: Option<String>,
+    /// Why it failed.
+    #[serde(default)]
+    pub error: Option<Failure>,
+    /// Labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// When it was created.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// When its first step started.
+    #[serde(default)]
+    pub started_at: Option<String>,
+    /// When it ended.
+    #[serde(default)]
+    pub ended_at: Option<String>,
+    /// How many questions wait for an answer.
+    #[serde(default)]
+    pub waiting_approvals: u32,
+}
+
+impl Run {
+    /// Whether it goes on no more.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
+    }
+
+    /// How long it took, once it has ended, in milliseconds.
+    #[must_use]
+    pub fn took_ms(&self) -> Option<u64> {
+        let time = |text: &Option<String>| text.as_deref()?.parse::<jiff::Timestamp>().ok();
+        let (from, to) = (time(&self.created_at)?, time(&self.ended_at)?);
+        u64::try_from(to.as_millisecond() - from.as_millisecond()).ok()
+    }
+}
+
+/// Why an attempt, a step or a run failed.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Failure {
+    /// The class: `transient`, `timeout`, …
+    #[serde(default)]
+    pub class: String,
+    /// The stable word for programs.
+    #[serde(default)]
+    pub code: String,
+    /// For people.
+    #[serde(default)]
+    pub message: String,
+    /// The step, when a run failed by one.
+    #[serde(default)]
+    pub step: Option<String>,
+}
+
+/// A step of a run.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Step {
+    /// Its path.
+    pub path: String,
+    /// The type of its node.
+    #[serde(default, rename = "type")]
+    pub kind: String,
+    /// Where it stands.
+    pub status: String,
+    /// Why it waits.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Who does it.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// How many attempts were made.
+    #[serde(default)]
+    pub attempts: u32,
+    /// How long it took or takes.
+    #[serde(default)]
+    pub duration_ms: Option<u64>,
+    /// Why it failed.
+    #[serde(default)]
+    pub error: Option<Failure>,
+}
+
+/// A question to a person.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Approval {
+    /// Its id.
+    pub id: String,
+    /// The run that asks.
+    pub run: String,
+    /// The run's workflow.
+    #[serde(default)]
+    pub workflow: Option<String>,
+    /// The gate.
+    pub step: String,
+    /// What will be done.
+    #[serde(default)]
+    pub action: String,
+    /// What that means.
+    #[serde(default)]
+    pub impact: Option<String>,
+    /// How dangerous it is.
+    #[serde(default)]
+    pub risk: String,
+    /// `pending`, `approved`, `rejected`, `expired`, `cancelled`.
+    pub status: String,
+    /// When it was asked.
+    #[serde(default)]
+    pub requested_at: Option<String>,
+    /// When it runs out.
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    /// Who answered.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// What they said.
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
+/// A command to a run was taken.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Accepted {
+    /// Where the run stands after it.
+    pub status: String,
+}
+
+/// An agent.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Agent {
+    /// Its name.
+    pub name: String,
+    /// How it is called.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// What it offers.
+    #[serde(default)]
+    pub capabilities: Vec<String>,
+    /// What calling it twice does.
+    #[serde(default)]
+    pub effect: Option<String>,
+    /// Whether it may be called.
+    #[serde(default)]
+    pub enabled: bool,
+    /// Whose it is.
+    #[serde(default)]
+    pub managed_by: String,
+    /// The file that defines it.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// Content hash of its definition.
+    #[serde(default)]
+    pub hash: Option<String>,
+    /// Its definition.
+    #[serde(default)]
+    pub definition: Option<Value>,
+}
+
+/// A workflow, or one version of it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Workflow {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub description: String,
+    /// The version.
+    #[serde(default)]
+    pub version: u64,
+    /// Content hash of the version.
+    #[serde(default)]
+    pub hash: String,
+    /// The document as it was sent.
+    #[serde(default)]
+    pub source: String,
+    /// The plan.
+    #[serde(default)]
+    pub plan: Option<Value>,
+    /// When the version was saved.
+    #[serde(default)]
+    pub saved_at: Option<String>,
+    /// By whom.
+    #[serde(default)]
+    pub saved_by: Option<String>,
+    /// Whether it takes no new runs.
+    #[serde(default)]
+    pub deleted: bool,
+}
+
+/// A workflow was saved.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Saved {
+    /// Its name.
+    pub name: String,
+    /// The version that is this document.
+    pub version: u64,
+    /// Whether that version was there already.
+    #[serde(default)]
+    pub unchanged: bool,
+    /// What somebody should look at.
+    #[serde(default)]
+    pub diagnostics: Vec<Value>,
+}
+
+/// What is known of a token.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Token {
+    /// Its id.
+    pub id: String,
+    /// For people.
+    #[serde(default)]
+    pub label: String,
+    /// When it was made.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// When it runs out.
+    #[serde(default)]
+    pub expires_at: Option<String>,
+    /// When it was revoked.
+    #[serde(default)]
+    pub revoked_at: Option<String>,
+    /// Whether it opens anything now.
+    #[serde(default)]
+    pub accepted: bool,
+}
+
+/// A token that was just made.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NewToken {
+    /// Its id.
+    pub id: String,
+    /// The token itself, shown once.
+    pub token: String,
+}
+
+/// A supervisor or an actor, and what is below it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TreeNode {
+    /// Where it stands.
+    pub path: String,
+    /// `worker` or `supervisor`.
+    #[serde(default)]
+    pub kind: Value,
+    /// What it is doing.
+    #[serde(default)]
+    pub state: Value,
+    /// How often it was restarted.
+    #[serde(default)]
+    pub restarts: u32,
+    /// Messages that wait.
+    #[serde(default)]
+    pub mailbox: Option<u32>,
+    /// Messages that were handled.
+    #[serde(default)]
+    pub handled: u64,
+    /// How long it has been up.
+    #[serde(default)]
+    pub uptime_ms: u64,
+    /// How its last life ended.
+    #[serde(default)]
+    pub last_exit: Option<Value>,
+    /// What is below it.
+    #[serde(default)]
+    pub children: Vec<TreeNode>,
+}

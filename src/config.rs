@@ -1,0 +1,188 @@
+//! What the operator may set, where it comes from, and what is wrong with it.
+//!
+//! Precedence: defaults, then the file, then the environment (`GHOSTLIGHT_SECTION__KEY`), then flags. A key that nobody
+//! knows is an error that names the nearest known one, wherever it stands, so that a misspelt setting is never silently
+//! the default. The shipped `config/ghostlight.toml` documents every key with its default; a test holds it to that.
+//!
+//! Everything here is a function of values: the file's text and the environment come in as arguments. What the settings
+//! do is the daemon's business.
+
+mod load;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, Loaded, Mistake, Origin, Sources, load};
+pub use values::{ByteSize, LogFormat, Period};
+
+/// The file that documents every key with its default.
+pub const SHIPPED: &str = include_str!("../config/ghostlight.toml");
+
+/// Where the daemon listens when nothing is said.
+pub const LISTEN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7070);
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP surface.
+    pub server: Server,
+    /// The store.
+    pub data: Data,
+    /// How runs are carried.
+    pub runs: Runs,
+    /// The operator's agents.
+    pub agents: Agents,
+    /// The operator's workflows.
+    pub workflows: Workflows,
+    /// What is logged.
+    pub log: Log,
+    /// Faults on demand.
+    pub chaos: Chaos,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Whether a proxy with TLS stands in front.
+    pub behind_proxy: bool,
+    /// Names by which it may be called besides those of loopback.
+    pub allowed_hosts: Vec<String>,
+    /// The largest definition.
+    pub definition_bytes_max: ByteSize,
+    /// The largest other body.
+    pub body_bytes_max: ByteSize,
+    /// The most feeds that may be open at once.
+    pub feeds_max: usize,
+    /// The most connections that may be open at once.
+    pub connections_max: usize,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: LISTEN_DEFAULT,
+            behind_proxy: false,
+            allowed_hosts: Vec::new(),
+            definition_bytes_max: ByteSize(16 << 20),
+            body_bytes_max: ByteSize(1 << 20),
+            feeds_max: 1_024,
+            connections_max: 4_096,
+        }
+    }
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// The data folder, relative to where the daemon was started.
+    pub dir: PathBuf,
+    /// The size of one segment of the journal.
+    pub segment_bytes: ByteSize,
+    /// The page cache of the views.
+    pub sled_cache_bytes: ByteSize,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("./ghostlight-data"),
+            segment_bytes: ByteSize(64 << 20),
+            sled_cache_bytes: ByteSize(32 << 20),
+        }
+    }
+}
+
+/// `[runs]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Runs {
+    /// Attempts that may be under way at the same time.
+    pub slots: u32,
+    /// Threads that carry runs; 0 for one per processor.
+    pub worker_threads: usize,
+    /// How long attempts may take to end when the daemon goes down.
+    pub shutdown_deadline: Period,
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Self { slots: 256, worker_threads: 0, shutdown_deadline: Period::seconds(25) }
+    }
+}
+
+impl Runs {
+    /// The number of threads that is meant.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.worker_threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+/// `[agents]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Agents {
+    /// The folder of the agent files, relative to the configuration's folder.
+    pub dir: PathBuf,
+    /// Whether agents that run commands or reach private targets may be defined over the API.
+    pub allow_api_command: bool,
+}
+
+impl Default for Agents {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("agents"), allow_api_command: false }
+    }
+}
+
+/// `[workflows]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Workflows {
+    /// The folder of the workflow files, relative to the configuration's folder.
+    pub dir: PathBuf,
+}
+
+impl Default for Workflows {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("workflows") }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is logged, in the words of `tracing`'s filters.
+    pub filter: String,
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// `[chaos]`
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Chaos {
+    /// Whether actors may be killed on demand. Has an effect only in a binary that was built with the feature `chaos`.
+    pub enabled: bool,
+}
+
+#[cfg(test)]
+mod tests;
