@@ -167,7 +167,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             Ok::<_, PayloadError>(Bytes::from_static(chunk))
         });
-        let mut payload = DevPayload::Stream { payload: Box::pin(stream) };
+        let stream: std::pin::Pin<Box<dyn futures::Stream<Item = _>>> = Box::pin(stream);
+        let mut payload = DevPayload::Stream { payload: stream };
         let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
         read(&request, payload, bytes_max).await
     }

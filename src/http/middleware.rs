@@ -1,6 +1,7 @@
 //! What every request goes through, from the outside in: it gets an id and its answer the headers of safety; it is
 //! measured; a panic of a handler becomes an answer; and nobody gets further who is not let in.
 
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -35,30 +36,57 @@ pub async fn outermost(
     let began = Instant::now();
     let id = request_id(request.headers());
     let app = request.app_data::<App>().cloned();
-    let (method, path) = (request.method().clone(), request.path().to_owned());
-    let (http_request, payload) = request.into_parts();
-    let route = routes::pattern_of(&path).unwrap_or("other");
-    let request = ServiceRequest::from_parts(http_request.clone(), payload);
-
+    let method = request.method().clone();
+    let route = routes::pattern_of(request.path()).unwrap_or("other");
+    // The router needs the only handle on the request, so none is left to answer with when it is lost on the way.
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-    let mut response = match handled {
-        Ok(Ok(response)) => response.map_into_boxed_body(),
-        Ok(Err(error)) => ServiceResponse::new(http_request, as_problem(&error)),
+    let result = match handled {
+        Ok(Ok(response)) => Ok(response.map_into_boxed_body()),
+        Ok(Err(error)) => Err(as_problem(&error)),
         Err(_) => {
             // The place and the message were logged when it happened.
             tracing::error!(request_id = %id, %method, route, "a handler panicked");
-            let problem = Problem::new(Code::Internal, "the request failed for a reason that is not yours");
-            ServiceResponse::new(http_request, problem.error_response())
+            Err(Problem::new(Code::Internal, "the request failed for a reason that is not yours"))
         }
     };
-    let status = response.status();
-    protect(response.headers_mut(), &id);
+    let status = result.as_ref().map_or_else(ResponseError::status_code, ServiceResponse::status);
     let took = began.elapsed();
     if let Some(app) = app {
         app.metrics.request(route, status.as_u16(), took);
     }
     log(&method, route, status, took, &id);
-    Ok(response)
+    match result {
+        Ok(mut response) => {
+            protect(response.headers_mut(), &id);
+            Ok(response)
+        }
+        Err(problem) => Err(Unrouted { problem, id }.into()),
+    }
+}
+
+/// A refusal without the request it answers.
+#[derive(Debug)]
+struct Unrouted {
+    problem: Problem,
+    id: String,
+}
+
+impl fmt::Display for Unrouted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl ResponseError for Unrouted {
+    fn status_code(&self) -> StatusCode {
+        self.problem.status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = self.problem.error_response();
+        protect(response.headers_mut(), &self.id);
+        response
+    }
 }
 
 fn log(method: &Method, route: &str, status: StatusCode, took: Duration, id: &str) {
@@ -71,19 +99,13 @@ fn log(method: &Method, route: &str, status: StatusCode, took: Duration, id: &st
 }
 
 /// Errors of the framework itself (a path that is no UTF-8, a payload that broke off) as problems.
-fn as_problem(error: &Error) -> HttpResponse {
+fn as_problem(error: &Error) -> Problem {
     let response = error.as_response_error();
-    let status = response.status_code();
-    let is_ours = error.as_error::<Problem>().is_some();
-    match (is_ours, status) {
-        (true, _) => response.error_response(),
-        (false, StatusCode::PAYLOAD_TOO_LARGE) => {
-            Problem::new(Code::BodyTooLarge, "the body is too large").into()
-        }
-        (false, status) if status.is_client_error() => {
-            Problem::new(Code::BadRequest, response.to_string()).into()
-        }
-        (false, _) => Problem::internal("the framework", &response.to_string()).into(),
+    match (error.as_error::<Problem>(), response.status_code()) {
+        (Some(problem), _) => problem.clone(),
+        (None, StatusCode::PAYLOAD_TOO_LARGE) => Problem::new(Code::BodyTooLarge, "the body is too large"),
+        (None, status) if status.is_client_error() => Problem::new(Code::BadRequest, response.to_string()),
+        (None, _) => Problem::internal("the framework", &response.to_string()),
     }
 }
 

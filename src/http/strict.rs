@@ -9,6 +9,10 @@ use super::problem::{Code, Problem};
 /// # Errors
 /// [`Code::UnknownField`] with the nearest known field, [`Code::BadJson`] for anything else.
 pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A list would be read as the fields in their order, which is nobody's intention.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::new(Code::BadJson, "an object is expected, not a list"));
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         match unknown_word(&text) {
