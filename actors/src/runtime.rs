@@ -191,7 +191,7 @@ pub async fn open(
         secrets: Arc::new(EnvAndFiles),
         binary: settings.program.clone(),
         agents_dir: settings.agents.clone(),
-        running_dir: running,
+        running_dir: running.clone(),
         scratch_dir: settings.data.join("scratch"),
         egress: Egress::default(),
         limits: Limits::default(),
@@ -233,6 +233,7 @@ pub async fn open(
         agents: agents.clone(),
         slots,
         marks,
+        running,
         feed: feed.clone(),
         draining: draining.clone(),
     });

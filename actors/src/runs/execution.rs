@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
-use ghostlight_agents::{Agent, Call, CancelToken, Outcome, Progress, ProgressReceiver, progress_channel};
+use ghostlight_agents::{
+    Agent, Call, CancelToken, Outcome, Progress, ProgressReceiver, end_leftovers, progress_channel,
+};
 use ghostlight_model::event::Usage;
 use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use ghostlight_model::ids::AttemptId;
@@ -99,7 +101,11 @@ impl Execution {
         match self.call.take() {
             Some(Ok((agent, call))) => {
                 let (sink, progress) = progress_channel();
-                let outcome = agent.call(call, sink, self.cancel.clone());
+                let (place, cancel) = (self.place.clone(), self.cancel.clone());
+                let outcome = async move {
+                    bury_earlier_attempts(&place, &call).await?;
+                    agent.call(call, sink, cancel).await
+                };
                 let show = show(progress, self.place.clone(), self.id.clone());
                 // The agent's future and its progress end together: the sink goes with the agent.
                 let both = async move { futures::join!(outcome, show) };
@@ -118,6 +124,23 @@ impl Execution {
         let report = repeat_report(self.place.clone(), self.id.clone(), outcome, usage);
         ctx.spawn(report.into_actor(self).map(|(), _, ctx: &mut Context<Self>| ctx.stop()));
     }
+}
+
+/// Before a step runs again, what an earlier attempt of it may have left running has to be dead.
+async fn bury_earlier_attempts(place: &RunPlace, call: &Call) -> Result<(), Failure> {
+    if call.attempt == 1 {
+        return Ok(());
+    }
+    let (running, run, step) = (place.services.running.clone(), call.run, call.step.clone());
+    let ended = tokio::task::spawn_blocking(move || end_leftovers(&running, run, &step)).await;
+    let undead = match ended {
+        Ok(Ok(swept)) if swept.undead == 0 => return Ok(()),
+        Ok(Ok(_)) => "they would not end".to_owned(),
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    let message = format!("processes of an earlier attempt are still alive: {undead}");
+    Err(Failure::new(ErrorClass::Transient, "earlier_attempt_alive", message, Happened::No))
 }
 
 /// Reports until the workflow has taken it, durably, or has said that it never will.

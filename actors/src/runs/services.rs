@@ -1,5 +1,6 @@
 //! What every actor of a run works with. One value per daemon, shared behind an `Arc`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -35,6 +36,8 @@ pub struct Services {
     pub slots: SlotPool,
     /// Which runs are being touched.
     pub marks: Marks,
+    /// Where the process groups of attempts are noted.
+    pub running: PathBuf,
     /// Where progress is shown.
     pub feed: FeedHandle,
     /// Set when the daemon goes down: nothing new starts.
