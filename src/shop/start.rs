@@ -124,12 +124,14 @@ pub(super) async fn launch(
     }
 }
 
-/// The child keeps none of our pipes open, and is waited for in the background once its handle is dropped.
+/// The child keeps none of our pipes open, and is waited for in the background once its handle is dropped. It gets an empty
+/// environment: what belongs to an attempt of an agent is found by a mark in there and ends with the attempt, and a
+/// service that was restarted is to stay.
 fn spawn(dir: &Path, argv: &[String]) -> io::Result<Child> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let stderr = File::create(stderr_file(dir))?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn()
+    command.args(arguments).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).spawn()
 }
 
 fn stderr_file(dir: &Path) -> PathBuf {
