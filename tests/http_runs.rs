@@ -51,7 +51,9 @@ async fn a_workflow_is_saved_run_and_read_in_all_its_parts() {
     let rest = inside.get(&path(&format!("/events?after={next}"))).await.ok();
     assert_eq!(rest["items"].as_array().unwrap().last().unwrap()["type"], "run.completed");
 
-    for filter in ["status=completed", "workflow=one", "label=team%3Dops", "status=completed&label=team%3Dops"] {
+    for filter in
+        ["status=completed", "workflow=one", "label=team%3Dops", "status=completed&label=team%3Dops"]
+    {
         let list = inside.get(&format!("/api/v1/runs?{filter}")).await.ok();
         assert_eq!(list["items"][0]["id"], *id, "{filter}");
     }
@@ -61,7 +63,11 @@ async fn a_workflow_is_saved_run_and_read_in_all_its_parts() {
 
     let metrics = inside.get("/metrics").await.body;
     let metrics = metrics.as_str().unwrap();
-    for line in ["ghostlight_runs_started_total{workflow=\"one\"} 1", "ghostlight_journal_commits_total", "ghostlight_http_request_duration_seconds_bucket"] {
+    for line in [
+        "ghostlight_runs_started_total{workflow=\"one\"} 1",
+        "ghostlight_journal_commits_total",
+        "ghostlight_http_request_duration_seconds_bucket",
+    ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
 }
@@ -72,7 +78,8 @@ async fn sixty_four_equal_posts_with_one_key_make_one_run() {
     let inside = Inside::start();
     save(&inside, ONE).await;
     let post = |body: Value| {
-        let request = inside.request("POST", "/api/v1/workflows/one/runs").header("idempotency-key", "k1").json(&body);
+        let request =
+            inside.request("POST", "/api/v1/workflows/one/runs").header("idempotency-key", "k1").json(&body);
         inside.send(request)
     };
     let answers = futures::future::join_all((0..64).map(|_| post(json!({"input": {"a": 1}})))).await;
@@ -100,19 +107,24 @@ async fn a_question_is_answered_once_and_a_second_answer_gets_the_first() {
     let run = inside.post("/api/v1/workflows/gate/runs", &json!({"input": {"what": "it"}})).await.ok();
     let id = run["id"].as_str().unwrap();
     let pending = format!("/api/v1/approvals?status=pending&run={id}&risk=high");
-    let list = inside.until(&pending, |list| list["items"].as_array().is_some_and(|items| items.len() == 1)).await;
+    let list =
+        inside.until(&pending, |list| list["items"].as_array().is_some_and(|items| items.len() == 1)).await;
     let approval = list["items"][0]["id"].as_str().unwrap().to_owned();
     let shown = inside.get(&format!("/api/v1/approvals/{approval}")).await.ok();
     assert_eq!((shown["action"].as_str(), shown["risk"].as_str()), (Some("Do it"), Some("high")));
 
     let approve = format!("/api/v1/approvals/{approval}/approve");
-    let under_key = || inside.request("POST", &approve).header("idempotency-key", "once").json(&json!({"comment": "go"}));
+    let under_key =
+        || inside.request("POST", &approve).header("idempotency-key", "once").json(&json!({"comment": "go"}));
     let first = inside.send(under_key()).await.ok();
     let again = inside.send(under_key()).await;
     assert_eq!((again.status, &again.body["run"]), (200, &first["run"]), "{again:?}");
     let second = inside.post(&format!("/api/v1/approvals/{approval}/reject"), &json!({})).await;
     assert_eq!((second.status, second.code()), (409, "already_decided"));
-    assert_eq!((&second.body["state"]["status"], &second.body["state"]["by"]), (&json!("approved"), &json!("local")));
+    assert_eq!(
+        (&second.body["state"]["status"], &second.body["state"]["by"]),
+        (&json!("approved"), &json!("local"))
+    );
     let ended = inside.get(&format!("/api/v1/runs/{id}?wait=10")).await.ok();
     assert_eq!(ended["status"], "completed", "{ended}");
 }
@@ -142,11 +154,17 @@ async fn a_run_is_paused_resumed_and_cancelled_and_what_its_state_forbids_is_ref
 async fn a_failed_run_says_why_and_is_tried_again() {
     let inside = Inside::start();
     save(&inside, FAILS).await;
-    let begin = inside.request("POST", "/api/v1/workflows/fails/runs").header("prefer", "wait=10").json(&json!({}));
+    let begin =
+        inside.request("POST", "/api/v1/workflows/fails/runs").header("prefer", "wait=10").json(&json!({}));
     let run = inside.send(begin).await.ok();
-    assert_eq!((run["status"].as_str(), run["error"]["class"].as_str()), (Some("failed"), Some("data")), "{run}");
+    assert_eq!(
+        (run["status"].as_str(), run["error"]["class"].as_str()),
+        (Some("failed"), Some("data")),
+        "{run}"
+    );
     let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
-    let retried = inside.request("POST", &format!("{path}/retry")).header("idempotency-key", "r1").json(&json!({}));
+    let retried =
+        inside.request("POST", &format!("{path}/retry")).header("idempotency-key", "r1").json(&json!({}));
     inside.send(retried.try_clone().unwrap()).await.ok();
     inside.get(&format!("{path}?wait=10")).await.ok();
     inside.send(retried).await.ok();
@@ -157,7 +175,8 @@ async fn a_failed_run_says_why_and_is_tried_again() {
 #[tokio::test]
 async fn a_run_brings_its_own_definition_and_one_with_errors_is_refused_with_all_of_them() {
     let inside = Inside::start();
-    let begin = inside.request("POST", "/api/v1/runs").header("prefer", "wait=10").json(&json!({"definition": ONE}));
+    let begin =
+        inside.request("POST", "/api/v1/runs").header("prefer", "wait=10").json(&json!({"definition": ONE}));
     assert_eq!(inside.send(begin).await.ok()["version"], 0);
     let bad = "ghostlight: 1\nname: bad\nnodes:\n  a: { type: agent_call, agent: noop, needs: [b] }\n  c: { type: nonsense }\n";
     let refused = inside.post("/api/v1/runs", &json!({"definition": bad})).await;
@@ -176,7 +195,8 @@ async fn a_workflow_is_edited_by_its_tag_deleted_and_restored() {
     let inside = Inside::start();
     let first = inside.post_yaml("/api/v1/workflows", ONE).await;
     let put = |text: String, tag: &str| {
-        let request = inside.request("PUT", "/api/v1/workflows/one").header("content-type", "application/yaml");
+        let request =
+            inside.request("PUT", "/api/v1/workflows/one").header("content-type", "application/yaml");
         inside.send(request.header("if-match", tag).body(text))
     };
     let second = put(ONE.replace("n: 1", "n: 2"), first.header("etag")).await;

@@ -90,13 +90,15 @@ impl Inside {
             sled_cache_bytes: 4 << 20,
             segment_bytes: 4 << 20,
         };
-        let mut http_settings = HttpSettings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..HttpSettings::default() };
+        let mut http_settings =
+            HttpSettings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..HttpSettings::default() };
         change(&mut http_settings);
         let (tell, told) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async move {
-                let (ghostlight, house) = runtime::open(settings, World::real(), |_| Vec::new()).await.unwrap();
+                let (ghostlight, house) =
+                    runtime::open(settings, World::real(), |_| Vec::new()).await.unwrap();
                 let http = http::serve(ghostlight.clone(), http_settings).unwrap();
                 let tree = ghostlight.tree.clone();
                 tell.send((http.address(), ghostlight)).unwrap();
@@ -141,7 +143,8 @@ impl Inside {
 
     /// POST of YAML.
     pub async fn post_yaml(&self, path: &str, text: &str) -> Answer {
-        self.send(self.request("POST", path).header("content-type", "application/yaml").body(text.to_owned())).await
+        self.send(self.request("POST", path).header("content-type", "application/yaml").body(text.to_owned()))
+            .await
     }
 
     /// Asks until the answer is what is waited for; 20 s at most.
@@ -175,14 +178,16 @@ impl Drop for Inside {
 }
 
 /// A workflow of one step that ends at once.
-pub const ONE: &str = "ghostlight: 1\nname: one\nnodes:\n  a: { type: agent_call, agent: noop, input: { n: 1 } }\n";
+pub const ONE: &str =
+    "ghostlight: 1\nname: one\nnodes:\n  a: { type: agent_call, agent: noop, input: { n: 1 } }\n";
 
 /// A workflow that asks a person.
 pub const GATE: &str = "ghostlight: 1\nname: gate\nnodes:\n  ask: { type: human_gate, action: \"Do {{ input.what }}\", risk: high }\n  \
                         done: { type: agent_call, agent: noop, needs: [ask], input: { n: 1 } }\n";
 
 /// A workflow that takes a long time.
-pub const LONG: &str = "ghostlight: 1\nname: long\nnodes:\n  nap: { type: agent_call, agent: sleep, input: { ms: 60000 } }\n";
+pub const LONG: &str =
+    "ghostlight: 1\nname: long\nnodes:\n  nap: { type: agent_call, agent: sleep, input: { ms: 60000 } }\n";
 
 /// A workflow that fails.
 pub const FAILS: &str = "ghostlight: 1\nname: fails\nnodes:\n  a: { type: agent_call, agent: fail, input: { class: data, message: nope } }\n";

@@ -1,0 +1,221 @@
+//! Feeds: over WebSockets and as Server-Sent Events, the same events in the same order, without a gap.
+
+mod inside;
+
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use inside::{Inside, ONE};
+use reqwest::header::HeaderValue;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn connect(inside: &Inside, path: &str) -> Socket {
+    connect_async(format!("ws://{}{path}", inside.address)).await.unwrap().0
+}
+
+/// The next event; pings are answered on the way.
+async fn next(socket: &mut Socket) -> Option<Value> {
+    loop {
+        match tokio::time::timeout(PATIENCE, socket.next()).await.expect("something comes")? {
+            Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+            Ok(Message::Close(_)) | Err(_) => return None,
+            Ok(_) => {}
+        }
+    }
+}
+
+async fn until(socket: &mut Socket, kind: &str) -> Vec<Value> {
+    let mut seen = Vec::new();
+    while let Some(event) = next(socket).await {
+        let is_last = event["type"] == kind;
+        seen.push(event);
+        if is_last {
+            return seen;
+        }
+    }
+    panic!("the feed ended before {kind}: {seen:?}");
+}
+
+async fn run_one(inside: &Inside) -> String {
+    let begin =
+        inside.request("POST", "/api/v1/workflows/one/runs").header("prefer", "wait=10").json(&json!({}));
+    inside.send(begin).await.ok()["id"].as_str().unwrap().to_owned()
+}
+
+async fn sse(inside: &Inside, path: &str, last: &str, kind: &str) -> Vec<(String, String, Value)> {
+    let request =
+        inside.request("GET", path).header("accept", "text/event-stream").header("last-event-id", last);
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let mut chunks = answer.bytes_stream();
+    let (mut text, mut events) = (String::new(), Vec::new());
+    loop {
+        let chunk =
+            tokio::time::timeout(PATIENCE, chunks.next()).await.expect("something comes").unwrap().unwrap();
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+        while let Some((event, rest)) =
+            text.split_once("\n\n").map(|(event, rest)| (event.to_owned(), rest.to_owned()))
+        {
+            text = rest;
+            let field = |name: &str| {
+                event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().to_owned()
+            };
+            let data = field("data: ");
+            if data.is_empty() {
+                continue;
+            }
+            let name = field("event: ");
+            events.push((field("id: "), name.clone(), serde_json::from_str(&data).unwrap()));
+            if name == kind {
+                return events;
+            }
+        }
+    }
+}
+
+/// S3-4e: everybody sees the same, whichever way he watches and whenever he comes.
+#[tokio::test]
+async fn a_run_is_watched_from_its_beginning_the_same_way_by_everybody() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", ONE).await.ok();
+    let mut live = connect(&inside, "/api/v1/feed?types=run.*,step.*").await;
+    assert_eq!(next(&mut live).await.unwrap()["type"], "feed.hello");
+    let id = run_one(&inside).await;
+    let live = until(&mut live, "run.completed").await;
+
+    let mut after = connect(&inside, &format!("/api/v1/runs/{id}/feed")).await;
+    let after = until(&mut after, "run.completed").await;
+    let of_run: Vec<&Value> = after.iter().filter(|event| event["streamsequence"].is_string()).collect();
+    let dense: Vec<String> = (1..=of_run.len()).map(|n| n.to_string()).collect();
+    assert_eq!(
+        of_run.iter().map(|event| event["streamsequence"].as_str().unwrap()).collect::<Vec<_>>(),
+        dense
+    );
+    for event in &live {
+        assert!(after.contains(event), "{event}");
+        assert_eq!(event["specversion"], "1.0");
+    }
+
+    let path = format!("/api/v1/runs/{id}/feed");
+    let events = sse(&inside, &path, "", "run.completed").await;
+    let by_sse: Vec<&Value> =
+        events.iter().map(|(_, _, event)| event).filter(|event| event["sequence"].is_string()).collect();
+    assert_eq!(by_sse, of_run);
+    assert!(
+        events
+            .iter()
+            .all(|(id, name, event)| *name == event["type"] && (id.is_empty() || event["sequence"] == **id))
+    );
+    let resumed = sse(&inside, &path, &events[2].0, "run.completed").await;
+    let rest: Vec<&Value> =
+        resumed.iter().map(|(_, _, event)| event).filter(|event| event["sequence"].is_string()).collect();
+    assert_eq!(
+        rest,
+        of_run[of_run.iter().position(|event| event["sequence"] == *events[2].0).unwrap() + 1..]
+    );
+    let alias = format!("/api/v2/workflows/{id}/live-stream");
+    assert_eq!(until(&mut connect(&inside, &alias).await, "run.completed").await.len(), after.len());
+}
+
+#[tokio::test]
+async fn a_client_says_what_it_wants_and_is_told_what_it_may_not() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", ONE).await.ok();
+    let mut socket = connect(&inside, "/api/v1/feed").await;
+    assert_eq!(next(&mut socket).await.unwrap()["type"], "feed.hello");
+    for (said, code) in [
+        ("nonsense", "bad_json"),
+        (r#"{"subscribe":{"typs":"run.*"}}"#, "unknown_field"),
+        (r#"{"subscribe":{"types":"nothing"}}"#, "bad_query"),
+        (r#"{"presence":{}}"#, "not_supported_yet"),
+        ("{}", "bad_request"),
+    ] {
+        socket.send(Message::text(said)).await.unwrap();
+        let event = next(&mut socket).await.unwrap();
+        assert_eq!((&event["type"], &event["data"]["code"]), (&json!("feed.error"), &json!(code)), "{said}");
+    }
+    socket.send(Message::text(r#"{"subscribe":{"types":"run.completed","after":"0"}}"#)).await.unwrap();
+    assert_eq!(next(&mut socket).await.unwrap()["type"], "feed.hello");
+    run_one(&inside).await;
+    assert_eq!(next(&mut socket).await.unwrap()["type"], "run.completed", "nothing else was asked for");
+    socket.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+    assert!(next(&mut socket).await.is_none(), "binary frames end it");
+}
+
+#[tokio::test]
+async fn a_message_over_64_kib_ends_the_feed_with_its_reason() {
+    let inside = Inside::start();
+    let mut socket = connect(&inside, "/api/v1/feed").await;
+    next(&mut socket).await;
+    socket.send(Message::text("x".repeat(70_000))).await.unwrap();
+    let ended = async {
+        loop {
+            match socket.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| u16::from(frame.code)),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    };
+    let code = tokio::time::timeout(PATIENCE, ended).await.expect("it ends");
+    assert!(matches!(code, Some(1009) | None), "{code:?}");
+}
+
+/// CVE-2026-25253: a foreign page must not get a WebSocket, on loopback neither.
+#[tokio::test]
+async fn a_foreign_page_gets_no_websocket_and_our_own_does() {
+    let inside = Inside::start();
+    let ask = |origin: String| {
+        let mut request = format!("ws://{}/api/v1/feed", inside.address).into_client_request().unwrap();
+        request.headers_mut().insert("origin", HeaderValue::from_str(&origin).unwrap());
+        connect_async(request)
+    };
+    match ask("http://evil.example".into()).await {
+        Err(Error::Http(answer)) => assert_eq!(answer.status(), 403),
+        other => panic!("{other:?}"),
+    }
+    assert!(ask(format!("http://{}", inside.address)).await.is_ok());
+}
+
+#[tokio::test]
+async fn feeds_are_bounded_in_number_and_told_when_the_daemon_goes_down() {
+    let mut inside = Inside::start_with(|settings| settings.feeds_max = 2);
+    let mut one = connect(&inside, "/api/v1/feed").await;
+    let mut two = connect(&inside, "/api/v1/feed").await;
+    next(&mut one).await;
+    next(&mut two).await;
+    let third = inside.get("/api/v1/feed").await;
+    assert_eq!((third.status, third.code()), (503, "too_many_feeds"));
+    drop(two);
+    let closing = tokio::task::spawn_blocking(move || inside.stop());
+    let last = until(&mut one, "feed.closing").await;
+    assert_eq!(last.last().unwrap()["data"]["reason"], "the test is over");
+    assert!(next(&mut one).await.is_none());
+    closing.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_feed_ends_when_the_token_that_opened_it_is_revoked() {
+    let inside = Inside::start();
+    let mut local = connect(&inside, "/api/v1/feed?types=run.*").await;
+    next(&mut local).await;
+    let made = inside.post("/api/v1/tokens", &json!({"label": "feed"})).await.ok();
+    assert!(next(&mut local).await.is_none(), "once a token exists the local user needs one too");
+    let token = made["token"].as_str().unwrap();
+    let mut request =
+        format!("ws://{}/api/v1/feed?types=run.*", inside.address).into_client_request().unwrap();
+    request.headers_mut().insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    next(&mut socket).await;
+    let revoke = inside.request("DELETE", &format!("/api/v1/tokens/{}", made["id"].as_str().unwrap()));
+    inside.send(revoke.bearer_auth(token)).await;
+    assert!(next(&mut socket).await.is_none());
+}
