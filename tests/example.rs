@@ -43,7 +43,7 @@ fn builtin(home: &Home, name: &str, more: &str) {
         name,
         &format!(
             "ghostlight: 1\nname: {name}\nkind: builtin\nbuiltin: {name}\ncapabilities: [{name}]\n\
-             effect: read\nallow: [127.0.0.0/8]\n{more}"
+             effect: read\n{more}"
         ),
     );
 }
@@ -76,8 +76,8 @@ fn scene() -> (Home, Value) {
     let healed = home.path().join("healed");
     let url = service(healed.clone());
     log(&home.path().join("shop.log"));
-    builtin(&home, "http-probe", "");
-    builtin(&home, "metrics", "");
+    builtin(&home, "http-probe", "allow: [127.0.0.0/8]\n");
+    builtin(&home, "metrics", "allow: [127.0.0.0/8]\n");
     builtin(&home, "log-analysis", &format!("read: [{}]\n", home.path().display()));
     command(&home, "service-restart", &format!("cat > /dev/null; touch {}; echo '{{\"restarted\": true}}'\n", healed.display()));
     command(&home, "service-rollback", "cat > /dev/null; echo '{\"rolled_back\": true}'\n");
@@ -96,7 +96,7 @@ fn the_example_of_the_documentation_heals_a_service_that_is_ill() {
     let (home, input) = scene();
     let mut daemon = Daemon::start(&home);
     let started = daemon.post("/api/v1/workflows/incident-response/runs", &json!({ "input": input })).unwrap();
-    assert_eq!(started.status, 201, "{}", started.body);
+    assert_eq!(started.status, 201, "{}\n{}", started.body, home.logged());
     let run = started.body["id"].as_str().unwrap().to_owned();
 
     let approval = until("the question", Duration::from_secs(20), || {

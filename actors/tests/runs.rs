@@ -348,3 +348,31 @@ fn a_waiting_run_leaves_memory_and_comes_back_for_its_answer() {
         close(ghostlight, house).await;
     });
 }
+
+/// What has ended still answers: with its state, and to a retry by going on.
+#[test]
+fn a_run_that_has_ended_answers_what_is_asked_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let failing = "
+ghostlight: 1
+name: failing
+nodes:
+  a: { type: agent_call, agent: fail, input: { class: data } }
+";
+        let started = ghostlight.runs.start(start(failing, json!({})), Caller::runtime()).await.unwrap();
+        assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Failed);
+        for _ in 0..3 {
+            let pause = RunCommand::Pause { reason: String::new() };
+            let refused = ghostlight.runs.command(started.run, pause, Caller::runtime()).await;
+            let Err(ghostlight_actors::runs::CommandError::Rejected(rejection)) = refused else { panic!("{refused:?}") };
+            assert_eq!(rejection, ghostlight_model::run::Rejection::RunIs { status: RunStatus::Failed });
+        }
+        let accepted = ghostlight.runs.command(started.run, RunCommand::Retry, Caller::runtime()).await.unwrap();
+        assert_eq!(accepted.status, RunStatus::Running);
+        let read = ended(&ghostlight, started.run).await;
+        assert_eq!(read.run.step(ghostlight_model::workflow::NodeIndex(0)).attempts, 2);
+        close(ghostlight, house).await;
+    });
+}

@@ -31,7 +31,7 @@ impl WorkflowActor {
             self.reconcile_effects(ctx);
             return self.process(ctx);
         }
-        if self.run.status.is_terminal() {
+        if self.run.status.is_terminal() && self.ended_here {
             self.place.services.slots.leave(self.place.id);
             return ctx.stop();
         }

@@ -71,6 +71,8 @@ pub struct WorkflowActor {
     /// Attempts decided but not yet started have their slots here.
     pub(super) slots: Vec<SlotGuard>,
     start_nothing: bool,
+    /// The run ended in this life of its actor, which then has nothing left to do.
+    pub(super) ended_here: bool,
     draining: bool,
     pub(super) timer: Option<(Timestamp, SpawnHandle)>,
     pub(super) quiet: Option<SpawnHandle>,
@@ -94,6 +96,7 @@ impl WorkflowActor {
             snapshot_at,
             slots: Vec::new(),
             start_nothing: false,
+            ended_here: false,
             draining: false,
             timer: None,
             quiet: None,
@@ -268,6 +271,7 @@ impl WorkflowActor {
 
     /// The unit is durable: it is the state now.
     fn adopt(&mut self, unit: Unit) {
+        self.ended_here |= unit.next.status.is_terminal() && !self.run.status.is_terminal();
         self.run = unit.next;
         self.slots.extend(unit.slots);
     }
@@ -332,7 +336,8 @@ impl Actor for WorkflowActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         match self.new.take() {
             Some(new) => self.create(*new, ctx),
-            None if self.run.status.is_terminal() => ctx.stop(),
+            // Somebody has something to ask of a run that has ended: it answers, and leaves again.
+            None if self.run.status.is_terminal() => self.watch_for_quiet(ctx),
             None => {
                 self.give_itself(Command::Recover);
                 self.give_itself(Command::Tick);
