@@ -145,12 +145,12 @@ impl Shared {
 
     fn observe(&self, event: &TreeEvent) {
         let counts = &self.counts;
-        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        let count = |counter: &AtomicU64| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        };
         match event {
-            TreeEvent::ActorStarted { .. } => drop(count(&counts.started)),
-            TreeEvent::ActorExited { reason, .. } if reason.is_abnormal() => {
-                drop(count(&counts.exited_abnormally))
-            }
+            TreeEvent::ActorStarted { .. } => count(&counts.started),
+            TreeEvent::ActorExited { reason, .. } if reason.is_abnormal() => count(&counts.exited_abnormally),
             TreeEvent::ActorRestarted { path, incarnation, cause, .. } => {
                 count(&counts.restarted);
                 if cause.is_abnormal() {
@@ -165,7 +165,7 @@ impl Shared {
                 count(&counts.gave_up);
                 self.keep(SupervisorGaveUp { path: path.to_string(), exit: format!("{child}: {cause}") });
             }
-            TreeEvent::ActorStuck { .. } | TreeEvent::ArbiterStuck { .. } => drop(count(&counts.stuck)),
+            TreeEvent::ActorStuck { .. } | TreeEvent::ArbiterStuck { .. } => count(&counts.stuck),
             _ => {}
         }
         self.show(event);

@@ -366,10 +366,13 @@ nodes:
         for _ in 0..3 {
             let pause = RunCommand::Pause { reason: String::new() };
             let refused = ghostlight.runs.command(started.run, pause, Caller::runtime()).await;
-            let Err(ghostlight_actors::runs::CommandError::Rejected(rejection)) = refused else { panic!("{refused:?}") };
+            let Err(ghostlight_actors::runs::CommandError::Rejected(rejection)) = refused else {
+                panic!("{refused:?}")
+            };
             assert_eq!(rejection, ghostlight_model::run::Rejection::RunIs { status: RunStatus::Failed });
         }
-        let accepted = ghostlight.runs.command(started.run, RunCommand::Retry, Caller::runtime()).await.unwrap();
+        let accepted =
+            ghostlight.runs.command(started.run, RunCommand::Retry, Caller::runtime()).await.unwrap();
         assert_eq!(accepted.status, RunStatus::Running);
         let read = ended(&ghostlight, started.run).await;
         assert_eq!(read.run.step(ghostlight_model::workflow::NodeIndex(0)).attempts, 2);

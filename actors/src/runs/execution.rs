@@ -33,6 +33,9 @@ const STOP_TIME: Duration = Duration::from_secs(8);
 const REPORT_RETRY: Duration = Duration::from_millis(20);
 const REPORT_RETRY_MAX: Duration = Duration::from_secs(2);
 
+/// Whom to call and with what, or why not.
+pub type Prepared = Result<(Arc<dyn Agent>, Call), Failure>;
+
 /// Asks the agent to stop. The attempt reports what comes of it.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -42,20 +45,14 @@ pub struct Stop;
 pub struct Execution {
     place: RunPlace,
     id: AttemptId,
-    call: Option<Result<(Arc<dyn Agent>, Call), Failure>>,
+    call: Option<Prepared>,
     cancel: CancelToken,
     /// Held for as long as the attempt lives.
     _slot: Option<SlotGuard>,
 }
 
 /// What the agent of `attempt` is given, or why it cannot be called.
-pub fn call(
-    run: &Run,
-    index: NodeIndex,
-    id: &AttemptId,
-    attempt: &Attempt,
-    place: &RunPlace,
-) -> Result<(Arc<dyn Agent>, Call), Failure> {
+pub fn call(run: &Run, index: NodeIndex, id: &AttemptId, attempt: &Attempt, place: &RunPlace) -> Prepared {
     let services = &place.services;
     let agent = services.agents.callable(&attempt.agent, &attempt.agent_version)?;
     let entry = services.agents.directory().get(&attempt.agent).cloned();
@@ -84,7 +81,7 @@ pub fn spec(
     place: &RunPlace,
     name: &StableAddr<Execution>,
     id: &AttemptId,
-    call: Result<(Arc<dyn Agent>, Call), Failure>,
+    call: Prepared,
     slot: Option<SlotGuard>,
 ) -> ChildSpec {
     let (place, name, attempt) = (place.clone(), name.clone(), id.clone());
