@@ -1,5 +1,7 @@
 //! Feeds: over WebSockets and as Server-Sent Events, the same events in the same order, without a gap.
 
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
 mod inside;
 
 use std::time::Duration;
@@ -218,4 +220,40 @@ async fn a_feed_ends_when_the_token_that_opened_it_is_revoked() {
     let revoke = inside.request("DELETE", &format!("/api/v1/tokens/{}", made["id"].as_str().unwrap()));
     inside.send(revoke.bearer_auth(token)).await;
     assert!(next(&mut socket).await.is_none());
+}
+
+/// P19: whoever does not read costs his own place and slows nobody.
+#[tokio::test]
+async fn clients_that_never_read_slow_nobody_down() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", ONE).await.ok();
+    let mut silent = Vec::new();
+    for at in 0..100 {
+        let mut stream = TcpStream::connect(inside.address).await.unwrap();
+        let kind = if at % 2 == 0 {
+            ""
+        } else {
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        };
+        let head = format!("GET /api/v1/feed?after=0 HTTP/1.1\r\nHost: {}\r\n{kind}\r\n", inside.address);
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+        silent.push(stream);
+    }
+    let mut reader = connect(&inside, "/api/v1/feed?types=run.completed&after=0").await;
+    next(&mut reader).await;
+    let begin = |_| {
+        inside.send(
+            inside
+                .request("POST", "/api/v1/workflows/one/runs")
+                .json(&json!({"input": {"x": "y".repeat(20_000)}})),
+        )
+    };
+    for _ in 0..5 {
+        let answers = futures::future::join_all((0..40).map(begin)).await;
+        assert!(answers.iter().all(|answer| answer.status == 201));
+    }
+    for _ in 0..200 {
+        assert_eq!(next(&mut reader).await.unwrap()["type"], "run.completed");
+    }
+    drop(silent);
 }

@@ -1,5 +1,7 @@
 //! Whatever a client sends: it is refused with a reason, within a time, and never with a 500.
 
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
 mod inside;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! The main job over HTTP: save a workflow, run it, watch it, answer for it.
 
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
 mod inside;
 
 use inside::{FAILS, GATE, Inside, LONG, ONE};

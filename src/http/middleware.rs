@@ -238,3 +238,45 @@ fn protect(headers: &mut HeaderMap, id: &str) {
         headers.insert(REQUEST_ID, id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body_json, try_call_service};
+    use actix_web::{App, web};
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn panics() -> HttpResponse {
+        panic!("on purpose: /secret/path")
+    }
+
+    #[actix_web::test]
+    async fn a_panic_of_a_handler_is_a_500_without_details_and_the_next_request_is_answered() {
+        let routes = |config: &mut web::ServiceConfig| {
+            config.route("/panics", web::get().to(panics)).route("/works", web::get().to(HttpResponse::Ok));
+        };
+        let app = init_service(App::new().wrap(from_fn(outermost)).configure(routes)).await;
+        let error = try_call_service(&app, TestRequest::get().uri("/panics").to_request()).await.unwrap_err();
+        let answer = error.error_response();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers().get(header::X_CONTENT_TYPE_OPTIONS).unwrap(), "nosniff");
+        let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["code"], "internal");
+        assert!(!body.to_string().contains("secret"));
+        let works = call_service(&app, TestRequest::get().uri("/works").to_request()).await;
+        assert_eq!(works.status(), StatusCode::OK);
+    }
+
+    #[actix_web::test]
+    async fn without_a_surface_nobody_is_let_in() {
+        let app =
+            init_service(App::new().wrap(from_fn(access)).route("/", web::get().to(HttpResponse::Ok))).await;
+        let answer = call_service(&app, TestRequest::get().uri("/").to_request()).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body: Value = read_body_json(answer).await;
+        assert_eq!(body["code"], "internal");
+    }
+}

@@ -67,7 +67,12 @@ pub struct ReconcileBody {
 #[post("/api/v1/runs/{id}/cancel")]
 pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
     let reason = reason(&app, &request, payload).await?;
-    give(&app, &request, &id, RunCommand::Cancel { reason }).await
+    let mut answer = give(&app, &request, &id, RunCommand::Cancel { reason }).await?;
+    if !app.read(run_id(&id)?).await?.run.status.is_terminal() {
+        // It was taken, and it is not done before the running attempts have ended.
+        *answer.status_mut() = StatusCode::ACCEPTED;
+    }
+    Ok(answer)
 }
 
 /// Starts nothing new until the run is resumed.

@@ -110,9 +110,16 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
             None => unknown(&name),
         });
     };
-    // Deleting and restoring change what is shown without making a version.
-    let etag = version.etag().to_string();
-    Ok(tagged(&request, &etag, |builder| json_with(builder, &WorkflowBody::of(&version))))
+    let (etag, body) = (version.etag().to_string(), WorkflowBody::of(&version));
+    // Deleting, restoring and newer versions change what is shown and not the tag: only what can be told apart by its tag
+    // alone is answered with "not changed".
+    match (version.deleted, version.version == version.latest) {
+        (true, _) => ok(&body),
+        (false, true) => Ok(tagged(&request, &etag, |builder| json_with(builder, &body))),
+        (false, false) => {
+            Ok(json_with(HttpResponse::Ok().insert_header((header::ETAG, format!("\"{etag}\""))), &body))
+        }
+    }
 }
 
 /// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw.

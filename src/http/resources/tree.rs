@@ -47,7 +47,7 @@ impl TreeBody {
             state: word(&node.state),
             incarnation: node.incarnation,
             restarts: node.restarts,
-            last_exit: node.last_exit.as_ref().map(|exit| word(exit)),
+            last_exit: node.last_exit.as_ref().map(word),
             mailbox: node.mailbox,
             handled: node.handled,
             arbiter: node.arbiter.as_deref().map(str::to_owned),
