@@ -102,11 +102,13 @@ text_id!(
 );
 
 fn is_name(text: &str) -> bool {
-    starts_with_letter(text, 63) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    starts_with_letter(text, 63)
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 fn is_node_id(text: &str) -> bool {
-    starts_with_letter(text, 63) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    starts_with_letter(text, 63)
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 fn starts_with_letter(text: &str, length_max: usize) -> bool {
@@ -117,7 +119,10 @@ fn is_step_path(text: &str) -> bool {
     let mut parts = text.split('.');
     text.len() <= 512
         && parts.next().is_some_and(is_node_id)
-        && parts.all(|part| is_node_id(part) || (!part.is_empty() && part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit())))
+        && parts.all(|part| {
+            is_node_id(part)
+                || (!part.is_empty() && part.len() <= 9 && part.bytes().all(|b| b.is_ascii_digit()))
+        })
 }
 
 impl From<&NodeId> for StepPath {

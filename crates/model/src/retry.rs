@@ -31,8 +31,12 @@ pub struct RetryPolicy {
 
 impl RetryPolicy {
     /// One attempt and no other: what holds when neither the node nor the agent says.
-    pub const NONE: Self =
-        Self { max_attempts: 1, backoff: Backoff::Exponential, initial: Duration::from_secs(1), max: Duration::from_secs(30) };
+    pub const NONE: Self = Self {
+        max_attempts: 1,
+        backoff: Backoff::Exponential,
+        initial: Duration::from_secs(1),
+        max: Duration::from_secs(30),
+    };
 
     /// The wait before the attempt that follows `failed` failed ones (from 1), or `None` when they are used up.
     ///
@@ -66,7 +70,9 @@ mod tests {
     }
 
     fn longest(backoff: Backoff) -> Vec<u64> {
-        (1..5).map(|failed| policy(backoff).wait(failed, None, u32::MAX).unwrap().as_millis() as u64).collect()
+        (1..5)
+            .map(|failed| policy(backoff).wait(failed, None, u32::MAX).unwrap().as_millis() as u64)
+            .collect()
     }
 
     #[test]
@@ -96,7 +102,12 @@ mod tests {
 
     #[test]
     fn extreme_numbers_do_not_overflow() {
-        let wild = RetryPolicy { max_attempts: u32::MAX, backoff: Backoff::Exponential, initial: Duration::MAX, max: Duration::MAX };
+        let wild = RetryPolicy {
+            max_attempts: u32::MAX,
+            backoff: Backoff::Exponential,
+            initial: Duration::MAX,
+            max: Duration::MAX,
+        };
         assert!(wild.wait(u32::MAX - 1, None, u32::MAX).is_some());
     }
 }
