@@ -41,13 +41,7 @@ pub use exit::{CliError, Exit};
 
 /// A supervision runtime for workflows of AI agents, tools and people
 #[derive(Debug, Parser)]
-#[command(
-    name = "ghostlight",
-    version,
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "ghostlight", version, subcommand_required = true, arg_required_else_help = true)]
 #[command(
     after_help = "Begin with `ghostlight demo`. Exit codes: 0 done, 1 the run failed, 2 wrong usage or unusable files, \
     3 server not reached, 4 refused, 5 timeout."

@@ -1,6 +1,6 @@
 //! Watching one run: its story told line by line from the feed, its questions answered or passed on, until it has ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
@@ -192,12 +192,13 @@ pub(crate) fn coloured_risk(risk: &str) -> String {
     }
 }
 
-/// Tells a run's events as lines. Holds what a line needs to know of earlier events: when it began, and who does the steps
-/// that are under way.
+/// Tells a run's events as lines. Holds what a line needs to know of earlier events: when the run began, when the steps
+/// that are under way were started, and which questions were answered with yes.
 #[derive(Debug, Default)]
 pub(crate) struct Story {
     began: Option<Timestamp>,
-    under_way: HashMap<String, (Option<Timestamp>, String)>,
+    under_way: HashMap<String, Option<Timestamp>>,
+    answered: HashSet<String>,
 }
 
 impl Story {
@@ -243,7 +244,7 @@ impl Story {
             "step.started" => {
                 let (agent, attempt) = (text(&data["agent"]), data["attempt"].as_u64().unwrap_or(1));
                 let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-                self.under_way.insert(step.clone(), (at, agent.clone()));
+                self.under_way.insert(step.clone(), at);
                 of_step("●".cyan().to_string(), format!("{agent}{again}").dimmed().to_string())
             }
             "step.progress" => {
@@ -254,6 +255,8 @@ impl Story {
                 let said = shortened(data["text"].as_str().unwrap_or_default(), GIST_CHARACTERS_MAX);
                 of_step("·".dimmed().to_string(), format!("{ratio}{said}").dimmed().to_string())
             }
+            // What came of a question is told already.
+            "step.completed" if self.answered.remove(&step) => None,
             "step.completed" => {
                 let took = self.took(&step, at);
                 let gist = frame.payload("output").map(gist).unwrap_or_default();
@@ -286,17 +289,25 @@ impl Story {
             "approval.decided" => {
                 let decision = text(&data["decision"]);
                 let by = data["by"].as_str().map(|by| format!(" by {}", plain(by))).unwrap_or_default();
-                of_step(output::status(&decision), by.dimmed().to_string())
+                let comment = frame.payload("comment").map(gist).filter(|comment| !comment.is_empty());
+                let comment = comment.map(|comment| format!(": {comment}")).unwrap_or_default();
+                let sign =
+                    if decision == "approved" { "✓".green().to_string() } else { "✗".red().to_string() };
+                if decision == "approved" {
+                    self.answered.insert(step.clone());
+                }
+                of_step(sign, format!("         {decision}{by}{comment}"))
             }
             "feed.gap" => Some(format!("{} some events are not kept any more", "!".yellow())),
             _ => None,
         }
     }
 
+    /// How long a step took, in a column of its own.
     fn took(&mut self, step: &str, at: Option<Timestamp>) -> String {
-        let started = self.under_way.remove(step).and_then(|(started, _)| started);
-        let took = started.zip(at).map(|(started, at)| duration(elapsed(started, at)));
-        took.map(|took| format!("{:>7}  ", took).dimmed().to_string()).unwrap_or_default()
+        let started = self.under_way.remove(step).flatten();
+        let took = started.zip(at).map_or_else(String::new, |(started, at)| duration(elapsed(started, at)));
+        format!("{took:>7}  ").dimmed().to_string()
     }
 }
 

@@ -1,0 +1,233 @@
+//! The verbs that speak to a daemon, through the real program on both sides.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says by panicking what is wrong")]
+
+mod harness;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use harness::{Daemon, Home};
+use serde_json::Value;
+
+const GATE: &str = "ghostlight: 1\nname: gate\ndescription: Asks first\nnodes:\n  g: { type: human_gate, action: 'Open {{ input.door }}', risk: high, impact: It is cold outside }\n  a: { type: agent_call, agent: noop, needs: [g], input: { n: 1 } }\noutput: { n: $a.n }\n";
+
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    #[track_caller]
+    fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.err);
+        self.out
+    }
+
+    #[track_caller]
+    fn json(self) -> Value {
+        serde_json::from_str(&self.ok()).unwrap()
+    }
+}
+
+struct Told {
+    home: Home,
+    daemon: Daemon,
+}
+
+impl Told {
+    fn start() -> Self {
+        let home = Home::new();
+        home.workflow("gate", GATE);
+        let daemon = Daemon::start(&home);
+        Self { home, daemon }
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ghostlight"));
+        command.current_dir(self.home.path()).args(line.split_whitespace()).stdin(Stdio::null());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GHOSTLIGHT_")) {
+            command.env_remove(name);
+        }
+        command.env("GHOSTLIGHT_SERVER", self.daemon.url());
+        command
+    }
+
+    fn run(&self, line: &str) -> Ended {
+        let output = self.command(line).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ended { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// The id of the one approval that is open, once there is one.
+    fn approval(&self) -> String {
+        for _ in 0..1_000 {
+            let page = self.run("approvals list --output json").json();
+            if let Some(id) = page["items"][0]["id"].as_str() {
+                return id.to_owned();
+            }
+        }
+        panic!("nobody asks");
+    }
+}
+
+#[test]
+fn a_run_is_started_watched_decided_and_shown() {
+    let told = Told::start();
+    assert!(told.run("workflows list").ok().contains("Asks first"));
+    assert!(told.run("workflows show gate").ok().contains("Open {{ input.door }}"));
+    let run = told.run("runs start gate --input {\"door\":\"1\"} --label team=a").ok().trim().to_owned();
+    let approval = told.approval();
+    assert!(told.run("approvals list").ok().contains("Open 1"));
+    assert!(told.run(&format!("approvals show {approval}")).ok().contains("It is cold outside"));
+
+    assert!(told.run(&format!("approvals approve {approval} --comment fine")).ok().contains("approved"));
+    let again = told.run(&format!("approvals reject {approval}"));
+    assert_eq!(again.code, 4, "{}", again.err);
+    assert!(again.err.contains("already_decided"), "{}", again.err);
+
+    let tailed = told.run(&format!("tail {run}")).ok();
+    assert!(tailed.contains("approved by local: fine") && tailed.contains("completed"), "{tailed}");
+    let shown = told.run(&format!("runs show {run}")).ok();
+    assert!(shown.contains("team=a") && shown.contains("✓ completed"), "{shown}");
+    let listed = told.run("runs list --status completed --label team=a --output json").json();
+    assert_eq!(listed["items"][0]["id"], run.as_str());
+    let refused = told.run(&format!("runs cancel {run}"));
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("run_state"), "{}", refused.err);
+}
+
+#[test]
+fn a_run_is_paused_resumed_and_cancelled() {
+    let told = Told::start();
+    let run = told.run("runs start gate --input {\"door\":1}").ok().trim().to_owned();
+    told.approval();
+    assert!(told.run(&format!("runs pause {run} --reason lunch")).ok().contains("paused"));
+    assert!(told.run(&format!("runs resume {run}")).ok().contains("running"));
+    told.run(&format!("runs cancel {run} --reason enough")).ok();
+    let tailed = told.run(&format!("tail {run}")).ok();
+    assert!(tailed.contains("paused") && tailed.contains("cancelled"), "{tailed}");
+}
+
+#[test]
+fn run_at_a_daemon_ends_with_the_outcome_of_the_run() {
+    let told = Told::start();
+    let yes = told.run("run gate --input {\"door\":1} --yes");
+    assert_eq!(serde_json::from_str::<Value>(&yes.ok()).unwrap()["n"], 2);
+    // Nobody sits at a terminal, so the question is answered elsewhere: the verb waits for it.
+    let waiting = told
+        .command("run gate --input {\"door\":2}")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let approval = told.approval();
+    told.run(&format!("approvals reject {approval} --comment no")).ok();
+    let ended = waiting.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&ended.stderr).contains(&format!("ghostlight approvals approve {approval}"))
+    );
+}
+
+#[test]
+fn what_there_is_not_is_refused_with_4_and_what_does_not_fit_with_2() {
+    let told = Told::start();
+    let nobody = "01980c8e-2f4e-7c1a-9d5b-3a8f1c2e4b6d";
+    for line in [
+        format!("runs show {nobody}"),
+        format!("runs resume {nobody}"),
+        format!("approvals show {nobody}"),
+        "agents show nobody".to_owned(),
+        "workflows show nobody".to_owned(),
+        "runs start nobody".to_owned(),
+        format!("tail {nobody}"),
+    ] {
+        let ended = told.run(&line);
+        assert_eq!(ended.code, 4, "{line}: {}", ended.err);
+        assert!(ended.err.contains("help:"), "{line}: {}", ended.err);
+    }
+    told.home.workflow("needs", "ghostlight: 1\nname: needs\ninput: { type: object, required: [a] }\nnodes: { a: { type: agent_call, agent: noop } }\n");
+    told.run("workflows save config/workflows/needs.yaml").ok();
+    let wrong = told.run("runs start needs");
+    assert_eq!(wrong.code, 2, "{}", wrong.err);
+    assert!(wrong.err.contains("invalid_input"), "{}", wrong.err);
+}
+
+#[test]
+fn agents_and_the_tree_are_shown() {
+    let told = Told::start();
+    let agents = told.run("agents list").ok();
+    for name in ["noop", "http-probe", "log-analysis"] {
+        assert!(agents.contains(name), "{agents}");
+    }
+    assert!(told.run("agents show http-probe").ok().contains("builtin"));
+    let tree = told.run("tree").ok();
+    for name in ["ghostlight", "journal", "runs", "views", "planner"] {
+        assert!(tree.contains(name), "{tree}");
+    }
+    assert_eq!(told.run("tree --output json").json()["path"], "ghostlight");
+}
+
+#[test]
+fn once_a_token_exists_every_verb_needs_one() {
+    let told = Told::start();
+    let made = told.run("token create --label me --output json").json();
+    let refused = told.run("runs list");
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("unauthenticated"), "{}", refused.err);
+    let with =
+        told.command("runs list").env("GHOSTLIGHT_TOKEN", made["token"].as_str().unwrap()).output().unwrap();
+    assert!(with.status.success());
+    let line =
+        format!("token revoke {} --token {}", made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    told.run(&line).ok();
+    told.run("runs list").ok();
+}
+
+#[test]
+fn a_folder_in_use_is_refused_and_tokens_are_made_through_whoever_holds_it() {
+    let told = Told::start();
+    let mut serve = told.command("serve --listen 127.0.0.1:0 --data data");
+    let output = serve.output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("is in use") && said.contains("help:"), "{said}");
+    let taken = told.daemon.url().replace("http://", "");
+    let output = told.command(&format!("serve --listen {taken} --data other")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!told.home.path().join("other").exists(), "an address that is taken must not make a data folder");
+}
+
+/// A process that does not outlive its test.
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_tail_goes_on_behind_the_last_event_when_the_daemon_comes_back() {
+    let mut told = Told::start();
+    let run = told.run("runs start gate --input {\"door\":1}").ok().trim().to_owned();
+    let mut tail = told.command("tail --after 0 --types run.* --output json");
+    let mut tail = Guarded(tail.stdout(Stdio::piped()).spawn().unwrap());
+    let frames = BufReader::new(tail.0.stdout.take().unwrap()).lines();
+    let mut frames = frames.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert_eq!(frames.next().unwrap()["type"], "run.created");
+    told.approval();
+
+    assert_eq!(told.daemon.stop().code(), Some(0), "SIGTERM ends it in good order");
+    let port = told.daemon.url().rsplit(':').next().unwrap().parse().unwrap();
+    let _again = Guarded(told.home.command(port).spawn().unwrap());
+    told.daemon.wait_until_ready(&told.home);
+    told.run(&format!("runs cancel {run}")).ok();
+
+    let after = frames.take_while(|frame| frame["type"] != "run.cancelled");
+    let of_runs: Vec<Value> = after.filter(|frame| frame["sequence"].is_string()).collect();
+    assert!(of_runs.iter().all(|frame| frame["type"] != "run.created"), "the beginning came twice: {of_runs:?}");
+}
