@@ -5,12 +5,15 @@ use std::sync::LazyLock;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header;
+use actix_web::web::Path;
 use actix_web::{HttpResponse, get};
+use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::problem::Code;
+use super::problem::{Code, Problem, ProblemBody};
 use super::routes;
-use super::surface::json;
+use super::surface::{Answer, json, ok};
 
 /// This API as an OpenAPI 3.1 document.
 #[utoipa::path(tag = "documents", responses((status = 200, body = Object)))]
@@ -41,6 +44,29 @@ pub async fn readable() -> HttpResponse {
 #[get("/api/docs.css")]
 pub async fn style() -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/css; charset=utf-8")).body(STYLE)
+}
+
+/// What a code means.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProblemType)]
+pub struct ProblemTypeBody {
+    /// The code.
+    pub code: &'static str,
+    /// The HTTP status it comes with.
+    pub status: u16,
+    /// The same for every occurrence.
+    pub title: &'static str,
+    /// What to do about it.
+    pub help: &'static str,
+}
+
+/// What a code of a problem means: where the `type` of a problem leads.
+#[utoipa::path(tag = "documents", responses((status = 200, body = ProblemTypeBody), (status = "default", body = ProblemBody<'static>)))]
+#[get("/problems/{code}")]
+pub async fn problem(code: Path<String>) -> Answer {
+    let found = Code::find(&code).ok_or_else(|| Problem::new(Code::NotFound, "there is no such code"))?;
+    let (status, title, help) = (found.status_number(), found.title(), found.help());
+    ok(&ProblemTypeBody { code: found.as_str(), status, title, help })
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1f;background:#fff}\

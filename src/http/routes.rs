@@ -7,6 +7,8 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::OpenApi;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::problem::{Code, Problem};
 use super::{agents, approvals, docs, feeds, health, run_commands, run_parts, runs, tokens, tree, workflows};
@@ -57,7 +59,7 @@ routes! {
     tokens::list, tokens::create, tokens::revoke,
     tree::show, tree::restart, tree::stop,
     feeds::feed, feeds::run_feed,
-    docs::openapi, docs::readable, docs::style,
+    docs::openapi, docs::readable, docs::style, docs::problem,
     health::healthz, health::readyz, health::metrics,
     run_parts::status_alias, feeds::live_stream_alias, run_parts::current_agents_alias,
 }
@@ -65,7 +67,24 @@ routes! {
 /// The OpenAPI 3.1 document.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    let mut document = Document::openapi();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    // Without a token on loopback, with one everywhere else.
+    let either = [SecurityRequirement::default(), SecurityRequirement::new::<_, _, String>("token", [])];
+    document.security = Some(either.to_vec());
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
+        operations.into_iter().flatten().for_each(name_uniquely);
+    }
+    document
+}
+
+/// Handlers are named within their module, operations within the document: `runs_list`, `agents_list`.
+fn name_uniquely(operation: &mut Operation) {
+    let tag = operation.tags.as_ref().and_then(|tags| tags.first()).cloned().unwrap_or_default();
+    let own = operation.operation_id.take().unwrap_or_default();
+    operation.operation_id = Some(format!("{tag}_{own}"));
 }
 
 /// Every route: its pattern and its methods.
@@ -170,6 +189,19 @@ mod tests {
         for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             assert!(document.pointer(reference).is_some(), "{reference}");
         }
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = paths.values().flat_map(|item| item.as_object().unwrap().values());
+        let mut names: Vec<&str> =
+            operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
     }
 
     #[test]

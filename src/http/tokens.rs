@@ -9,8 +9,8 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::body;
-use super::problem::ProblemBody;
-use super::request::caller;
+use super::problem::{Code, Problem, ProblemBody};
+use super::request::{caller, key};
 use super::resources::page::ListBody;
 use super::resources::token::{NewTokenBody, TokenBody};
 use super::surface::{Answer, App, json_with, ok, written};
@@ -41,6 +41,10 @@ pub async fn list(app: App) -> Answer {
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tokens")]
 pub async fn create(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    if key(&request)?.is_some() {
+        let detail = "a token is shown once, so that it cannot be shown again under an `Idempotency-Key`";
+        return Err(Problem::new(Code::NotSupportedYet, detail));
+    }
     let (body, _): (CreateTokenBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
     let caller = caller(&request)?;
     // Recorded before it is done: what cannot be recorded is not done.
