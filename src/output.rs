@@ -5,7 +5,8 @@
 
 mod words;
 
-use anstream::{eprintln, println};
+use std::io::Write;
+
 use clap::ValueEnum;
 use owo_colors::OwoColorize;
 use serde_json::Value;
@@ -26,33 +27,36 @@ pub enum Format {
 
 /// Prints a document as JSON or YAML; as a table, what `table` makes of it.
 pub fn print(format: Format, value: &Value, table: impl FnOnce() -> String) {
-    match format {
-        Format::Table => print_text(&table()),
-        Format::Json => print_text(&pretty(value)),
-        Format::Yaml => print_text(&yaml(value)),
-    }
+    print_text(&match format {
+        Format::Table => table(),
+        Format::Json => pretty(value),
+        Format::Yaml => yaml(value),
+    });
 }
 
-/// Prints text on stdout, with one newline at its end.
-pub fn print_text(text: &str) {
-    println!("{}", text.trim_end_matches('\n'));
+/// Prints text on stdout, with one newline at its end. Says whether anybody still reads: `… | head` stops doing so, which
+/// is no mistake.
+pub fn print_text(text: &str) -> bool {
+    let mut stdout = anstream::stdout().lock();
+    writeln!(stdout, "{}", text.trim_end_matches('\n')).and_then(|()| stdout.flush()).is_ok()
 }
 
 /// Prints a message on stderr.
 pub fn note(message: &str) {
-    eprintln!("{message}");
+    // There is nobody else to tell when stderr is closed.
+    let _ = writeln!(anstream::stderr(), "{message}");
 }
 
 /// Prints a warning on stderr.
 pub fn warn(message: &str) {
-    eprintln!("{} {message}", "warning:".yellow().bold());
+    note(&format!("{} {message}", "warning:".yellow().bold()));
 }
 
 /// Prints an error on stderr, and what to do about it.
 pub fn error(message: &str, help: Option<&str>) {
-    eprintln!("{} {message}", "error:".red().bold());
+    note(&format!("{} {message}", "error:".red().bold()));
     if let Some(help) = help {
-        eprintln!("  {} {help}", "help:".cyan());
+        note(&format!("  {} {help}", "help:".cyan()));
     }
 }
 

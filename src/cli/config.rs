@@ -35,7 +35,9 @@ pub(super) fn run(verb: &ConfigVerb) -> Result<Exit, CliError> {
     let (ConfigVerb::Check(file) | ConfigVerb::Dump { file, .. }) = verb;
     let settings = serve::settings(file.config.as_deref(), None, None, false)?;
     match verb {
-        ConfigVerb::Dump { origin, .. } => output::print_text(&settings.loaded.to_toml(*origin)),
+        ConfigVerb::Dump { origin, .. } => {
+            output::print_text(&settings.loaded.to_toml(*origin));
+        }
         ConfigVerb::Check(_) => {
             let source = settings.file.map_or_else(
                 || "no configuration file; defaults and environment".to_owned(),

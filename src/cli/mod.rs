@@ -57,7 +57,7 @@ pub struct Cli {
 /// What every verb takes.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Common {
-    /// How data is printed
+    /// How data is printed: table, json or yaml
     #[arg(
         long,
         short,
@@ -65,12 +65,12 @@ pub(crate) struct Common {
         value_enum,
         default_value_t,
         value_name = "FORMAT",
-        env = "GHOSTLIGHT_OUTPUT"
+        hide_possible_values = true
     )]
     pub output: Format,
 
     /// The daemon's address [default: http://127.0.0.1:7070]
-    #[arg(long, global = true, value_name = "URL", env = "GHOSTLIGHT_SERVER")]
+    #[arg(long, global = true, value_name = "URL", env = "GHOSTLIGHT_SERVER", hide_env_values = true)]
     pub server: Option<String>,
 
     /// An access token, as `ghostlight token create` shows it

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
+type Lines = Arc<tokio::sync::Mutex<mpsc::Receiver<String>>>;
+
 /// The lines that somebody types. One thread reads them, from the first question on; it ends with the process, since a read
 /// from a terminal cannot be called off.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Prompt {
-    lines: Arc<Mutex<Option<Arc<tokio::sync::Mutex<mpsc::Receiver<String>>>>>>,
+    lines: Arc<Mutex<Option<Lines>>>,
 }
 
 impl Prompt {
@@ -34,7 +36,7 @@ impl Prompt {
         }
     }
 
-    fn lines(&self) -> Arc<tokio::sync::Mutex<mpsc::Receiver<String>>> {
+    fn lines(&self) -> Lines {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.get_or_insert_with(|| Arc::new(tokio::sync::Mutex::new(read_lines()))).clone()
     }

@@ -50,17 +50,17 @@ pub(super) async fn run(args: TailArgs, context: &Context) -> Result<Exit, CliEr
             frame = feed.next() => frame?,
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         };
-        match context.output {
-            Format::Table => {
-                if let Some(line) = teller.line(&frame) {
-                    output::print_text(&line);
-                }
-            }
-            Format::Json => output::print_text(&frame.text),
+        let text = match context.output {
+            Format::Table => teller.line(&frame),
+            Format::Json => Some(frame.text.clone()),
             Format::Yaml => {
                 let value: Value = serde_json::from_str(&frame.text).unwrap_or_default();
-                output::print_text(&format!("---\n{}", output::yaml(&value)));
+                Some(format!("---\n{}", output::yaml(&value)))
             }
+        };
+        let is_read = text.is_none_or(|text| output::print_text(&text));
+        if !is_read {
+            return Ok(Exit::Done);
         }
         if teller.of_a_run && matches!(frame.kind.as_str(), "run.completed" | "run.failed" | "run.cancelled")
         {

@@ -26,15 +26,18 @@ pub(super) async fn run(args: TreeArgs, context: &Context) -> Result<Exit, CliEr
     loop {
         let tree = client.tree().await?;
         let screen = drawn(&tree.value);
-        match (args.watch, context.output) {
-            (false, _) => {
-                context.print(&tree.body, || screen);
-                return Ok(Exit::Done);
-            }
+        if !args.watch {
+            context.print(&tree.body, || screen);
+            return Ok(Exit::Done);
+        }
+        let is_read = output::print_text(&match context.output {
             // Cleared and drawn in one write, so that nothing flickers.
-            (true, Format::Table) => output::print_text(&format!("\u{1b}[H\u{1b}[2J{screen}")),
-            (true, Format::Json) => output::print_text(&tree.body.to_string()),
-            (true, Format::Yaml) => output::print_text(&format!("---\n{}", output::yaml(&tree.body))),
+            Format::Table => format!("\u{1b}[H\u{1b}[2J{screen}"),
+            Format::Json => tree.body.to_string(),
+            Format::Yaml => format!("---\n{}", output::yaml(&tree.body)),
+        });
+        if !is_read {
+            return Ok(Exit::Done);
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_AGAIN) => {}
@@ -88,7 +91,8 @@ fn line(node: &TreeNode) -> String {
     if let Some(exit) = node.last_exit.as_ref().filter(|_| node.restarts > 0) {
         facts.push(word(exit).red().to_string());
     }
-    format!("{sign} {name}  {}\n", facts.join(", ").dimmed())
+    let facts = if facts.is_empty() { String::new() } else { format!("  {}", facts.join(", ").dimmed()) };
+    format!("{sign} {name}{facts}\n")
 }
 
 #[cfg(test)]

@@ -179,7 +179,8 @@ impl Question {
 
     /// The question with impact and risk.
     pub(crate) fn told(&self) -> String {
-        let impact = if self.impact.is_empty() { String::new() } else { format!("\n      {}", self.impact) };
+        let impact =
+            if self.impact.is_empty() { String::new() } else { format!("\n            {}", self.impact) };
         format!("{} {} (risk {}){impact}", "◷".yellow(), self.action.bold(), coloured_risk(&self.risk))
     }
 }

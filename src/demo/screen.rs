@@ -169,8 +169,8 @@ impl Screen {
 
     pub fn line(&mut self, text: &str) {
         match &self.moving {
-            Some(moving) => moving.suspend(|| print_text_raw(text)),
-            None => print_text_raw(text),
+            Some(moving) => moving.suspend(|| put(text)),
+            None => put(text),
         }
     }
 
@@ -185,14 +185,12 @@ impl Screen {
     }
 }
 
-/// An empty text is an empty line.
-fn print_text_raw(text: &str) {
-    match text.strip_suffix('\n') {
-        Some(text) => {
-            print_text(text);
-            print_text("");
-        }
-        None => print_text(text),
+/// Prints a text with the empty lines that it begins and ends with. The demo goes on when nobody reads any more: there is
+/// something to clean up at its end.
+fn put(text: &str) {
+    print_text(text);
+    if text.len() > 1 && text.ends_with('\n') {
+        print_text("");
     }
 }
 
