@@ -22,11 +22,19 @@ use crate::workflow::{
     Call, Dependency, DependencyKind, Gate, Node, NodeIndex, NodeKind, OnError, OnTimeout,
 };
 
+/// Attempts that one decision starts at most, so that its events fit into one append whatever their inputs are. Whoever
+/// carries the run decides again right after.
+pub const STARTS_AT_ONCE: usize = 64;
+/// Questions that one decision asks at most.
+pub const QUESTIONS_AT_ONCE: usize = 128;
+
 /// A decision in the making: a copy of the run that looks ahead, and the events so far.
 pub(super) struct Draft<'a> {
     pub(super) run: Run,
     pub(super) context: Context<'a>,
     events: Vec<Event>,
+    started: usize,
+    asked: usize,
 }
 
 /// What the parents of a step say.
@@ -49,7 +57,7 @@ enum ParentEnd {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(run: Run, context: Context<'a>) -> Self {
-        Self { run, context, events: Vec::new() }
+        Self { run, context, events: Vec::new(), started: 0, asked: 0 }
     }
 
     pub(super) fn emit(&mut self, event: impl Into<Event>) {
@@ -156,7 +164,11 @@ impl<'a> Draft<'a> {
 
     fn cancel(&mut self, index: NodeIndex) {
         let step = self.run.path(index);
-        self.emit(StepCancelled { step, attempt: None, happened: None });
+        let (attempt, happened) = match self.run.step(index).state {
+            StepState::AwaitingReconcile { attempt, .. } => (Some(attempt), Some(Happened::Unknown)),
+            _ => (None, None),
+        };
+        self.emit(StepCancelled { step, attempt, happened });
     }
 
     fn skip(&mut self, index: NodeIndex, cause: SkipCause) {
@@ -346,6 +358,9 @@ impl<'a> Draft<'a> {
     /// Begins an attempt of a call, or says why not.
     fn start(&mut self, index: NodeIndex, node: &Node) {
         let NodeKind::Call(call) = &node.kind else { return };
+        if self.started >= STARTS_AT_ONCE {
+            return;
+        }
         let (entry, input) = match self.prepare(index, node, call) {
             Ok(prepared) => prepared,
             Err(failure) => return self.fail(index, failure),
@@ -370,6 +385,7 @@ impl<'a> Draft<'a> {
             input,
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         };
+        self.started += 1;
         self.emit(started);
     }
 
@@ -403,6 +419,10 @@ impl<'a> Draft<'a> {
     }
 
     fn ask(&mut self, index: NodeIndex, gate: &Gate) {
+        if self.asked >= QUESTIONS_AT_ONCE {
+            return;
+        }
+        self.asked += 1;
         let rendered = gate.action.render(&RunScope(&self.run)).and_then(|action| {
             let impact = gate.impact.as_ref().map(|text| text.render(&RunScope(&self.run))).transpose()?;
             Ok((action, impact))

@@ -50,6 +50,8 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
                     step.state = StepState::Pending;
                     step.iteration += 1;
                     step.failed = 0;
+                    // Losses are counted within an iteration.
+                    step.ends.retain(|_, end| *end == AttemptEnd::Reported);
                     step.input = None;
                     step.ended_at = None;
                 });

@@ -64,6 +64,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+pub use advance::{QUESTIONS_AT_ONCE, STARTS_AT_ONCE};
 pub use decide::{Command, Context, CreateRun, Rejection, Slots, create, decide};
 pub use directory::{AgentDirectory, AgentEntry};
 pub use evolve::evolve;

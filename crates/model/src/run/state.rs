@@ -267,6 +267,28 @@ impl Default for Step {
     }
 }
 
+impl Step {
+    /// The values that a later decision or attempt may need: what came out, and what the attempts get.
+    fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        let of_state = match &self.state {
+            StepState::Completed { output } => Some(output),
+            StepState::Running { attempt } => Some(&attempt.input),
+            _ => None,
+        };
+        of_state.into_iter().chain(self.input.as_ref().filter(|_| !self.state.has_ended()))
+    }
+
+    fn payloads_mut(&mut self) -> Vec<&mut Payload> {
+        let ended = self.state.has_ended();
+        let of_state = match &mut self.state {
+            StepState::Completed { output } => Some(output),
+            StepState::Running { attempt } => Some(&mut attempt.input),
+            _ => None,
+        };
+        of_state.into_iter().chain(self.input.as_mut().filter(|_| !ended)).collect()
+    }
+}
+
 /// A question to a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Approval {
@@ -406,14 +428,10 @@ impl Run {
             .is_some_and(|attempt| attempt.number == id.number)
     }
 
-    /// References whose values a decision may need and that nobody has fetched yet.
+    /// References whose values a decision or a call may need and that nobody has fetched yet.
     #[must_use]
     pub fn missing_blobs(&self) -> Vec<BlobRef> {
-        let of_steps = self.steps.iter().filter_map(|step| match &step.state {
-            StepState::Completed { output } => output.missing(),
-            StepState::Running { attempt } => attempt.input.missing(),
-            _ => None,
-        });
+        let of_steps = self.steps.iter().flat_map(|step| step.payloads()).filter_map(Payload::missing);
         [&self.input, &self.context]
             .into_iter()
             .filter_map(|payload| payload.missing())
@@ -432,17 +450,8 @@ impl Run {
         fill(&mut self.input);
         fill(&mut self.context);
         for step in &mut self.steps {
-            let wanted = match &step.state {
-                StepState::Completed { output } => output.missing() == Some(blob),
-                StepState::Running { attempt } => attempt.input.missing() == Some(blob),
-                _ => false,
-            };
-            if wanted {
-                match &mut Arc::make_mut(step).state {
-                    StepState::Completed { output } => fill(output),
-                    StepState::Running { attempt } => fill(&mut attempt.input),
-                    _ => {}
-                }
+            if step.payloads().any(|payload| payload.missing() == Some(blob)) {
+                Arc::make_mut(step).payloads_mut().into_iter().for_each(fill);
             }
         }
     }

@@ -384,3 +384,35 @@ fn progress_grows_to_one() {
     bench.completes("c@1", empty());
     assert_eq!(progress(&bench.run, bench.now).ratio, 1.0);
 }
+
+/// A value in a blob is there again for the next attempt after the journal was read.
+#[test]
+fn an_input_kept_as_a_blob_is_fetched_again_before_the_next_attempt() {
+    let mut bench = Bench::start(&one("patient", ", input: { big: $input.big }"), json!({ "big": "x" }));
+    let blob = crate::payload::BlobRef { blob: "ab".into(), bytes: 70_000 };
+    for (event, _) in &mut bench.journal {
+        if let Event::StepStarted(started) = event {
+            started.input = crate::payload::Payload::Blob(blob.clone(), None);
+        }
+    }
+    bench.run = Run::new(bench.run.id, bench.run.workflow.clone());
+    for (event, at) in &bench.journal.clone() {
+        evolve(&mut bench.run, event, *at, None);
+    }
+    bench.fails("a@1", ErrorClass::Transient, Happened::No);
+    assert_eq!(bench.run.missing_blobs(), [blob.clone()]);
+    bench.run.provide_blob(&blob, &Arc::new(json!({ "big": "y" })));
+    bench.pass(Duration::from_secs(60));
+    let input = bench.run.attempt(NodeIndex(0)).unwrap().input.clone();
+    assert_eq!(**input.value().unwrap(), json!({ "big": "y" }));
+}
+
+#[test]
+fn a_wide_run_starts_in_portions_that_fit_into_an_append() {
+    let mut yaml = String::from("ghostlight: 1\nname: wide\nnodes:\n");
+    (0..100).for_each(|n| yaml.push_str(&format!("  n{n}: {{ type: agent_call, agent: reader }}\n")));
+    let mut bench = Bench::start(&yaml, empty());
+    assert_eq!(bench.running().len(), STARTS_AT_ONCE);
+    bench.give(Command::Tick).unwrap();
+    assert_eq!(bench.running().len(), 100);
+}

@@ -69,12 +69,11 @@ fn result(run: &Run) -> (RunStatus, Option<crate::event::RunResult>, Vec<(String
     (run.status, run.result, steps)
 }
 
-/// An output without the times at which people answered.
+/// An output without the times at which people answered, however deep they stand.
 fn timeless(mut output: Value) -> Value {
-    for answer in
-        output.as_object_mut().into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut)
-    {
-        answer.remove("at");
+    if let Some(fields) = output.as_object_mut() {
+        fields.remove("at");
+        fields.values_mut().for_each(|field| *field = timeless(field.take()));
     }
     output
 }
