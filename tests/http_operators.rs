@@ -1,0 +1,84 @@
+//! What operators do over HTTP: agents, and the supervision tree.
+
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+mod inside;
+
+use inside::{Inside, ONE};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
+
+fn put(inside: &Inside, name: &str, yaml: &str) -> RequestBuilder {
+    let request = inside.request("PUT", &format!("/api/v1/agents/{name}"));
+    request.header("content-type", "application/yaml").body(yaml.to_owned())
+}
+
+const HOOK: &str = "ghostlight: 1\nname: hook\nkind: http\nurl: https://hooks.example/x\neffect: write\n\
+                    headers: { authorization: \"${env:HOOK_TOKEN}\" }\n";
+const SHELL: &str = "ghostlight: 1\nname: shell\nkind: command\ncommand: [/bin/sh, -c, id]\n";
+
+#[tokio::test]
+async fn an_agent_is_saved_disabled_and_enabled_and_its_secrets_stay_references() {
+    let inside = Inside::start();
+    let saved = inside.send(put(&inside, "hook", HOOK)).await;
+    assert_eq!((saved.status, saved.header("location")), (201, "/api/v1/agents/hook"), "{saved:?}");
+    assert_eq!(inside.send(put(&inside, "hook", HOOK)).await.status, 200);
+    let shown = inside.get("/api/v1/agents/hook").await.ok();
+    assert_eq!(
+        (&shown["kind"], &shown["managed_by"], &shown["effect"]),
+        (&json!("http"), &json!("api"), &json!("write"))
+    );
+    assert_eq!(shown["definition"]["headers"]["authorization"], "${env:HOOK_TOKEN}");
+    assert_eq!(shown["versions"].as_array().unwrap().len(), 1);
+
+    let disabled = inside.post("/api/v1/agents/noop/disable", &json!({"reason": "noisy"})).await.ok();
+    assert_eq!((&disabled["enabled"], &disabled["disabled_reason"]), (&json!(false), &json!("noisy")));
+    inside.post_yaml("/api/v1/workflows", ONE).await.ok();
+    let run =
+        || inside.request("POST", "/api/v1/workflows/one/runs").header("prefer", "wait=10").json(&json!({}));
+    assert_eq!(inside.send(run()).await.ok()["error"]["class"], "capability");
+    assert_eq!(inside.post("/api/v1/agents/noop/enable", &json!({})).await.ok()["enabled"], true);
+    assert_eq!(inside.send(run()).await.ok()["status"], "completed");
+}
+
+/// What runs programs on this machine is granted by the operator's files, and who tries otherwise is recorded.
+#[tokio::test]
+async fn a_command_is_not_granted_over_the_api_and_the_attempt_is_audited() {
+    let inside = Inside::start();
+    for (name, yaml) in
+        [("shell", SHELL), ("noop", "ghostlight: 1\nname: noop\nkind: builtin\nbuiltin: sleep\n")]
+    {
+        let refused = inside.send(put(&inside, name, yaml)).await;
+        assert_eq!((refused.status, refused.code()), (403, "forbidden"), "{name}");
+    }
+    assert_eq!(inside.get("/api/v1/agents/shell").await.status, 404);
+    let records = inside.ghostlight.journal.read_all(0, 1_000).unwrap();
+    let audited = records.iter().filter(|record| record.stream.kind() == "audit");
+    let objects: Vec<Value> = audited.map(|record| serde_json::from_slice(&record.body).unwrap()).collect();
+    assert_eq!(objects.len(), 2, "{objects:?}");
+    assert_eq!((&objects[0]["action"], &objects[0]["allowed"]), (&json!("agent.save"), &json!(false)));
+}
+
+#[tokio::test]
+async fn an_operator_restarts_an_actor_and_runs_go_on() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", ONE).await.ok();
+    let tree = inside.get("/api/v1/tree").await.ok();
+    let path = find(&tree, "planner").expect("the planner is in the tree");
+    let before = inside.get(&format!("/api/v1/tree?subtree={path}")).await.ok();
+    let after = inside.post("/api/v1/tree/restart", &json!({"path": path, "reason": "drill"})).await;
+    assert!(after.header("ghostlight-sequence").parse::<u64>().unwrap() > 0, "it was recorded: {after:?}");
+    let after = after.ok();
+    assert!(after["incarnation"].as_u64() > before["incarnation"].as_u64(), "{before} {after}");
+    let begin =
+        inside.request("POST", "/api/v1/workflows/one/runs").header("prefer", "wait=10").json(&json!({}));
+    assert_eq!(inside.send(begin).await.ok()["status"], "completed");
+}
+
+fn find(node: &Value, name: &str) -> Option<String> {
+    let path = node["path"].as_str()?;
+    if path.rsplit('/').next() == Some(name) {
+        return Some(path.to_owned());
+    }
+    node["children"].as_array()?.iter().find_map(|child| find(child, name))
+}
