@@ -6,6 +6,7 @@
 mod agents;
 mod approvals;
 mod body;
+mod descriptors;
 mod docs;
 mod feeds;
 mod health;
@@ -96,7 +97,7 @@ pub fn serve(ghostlight: Ghostlight, settings: HttpSettings) -> Result<Http, Ser
     let app: App = web::Data::new(Surface::new(ghostlight, settings, metrics));
     let settings = &app.settings;
     let shared = app.clone();
-    let per_worker = settings.connections_max.div_ceil(settings.workers.max(1));
+    let per_worker = descriptors::make_room(settings.connections_max).div_ceil(settings.workers.max(1));
     let server = HttpServer::new(move || {
         actix_web::App::new()
             .app_data(shared.clone())
