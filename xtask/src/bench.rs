@@ -84,8 +84,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     };
     // What was measured before something failed is worth showing too.
     print!("\n{}", table.render());
+    // On failure the daemon's log says why.
+    measured.with_context(|| format!("what was written is left in {}", place.folder.display()))?;
     std::fs::remove_dir_all(&place.folder).with_context(|| format!("remove {}", place.folder.display()))?;
-    measured.map(|()| true)
+    Ok(true)
 }
 
 /// An unoptimised client would take the daemon's share of the processors: the same again, built for release.

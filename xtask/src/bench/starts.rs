@@ -16,7 +16,7 @@ use super::workflows;
 pub fn measure(place: &Place, finished: usize, waiting: usize, table: &mut Table) -> anyhow::Result<()> {
     let daemon = Daemon::start(place)?;
     let mut client = daemon.client()?;
-    let (chain, gated) = (workflows::chain("chain", 3), workflows::gated("gated"));
+    let (chain, gated) = (workflows::chain(3), workflows::gated());
     chain.save(&mut client)?;
     gated.save(&mut client)?;
     load::each(daemon.address, 32, finished, |client, _| chain.run(client))?;

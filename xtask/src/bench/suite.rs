@@ -132,13 +132,13 @@ fn under_load(
     thread::sleep(Duration::from_secs(3));
     table.row("RSS, idle", bytes(daemon.process().memory()?.resident as f64), "");
 
-    let (one, three, five) =
-        (workflows::chain("one", 1), workflows::chain("chain", 3), workflows::chain("five", 5));
-    let fan_out = workflows::fan_out("fan-out", 10);
+    let [one, three, five] = [1, 3, 5].map(workflows::chain);
+    let fan_out = workflows::fan_out(10);
     for workflow in [&one, &three, &five, &fan_out] {
         workflow.save(&mut client)?;
         check_records(&mut client, workflow)?;
     }
+    drop(client);
     if options.wants(Part::Chain) {
         one_at_a_time(&daemon, &three, duration, floor, table)?;
         // The first runs fill caches and grow tables; they are not what a day looks like.
@@ -156,7 +156,6 @@ fn under_load(
     if options.wants(Part::Lists) {
         lists(&daemon, &three, duration, table)?;
     }
-    drop(client);
     let took = daemon.stop()?;
     table.row("stop in good order", format!("{} ms", milliseconds(took)), "");
     Ok(())
@@ -188,7 +187,7 @@ fn one_at_a_time(
     load::closed_loop(daemon, load, 1, Duration::from_secs(1))?;
     let mut measured = load::closed_loop(daemon, load, 1, duration)?;
     let p50 = measured.latencies.percentile(50);
-    let what = format!("{} of {}, one at a time", load.name, load.steps);
+    let what = format!("{}, one at a time", load.title);
     table.row(&what, format!("{:.0} runs/s, {}", measured.rate(), measured.latencies.shown()), "");
     if let Some(floor) = floor {
         let limit = floor * 4;
@@ -210,7 +209,7 @@ fn many(
     table: &mut Table,
 ) -> anyhow::Result<()> {
     let mut measured = load::closed_loop(daemon, load, slots, duration)?;
-    let what = format!("{} of {}, {slots} in flight", load.name, load.steps);
+    let what = format!("{}, {slots} in flight", load.title);
     let rate = measured.rate();
     let steps = rate * f64::from(load.steps);
     let shown = format!("{rate:.0} runs/s, {steps:.0} steps/s, {}", measured.latencies.shown());
@@ -242,7 +241,6 @@ fn costs(load: &Load, measured: &Measured, aims: [&str; 2], table: &mut Table) {
 
 /// Whether memory comes back when the load is gone.
 fn memory_after(daemon: &Daemon, load: &Load, table: &mut Table) -> anyhow::Result<()> {
-    let mut client = daemon.client()?;
     // A burst: far more runs at once than the load has, all of them resident at the same time.
     let burst = load::closed_loop(daemon, load, 256, Duration::from_secs(5))?;
     table.row("burst, 256 in flight: peak RSS", bytes(burst.peak as f64), "");
@@ -254,7 +252,8 @@ fn memory_after(daemon: &Daemon, load: &Load, table: &mut Table) -> anyhow::Resu
         shown.push(format!("{} after {seconds} s", bytes(daemon.process().memory()?.resident as f64)));
     }
     table.row("the same: RSS when it is over", shown.join(", "), "");
-    client.get("/healthz")?.expect_success()
+    // A connection of its own: the daemon has long since closed one that said nothing.
+    daemon.client()?.get("/healthz")?.expect_success()
 }
 
 fn lists(daemon: &Daemon, load: &Load, duration: Duration, table: &mut Table) -> anyhow::Result<()> {

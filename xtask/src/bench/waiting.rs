@@ -45,8 +45,8 @@ pub fn measure(
 
     let daemon = Daemon::start(&place)?;
     let mut client = daemon.client()?;
-    let gated = workflows::gated("gated");
-    let chain = workflows::chain("chain", 3);
+    let gated = workflows::gated();
+    let chain = workflows::chain(3);
     gated.save(&mut client)?;
     chain.save(&mut client)?;
     let run = gated.start(&mut client)?;

@@ -10,7 +10,9 @@ use super::client::Client;
 /// A workflow of the load.
 pub struct Load {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
+    /// What it is, for people.
+    pub title: String,
     /// How many agents a run calls.
     pub steps: u32,
     /// How many records a run is, when it is started without an idempotency key.
@@ -20,7 +22,8 @@ pub struct Load {
 }
 
 /// `steps` no-op steps, each bound to the output of the one before.
-pub fn chain(name: &'static str, steps: u32) -> Load {
+pub fn chain(steps: u32) -> Load {
+    let name = format!("chain-{steps}");
     let mut yaml = format!("ghostlight: 1\nname: {name}\nnodes:\n");
     for step in 1..=steps {
         let from = match step {
@@ -31,11 +34,12 @@ pub fn chain(name: &'static str, steps: u32) -> Load {
     }
     let _ = writeln!(yaml, "output: $s{steps}");
     // Created, planned and completed; each step started and completed.
-    Load { name, steps, records: 3 + 2 * steps, yaml }
+    Load { name, title: format!("chain of {steps}"), steps, records: 3 + 2 * steps, yaml }
 }
 
 /// `width` no-op steps at once, and a join of all.
-pub fn fan_out(name: &'static str, width: u32) -> Load {
+pub fn fan_out(width: u32) -> Load {
+    let name = format!("fan-out-{width}");
     let mut yaml = format!("ghostlight: 1\nname: {name}\nnodes:\n");
     for branch in 0..width {
         let _ = writeln!(yaml, "  b{branch}: {{ type: agent_call, agent: noop, input: {{ n: {branch} }} }}");
@@ -44,18 +48,19 @@ pub fn fan_out(name: &'static str, width: u32) -> Load {
     let _ = writeln!(yaml, "  all: {{ type: join, needs: [{}], require: all }}", all.join(", "));
     yaml.push_str("output: $all\n");
     // A join is completed without being started.
-    Load { name, steps: width, records: 4 + 2 * width, yaml }
+    Load { name, title: format!("fan-out of {width} with join"), steps: width, records: 4 + 2 * width, yaml }
 }
 
 /// A step, a person, a step.
-pub fn gated(name: &'static str) -> Load {
+pub fn gated() -> Load {
+    let name = "gated".to_owned();
     let yaml = format!(
         "ghostlight: 1\nname: {name}\nnodes:\n  before: {{ type: agent_call, agent: noop, input: {{ n: $input.n }} }}\n  \
          ask: {{ type: human_gate, needs: [before], action: 'Deploy build {{{{ input.n }}}}', impact: 'Restarts two \
          of the five servers of the shop', risk: high, timeout: 168h, on_timeout: reject }}\n  \
          after: {{ type: agent_call, agent: noop, needs: [ask], input: {{ n: 1, said: $ask.decision }} }}\noutput: $after\n"
     );
-    Load { name, steps: 2, records: 11, yaml }
+    Load { name, title: "two steps with a gate between".to_owned(), steps: 2, records: 11, yaml }
 }
 
 impl Load {
