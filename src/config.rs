@@ -15,7 +15,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::http::HttpSettings;
 pub use load::{ConfigError, Loaded, Mistake, Origin, Sources, load};
+
 pub use values::{ByteSize, LogFormat, Period};
 
 /// The file that documents every key with its default.
@@ -67,14 +69,16 @@ pub struct Server {
 
 impl Default for Server {
     fn default() -> Self {
+        // The surface knows its own bounds.
+        let http = HttpSettings::default();
         Self {
             listen: LISTEN_DEFAULT,
             behind_proxy: false,
             allowed_hosts: Vec::new(),
-            definition_bytes_max: ByteSize(16 << 20),
-            body_bytes_max: ByteSize(1 << 20),
-            feeds_max: 1_024,
-            connections_max: 4_096,
+            definition_bytes_max: ByteSize(http.definition_bytes_max as u64),
+            body_bytes_max: ByteSize(http.body_bytes_max as u64),
+            feeds_max: http.feeds_max,
+            connections_max: http.connections_max,
         }
     }
 }

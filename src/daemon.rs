@@ -64,6 +64,17 @@ pub enum DaemonError {
         #[source]
         source: std::io::Error,
     },
+    /// Something was asked for that this binary was built without.
+    #[error("`{setting}` is on, and this binary was built without the feature `{feature}`")]
+    NotBuilt {
+        /// The setting.
+        setting: &'static str,
+        /// The feature.
+        feature: &'static str,
+    },
+    /// It was told twice to end, and did so at once.
+    #[error("ended at once: what was under way is recorded as interrupted at the next start")]
+    ToldTwice,
     /// The store did not take something while the daemon started or ended.
     #[error("the store could not be written")]
     Store(#[from] StoreError),
@@ -86,6 +97,9 @@ impl Daemon {
     /// [`DaemonError`]; what had been started is stopped again.
     pub async fn start(settings: DaemonSettings) -> Result<Self, DaemonError> {
         let DaemonSettings { config, folder, place } = settings;
+        if config.chaos.enabled && !cfg!(feature = "chaos") {
+            return Err(DaemonError::NotBuilt { setting: "chaos.enabled", feature: "chaos" });
+        }
         let mut surface = of_surface(&config);
         if let Place::At(listen) = place {
             surface = HttpSettings { listen, behind_proxy: false, ..surface };
@@ -152,10 +166,11 @@ impl Daemon {
     }
 
     /// Ends it in order: nothing new is admitted, feeds are closed with a reason, attempts have until `deadline`, the store
-    /// is closed last. A signal in the meantime ends the process at once.
+    /// is closed last.
     ///
     /// # Errors
-    /// [`DaemonError::Store`] when the end could not be recorded.
+    /// [`DaemonError::Store`] when the end could not be recorded, [`DaemonError::ToldTwice`] when a signal came in the
+    /// meantime: the process is to end without waiting for anything of the daemon.
     pub async fn stop(self, deadline: Duration) -> Result<(), DaemonError> {
         let Self { ghostlight, house, http, mut signals, own_token } = self;
         let down = async {
@@ -170,10 +185,7 @@ impl Daemon {
         };
         tokio::select! {
             ended = down => Ok(ended?),
-            () = signals.next() => {
-                tracing::warn!("told twice: ending at once");
-                std::process::exit(Exit::Failed as i32);
-            }
+            () = signals.next() => Err(DaemonError::ToldTwice),
         }
     }
 }

@@ -168,7 +168,8 @@ async fn run(cli: Cli) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             output::error(&error.message, error.help.as_deref());
-            error.exit.into()
+            // Whatever was to be ended has been; a thread that hangs must not keep the process.
+            std::process::exit(error.exit as i32)
         }
     }
 }

@@ -32,6 +32,7 @@ impl From<DaemonError> for CliError {
         use ghostlight_store::journal::OpenError as Journal;
         let plain = Self::usage(with_causes(&error));
         match &error {
+            DaemonError::ToldTwice => Self { exit: Exit::Failed, ..plain },
             DaemonError::Open(OpenError::Store(Journal::AlreadyOpen(_))) => {
                 plain.help("another daemon serves it: stop that one, speak to it with --server, or take another folder with --data")
             }
@@ -47,6 +48,7 @@ impl From<DaemonError> for CliError {
             DaemonError::Surface(_)
             | DaemonError::Open(_)
             | DaemonError::Machine { .. }
+            | DaemonError::NotBuilt { .. }
             | DaemonError::Store(_) => plain,
         }
     }

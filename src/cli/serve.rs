@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::exit::{CliError, Exit};
-use crate::config::{self, Loaded, Sources};
+use crate::config::{self, Loaded, LogFormat, Sources};
 use crate::daemon::{self, Daemon, DaemonSettings, Place};
 use crate::output;
 
@@ -42,7 +42,10 @@ pub(super) async fn run(args: ServeArgs) -> Result<Exit, CliError> {
     daemon::log_to_stderr(&settings.loaded.config.log);
     let deadline = settings.loaded.config.runs.shutdown_deadline.0;
     let mut daemon = Daemon::start(settings.daemon()).await?;
-    output::note(&format!("Ghostlight {} listens on {}", env!("CARGO_PKG_VERSION"), daemon.url()));
+    // Whoever reads the log as JSON finds the address in there.
+    if settings.loaded.config.log.format == LogFormat::Text {
+        output::note(&format!("Ghostlight {} listens on {}", env!("CARGO_PKG_VERSION"), daemon.url()));
+    }
     let ended = daemon.ended_or_signal().await;
     daemon.stop(deadline).await?;
     ended

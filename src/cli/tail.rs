@@ -50,6 +50,10 @@ pub(super) async fn run(args: TailArgs, context: &Context) -> Result<Exit, CliEr
             frame = feed.next() => frame?,
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         };
+        if frame.kind == "feed.lost" {
+            output::warn(&format!("{} does not answer; waiting for it", client.server()));
+            continue;
+        }
         let text = match context.output {
             Format::Table => teller.line(&frame),
             Format::Json => Some(frame.text.clone()),

@@ -72,6 +72,10 @@ pub(crate) async fn follow(
                 continue;
             }
         };
+        if frame.kind == "approval.decided" && open.take().is_some() && matches!(answers, Answers::Ask(_)) {
+            // Somebody else was faster: the line in which the answer would have been typed ends here.
+            output::note("");
+        }
         viewer.event(&frame);
         match frame.kind.as_str() {
             "approval.requested" => {
@@ -85,7 +89,6 @@ pub(crate) async fn follow(
                     }
                 }
             }
-            "approval.decided" => open = None,
             "run.completed" | "run.failed" | "run.cancelled" => {
                 let ended = client.run(run).await?.value;
                 // A failed run may have been opened again in the meantime; then the story goes on.
@@ -257,7 +260,7 @@ impl Story {
                 of_step("·".dimmed().to_string(), format!("{ratio}{said}").dimmed().to_string())
             }
             // What came of a question is told already.
-            "step.completed" if self.answered.remove(&step) => None,
+            "step.completed" | "step.failed" if self.answered.remove(&step) => None,
             "step.completed" => {
                 let took = self.took(&step, at);
                 let gist = frame.payload("output").map(gist).unwrap_or_default();
@@ -294,11 +297,10 @@ impl Story {
                 let comment = comment.map(|comment| format!(": {comment}")).unwrap_or_default();
                 let sign =
                     if decision == "approved" { "✓".green().to_string() } else { "✗".red().to_string() };
-                if decision == "approved" {
-                    self.answered.insert(step.clone());
-                }
+                self.answered.insert(step.clone());
                 of_step(sign, format!("         {decision}{by}{comment}"))
             }
+            "feed.lost" => Some(format!("{} the daemon does not answer; waiting for it", "!".yellow())),
             "feed.gap" => Some(format!("{} some events are not kept any more", "!".yellow())),
             _ => None,
         }

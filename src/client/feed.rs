@@ -17,6 +17,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// Pauses between tries to open the feed again.
 const PAUSES_MS: [u64; 6] = [100, 250, 500, 1_000, 2_000, 5_000];
 
+/// After so many tries in a row a feed counts as lost for now.
+const LOST_AFTER: usize = 4;
+
 /// What to follow.
 #[derive(Debug, Clone, Default)]
 pub struct FeedOptions {
@@ -78,6 +81,12 @@ impl Frame {
         self.data.get(field)?.get("json")
     }
 
+    /// What this client says when a feed stays lost.
+    fn lost() -> Self {
+        let (kind, text) = ("feed.lost".to_owned(), String::new());
+        Self { kind, subject: None, time: None, data: Value::Null, sequence: None, workflow: None, text }
+    }
+
     fn is_of_the_feed(&self) -> bool {
         self.kind.starts_with("feed.")
     }
@@ -91,20 +100,25 @@ pub struct Feed {
     log: Option<String>,
     lines: Option<Lines>,
     failures: usize,
+    told_lost: bool,
 }
 
 impl Feed {
     pub(super) fn new(client: Client, options: FeedOptions) -> Self {
-        Self { client, options, log: None, lines: None, failures: 0 }
+        Self { client, options, log: None, lines: None, failures: 0, told_lost: false }
     }
 
-    /// The next event. Words of the feed about itself (`feed.gap`, `feed.lagged`) are given too; a lost connection is
-    /// not seen.
+    /// The next event. Words of the feed about itself (`feed.gap`, `feed.lagged`) are given too. A lost connection is
+    /// not seen, unless it stays lost: then there is one `feed.lost`, which only this client says.
     ///
     /// # Errors
     /// [`ClientError`]: refused, or not reached as often as was allowed.
     pub async fn next(&mut self) -> Result<Frame, ClientError> {
         loop {
+            if self.failures >= LOST_AFTER && !self.told_lost {
+                self.told_lost = true;
+                return Ok(Frame::lost());
+            }
             let Some(lines) = &mut self.lines else {
                 self.open().await?;
                 continue;
@@ -127,7 +141,7 @@ impl Feed {
     /// Notes where the feed stands; the hello and the closing are for this client only.
     fn taken(&mut self, text: String) -> Option<Frame> {
         let mut frame: Frame = serde_json::from_str(&text).ok()?;
-        self.failures = 0;
+        (self.failures, self.told_lost) = (0, false);
         if let Some(sequence) = frame.sequence.as_deref().and_then(|text| text.parse().ok()) {
             if self.options.after.is_some_and(|after| sequence <= after) {
                 return None;

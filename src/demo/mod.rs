@@ -52,7 +52,8 @@ pub(crate) async fn run(options: DemoOptions) -> Result<Exit, CliError> {
         }),
     };
     screen.quiet();
-    // The daemon first: a restart that is under way would start the shop again behind our back.
+    // The daemon first: a restart that is under way would start the shop again behind our back. The shop is ended even when
+    // the daemon was told twice.
     let down = daemon.stop(DEADLINE).await;
     let shop = stage.stop_shop().await;
     screen.closing(&stage);

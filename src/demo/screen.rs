@@ -118,7 +118,6 @@ impl Screen {
     }
 
     pub fn outcome(&mut self, incident: &Incident, looks: &Looks, customers: LoadReport, is_healthy: bool) {
-        let took = |step: &str| incident.took_ms(step).map_or_else(|| "-".to_owned(), duration);
         let word = match (is_healthy, incident.run.status.as_str()) {
             (true, "completed") => format!("{} {}", "✓".green().bold(), "the shop is healthy again".bold()),
             (true, status) => format!("{} the shop answers, but the run {status}", "✗".red().bold()),
@@ -126,15 +125,19 @@ impl Screen {
         };
         self.line(&format!("\n  {word}\n"));
         self.fact("noticed", &format!("after {}", duration(milliseconds(looks.took))));
-        let investigated =
-            ["logs", "metrics", "dependencies"].iter().filter_map(|step| incident.took_ms(step)).max();
-        self.fact(
-            "investigated",
-            &format!("in {}, three agents at once", investigated.map_or_else(|| "-".to_owned(), duration)),
-        );
-        self.fact("decided", &format!("in {}", took("approve")));
-        self.fact("restarted", &format!("in {}", took("restart")));
-        self.fact("whole run", &incident.run.took_ms().map_or_else(|| "-".to_owned(), duration));
+        let investigations =
+            ["logs", "metrics", "dependencies"].iter().filter_map(|step| incident.took_ms(step));
+        let rows = [
+            ("investigated", investigations.max(), ", three agents at once"),
+            ("decided", incident.took_ms("approve"), ""),
+            ("restarted", incident.took_ms("restart"), ""),
+            ("whole run", incident.run.took_ms(), ""),
+        ];
+        for (name, took, how) in rows {
+            if let Some(took) = took {
+                self.fact(name, &format!("in {}{how}", duration(took)));
+            }
+        }
         let LoadReport { served, failed, stayed_away } = customers;
         self.fact("customers", &format!("{served} served, {} not", failed + stayed_away));
         self.line(&format!(
