@@ -28,8 +28,9 @@ use crate::feed::{FeedHandle, FeedLimits};
 use crate::ledger::Ledger;
 use crate::runs::handle::blocking;
 use crate::runs::marks::Marks;
-use crate::runs::partition::{Partition, RunTable, quarantine};
+use crate::runs::partition::{Partition, RunTable};
 use crate::runs::planner::Planner;
+use crate::runs::quarantine::quarantine;
 use crate::runs::timers::Timers;
 use crate::runs::{Router, Runs, Services, SlotPool};
 use crate::system::{Boot, System};
@@ -37,6 +38,9 @@ use crate::tokens::Tokens;
 use crate::tree::{self, TreeParts};
 use crate::tree_log::TreeLog;
 use crate::views::ViewsHandle;
+
+/// How long attempts have to end once they were told to.
+const STOP_TIME: Duration = Duration::from_secs(6);
 
 /// How the house is opened.
 #[derive(Debug, Clone)]
@@ -310,14 +314,22 @@ impl House {
         self.root.ended().await
     }
 
+    /// Waits until no attempt is living, or that time has come.
+    async fn wait_until_idle(&self, until: tokio::time::Instant) {
+        while self.router.quiesce().await > 0 && tokio::time::Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Ends everything in order: nothing new is admitted, attempts have until `deadline` to finish, the rest is recorded
     /// as interrupted, and the store is closed last.
     pub async fn shutdown(self, deadline: Duration) -> Result<(), StoreError> {
         self.draining.store(true, Ordering::Relaxed);
-        let until = tokio::time::Instant::now() + deadline;
-        while self.router.quiesce().await > 0 && tokio::time::Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let end = tokio::time::Instant::now() + deadline;
+        // The last seconds belong to those who have to be told to stop.
+        self.wait_until_idle(end.checked_sub(STOP_TIME).unwrap_or(end)).await;
+        self.router.end_attempts();
+        self.wait_until_idle(end.max(tokio::time::Instant::now() + STOP_TIME)).await;
         let ended = self.root.stop().await;
         tracing::debug!(%ended, "the supervision tree has ended");
         let stopped = self.system.stopped().await;

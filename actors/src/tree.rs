@@ -15,9 +15,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghostlight_model::event::ViewSetAside;
+use ghostlight_model::event::{Attribution, SystemStopped, ViewSetAside};
 use ghostlight_store::sled_store::SledStore;
 use ghostlight_store::views::Readiness;
+use ghostlight_store::{Append, AppendError, StreamAppend, Wake};
 use ghostlight_supervision::{
     ArbiterRef, Backoff, ChildSpec, ExitReason, Flags, Key, Root, StableAddr, StartContext, Stopping,
     SupervisorRef, Tree,
@@ -32,6 +33,7 @@ use crate::runs::{Router, Services};
 use crate::system::System;
 use crate::tree_log::TreeLog;
 use crate::views::{ViewKind, ViewsHandle, WriterEnd, WriterError};
+use crate::{codec, streams};
 
 /// How often the journal is asked whether it is well.
 const JOURNAL_LOOK: Duration = Duration::from_millis(500);
@@ -87,7 +89,7 @@ pub async fn start(
         vec![
             journal_keeper(&parts),
             group("core", Flags::one_for_one(), move || core(&of_core)),
-            group("runs", Flags::one_for_one(), move || partitions(&of_runs)),
+            group("runs", Flags::dynamic(), move || partitions(&of_runs)),
             // One that gives up counts as finished: lists answer that they are not there, everything else goes on.
             group("views", view_flags(), move || views(&of_views)).transient(),
             group("surface", Flags::one_for_one(), move || outside()),
@@ -105,11 +107,12 @@ fn group(
     ChildSpec::supervisor(Key::named(name), &SupervisorRef::new(), flags, children)
 }
 
-/// Ends, and the daemon with it, when the journal stays away: a journal that cannot be written is mended by opening it.
+/// Ends, and the daemon with it, when the journal stays away: a journal that cannot be written is mended by opening it. A
+/// full disk is another matter: that is waited for.
 fn journal_keeper(parts: &TreeParts) -> ChildSpec {
-    let journal = parts.services.journal.clone();
+    let services = parts.services.clone();
     ChildSpec::new(Key::named("journal"), move |start: StartContext| {
-        let journal = journal.clone();
+        let services = services.clone();
         let keep = move |mut stopping: Stopping| async move {
             let mut away = Duration::ZERO;
             while away < JOURNAL_PATIENCE {
@@ -117,12 +120,31 @@ fn journal_keeper(parts: &TreeParts) -> ChildSpec {
                     () = stopping.asked() => return Ok(()),
                     () = tokio::time::sleep(JOURNAL_LOOK) => {}
                 }
-                away = if journal.stats().available { Duration::ZERO } else { away + JOURNAL_LOOK };
+                let is_well = services.journal.stats().available || !is_away(&services).await;
+                away = if is_well { Duration::ZERO } else { away + JOURNAL_LOOK };
             }
             Err("the journal takes nothing")
         };
         std::future::ready(Ok(start.graceful_task(keep)))
     })
+}
+
+/// Asks for an append that cannot succeed, because of what it expects. How it is refused says how the journal is; and a
+/// journal whose disk was full looks for space when it is asked.
+async fn is_away(services: &Services) -> bool {
+    let note = SystemStopped {}.into();
+    let probe = StreamAppend {
+        stream: streams::system(),
+        expected: u64::MAX,
+        records: codec::encode(&[note], &Attribution::default(), services.now()),
+        wake: Wake::Idle,
+        route: "".into(),
+        aliases: Vec::new(),
+    };
+    match services.journal.append(Append::one(services.uuid().into_bytes(), probe)).await {
+        Ok(_) | Err(AppendError::Conflict { .. } | AppendError::Full | AppendError::Busy) => false,
+        Err(_) => true,
+    }
 }
 
 fn core(parts: &TreeParts) -> Vec<ChildSpec> {

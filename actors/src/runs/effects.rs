@@ -7,10 +7,10 @@ use actix::{ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
 use ghostlight_model::ids::{ApprovalId, AttemptId};
 use ghostlight_model::run::{self, Command, Effect, outstanding};
 use ghostlight_model::workflow::NodeIndex;
-use ghostlight_supervision::{ChildRef, Context, Down, StableAddr};
+use ghostlight_supervision::{ChildRef, Context, Down};
 use jiff::{SignedDuration, Timestamp};
 
-use super::execution::{self, Stop};
+use super::execution;
 use super::gate;
 use super::partition::Idle;
 use super::place::Resident;
@@ -50,32 +50,42 @@ impl WorkflowActor {
                 // The pool calls when it is this run's turn.
                 Effect::Slots(_) => {
                     slot_check =
-                        Some(self.services().now().saturating_add(SLOT_PATIENCE).unwrap_or(Timestamp::MAX))
+                        Some(self.services().now().saturating_add(SLOT_PATIENCE).unwrap_or(Timestamp::MAX));
                 }
             }
         }
         // Slots whose decision did not need them after all.
         self.slots.clear();
+        if slot_check.is_none() && self.in_line.take() {
+            self.services().slots.leave(self.place.id);
+        }
         self.set_timer(due.into_iter().chain(slot_check).min(), ctx);
         let run = &self.run;
+        self.fresh.retain(|id| run.is_outstanding(id));
         self.place.residents.attempts().retain(|id, resident| {
             run.is_outstanding(id) || resident.child.as_ref().is_none_or(ChildRef::is_alive)
         });
-        self.place
-            .residents
-            .gates()
-            .retain(|approval, _| run.approvals.get(approval).is_some_and(|open| open.decided.is_none()));
+        self.end_answered_gates(ctx);
     }
 
     fn ensure_attempt(&mut self, id: &AttemptId, index: NodeIndex, ctx: &mut Context<Self>) {
         let known = self.place.residents.attempts().get(id).cloned();
-        match known {
-            None => self.start_attempt(id, index, ctx),
-            Some(Resident { child: Some(child), .. }) if !child.is_alive() => {
+        match known.map(|resident| resident.child) {
+            None if self.fresh.remove(id) => self.start_attempt(id, index, ctx),
+            None => self.lost(id.clone(), "its actor is gone".to_owned(), true, ctx),
+            Some(Some(child)) if !child.is_alive() => {
                 self.place.residents.attempts().remove(id);
                 self.lost(id.clone(), "its actor ended".to_owned(), true, ctx);
             }
-            Some(_) => {}
+            Some(_) if self.watched.contains(id) => {}
+            // An earlier life of this actor has started it.
+            Some(Some(child)) => self.watch_attempt(id.clone(), child, ctx),
+            // An earlier life was starting it: nobody knows how far that came, so it is ended.
+            Some(None) => {
+                self.end_attempt(id, ctx);
+                self.place.residents.attempts().remove(id);
+                self.lost(id.clone(), "its actor was cut off while it was started".to_owned(), true, ctx);
+            }
         }
     }
 
@@ -84,9 +94,9 @@ impl WorkflowActor {
         let slot = self.slots.iter().position(|guard| *guard.agent() == attempt.agent);
         let slot = slot.map(|at| self.slots.swap_remove(at));
         let call = execution::call(&self.run, index, id, attempt, &self.place);
-        let name = StableAddr::new();
-        let spec = execution::spec(&self.place, &name, id, call, slot);
-        self.place.residents.attempts().insert(id.clone(), Resident { name, child: None });
+        let spec = execution::spec(&self.place, id, call, slot);
+        self.place.residents.attempts().insert(id.clone(), Resident { child: None });
+        self.watched.insert(id.clone());
         let starting = self.place.supervisor.start_child(spec);
         let id = id.clone();
         let started =
@@ -103,8 +113,11 @@ impl WorkflowActor {
         if let Some(resident) = self.place.residents.attempts().get_mut(&id) {
             resident.child = Some(child.clone());
         }
+        self.watched.insert(id.clone());
         let down = child.down().into_actor(self).map(move |down: Down, actor, ctx: &mut Context<Self>| {
             actor.place.residents.attempts().remove(&id);
+            actor.watched.remove(&id);
+            actor.stopping.remove(&id);
             actor.lost(id, down.reason.to_string(), true, ctx);
             // Perhaps it was the last thing that kept the run in memory.
             actor.watch_for_quiet(ctx);
@@ -117,11 +130,11 @@ impl WorkflowActor {
         if !began {
             self.place.residents.attempts().remove(&id);
         }
-        let reported = self
-            .waiting
-            .iter()
-            .any(|give| matches!(&give.command, Command::Report { attempt, .. } if *attempt == id));
-        if self.run.is_outstanding(&id) && !reported {
+        let said = self.waiting.iter().any(|give| match &give.command {
+            Command::Report { attempt, .. } | Command::Lost { attempt, .. } => *attempt == id,
+            _ => false,
+        });
+        if self.run.is_outstanding(&id) && !said {
             self.give_itself(Command::Lost { attempt: id, reason, began });
             self.process(ctx);
         }
@@ -131,11 +144,32 @@ impl WorkflowActor {
         let known = self.place.residents.attempts().get(id).cloned();
         match known {
             Some(resident) if resident.child.as_ref().is_none_or(ChildRef::is_alive) => {
-                // A full or dead mailbox is no loss: the next comparison asks again.
-                let _ = resident.name.try_send(Stop);
+                if let Some(child) = resident.child.filter(|_| !self.watched.contains(id)) {
+                    self.watch_attempt(id.clone(), child, ctx);
+                }
+                self.end_attempt(id, ctx);
             }
-            Some(_) | None => self.lost(id.clone(), "its actor ended".to_owned(), known.is_some(), ctx),
+            known => {
+                let began = known.is_some() || !self.fresh.remove(id);
+                self.lost(id.clone(), "its actor ended".to_owned(), began, ctx);
+            }
         }
+    }
+
+    /// Asks the attempt's actor to stop, by its supervisor: that holds while it is being started too. Its agent is
+    /// cancelled and the outcome reported; what does not end in its time is killed.
+    fn end_attempt(&mut self, id: &AttemptId, ctx: &mut Context<Self>) {
+        if self.stopping.insert(id.clone()) {
+            let ended = self.place.supervisor.terminate_child(&execution::key(id));
+            // Whatever it answers, the end of the actor is what counts.
+            ctx.spawn(ended.into_actor(self).map(|_, _, _| ()));
+        }
+    }
+
+    /// Stops all attempts at once.
+    pub(super) fn stop_all_attempts(&mut self, ctx: &mut Context<Self>) {
+        let living: Vec<AttemptId> = self.place.residents.attempts().keys().cloned().collect();
+        living.iter().for_each(|id| self.end_attempt(id, ctx));
     }
 
     fn ensure_gate(&mut self, approval: ApprovalId, expires_at: Option<Timestamp>, ctx: &mut Context<Self>) {
@@ -151,6 +185,31 @@ impl WorkflowActor {
         ctx.spawn(started);
     }
 
+    /// A question that was answered needs nobody to mind it.
+    fn end_answered_gates(&mut self, ctx: &mut Context<Self>) {
+        let run = &self.run;
+        let is_open =
+            |approval: &ApprovalId| run.approvals.get(approval).is_some_and(|open| open.decided.is_none());
+        let mut over = Vec::new();
+        self.place.residents.gates().retain(|approval, child| {
+            let open = is_open(approval);
+            if !open && child.is_alive() {
+                over.push(*approval);
+            }
+            open
+        });
+        for approval in over {
+            let (supervisor, key) = (self.place.supervisor.clone(), gate::key(approval));
+            let ended = async move {
+                // A gate that has ended by itself is gone already.
+                if supervisor.terminate_child(&key).await.is_ok() {
+                    let _ = supervisor.delete_child(&key).await;
+                }
+            };
+            ctx.spawn(ended.into_actor(self));
+        }
+    }
+
     fn set_timer(&mut self, due: Option<Timestamp>, ctx: &mut Context<Self>) {
         if self.timer.as_ref().map(|(at, _)| *at) == due {
             return;
@@ -161,8 +220,10 @@ impl WorkflowActor {
         let Some(at) = due else { return };
         let left = Duration::try_from(at.duration_since(self.services().now())).unwrap_or_default();
         // A far deadline is a time of the wall clock, which may be set: look again now and then.
-        let handle = ctx.run_later(left.min(NEAR), |actor, ctx| {
+        let is_near = left <= NEAR;
+        let handle = ctx.run_later(left.min(NEAR), move |actor, ctx| {
             actor.timer = None;
+            actor.elapsed = is_near.then_some(at);
             actor.give_itself(Command::Tick);
             actor.process(ctx);
         });

@@ -7,17 +7,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
 use ghostlight_agents::{
     Agent, Call, CancelToken, Outcome, Progress, ProgressReceiver, end_leftovers, progress_channel,
 };
 use ghostlight_model::event::Usage;
 use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use ghostlight_model::ids::AttemptId;
+use ghostlight_model::payload::Payload;
 use ghostlight_model::run::{Attempt, Command, Run, idempotency_key};
 use ghostlight_model::workflow::NodeIndex;
-use ghostlight_supervision::{ChildSpec, Context, Graceful, Key, StableAddr, StartContext};
-use serde_json::{Map, Value};
+use ghostlight_supervision::{ChildSpec, Context, Graceful, Key, StartContext};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::place::RunPlace;
@@ -32,14 +33,11 @@ const STOP_TIME: Duration = Duration::from_secs(8);
 /// Pause before a report that was not taken is repeated; doubles up to the maximum.
 const REPORT_RETRY: Duration = Duration::from_millis(20);
 const REPORT_RETRY_MAX: Duration = Duration::from_secs(2);
+/// How long a report waits for a workflow that is gone while the daemon goes down.
+const GONE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whom to call and with what, or why not.
 pub type Prepared = Result<(Arc<dyn Agent>, Call), Failure>;
-
-/// Asks the agent to stop. The attempt reports what comes of it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Stop;
 
 /// The actor.
 pub struct Execution {
@@ -51,6 +49,12 @@ pub struct Execution {
     _slot: Option<SlotGuard>,
 }
 
+/// The key of an attempt's actor under its run's supervisor.
+#[must_use]
+pub fn key(id: &AttemptId) -> Key {
+    Key::new("executions", id.to_string())
+}
+
 /// What the agent of `attempt` is given, or why it cannot be called.
 pub fn call(run: &Run, index: NodeIndex, id: &AttemptId, attempt: &Attempt, place: &RunPlace) -> Prepared {
     let services = &place.services;
@@ -58,7 +62,11 @@ pub fn call(run: &Run, index: NodeIndex, id: &AttemptId, attempt: &Attempt, plac
     let entry = services.agents.directory().get(&attempt.agent).cloned();
     let timeout = Duration::from_millis(attempt.timeout_ms);
     let left = jiff::SignedDuration::try_from(timeout).unwrap_or(jiff::SignedDuration::MAX);
-    let empty = || Arc::new(Value::Object(Map::new()));
+    let present = |payload: &Payload, what: &str| {
+        let message = format!("the {what} of the attempt is not in memory");
+        let missing = Failure::new(ErrorClass::Configuration, "value_missing", message, Happened::No);
+        payload.value().cloned().ok_or(missing)
+    };
     let call = Call {
         run: run.id,
         workflow: run.workflow.name.clone(),
@@ -69,26 +77,20 @@ pub fn call(run: &Run, index: NodeIndex, id: &AttemptId, attempt: &Attempt, plac
         deadline: services.now().checked_add(left).unwrap_or(jiff::Timestamp::MAX),
         timeout,
         heartbeat: entry.and_then(|entry| entry.heartbeat),
-        input: attempt.input.value().cloned().unwrap_or_else(empty),
-        context: run.context.value().cloned().unwrap_or_else(empty),
+        input: present(&attempt.input, "input")?,
+        context: present(&run.context, "context")?,
         traceparent: None,
     };
     Ok((agent, call))
 }
 
 /// The specification of an attempt's actor.
-pub fn spec(
-    place: &RunPlace,
-    name: &StableAddr<Execution>,
-    id: &AttemptId,
-    call: Prepared,
-    slot: Option<SlotGuard>,
-) -> ChildSpec {
-    let (place, name, attempt) = (place.clone(), name.clone(), id.clone());
-    ChildSpec::once(Key::new("executions", id.to_string()), move |start: StartContext| {
+pub fn spec(place: &RunPlace, id: &AttemptId, call: Prepared, slot: Option<SlotGuard>) -> ChildSpec {
+    let (place, attempt) = (place.clone(), id.clone());
+    ChildSpec::once(key(id), move |start: StartContext| {
         let actor =
             Execution { place, id: attempt, call: Some(call), cancel: CancelToken::new(), _slot: slot };
-        std::future::ready(Ok(start.actor(actor).at(&name).graceful()))
+        std::future::ready(Ok(start.actor(actor).graceful()))
     })
     .shutdown_timeout(STOP_TIME)
 }
@@ -117,7 +119,12 @@ impl Execution {
     }
 
     fn report(&mut self, outcome: Outcome, usage: Usage, ctx: &mut Context<Self>) {
-        let outcome = outcome.map(|answer| answer.output);
+        let stopped = self.cancel.is_cancelled();
+        let outcome = outcome.map(|answer| answer.output).map_err(|failure| match failure.class {
+            // Cancelled is what we say; an agent that says so by itself has simply failed.
+            ErrorClass::Cancelled if !stopped => Failure { class: ErrorClass::Unknown, ..failure },
+            _ => failure,
+        });
         let report = repeat_report(self.place.clone(), self.id.clone(), outcome, usage);
         ctx.spawn(report.into_actor(self).map(|(), _, ctx: &mut Context<Self>| ctx.stop()));
     }
@@ -148,7 +155,9 @@ async fn repeat_report(
     usage: Usage,
 ) {
     let mut wait = REPORT_RETRY;
-    loop {
+    let mut unheard = Duration::ZERO;
+    // When the daemon goes down and the workflow is gone, nobody will listen: the next start finds the attempt cut off.
+    while unheard < GONE_PATIENCE || !place.services.is_draining() {
         let (answer, answered) = oneshot::channel();
         let command = Command::Report { attempt: attempt.clone(), outcome: outcome.clone(), usage };
         let give = Give { command, caller: Caller::runtime(), answer: Some(answer) };
@@ -165,6 +174,9 @@ async fn repeat_report(
                 }
                 Ok(Err(_)) | Err(_) => {}
             }
+        }
+        if !place.workflow.is_running() {
+            unheard += wait;
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(REPORT_RETRY_MAX);
@@ -208,14 +220,6 @@ impl Actor for Execution {
 impl Graceful for Execution {
     fn shutdown(&mut self, _: &mut Context<Self>) {
         // The outcome, whatever it is, is reported before the actor ends.
-        self.cancel.cancel();
-    }
-}
-
-impl Handler<Stop> for Execution {
-    type Result = ();
-
-    fn handle(&mut self, _: Stop, _: &mut Self::Context) {
         self.cancel.cancel();
     }
 }

@@ -27,11 +27,17 @@ pub struct Gate {
     expires_at: Option<Timestamp>,
 }
 
+/// The key of a gate under its run's supervisor.
+#[must_use]
+pub fn key(approval: ApprovalId) -> Key {
+    Key::new("gates", approval.to_string())
+}
+
 /// The specification of the gate of `approval`.
 #[must_use]
 pub fn spec(place: &RunPlace, approval: ApprovalId, expires_at: Option<Timestamp>) -> ChildSpec {
     let place = place.clone();
-    ChildSpec::new(Key::new("gates", approval.to_string()), move |start: StartContext| {
+    ChildSpec::new(key(approval), move |start: StartContext| {
         let gate = Gate { place: place.clone(), expires_at };
         std::future::ready(Ok(start.actor(gate)))
     })

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::loading::{self, LoadError};
 use super::origin::{CreateError, NewRun};
-use super::partition::{Begin, Partition, Quiesce, Route};
+use super::partition::{Begin, EndAttempts, Partition, Quiesce, Revive, Route};
 use super::planner::{Admission, Admit, NotAdmitted, Planner};
 use super::services::Services;
 use super::words::{Accepted, CommandError, Definition, RunCommand, RunRead, StartError, StartRun, Started};
@@ -60,6 +60,22 @@ impl Router {
     pub fn look(&self, run: RunId) -> bool {
         let give = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
         self.route(Route { run, give }).is_ok()
+    }
+
+    /// Takes a run that was under way into memory, unless it is there.
+    ///
+    /// # Errors
+    /// [`SendError`] when its partition cannot take it now.
+    pub fn revive(&self, run: RunId) -> Result<(), SendError> {
+        self.of(run).try_send(Revive { run })
+    }
+
+    /// Stops all attempts: the time of the shutdown is over.
+    pub fn end_attempts(&self) {
+        for partition in self.partitions.iter() {
+            // A partition that is not there has nothing living.
+            let _ = partition.try_send(EndAttempts);
+        }
     }
 
     /// Tells all partitions that the daemon goes down; answers how many attempts are living.

@@ -6,7 +6,7 @@ use ghostlight_model::event::{DecodeError, Event, RunCreated};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::payload::{BlobRef, Payload};
 use ghostlight_model::run::{Run, SNAPSHOT_FORMAT, evolve, freeze, thaw};
-use ghostlight_model::workflow::Workflow;
+use ghostlight_model::workflow::{RunSupervision, Workflow};
 use ghostlight_store::blobs::{BadBlobId, BlobError, BlobId, Blobs};
 use ghostlight_store::snapshots::Snapshot;
 use ghostlight_store::{ReadError, Record};
@@ -49,6 +49,30 @@ pub enum LoadError {
     /// Its first event is not its creation.
     #[error("the run does not begin with its creation")]
     NoBeginning,
+}
+
+impl LoadError {
+    /// Whether reading it again gives the same.
+    #[must_use]
+    pub fn is_for_good(&self) -> bool {
+        match self {
+            Self::Read(ReadError::Corrupt(_))
+            | Self::Event { source: DecodeError::Malformed { .. }, .. }
+            | Self::Definition(_)
+            | Self::Blob { .. }
+            | Self::NoBeginning => true,
+            Self::Read(ReadError::Device(_) | ReadError::Unavailable)
+            | Self::Event { source: DecodeError::Unknown { .. }, .. } => false,
+        }
+    }
+}
+
+/// How the actors of a run are supervised, as its definition says. Blocks on the disk.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn supervision(services: &Services, id: RunId) -> Result<Option<RunSupervision>, LoadError> {
+    Ok(workflow_of(services, id)?.map(|workflow| workflow.supervision.clone()))
 }
 
 /// Reads a run with all its events; `None` when there is none of that id. Blocks on the disk.

@@ -10,6 +10,7 @@ pub mod origin;
 pub mod partition;
 pub mod place;
 pub mod planner;
+pub mod quarantine;
 pub mod services;
 pub mod slots;
 pub mod timers;

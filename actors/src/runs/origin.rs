@@ -1,18 +1,24 @@
 //! How a run comes to its workflow actor: created now, or read from the journal.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ghostlight_model::run::{CreateRun, Rejection, Run};
 use ghostlight_model::workflow::Workflow;
 use ghostlight_store::StreamAppend;
-use ghostlight_supervision::{ChildSpec, Key, StartContext, StartError, Started};
+use ghostlight_supervision::{ChildSpec, Key, StartContext, StartError};
 use tokio::sync::oneshot;
 
 use super::loading;
 use super::place::RunPlace;
+use super::quarantine::quarantine;
 use super::words::Accepted;
 use super::workflow::WorkflowActor;
 use crate::caller::{Caller, StoreError};
+
+/// How often a run that is not in the journal is looked for again, and after which pause.
+const CREATION_LOOKS: u32 = 50;
+const CREATION_LOOK: Duration = Duration::from_millis(20);
 
 /// How a run comes to its actor.
 pub enum Origin {
@@ -60,8 +66,8 @@ pub fn spec(place: RunPlace, origin: Option<Box<NewRun>>) -> ChildSpec {
                 Some(new) => Origin::New(new),
                 None => match stored(&place).await? {
                     Some(run) => Origin::Stored(Box::new(run)),
-                    // Its creation never became durable: there is nothing to carry.
-                    None => return Ok(Started::ignore()),
+                    // There is nothing to carry: the first child ends in good order, and the run folds up with it.
+                    None => return Ok(start.task(async { Ok::<(), String>(()) })),
                 },
             };
             Ok(start.actor(WorkflowActor::new(place, origin)).at(&name).graceful().into())
@@ -71,16 +77,43 @@ pub fn spec(place: RunPlace, origin: Option<Box<NewRun>>) -> ChildSpec {
     .significant()
 }
 
+/// The run as the journal says; `None` when it holds nothing of it, or what it holds cannot be carried and was set aside.
 async fn stored(place: &RunPlace) -> Result<Option<Run>, StartError> {
+    for _ in 0..CREATION_LOOKS {
+        match load(place).await {
+            Ok(Some(run)) => return Ok(Some(run)),
+            // Its creation may be on its way to the disk, from a life of its actor that has ended.
+            Ok(None) => tokio::time::sleep(CREATION_LOOK).await,
+            Err(Unloadable::ForNow(reason)) => return Err(StartError::new(reason)),
+            Err(Unloadable::ForGood(reason)) => {
+                tracing::error!(run = %place.id, reason, "a run cannot be read: it is set aside");
+                quarantine(place.services.clone(), place.id, format!("the run cannot be read: {reason}"))
+                    .await;
+                return Ok(None);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Why a run's state is not there.
+enum Unloadable {
+    /// The device or the backend is away, or a newer program wrote it.
+    ForNow(String),
+    /// Reading it again gives the same.
+    ForGood(String),
+}
+
+async fn load(place: &RunPlace) -> Result<Option<Run>, Unloadable> {
     let (services, id) = (place.services.clone(), place.id);
     let loaded = tokio::task::spawn_blocking(move || {
         let _touched = services.marks.mark(id);
         loading::load_state(&services, id)
     });
-    let loaded = loaded.await;
-    match loaded {
+    match loaded.await {
         Ok(Ok(run)) => Ok(run),
-        Ok(Err(error)) => Err(StartError::new(error)),
-        Err(panicked) => Err(StartError::new(panicked)),
+        Ok(Err(error)) if error.is_for_good() => Err(Unloadable::ForGood(error.to_string())),
+        Ok(Err(error)) => Err(Unloadable::ForNow(error.to_string())),
+        Err(panicked) => Err(Unloadable::ForGood(panicked.to_string())),
     }
 }

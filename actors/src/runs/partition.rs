@@ -9,28 +9,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use ghostlight_model::ids::RunId;
-use ghostlight_model::run::{self, Command};
+use ghostlight_model::run::Command;
 use ghostlight_model::workflow::RunSupervision;
-use ghostlight_store::{Append, AppendError, StreamAppend, Wake};
 use ghostlight_supervision::{
     AutoShutdown, ChildRef, ChildSpec, Context, Down, ExitReason, Flags, Key, SendError, StableAddr,
     StartContext, SupervisorRef,
 };
 
-use super::loading::{self, LoadError};
+use super::handle::blocking;
+use super::loading;
 use super::origin::{self, NewRun};
 use super::place::{Residents, RunPlace};
+use super::quarantine::quarantine;
 use super::services::Services;
 use super::timers::{DueSoon, Timers, due_soon};
 use super::words::CommandError;
-use super::workflow::{Answer, Drain, Give, StartNothing, WorkflowActor};
+use super::workflow::{Answer, CutOff, Drain, Give, StartNothing, WorkflowActor};
 use crate::caller::{Caller, StoreError};
-use crate::{codec, streams};
+use crate::streams;
 
 /// How many commands wait for one run that is being started. More are refused as busy.
 const WAITING_MAX: usize = 1_024;
-/// How often a quarantine is decided again when somebody else wrote in between.
-const QUARANTINE_TRIES: u32 = 5;
 
 /// A run of this partition leaves memory if it may.
 #[derive(Message)]
@@ -59,6 +58,19 @@ pub struct Begin {
     /// All about it.
     pub new: Box<NewRun>,
 }
+
+/// A run of this partition was under way: it is taken into memory, unless it is there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Revive {
+    /// Which run.
+    pub run: RunId,
+}
+
+/// The daemon goes down and its time is over: all attempts are stopped.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndAttempts;
 
 /// The daemon goes down: the runs start nothing new. Answers how many attempts are living.
 #[derive(Message)]
@@ -139,13 +151,7 @@ pub fn specs(
 
 impl Partition {
     /// Brings a run's actors to life: its supervisor, and the workflow actor that decides about the rest.
-    fn start(
-        &mut self,
-        id: RunId,
-        new: Option<Box<NewRun>>,
-        supervision: RunSupervision,
-        ctx: &mut Context<Self>,
-    ) {
+    fn start(&mut self, id: RunId, new: Option<Box<NewRun>>, ctx: &mut Context<Self>) {
         let place = RunPlace {
             id,
             services: self.services.clone(),
@@ -163,7 +169,7 @@ impl Partition {
         entry.workflow = place.workflow.clone();
         entry.residents = place.residents.clone();
         drop(table);
-        let starting = self.runs.start_child(run_spec(place, new, &supervision));
+        let starting = self.runs.start_child(run_spec(place, new));
         let started =
             starting.into_actor(self).map(move |started, actor, ctx: &mut Context<Self>| match started {
                 Ok(Some(child)) => actor.started_run(id, child, ctx),
@@ -189,6 +195,7 @@ impl Partition {
     fn not_started(&mut self, id: RunId, reason: &str) {
         let entry = self.table.lock().remove(&id);
         let Some(Entry { state: EntryState::Between(waiting), .. }) = entry else { return };
+        self.services.slots.leave(id);
         tracing::warn!(run = %id, reason, "a run could not be started");
         for answer in waiting.into_iter().filter_map(|give| give.answer) {
             let _ = answer.send(Err(CommandError::NotCarried(reason.to_owned())));
@@ -213,6 +220,7 @@ impl Partition {
             let work = quarantine(self.services.clone(), id, down.reason.to_string());
             ctx.spawn(work.into_actor(self).map(|(), _, _| ()));
         }
+        self.services.slots.leave(id);
         self.mind_due_time(id);
         for give in waiting {
             self.route(id, give, ctx);
@@ -264,7 +272,7 @@ impl Partition {
                     residents: Arc::default(),
                 };
                 self.table.lock().insert(id, entry);
-                self.start(id, None, RunSupervision::default(), ctx);
+                self.start(id, None, ctx);
             }
         }
     }
@@ -298,85 +306,87 @@ fn refuse(answer: Option<Answer>, reason: CommandError) {
 }
 
 /// The specification of a run: its own supervisor, which folds up when the workflow actor ends normally.
-fn run_spec(place: RunPlace, new: Option<Box<NewRun>>, supervision: &RunSupervision) -> ChildSpec {
-    let flags = Flags::one_for_one()
-        .intensity(supervision.max_restarts, supervision.period)
-        .auto_shutdown(AutoShutdown::AnySignificant);
+fn run_spec(place: RunPlace, new: Option<Box<NewRun>>) -> ChildSpec {
     let key = Key::id(place.id.to_string());
-    ChildSpec::once(key, move |start: StartContext| {
+    ChildSpec::once(key, move |start: StartContext| async move {
+        let supervision = match &new {
+            Some(new) => new.workflow.supervision.clone(),
+            None => stored_supervision(&place).await,
+        };
+        let flags = Flags::one_for_one()
+            .intensity(supervision.max_restarts, supervision.period)
+            .auto_shutdown(AutoShutdown::AnySignificant);
         let name = place.supervisor.clone();
-        let children = vec![origin::spec(place, new)];
-        std::future::ready(start.supervisor(&name, flags, children))
+        start.supervisor(&name, flags, vec![origin::spec(place, new)])
     })
     .as_supervisor()
 }
 
-/// Records that a run is set aside. Somebody may write in between: then it is decided again.
-pub async fn quarantine(services: Arc<Services>, id: RunId, message: String) {
-    for _ in 0..QUARANTINE_TRIES {
-        let (services, message) = (services.clone(), message.clone());
-        let done = tokio::task::spawn_blocking(move || quarantine_once(&services, id, message)).await;
-        match done {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => tracing::error!(run = %id, %error, "a run could not be set aside"),
-            Err(error) => tracing::error!(run = %id, %error, "a run could not be set aside"),
-        }
-    }
-}
-
-fn quarantine_once(services: &Services, id: RunId, message: String) -> Result<(), QuarantineError> {
-    let Some(read) = loading::load(services, id)? else { return Ok(()) };
-    let directory = services.agents.directory();
-    let at = services.now();
-    let context = run::Context {
-        now: at,
-        epoch: services.journal.epoch(),
-        agents: &directory,
-        slots: run::Slots::Granted { total: 0, of_agent: std::collections::BTreeMap::new() },
-        ids: services.ids(),
-        jitter: 0,
-        by: None,
-    };
-    let Ok(events) = run::decide(&read.run, Command::Quarantine { message }, context) else { return Ok(()) };
-    if events.is_empty() {
-        return Ok(());
-    }
-    let part = StreamAppend {
-        stream: streams::run(id),
-        expected: read.run.sequence,
-        records: codec::encode(&events, &Caller::runtime().attribution(), at),
-        wake: Wake::Idle,
-        route: read.run.workflow.name.as_str().into(),
-        aliases: Vec::new(),
-    };
-    services.journal.append(Append::one(services.uuid().into_bytes(), part)).wait()?;
-    Ok(())
-}
-
-#[derive(Debug, thiserror::Error)]
-enum QuarantineError {
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    #[error(transparent)]
-    Append(#[from] AppendError),
+/// What the run's definition says; the default when it cannot be read, which the workflow actor then meets and reports.
+async fn stored_supervision(place: &RunPlace) -> RunSupervision {
+    let (services, id) = (place.services.clone(), place.id);
+    let read = blocking(move || loading::supervision(&services, id)).await;
+    read.ok().and_then(Result::ok).flatten().unwrap_or_default()
 }
 
 impl Actor for Partition {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        // After a crash of the router: the runs live on. Those that were between two states are asked for again.
-        let mut table = self.table.lock();
-        table.retain(|_, entry| matches!(&entry.state, EntryState::Live(child) if child.is_alive()));
-        let living: Vec<(RunId, ChildRef)> = table
-            .iter()
-            .filter_map(|(id, entry)| match &entry.state {
-                EntryState::Live(child) => Some((*id, child.clone())),
-                EntryState::Between(_) => None,
-            })
-            .collect();
-        drop(table);
+        // After a crash of the router: the runs live on. One that has ended meanwhile is told at once by the watch.
+        let mut living = Vec::new();
+        let mut between = Vec::new();
+        for (id, entry) in self.table.lock().iter() {
+            match &entry.state {
+                EntryState::Live(child) => living.push((*id, child.clone())),
+                EntryState::Between(_) => between.push(*id),
+            }
+        }
         living.iter().for_each(|(id, child)| self.watch(*id, child, ctx));
+        between.into_iter().for_each(|id| self.begin_again(id, ctx));
+    }
+}
+
+impl Partition {
+    /// A run was being started or stopped when the router crashed: it is stopped for good, and then taken back for those
+    /// who wait and for whatever it has to do.
+    fn begin_again(&mut self, id: RunId, ctx: &mut Context<Self>) {
+        let ended = self.runs.terminate_child(&Key::id(id.to_string()));
+        let again = ended.into_actor(self).map(move |_, actor, ctx: &mut Context<Self>| {
+            let entry = actor.table.lock().remove(&id);
+            actor.revive(id, ctx);
+            if let Some(Entry { state: EntryState::Between(waiting), .. }) = entry {
+                waiting.into_iter().for_each(|give| actor.route(id, give, ctx));
+            }
+        });
+        ctx.spawn(again);
+    }
+
+    /// Takes a run back into memory, if it is not there, to look at the clock.
+    fn revive(&mut self, id: RunId, ctx: &mut Context<Self>) {
+        if !self.table.lock().contains_key(&id) {
+            let give = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
+            self.activate(id, give, ctx);
+        }
+    }
+}
+
+impl Handler<Revive> for Partition {
+    type Result = ();
+
+    fn handle(&mut self, revive: Revive, ctx: &mut Self::Context) {
+        self.revive(revive.run, ctx);
+    }
+}
+
+impl Handler<EndAttempts> for Partition {
+    type Result = ();
+
+    fn handle(&mut self, _: EndAttempts, _: &mut Self::Context) {
+        for entry in self.table.lock().values() {
+            // One that is between two lives starts nothing any more.
+            let _ = entry.workflow.try_send(CutOff);
+        }
     }
 }
 
@@ -392,8 +402,7 @@ impl Handler<Begin> for Partition {
     type Result = ();
 
     fn handle(&mut self, begin: Begin, ctx: &mut Self::Context) {
-        let supervision = begin.new.workflow.supervision.clone();
-        self.start(begin.run, Some(begin.new), supervision, ctx);
+        self.start(begin.run, Some(begin.new), ctx);
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ghostlight_model::ids::{ApprovalId, AttemptId, RunId};
 use ghostlight_supervision::{ChildRef, StableAddr, SupervisorRef};
 
-use super::execution::Execution;
 use super::partition::Partition;
 use super::services::Services;
 use super::workflow::WorkflowActor;
@@ -38,7 +37,6 @@ pub struct Residents {
 /// A living attempt, as far as it is known.
 #[derive(Clone)]
 pub(super) struct Resident {
-    pub(super) name: StableAddr<Execution>,
     pub(super) child: Option<ChildRef>,
 }
 

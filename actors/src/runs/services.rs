@@ -45,10 +45,10 @@ pub struct Services {
 }
 
 impl Services {
-    /// The time.
+    /// The time, in whole microseconds: what is decided now and what is read from the journal later is the same.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.world.clock.now()
+        Timestamp::from_microsecond(self.world.clock.now_us()).unwrap_or(Timestamp::MAX)
     }
 
     /// A fresh UUIDv7.

@@ -164,10 +164,10 @@ impl Drop for SlotGuard {
     }
 }
 
-/// What the guards allow a decision to start.
+/// What the guards allow a decision to start. Agents that were wished for and got nothing may not be called at all.
 #[must_use]
-pub fn granted(guards: &[SlotGuard]) -> Slots {
-    let mut of_agent: BTreeMap<Name, u32> = BTreeMap::new();
+pub fn granted(wishes: &[Wish], guards: &[SlotGuard]) -> Slots {
+    let mut of_agent: BTreeMap<Name, u32> = wishes.iter().map(|(agent, _)| (agent.clone(), 0)).collect();
     for guard in guards {
         *of_agent.entry(guard.agent.clone()).or_default() += 1;
     }
@@ -230,6 +230,17 @@ mod tests {
         assert!(called.lock().unwrap().is_empty());
         drop(busy);
         assert_eq!(*called.lock().unwrap(), [run(2)]);
+    }
+
+    #[test]
+    fn an_agent_that_was_wished_for_and_got_nothing_is_not_called() {
+        let (pool, _) = pool(2);
+        let _busy = pool.take(run(1), &[(name("a"), Some(1))]);
+        let wishes = [(name("a"), Some(1)), wish("b")];
+        let guards = pool.take(run(2), &wishes);
+        let allowed = granted(&wishes, &guards);
+        let of_agent = BTreeMap::from([(name("a"), 0), (name("b"), 1)]);
+        assert_eq!(allowed, Slots::Granted { total: 1, of_agent });
     }
 
     #[test]

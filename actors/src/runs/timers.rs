@@ -28,6 +28,10 @@ use crate::streams;
 const AHEAD: Duration = Duration::from_secs(60);
 /// How often the index is read.
 const READ_EVERY: Duration = Duration::from_secs(20);
+/// How often the runs that are under way are compared with those in memory.
+const REVIVE_EVERY: Duration = Duration::from_secs(60);
+/// Pause before the index is read again after it could not be.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 /// How often what is held is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Runs woken in one look.
@@ -92,27 +96,41 @@ impl Timers {
             Some(recovered) => tokio::task::spawn_blocking(move || under_way(&services, recovered)),
             None => tokio::task::spawn_blocking(move || due_until(&services, AHEAD)),
         };
-        let done = work.into_actor(self).map(|read, actor, _: &mut Context<Self>| {
-            actor.reading = false;
-            match read {
-                Ok(Ok(page)) => actor.take_in(page),
-                Ok(Err(error)) => tracing::warn!(%error, "the due times could not be read"),
-                Err(error) => tracing::warn!(%error, "the due times could not be read"),
+        let done = work.into_actor(self).map(|read, actor, ctx: &mut Context<Self>| match read {
+            Ok(Ok(page)) => {
+                actor.reading = false;
+                actor.take_in(page, ctx);
             }
+            Ok(Err(error)) => actor.read_later(&error, ctx),
+            Err(error) => actor.read_later(&error, ctx),
         });
         ctx.spawn(done);
     }
 
-    fn take_in(&mut self, page: Page) {
+    fn read_later(&mut self, error: &dyn std::fmt::Display, ctx: &mut Context<Self>) {
+        tracing::warn!(%error, "the due times could not be read");
+        ctx.run_later(READ_AGAIN, |actor, ctx| {
+            actor.reading = false;
+            actor.read(ctx);
+        });
+    }
+
+    fn take_in(&mut self, page: Page, ctx: &mut Context<Self>) {
+        page.due.into_iter().for_each(|(due_us, run)| self.hold(due_us, run));
         if self.recovering.is_some() {
             self.recovering = page.next;
+            if self.recovering.is_none() {
+                // What is due is read behind the runs that were under way.
+                self.read(ctx);
+            }
         }
-        page.due.into_iter().for_each(|(due_us, run)| self.hold(due_us, run));
     }
 
     fn hold(&mut self, due_us: i64, run: RunId) {
-        if self.held.len() < HELD_MAX {
-            self.held.insert((due_us, run));
+        self.held.insert((due_us, run));
+        if self.held.len() > HELD_MAX {
+            // What is farthest away is read again later.
+            self.held.pop_last();
         }
     }
 
@@ -122,7 +140,7 @@ impl Timers {
             match self.held.first().copied() {
                 Some((due_us, run)) if due_us <= now_us => {
                     self.held.pop_first();
-                    self.wake(run);
+                    self.wake(due_us, run);
                 }
                 Some(_) | None => break,
             }
@@ -132,12 +150,18 @@ impl Timers {
         }
     }
 
-    /// A run in memory minds its own time; for it this is one look at the clock more.
-    fn wake(&mut self, run: RunId) {
-        let give = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
-        if self.router.route(Route { run, give }).is_err() {
+    /// A run in memory minds its own time; for it this is one look at the clock more. One that was under way needs only to
+    /// be in memory.
+    fn wake(&mut self, due_us: i64, run: RunId) {
+        let sent = if due_us == i64::MIN {
+            self.router.revive(run)
+        } else {
+            let give = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
+            self.router.route(Route { run, give })
+        };
+        if sent.is_err() {
             // Its partition is full or between two incarnations: once more with the next look.
-            self.held.insert((self.services.now().as_microsecond(), run));
+            self.held.insert((due_us, run));
         }
     }
 }
@@ -192,6 +216,10 @@ impl Actor for Timers {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.read(ctx);
         ctx.run_interval(READ_EVERY, Self::read);
+        // A run that is under way and has lost its actors, whatever the reason, is found again.
+        ctx.run_interval(REVIVE_EVERY, |actor, _| {
+            actor.recovering.get_or_insert_default();
+        });
         ctx.run_interval(LOOK_EVERY, Self::look);
     }
 }

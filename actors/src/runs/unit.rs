@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use ghostlight_model::event::{Attribution, Event};
-use ghostlight_model::run::{self, Run, evolve};
-use ghostlight_store::{Append, StreamAppend, Wake};
+use ghostlight_model::run::{self, QUESTIONS_AT_ONCE, Rejection, Run, STARTS_AT_ONCE, evolve};
+use ghostlight_store::blobs::BlobError;
+use ghostlight_store::{Append, AppendError, StreamAppend, Wake};
 use jiff::Timestamp;
 
 use super::loading;
@@ -14,18 +15,36 @@ use super::slots::SlotGuard;
 use super::workflow::Answer;
 use crate::{codec, streams};
 
+/// What a caller is told once the unit is durable.
+pub(super) enum Reply {
+    /// It was done.
+    Done,
+    /// It changed nothing, and is right.
+    Nothing,
+    /// It was refused.
+    Refused(Rejection),
+}
+
 /// A decision that is being appended.
 pub(super) struct Unit {
     pub(super) events: Vec<(Vec<Event>, Attribution)>,
-    /// Who waits, and whether the command changed nothing.
-    pub(super) answers: Vec<(Answer, bool)>,
+    /// Who waits, and for what. Refusals too are told after the commit: they may rest on what is decided before them.
+    pub(super) answers: Vec<(Answer, Reply)>,
     pub(super) next: Run,
     pub(super) slots: Vec<SlotGuard>,
     pub(super) at: Timestamp,
 }
 
-/// Moves large values of the unit to blobs, on a thread that may block; does nothing when there are none.
-pub(super) async fn move_large_values(unit: &mut Unit, services: &Arc<Services>) -> Result<(), String> {
+/// Moves large values of the unit to blobs, on a thread that may block; does nothing when there are none. The state after
+/// the unit is then folded again from `base`, so that it is what a replay gives.
+///
+/// # Errors
+/// As what the append itself would be refused.
+pub(super) async fn move_large_values(
+    unit: &mut Unit,
+    base: &Run,
+    services: &Arc<Services>,
+) -> Result<(), AppendError> {
     if !unit.events.iter_mut().any(|(events, _)| loading::has_large(events)) {
         return Ok(());
     }
@@ -35,9 +54,36 @@ pub(super) async fn move_large_values(unit: &mut Unit, services: &Arc<Services>)
         let result = events.iter_mut().try_for_each(|(events, _)| loading::externalise(events, &*blobs));
         (events, result)
     });
-    let (events, result) = moved.await.map_err(|error| error.to_string())?;
+    let (events, result) = moved.await.map_err(|_| AppendError::Unavailable)?;
     unit.events = events;
-    result.map_err(|error| error.to_string())
+    result.map_err(|error| refused_blob(&error))?;
+    let mut next = base.clone();
+    unit.events.iter().for_each(|(events, by)| fold(&mut next, events, unit.at, by));
+    unit.next = next;
+    Ok(())
+}
+
+fn refused_blob(error: &BlobError) -> AppendError {
+    let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    match error {
+        BlobError::TooLarge { bytes, max } => {
+            AppendError::TooLarge { bytes: whole(*bytes as u64), bytes_max: whole(*max as u64) }
+        }
+        BlobError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => AppendError::Full,
+        BlobError::NotFound { .. } | BlobError::Corrupt { .. } | BlobError::Io { .. } => {
+            tracing::error!(%error, "a large value could not be kept");
+            AppendError::Unavailable
+        }
+    }
+}
+
+/// Whether one of the decisions stopped at its bound, and the next one goes on where it stopped.
+pub(super) fn is_portion(unit: &Unit) -> bool {
+    unit.events.iter().any(|(events, _)| {
+        let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
+        count(|event| matches!(event, Event::StepStarted(_))) >= STARTS_AT_ONCE
+            || count(|event| matches!(event, Event::ApprovalRequested(_))) >= QUESTIONS_AT_ONCE
+    })
 }
 
 /// The append of a unit: the events of the run, and its idempotency key.

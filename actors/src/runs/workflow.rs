@@ -6,11 +6,13 @@
 //! to be going on compared with what is living. After a crash it is made anew from the journal and adopts the attempts
 //! that are still living; what is lost is the commands that waited, whose callers ask again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ghostlight_model::event::Event;
+use ghostlight_model::ids::AttemptId;
 use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, decide};
 use ghostlight_store::{AppendError, Committed, StreamAppend};
 use ghostlight_supervision::{Context, Graceful};
@@ -21,12 +23,14 @@ use super::origin::{CreateError, NewRun, Origin};
 use super::place::RunPlace;
 use super::services::Services;
 use super::slots::{SlotGuard, Wish, granted};
-use super::unit::{Unit, encode, fold, move_large_values};
+use super::unit::{Reply, Unit, encode, fold, is_portion, move_large_values};
 use super::words::{Accepted, CommandError};
 use crate::caller::{Caller, StoreError};
 
 /// How many commands may wait for one run. More are refused as busy.
 const QUEUE_MAX: usize = 1_024;
+/// Ids of commands that are remembered, so that one that is asked twice is done once.
+const DECIDED_KEPT: usize = 1_024;
 /// Events between two snapshots of the state.
 const SNAPSHOT_EVERY: u64 = 64;
 /// Pause before the store is asked again after it took nothing.
@@ -52,6 +56,11 @@ pub struct Give {
 #[rtype(result = "bool")]
 pub struct Drain;
 
+/// The daemon goes down and its time is over: every attempt is stopped, and what it says is recorded.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CutOff;
+
 /// The daemon goes down: start nothing new.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -70,7 +79,20 @@ pub struct WorkflowActor {
     snapshot_at: u64,
     /// Attempts decided but not yet started have their slots here.
     pub(super) slots: Vec<SlotGuard>,
-    start_nothing: bool,
+    pub(super) start_nothing: bool,
+    /// Attempts that this life of the actor has recorded as started and not yet begun. Only these are begun: any other
+    /// one that is under way and has no actor was cut off.
+    pub(super) fresh: BTreeSet<AttemptId>,
+    /// Attempts whose actors this life of the actor watches, or is starting.
+    pub(super) watched: BTreeSet<AttemptId>,
+    /// Attempts that were asked to stop.
+    pub(super) stopping: BTreeSet<AttemptId>,
+    /// The run waits, or may wait, in line for slots.
+    pub(super) in_line: Cell<bool>,
+    /// The time that a timer of ours stands for, when it has just gone off.
+    pub(super) elapsed: Option<Timestamp>,
+    /// Ids of the latest commands that were decided.
+    decided: VecDeque<String>,
     /// The run ended in this life of its actor, which then has nothing left to do.
     pub(super) ended_here: bool,
     draining: bool,
@@ -96,6 +118,12 @@ impl WorkflowActor {
             snapshot_at,
             slots: Vec::new(),
             start_nothing: false,
+            fresh: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            stopping: BTreeSet::new(),
+            in_line: Cell::new(false),
+            elapsed: None,
+            decided: VecDeque::new(),
             ended_here: false,
             draining: false,
             timer: None,
@@ -140,6 +168,7 @@ impl WorkflowActor {
                     error => CreateError::Store(StoreError::of_append(&error)),
                 };
                 let _ = answer.send(Err(reason));
+                actor.services().slots.leave(actor.place.id);
                 // Nothing of the run is in the journal, or nobody knows: whoever asks again finds out.
                 ctx.stop();
             }
@@ -152,43 +181,66 @@ impl WorkflowActor {
             return;
         }
         let _touched = self.services().marks.mark(self.place.id);
-        let at = self.services().now();
+        // A short wait is over when its time has passed, whatever became of the wall clock meanwhile.
+        let at = self.services().now().max(self.elapsed.take().unwrap_or(Timestamp::MIN));
         let directory = self.services().agents.directory();
         let mut unit =
             Unit { events: Vec::new(), answers: Vec::new(), next: self.run.clone(), slots: Vec::new(), at };
         for mut give in std::mem::take(&mut self.waiting) {
-            let by = give.caller.subject.clone();
-            let decided = self.with_slots(&directory, |slots| {
-                let context = self.context(at, &directory, slots, by.as_deref());
-                decide(&unit.next, give.command.clone(), context)
-            });
             let answer = give.answer.take();
-            match decided {
-                Ok((events, slots)) => {
-                    let attribution = give.caller.attribution();
-                    fold(&mut unit.next, &events, at, &attribution);
-                    unit.answers.extend(answer.map(|answer| (answer, events.is_empty())));
-                    unit.slots.extend(slots);
-                    if !events.is_empty() {
-                        unit.events.push((events, attribution));
-                    }
-                }
-                Err(rejection) => {
-                    if let Some(answer) = answer {
-                        let _ = answer.send(Err(CommandError::Rejected(rejection)));
-                    }
-                }
-            }
+            let reply = if self.is_repeated(&give, &unit) {
+                Reply::Nothing
+            } else {
+                self.decide_one(give, &directory, &mut unit)
+            };
+            unit.answers.extend(answer.map(|answer| (answer, reply)));
         }
         if unit.events.is_empty() {
-            let accepted = self.accepted(0);
-            unit.answers.into_iter().for_each(|(answer, _)| drop(answer.send(Ok(accepted))));
+            self.answer(unit.answers, 0);
             return self.settle(ctx);
         }
         self.append(unit, None, ctx, |actor, unit, result, ctx| match result {
             Ok(committed) => actor.committed(unit, &committed, ctx),
             Err(error) => actor.refused(unit, &error, ctx),
         });
+    }
+
+    /// Whether a command of this id was decided before: somebody asked again because the answer was lost.
+    fn is_repeated(&self, give: &Give, unit: &Unit) -> bool {
+        let Some(id) = &give.caller.command else { return false };
+        let in_unit = unit.events.iter().any(|(_, by)| by.cause.as_ref() == Some(id));
+        in_unit || self.decided.contains(id)
+    }
+
+    fn decide_one(&self, give: Give, directory: &AgentDirectory, unit: &mut Unit) -> Reply {
+        let by = give.caller.subject.clone();
+        let decided = self.with_slots(directory, |slots| {
+            let context = self.context(unit.at, directory, slots, by.as_deref());
+            decide(&unit.next, give.command.clone(), context)
+        });
+        match decided {
+            Err(rejection) => Reply::Refused(rejection),
+            Ok((events, slots)) => {
+                unit.slots.extend(slots);
+                if events.is_empty() {
+                    return Reply::Nothing;
+                }
+                let attribution = give.caller.attribution();
+                fold(&mut unit.next, &events, unit.at, &attribution);
+                unit.events.push((events, attribution));
+                Reply::Done
+            }
+        }
+    }
+
+    fn answer(&self, answers: Vec<(Answer, Reply)>, sequence: u64) {
+        for (answer, reply) in answers {
+            let _ = answer.send(match reply {
+                Reply::Done => Ok(self.accepted(sequence)),
+                Reply::Nothing => Ok(self.accepted(0)),
+                Reply::Refused(rejection) => Err(CommandError::Rejected(rejection)),
+            });
+        }
     }
 
     /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is.
@@ -219,7 +271,8 @@ impl WorkflowActor {
         if guards.len() == wishes.len() {
             return Ok((events, guards));
         }
-        let events = decision(granted(&guards))?;
+        self.in_line.set(true);
+        let events = decision(granted(&wishes, &guards))?;
         Ok((events, guards))
     }
 
@@ -252,13 +305,12 @@ impl WorkflowActor {
     ) {
         self.appending = true;
         let place = self.place.clone();
-        let expected = self.run.sequence;
+        let base = self.run.clone();
         let work = async move {
-            if let Err(error) = move_large_values(&mut unit, &place.services).await {
-                tracing::error!(run = %place.id, %error, "a large value could not be kept");
-                return (unit, Err(AppendError::Unavailable));
+            if let Err(error) = move_large_values(&mut unit, &base, &place.services).await {
+                return (unit, Err(error));
             }
-            let append = encode(&unit, &place, expected, key);
+            let append = encode(&unit, &place, base.sequence, key);
             let result = place.services.journal.append(append).await;
             (unit, result)
         };
@@ -272,6 +324,20 @@ impl WorkflowActor {
     /// The unit is durable: it is the state now.
     fn adopt(&mut self, unit: Unit) {
         self.ended_here |= unit.next.status.is_terminal() && !self.run.status.is_terminal();
+        if is_portion(&unit) {
+            self.give_itself(Command::Tick);
+        }
+        for (events, by) in &unit.events {
+            self.fresh.extend(events.iter().filter_map(|event| match event {
+                Event::StepStarted(started) => {
+                    Some(AttemptId { step: started.step.clone(), number: started.attempt })
+                }
+                _ => None,
+            }));
+            self.decided.extend(by.cause.clone());
+        }
+        let over = self.decided.len().saturating_sub(DECIDED_KEPT);
+        self.decided.drain(..over);
         self.run = unit.next;
         self.slots.extend(unit.slots);
     }
@@ -280,10 +346,7 @@ impl WorkflowActor {
         let answers = std::mem::take(&mut unit.answers);
         self.adopt(unit);
         self.keep_snapshot(committed);
-        let sequence = committed.last_sequence();
-        for (answer, changed_nothing) in answers {
-            let _ = answer.send(Ok(self.accepted(if changed_nothing { 0 } else { sequence })));
-        }
+        self.answer(answers, committed.last_sequence());
         self.settle(ctx);
     }
 
@@ -305,20 +368,22 @@ impl WorkflowActor {
     /// The store did not take a unit. What people asked is answered so; what the runtime itself has to say is said
     /// again after a while.
     fn refused(&mut self, unit: Unit, error: &AppendError, ctx: &mut Context<Self>) {
-        let reason = StoreError::of_append(error);
-        for (answer, _) in unit.answers {
-            let _ = answer.send(Err(CommandError::Store(reason.clone())));
-        }
         match error {
-            // Somebody else wrote, or nobody knows what was written: the journal knows.
+            // Somebody else wrote, or nobody knows what was written: the journal knows. Answers that are dropped make
+            // their callers look there, and ask again.
             AppendError::Conflict { .. } | AppendError::OutcomeUnknown | AppendError::Fenced => {
-                ctx.fail(error)
+                drop(unit);
+                ctx.fail(error);
             }
             AppendError::Full
             | AppendError::Busy
             | AppendError::Unavailable
             | AppendError::TooLarge { .. }
             | AppendError::Invalid(_) => {
+                let reason = StoreError::of_append(error);
+                for (answer, _) in unit.answers {
+                    let _ = answer.send(Err(CommandError::Store(reason.clone())));
+                }
                 tracing::warn!(run = %self.place.id, %error, "the store did not take a decision");
                 // Reports are repeated by those who made them; the clock is asked again.
                 ctx.run_later(STORE_RETRY, |actor, ctx| {
@@ -390,6 +455,15 @@ impl Handler<Drain> for WorkflowActor {
             self.watch_for_quiet(ctx);
         }
         self.draining
+    }
+}
+
+impl Handler<CutOff> for WorkflowActor {
+    type Result = ();
+
+    fn handle(&mut self, _: CutOff, ctx: &mut Self::Context) {
+        self.start_nothing = true;
+        self.stop_all_attempts(ctx);
     }
 }
 
