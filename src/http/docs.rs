@@ -70,7 +70,7 @@ pub async fn problem(code: Path<String>) -> Answer {
 }
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1f;background:#fff}\
-h1,h2{line-height:1.2}code,pre{font:14px/1.45 ui-monospace,monospace}\
+h1,h2{line-height:1.2}code,pre{font:14px/1.45 ui-monospace,monospace}code{overflow-wrap:anywhere}\
 details{border:1px solid #d5d5dd;border-radius:6px;margin:.4rem 0;padding:.4rem .8rem}summary{cursor:pointer}\
 .m{display:inline-block;min-width:4.5rem;font-weight:700}table{border-collapse:collapse;width:100%}\
 td,th{text-align:left;vertical-align:top;padding:.2rem .6rem .2rem 0;border-bottom:1px solid #ececf1}\
