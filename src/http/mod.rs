@@ -1,6 +1,6 @@
 //! The control plane over HTTP: it translates, authorises, asks, and answers; the rules live below.
 //!
-//! Every route stands in one table ([`routes`]) that the OpenAPI document is made of too. Refusals are problem details
+//! Every route stands in one table (`routes`) that the OpenAPI document is made of too. Refusals are problem details
 //! with stable codes ([`problem`]). What comes from outside is bounded in size and time, and never causes a 500.
 
 mod agents;

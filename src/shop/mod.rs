@@ -4,9 +4,9 @@
 //! and keeps its connection. When the pool is dry, checkouts fail, the health check fails, the metrics say why, the
 //! log fills with an error it never had before, and its database is fine. A restart heals it, for a while.
 //!
-//! - [`run_shop`] is `ghostlight shop`: the service, and beside it the tiny [`database`] it depends on;
+//! - [`run_shop`] is `ghostlight shop`: the service, and beside it the tiny `database` it depends on;
 //! - [`run_restart`] is `ghostlight shop-restart`: a command agent that stops it and starts it again;
-//! - [`start`], [`stop`] and [`load`] are what the demo needs to have one running and in use.
+//! - [`start()`], [`stop()`] and [`load()`] are what the demo needs to have one running and in use.
 //!
 //! The shop knows nothing of the daemon, and nothing in the daemon knows the shop: they meet over HTTP, a log file,
 //! and the command protocol, as any service would.

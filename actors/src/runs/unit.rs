@@ -67,7 +67,7 @@ fn refused_blob(error: &BlobError) -> AppendError {
     let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     match error {
         BlobError::TooLarge { bytes, max } => {
-            AppendError::TooLarge { bytes: whole(*bytes as u64), bytes_max: whole(*max as u64) }
+            AppendError::TooLarge { bytes: whole(*bytes), bytes_max: whole(*max) }
         }
         BlobError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => AppendError::Full,
         BlobError::NotFound { .. } | BlobError::Corrupt { .. } | BlobError::Io { .. } => {

@@ -400,7 +400,7 @@ fn an_input_kept_as_a_blob_is_fetched_again_before_the_next_attempt() {
         evolve(&mut bench.run, event, *at, None);
     }
     bench.fails("a@1", ErrorClass::Transient, Happened::No);
-    assert_eq!(bench.run.missing_blobs(), [blob.clone()]);
+    assert_eq!(bench.run.missing_blobs(), std::slice::from_ref(&blob));
     bench.run.provide_blob(&blob, &Arc::new(json!({ "big": "y" })));
     bench.pass(Duration::from_secs(60));
     let input = bench.run.attempt(NodeIndex(0)).unwrap().input.clone();
