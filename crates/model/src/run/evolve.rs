@@ -1,5 +1,5 @@
 //! Folding an event into the state of a run. Total: an event that does not fit changes nothing but the sequence, because
-//! the journal is the truth and refusing to read it would help nobody; [`super::decide`] is where things are refused.
+//! the journal is the truth and refusing to read it would help nobody; [`super::decide()`] is where things are refused.
 
 use std::sync::Arc;
 

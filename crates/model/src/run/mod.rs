@@ -1,8 +1,8 @@
 //! The run machine: what may happen to a run, as pure functions.
 //!
-//! * [`decide`] turns a command into events, or refuses it;
-//! * [`evolve`] folds an event into the state; replay is `evolve` alone;
-//! * [`outstanding`] says what has to be going on in the world while the state is what it is.
+//! * [`decide()`] turns a command into events, or refuses it;
+//! * [`evolve()`] folds an event into the state; replay is `evolve` alone;
+//! * [`outstanding()`] says what has to be going on in the world while the state is what it is.
 //!
 //! A decision contains everything that follows from it without asking anyone: a result, the steps that become ready by
 //! it, and the end of the run are one list of events, appended as one unit.
