@@ -305,3 +305,14 @@ fn serve_refuses_what_it_cannot_use_with_2_and_the_reason() {
     assert!(ended.err.contains("format 99") && ended.err.contains("help:"), "{}", ended.err);
     assert_eq!(std::fs::read_to_string(&manifest).unwrap(), newer);
 }
+
+#[cfg(not(feature = "chaos"))]
+#[test]
+fn chaos_is_refused_by_a_binary_that_was_built_without_it() {
+    let folder = Folder::new();
+    let mut serve = folder.command("serve --listen 127.0.0.1:0");
+    let refused = ended(serve.env("GHOSTLIGHT_CHAOS__ENABLED", "true").output().unwrap());
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("built without the feature `chaos`"), "{}", refused.err);
+    assert!(!folder.path().join("ghostlight-data").exists());
+}
