@@ -229,5 +229,8 @@ fn a_tail_goes_on_behind_the_last_event_when_the_daemon_comes_back() {
 
     let after = frames.take_while(|frame| frame["type"] != "run.cancelled");
     let of_runs: Vec<Value> = after.filter(|frame| frame["sequence"].is_string()).collect();
-    assert!(of_runs.iter().all(|frame| frame["type"] != "run.created"), "the beginning came twice: {of_runs:?}");
+    assert!(
+        of_runs.iter().all(|frame| frame["type"] != "run.created"),
+        "the beginning came twice: {of_runs:?}"
+    );
 }
