@@ -119,7 +119,8 @@ impl Scene {
             let noted = effects(&self.home);
             let begun = noted.iter().rev().find(|(what, key, _)| what == "begin" && is_write(key));
             if begun.is_some_and(|(_, key, pid)| {
-                is_alive(*pid) && !noted.iter().any(|(what, done, by)| what == "done" && done == key && by == pid)
+                is_alive(*pid)
+                    && !noted.iter().any(|(what, done, by)| what == "done" && done == key && by == pid)
             }) {
                 self.aimed_at_write += 1;
                 return;
@@ -130,7 +131,9 @@ impl Scene {
 
     /// Says of each write that waits for it whether it happened, as the agents' notes say.
     fn reconcile(&mut self, run: &str) {
-        let Some(steps) = self.daemon.get(&format!("/api/v1/runs/{run}/steps?status=waiting")) else { return };
+        let Some(steps) = self.daemon.get(&format!("/api/v1/runs/{run}/steps?status=waiting")) else {
+            return;
+        };
         for step in steps.ok()["items"].as_array().unwrap().clone() {
             if step["reason"] != "reconcile" {
                 continue;
@@ -151,7 +154,11 @@ impl Scene {
     }
 
     fn events(&self, run: &str) -> Vec<Value> {
-        let page = self.daemon.get(&format!("/api/v1/runs/{run}/events?limit=200")).expect("the daemon is there").ok();
+        let page = self
+            .daemon
+            .get(&format!("/api/v1/runs/{run}/events?limit=200"))
+            .expect("the daemon is there")
+            .ok();
         page["items"].as_array().unwrap().clone()
     }
 }

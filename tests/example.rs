@@ -24,7 +24,11 @@ fn service(healed: PathBuf) -> String {
             let asked = String::from_utf8_lossy(&request[..read]).into_owned();
             let well = healed.exists();
             let (status, body) = if asked.starts_with("GET /metrics") {
-                ("200 OK", "# TYPE pool_in_use gauge\npool_in_use 8\n# TYPE pool_size gauge\npool_size 8\n".to_owned())
+                (
+                    "200 OK",
+                    "# TYPE pool_in_use gauge\npool_in_use 8\n# TYPE pool_size gauge\npool_size 8\n"
+                        .to_owned(),
+                )
             } else if well {
                 ("200 OK", "{\"status\":\"ok\"}".to_owned())
             } else {
@@ -53,7 +57,10 @@ fn command(home: &Home, name: &str, script: &str) {
     std::fs::write(&file, script).unwrap();
     home.agent(
         name,
-        &format!("ghostlight: 1\nname: {name}\nkind: command\neffect: write\ncommand: [/bin/sh, {}]\n", file.display()),
+        &format!(
+            "ghostlight: 1\nname: {name}\nkind: command\neffect: write\ncommand: [/bin/sh, {}]\n",
+            file.display()
+        ),
     );
 }
 
@@ -63,7 +70,9 @@ fn log(path: &Path) {
         text.push_str(&format!("2026-11-20T12:00:{second:02}Z INFO shop order={second} accepted in 12ms\n"));
     }
     for second in 50..60 {
-        text.push_str(&format!("2026-11-20T12:00:{second}Z ERROR pool pool exhausted order={second} in_use=8\n"));
+        text.push_str(&format!(
+            "2026-11-20T12:00:{second}Z ERROR pool pool exhausted order={second} in_use=8\n"
+        ));
     }
     std::fs::write(path, text).unwrap();
 }
@@ -79,7 +88,11 @@ fn scene() -> (Home, Value) {
     builtin(&home, "http-probe", "allow: [127.0.0.0/8]\n");
     builtin(&home, "metrics", "allow: [127.0.0.0/8]\n");
     builtin(&home, "log-analysis", &format!("read: [{}]\n", home.path().display()));
-    command(&home, "service-restart", &format!("cat > /dev/null; touch {}; echo '{{\"restarted\": true}}'\n", healed.display()));
+    command(
+        &home,
+        "service-restart",
+        &format!("cat > /dev/null; touch {}; echo '{{\"restarted\": true}}'\n", healed.display()),
+    );
     command(&home, "service-rollback", "cat > /dev/null; echo '{\"rolled_back\": true}'\n");
     let input = json!({
         "service": "shop",
@@ -95,7 +108,8 @@ fn scene() -> (Home, Value) {
 fn the_example_of_the_documentation_heals_a_service_that_is_ill() {
     let (home, input) = scene();
     let mut daemon = Daemon::start(&home);
-    let started = daemon.post("/api/v1/workflows/incident-response/runs", &json!({ "input": input })).unwrap();
+    let started =
+        daemon.post("/api/v1/workflows/incident-response/runs", &json!({ "input": input })).unwrap();
     assert_eq!(started.status, 201, "{}\n{}", started.body, home.logged());
     let run = started.body["id"].as_str().unwrap().to_owned();
 
@@ -125,7 +139,8 @@ fn the_example_of_the_documentation_heals_a_service_that_is_ill() {
 fn a_rejected_restart_leaves_the_service_alone() {
     let (home, input) = scene();
     let daemon = Daemon::start(&home);
-    let started = daemon.post("/api/v1/workflows/incident-response/runs", &json!({ "input": input })).unwrap().ok();
+    let started =
+        daemon.post("/api/v1/workflows/incident-response/runs", &json!({ "input": input })).unwrap().ok();
     let run = started["id"].as_str().unwrap().to_owned();
     let approval = until("the question", Duration::from_secs(20), || {
         let open = daemon.get(&format!("/api/v1/approvals?status=pending&run={run}"))?.ok();

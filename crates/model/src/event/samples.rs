@@ -7,8 +7,16 @@ use super::{Attribution, Event, KINDS};
 
 /// Kind, version, body.
 const SAMPLES: &[(u16, u8, &str)] = &[
-    (1, 1, r#"{"workflow":"chain","version":3,"definition":"1111111111111111111111111111111111111111111111111111111111111111","input":{"json":{"n":1}},"labels":{"team":"platform"},"key":"order-7"}"#),
-    (1, 1, r#"{"workflow":"own","version":0,"definition":"1111111111111111111111111111111111111111111111111111111111111111","document":{"json":{"name":"own"}},"input":{"blob":"22","bytes":70000},"context":{"json":{"a":1}}}"#),
+    (
+        1,
+        1,
+        r#"{"workflow":"chain","version":3,"definition":"1111111111111111111111111111111111111111111111111111111111111111","input":{"json":{"n":1}},"labels":{"team":"platform"},"key":"order-7"}"#,
+    ),
+    (
+        1,
+        1,
+        r#"{"workflow":"own","version":0,"definition":"1111111111111111111111111111111111111111111111111111111111111111","document":{"json":{"name":"own"}},"input":{"blob":"22","bytes":70000},"context":{"json":{"a":1}}}"#,
+    ),
     (2, 1, r#"{"reason":"operator","message":"lunch"}"#),
     (3, 1, "{}"),
     (4, 1, r#"{"reason":"enough"}"#),
@@ -17,27 +25,63 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (7, 1, r#"{"output":{"json":null},"result":"partial","missing":["b"]}"#),
     (8, 1, r#"{"steps":["b","c"]}"#),
     (9, 1, r#"{"message":"its actors kept crashing"}"#),
-    (20, 1, r#"{"definition":"1111111111111111111111111111111111111111111111111111111111111111","makespan_ms":3000}"#),
+    (
+        20,
+        1,
+        r#"{"definition":"1111111111111111111111111111111111111111111111111111111111111111","makespan_ms":3000}"#,
+    ),
     (30, 1, r#"{"step":"a"}"#),
-    (31, 1, r#"{"step":"a","attempt":1,"iteration":1,"epoch":7,"agent":"noop","agent_version":"1111111111111111111111111111111111111111111111111111111111111111","effect":"read","input":{"json":{}},"timeout_ms":60000}"#),
-    (32, 1, r#"{"step":"a","reason":"reconcile","attempt":2,"failure":{"class":"timeout","code":"timeout","message":"no answer","happened":"unknown","retry_after_ms":2000}}"#),
+    (
+        31,
+        1,
+        r#"{"step":"a","attempt":1,"iteration":1,"epoch":7,"agent":"noop","agent_version":"1111111111111111111111111111111111111111111111111111111111111111","effect":"read","input":{"json":{}},"timeout_ms":60000}"#,
+    ),
+    (
+        32,
+        1,
+        r#"{"step":"a","reason":"reconcile","attempt":2,"failure":{"class":"timeout","code":"timeout","message":"no answer","happened":"unknown","retry_after_ms":2000}}"#,
+    ),
     (32, 1, r#"{"step":"a","reason":"approval","approval":"01980c00-0000-7000-8000-000000000001"}"#),
-    (33, 1, r#"{"step":"a","attempt":1,"failure":{"class":"transient","code":"x","message":"y","happened":"no"},"retry_at":"2026-11-20T12:00:01Z","usage":{"input_tokens":5}}"#),
+    (
+        33,
+        1,
+        r#"{"step":"a","attempt":1,"failure":{"class":"transient","code":"x","message":"y","happened":"no"},"retry_at":"2026-11-20T12:00:01Z","usage":{"input_tokens":5}}"#,
+    ),
     (34, 1, r#"{"step":"a","attempt":1,"reason":"process_ended"}"#),
     (35, 1, r#"{"step":"a","attempt":1,"happened":"yes"}"#),
     (36, 1, r#"{"step":"a","attempt":1,"output":{"json":{"n":2}}}"#),
-    (37, 1, r#"{"step":"a","failure":{"class":"rejected","code":"approval_rejected","message":"no","happened":"no"}}"#),
+    (
+        37,
+        1,
+        r#"{"step":"a","failure":{"class":"rejected","code":"approval_rejected","message":"no","happened":"no"}}"#,
+    ),
     (38, 1, r#"{"step":"c","why":{"because":"failed","chain":["a","b"]}}"#),
     (38, 1, r#"{"step":"c","why":{"because":"condition","condition":"!a.healthy"}}"#),
     (38, 1, r#"{"step":"c","why":{"because":"skipped","chain":["a"]}}"#),
     (39, 1, r#"{"step":"a","attempt":1,"happened":"unknown"}"#),
     (40, 1, r#"{"step":"a","attempt":1,"output":{"json":1}}"#),
-    (50, 1, r#"{"approval":"01980c00-0000-7000-8000-000000000001","step":"ask","action":{"json":"Restart shop"},"impact":{"json":"it is down"},"risk":"high","shown":"ab","expires_at":"2026-11-20T12:15:00Z"}"#),
-    (51, 1, r#"{"approval":"01980c00-0000-7000-8000-000000000001","step":"ask","decision":"approved","comment":{"json":"fine"},"changes":{"json":{}},"shown":"ab"}"#),
-    (70, 1, r#"{"version":1,"hash":"1111111111111111111111111111111111111111111111111111111111111111","source":{"json":"name: a"},"format":"yaml"}"#),
+    (
+        50,
+        1,
+        r#"{"approval":"01980c00-0000-7000-8000-000000000001","step":"ask","action":{"json":"Restart shop"},"impact":{"json":"it is down"},"risk":"high","shown":"ab","expires_at":"2026-11-20T12:15:00Z"}"#,
+    ),
+    (
+        51,
+        1,
+        r#"{"approval":"01980c00-0000-7000-8000-000000000001","step":"ask","decision":"approved","comment":{"json":"fine"},"changes":{"json":{}},"shown":"ab"}"#,
+    ),
+    (
+        70,
+        1,
+        r#"{"version":1,"hash":"1111111111111111111111111111111111111111111111111111111111111111","source":{"json":"name: a"},"format":"yaml"}"#,
+    ),
     (71, 1, "{}"),
     (72, 1, "{}"),
-    (73, 1, r#"{"hash":"1111111111111111111111111111111111111111111111111111111111111111","definition":{"json":{}},"file":"noop.yaml"}"#),
+    (
+        73,
+        1,
+        r#"{"hash":"1111111111111111111111111111111111111111111111111111111111111111","definition":{"json":{}},"file":"noop.yaml"}"#,
+    ),
     (74, 1, "{}"),
     (75, 1, r#"{"reason":"its file was removed"}"#),
     (90, 1, r#"{"target":"run/default/x","fingerprint":"ab","until":"2026-11-21T12:00:00Z"}"#),
@@ -56,7 +100,8 @@ const SAMPLES: &[(u16, u8, &str)] = &[
 #[test]
 fn every_body_ever_written_reads_and_is_written_the_same() {
     for (kind, version, body) in SAMPLES {
-        let event = Event::decode(*kind, *version, body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        let event = Event::decode(*kind, *version, body.as_bytes())
+            .unwrap_or_else(|error| panic!("{body}: {error:?}"));
         assert_eq!(event.kind(), *kind);
         let again = event.encode(&Attribution::default()).unwrap();
         assert_eq!(String::from_utf8(again).unwrap(), *body);
@@ -73,12 +118,12 @@ fn every_kind_has_a_sample() {
 /// The shared fields and an event's own stand in one object.
 #[test]
 fn no_event_has_a_field_that_all_events_have() {
-    let everybody =
-        Attribution { cause: Some("c".into()), by: Some("b".into()), trace: Some("t".into()) };
+    let everybody = Attribution { cause: Some("c".into()), by: Some("b".into()), trace: Some("t".into()) };
     for (kind, version, body) in SAMPLES {
         let event = Event::decode(*kind, *version, body.as_bytes()).unwrap();
         let joined = event.encode(&everybody).unwrap();
-        let again = Event::decode(*kind, *version, &joined).unwrap_or_else(|error| panic!("{body}: {error:?}"));
+        let again =
+            Event::decode(*kind, *version, &joined).unwrap_or_else(|error| panic!("{body}: {error:?}"));
         assert_eq!(again, event);
         assert_eq!(super::attribution(&joined).unwrap(), everybody, "{body}");
     }
