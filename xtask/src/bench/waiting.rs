@@ -4,7 +4,6 @@
 //! One run is made by the daemon itself and waits at its gate; `copies` (benches/) then writes the very same records as
 //! often as is asked for, under ids of their own, through the journal. From there on the real daemon is measured.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -59,12 +58,14 @@ pub fn measure(
     let empty = daemon.process().memory()?.resident;
     table.row("RSS, no waiting runs", bytes(empty as f64), "");
     daemon.stop()?;
-    let before = truth_bytes(&data)?;
+    let before = disk_bytes(&data.join("index"))?;
 
-    let ids = write(&copies, &data, &run, &approval, options.runs, table)?;
+    let (ids, written) = write(&copies, &data, &run, &approval, options.runs, table)?;
     let runs = options.runs as f64;
-    let per_run = (truth_bytes(&data)? - before) as f64 / runs;
-    table.row("disk per waiting run, journal and index", bytes(per_run), "1.5 KiB before compaction");
+    let index = (disk_bytes(&data.join("index"))? - before) as f64 / runs;
+    let journal = written as f64 / runs;
+    let figure = format!("{} journal, {} index", bytes(journal), bytes(index));
+    table.row("disk per waiting run", figure, "1.5 KiB before compaction");
 
     let daemon = Daemon::start(&place)?;
     table.row(format!("{} waiting: start to ready", options.runs), shown(daemon.ready_after), "");
@@ -113,7 +114,7 @@ pub fn measure(
     Ok(())
 }
 
-/// Runs `copies`; returns runs with their approvals, scattered over all.
+/// Runs `copies`; returns runs with their approvals, scattered over all, and the bytes that the journal wrote.
 fn write(
     copies: &Path,
     data: &Path,
@@ -121,28 +122,16 @@ fn write(
     approval: &str,
     count: u64,
     table: &mut Table,
-) -> anyhow::Result<Vec<(String, String)>> {
+) -> anyhow::Result<(Vec<(String, String)>, u64)> {
     let started = Instant::now();
     let ended = command::run(Command::new(copies).arg(data).args([run, approval]).arg(count.to_string()))?;
     ensure!(ended.success, "the copies could not be written");
     let rate = count as f64 / started.elapsed().as_secs_f64();
     table.row("copies written straight into the journal", format!("{count}, {rate:.0} runs/s"), "");
-    let pair = |line: &str| line.split_once(' ').map(|(run, approval)| (run.to_owned(), approval.to_owned()));
-    Ok(ended.stdout.lines().filter_map(pair).collect())
-}
-
-/// Bytes of what a backup needs, and of the index: the views are apart.
-fn truth_bytes(data: &Path) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for folder in ["journal", "index", "blobs"] {
-        bytes += disk_bytes(&data.join(folder))?;
-    }
-    match std::fs::metadata(data.join("manifest.json")) {
-        Ok(manifest) => bytes += manifest.len(),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).context("look at the manifest"),
-    }
-    Ok(bytes)
+    let mut pairs: Vec<_> = ended.stdout.lines().filter_map(|line| line.split_once(' ')).collect();
+    let (_, written) = pairs.pop().context("copies says nothing")?;
+    let owned = |(run, approval): (&str, &str)| (run.to_owned(), approval.to_owned());
+    Ok((pairs.into_iter().map(owned).collect(), written.parse().context("the bytes of the copies")?))
 }
 
 /// How long it takes until both lists answer with everything.

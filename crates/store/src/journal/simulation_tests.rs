@@ -321,7 +321,7 @@ fn nothing_refused_appears_and_nothing_acknowledged_is_lost_when_any_call_finds_
 /// The proof that the simulation can fail: with the bug planted, it must find it.
 #[cfg(feature = "planted-bugs")]
 #[test]
-fn the_simulation_finds_an_answer_before_the_sync() {
+fn planted_bug_of_an_answer_before_the_sync_is_found() {
     let simulation =
         "journal::simulation_tests::nothing_acknowledged_is_lost_when_the_machine_stops_at_any_call";
     let program: PathBuf = std::env::current_exe().expect("this test has a program");
