@@ -200,6 +200,8 @@ fn of_surface(config: &Config) -> HttpSettings {
         body_bytes_max: server.body_bytes_max.as_usize(),
         feeds_max: server.feeds_max,
         connections_max: server.connections_max,
+        // Faults on demand are for those who sit at the machine.
+        chaos: config.chaos.enabled && server.listen.ip().is_loopback(),
         ..HttpSettings::default()
     }
 }

@@ -21,6 +21,8 @@ pub struct HttpSettings {
     pub connections_max: usize,
     /// How many threads answer requests.
     pub workers: usize,
+    /// Whether actors may be made to panic on demand.
+    pub chaos: bool,
 }
 
 impl Default for HttpSettings {
@@ -34,6 +36,7 @@ impl Default for HttpSettings {
             feeds_max: 2_000,
             connections_max: 8_192,
             workers: 2,
+            chaos: false,
         }
     }
 }

@@ -67,6 +67,30 @@ pub async fn stop(app: App, request: HttpRequest, payload: Payload) -> Answer {
     after(&app, &body.path, sequence)
 }
 
+/// Makes an actor panic inside its own code, as a bug would, to show that the tree stands it. Answers only in a program
+/// that was built with the feature `chaos` and is told `chaos.enabled`; else there is no such path.
+#[utoipa::path(tag = "tree", request_body = InterveneBody, responses((status = 200, body = TreeBody),
+    (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/tree/panic")]
+pub async fn panic(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    if !app.settings.chaos {
+        return Err(Problem::new(Code::NotFound, "faults on demand are not switched on"));
+    }
+    let (body, sequence) = announce(&app, &request, payload, "tree.panic").await?;
+    make_panic(&app, &body.path)?;
+    after(&app, &body.path, sequence)
+}
+
+#[cfg(feature = "chaos")]
+fn make_panic(app: &App, path: &str) -> Result<(), Problem> {
+    Ok(app.ghostlight.tree.panic(path)?)
+}
+
+#[cfg(not(feature = "chaos"))]
+fn make_panic(_: &App, _: &str) -> Result<(), Problem> {
+    Err(Problem::new(Code::NotFound, "this program was built without faults on demand"))
+}
+
 async fn announce(
     app: &App,
     request: &HttpRequest,
