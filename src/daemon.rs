@@ -18,6 +18,7 @@ use ghostlight_world::World;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::access::{check_listen, is_loopback};
 use crate::cli::{CliError, Exit};
 use crate::client::Client;
 use crate::config::{Config, Log, LogFormat};
@@ -108,6 +109,7 @@ impl Daemon {
         let bind = |source| ServeError::Bind { listen, source };
         // The address is tried first: a daemon that cannot be reached has no business in the data folder.
         drop(TcpListener::bind(listen).map_err(bind)?);
+        refuse_unprotected(&config, &surface).await?;
         let signals = Signals::new()?;
         let of_house = of_house(&config, &folder)?;
         let (ghostlight, house) = runtime::open(of_house, World::real(), |_| Vec::new()).await?;
@@ -115,7 +117,9 @@ impl Daemon {
             Ok(http) => Ok(Self { ghostlight, house, http, signals, own_token: None }),
             Err(error) => {
                 drop(ghostlight);
-                house.shutdown(Duration::ZERO).await?;
+                if let Err(unclean) = house.shutdown(Duration::ZERO).await {
+                    tracing::warn!(error = %unclean, "the end could not be recorded");
+                }
                 Err(error.into())
             }
         }
@@ -188,6 +192,18 @@ impl Daemon {
             () = signals.next() => Err(DaemonError::ToldTwice),
         }
     }
+}
+
+/// Refuses an address that nothing would protect, before any run goes on: its tokens are looked up in the data folder.
+async fn refuse_unprotected(config: &Config, surface: &HttpSettings) -> Result<(), DaemonError> {
+    if is_loopback(surface.listen) && !surface.behind_proxy {
+        return Ok(());
+    }
+    let Some(offline) = offline::open(config).await? else { return Ok(()) };
+    let any_token = offline.tokens.any();
+    offline.close().await?;
+    check_listen(surface.listen, any_token, surface.behind_proxy).map_err(ServeError::from)?;
+    Ok(())
 }
 
 fn of_surface(config: &Config) -> HttpSettings {

@@ -124,6 +124,11 @@ impl Ghostlight {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// Takes no new work from here on: the daemon goes down.
+    pub fn begin_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
     /// Whether requests can be answered: the journal takes appends, and the daemon does not go down.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -81,7 +81,8 @@ pub struct Http {
     address: SocketAddr,
     app: App,
     handle: ServerHandle,
-    server: JoinHandle<std::io::Result<()>>,
+    /// Gone once it has been waited for.
+    server: Option<JoinHandle<std::io::Result<()>>>,
     helpers: Vec<JoinHandle<()>>,
 }
 
@@ -120,7 +121,7 @@ pub fn serve(ghostlight: Ghostlight, settings: HttpSettings) -> Result<Http, Ser
     let handle = server.handle();
     let helpers = vec![sweep(app.clone()), count(app.clone())];
     tracing::info!(%address, "listening");
-    Ok(Http { address, app, handle, server: actix_web::rt::spawn(server), helpers })
+    Ok(Http { address, app, handle, server: Some(actix_web::rt::spawn(server)), helpers })
 }
 
 fn sweep(app: App) -> JoinHandle<()> {
@@ -151,11 +152,15 @@ impl Http {
     /// # Errors
     /// What the system said.
     pub async fn ended(&mut self) -> std::io::Result<()> {
-        (&mut self.server).await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+        let Some(server) = &mut self.server else { return Ok(()) };
+        let ended = server.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        self.server = None;
+        ended
     }
 
     /// Ends in order: feeds are told why and closed, then nothing new is taken, and what is being answered is finished.
     pub async fn shutdown(mut self, reason: &str) {
+        self.app.ghostlight.begin_draining();
         // The server does not end connections that live long: they are ended here, first by word, then by force.
         self.app.ghostlight.feed.close(reason);
         let all_gone = async {

@@ -27,6 +27,8 @@ pub(super) struct Ends {
 struct Waiting {
     by_run: HashMap<RunId, Vec<oneshot::Sender<()>>>,
     count: usize,
+    /// Nobody waits any more: the daemon goes down.
+    closed: bool,
 }
 
 /// One who waits. Dropping it, as a client that goes away does, leaves nothing behind.
@@ -54,7 +56,7 @@ impl Ends {
     /// Enters a waiter; none when there are as many as there may be.
     pub fn enter(&self, run: RunId) -> Option<Waiter<'_>> {
         let mut waiting = self.lock();
-        if waiting.count >= WAITERS_MAX {
+        if waiting.closed || waiting.count >= WAITERS_MAX {
             return None;
         }
         let (sender, told) = oneshot::channel();
@@ -87,9 +89,9 @@ impl Ends {
         }
     }
 
-    /// Lets everybody go without an answer.
+    /// Lets everybody go without an answer, and nobody enter any more.
     pub fn release_all(&self) {
-        *self.lock() = Waiting::default();
+        *self.lock() = Waiting { closed: true, ..Waiting::default() };
     }
 
     #[cfg(test)]
