@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-pub use words::{ago, duration, plain, shortened, status};
+pub use words::{ago, duration, plain, plain_lines, shortened, status};
 
 /// How data is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

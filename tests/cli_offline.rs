@@ -202,6 +202,14 @@ fn a_plan_is_shown_without_running_anything() {
         assert!(plan.get(key).is_some(), "{key}");
     }
     assert!(folder.run("plan good.yaml --output yaml").out.contains("critical_path"));
+    let one = folder.run("plan good.yaml").out;
+    assert!(one.contains("at once        1 step\n") && !one.contains("takes"), "{one}");
+    folder.write(
+        "two.yaml",
+        "ghostlight: 1\nname: two\nnodes:\n  a: { type: agent_call, agent: noop, estimate: 2s }\n  b: { type: agent_call, agent: noop }\n",
+    );
+    let two = folder.run("plan two.yaml").out;
+    assert!(two.contains("up to 2 steps") && two.contains("at least 2.0 s"), "{two}");
 }
 
 #[test]
@@ -240,6 +248,13 @@ fn a_run_is_carried_without_a_daemon_and_ends_with_its_outcome() {
     let verified = folder.run("store verify --data d --output json");
     assert_eq!(verified.code, 0);
     assert_eq!(serde_json::from_str::<Value>(&verified.out).unwrap()["sound"], true);
+    // The folder is found like every other verb finds it: by the file, by the environment.
+    assert_eq!(folder.run("store verify").code, 2, "there is no folder of the default name");
+    folder.write("where.toml", "[data]\ndir = \"d\"\n");
+    assert_eq!(folder.run("store verify --config where.toml").code, 0);
+    let told = folder.command("store verify").env("GHOSTLIGHT_DATA__DIR", "d").output().unwrap();
+    assert_eq!(told.status.code(), Some(0));
+    assert_eq!(folder.run("store verify --config where.toml --data nowhere").code, 2);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::Context;
 use super::exit::{CliError, Exit};
 use crate::client::Agent;
-use crate::output::{plain, pretty, sheet, shortened, status, table};
+use crate::output::{plain, plain_lines, pretty, sheet, shortened, status, table};
 
 /// Agents: list, show
 #[derive(Debug, clap::Subcommand)]
@@ -60,13 +60,16 @@ fn shown(agent: &Agent) -> String {
     sheet(&[
         ("agent", plain(&agent.name)),
         ("status", word(agent)),
-        ("description", plain(&agent.description)),
+        ("description", plain_lines(&agent.description)),
         ("kind", agent.kind.clone().unwrap_or_default()),
         ("effect", agent.effect.clone().unwrap_or_default()),
         ("offers", plain(&agent.capabilities.join(", "))),
         ("managed by", agent.managed_by.clone()),
         ("file", plain(agent.file.as_deref().unwrap_or_default())),
         ("hash", agent.hash.clone().unwrap_or_default()),
-        ("definition", agent.definition.as_ref().map(|value| plain(&pretty(value))).unwrap_or_default()),
+        (
+            "definition",
+            agent.definition.as_ref().map(|value| plain_lines(&pretty(value))).unwrap_or_default(),
+        ),
     ])
 }

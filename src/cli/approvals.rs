@@ -9,7 +9,7 @@ use super::exit::{CliError, Exit};
 use super::runs::next_page;
 use super::watch::coloured_risk;
 use crate::client::{Answer, Approval};
-use crate::output::{ago, plain, sheet, shortened, status, table};
+use crate::output::{ago, plain, plain_lines, sheet, shortened, status, table};
 
 /// Approvals: list, show, approve, reject
 #[derive(Debug, clap::Subcommand)]
@@ -126,11 +126,11 @@ fn list(approvals: &[Approval], now: Timestamp) -> String {
 }
 
 fn shown(approval: &Approval, now: Timestamp) -> String {
-    let text = |text: &Option<String>| plain(text.as_deref().unwrap_or_default());
+    let text = |text: &Option<String>| plain_lines(text.as_deref().unwrap_or_default());
     sheet(&[
         ("approval", approval.id.clone()),
         ("status", status(&approval.status)),
-        ("action", plain(&approval.action)),
+        ("action", plain_lines(&approval.action)),
         ("impact", text(&approval.impact)),
         ("risk", coloured_risk(&approval.risk)),
         ("workflow", text(&approval.workflow)),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ghostlight_model::diagnostic::any_error;
-use ghostlight_model::language::plan::{Estimate, PlannedNode, plan};
+use ghostlight_model::language::plan::{Estimate, Plan, PlannedNode, plan};
 use ghostlight_model::language::{self, Source};
 use ghostlight_model::workflow::Workflow;
 use owo_colors::OwoColorize;
@@ -48,10 +48,10 @@ pub(super) async fn run(args: PlanArgs, context: &Context) -> Result<Exit, CliEr
     context.print(&value, || {
         let head = sheet(&[
             ("workflow", workflow.name.to_string()),
-            ("description", output::plain(&workflow.description)),
+            ("description", output::plain_lines(&workflow.description)),
             ("critical path", plan.critical_path.join(" → ")),
-            ("takes", format!("at least {}", duration(plan.makespan_ms))),
-            ("at once", format!("up to {} steps", plan.width)),
+            ("takes", takes(&plan)),
+            ("at once", at_once(plan.width)),
             ("risk", coloured_risk(value["risk"].as_str().unwrap_or_default())),
         ]);
         let rows = plan.levels.iter().enumerate().flat_map(|(level, ids)| {
@@ -61,6 +61,16 @@ pub(super) async fn run(args: PlanArgs, context: &Context) -> Result<Exit, CliEr
         format!("{head}\n{}", table(&["level", "step", "after", "by", "estimate"], rows))
     });
     Ok(Exit::Done)
+}
+
+/// Nothing when no node declares an estimate: nothing is known then, which is not the same as no time.
+fn takes(plan: &Plan) -> String {
+    let is_known = plan.nodes.iter().any(|node| node.estimate.p50_ms > 0);
+    if is_known { format!("at least {}", duration(plan.makespan_ms)) } else { String::new() }
+}
+
+fn at_once(width: usize) -> String {
+    if width == 1 { "1 step".to_owned() } else { format!("up to {width} steps") }
 }
 
 fn row(level: usize, node: &PlannedNode) -> Vec<String> {
@@ -96,7 +106,7 @@ fn fits(workflow: &Workflow, input: &Value) -> Result<(), CliError> {
             violations.iter().map(|violation| format!("\n  {}: {}", violation.path, violation.message));
         CliError::usage(format!(
             "the input does not fit the workflow{}",
-            output::plain(&lines.collect::<String>())
+            output::plain_lines(&lines.collect::<String>())
         ))
     })
 }

@@ -15,7 +15,7 @@ impl From<ClientError> for CliError {
             ClientError::TooSlow { .. } => Exit::Timeout,
             ClientError::Refused(problem) => exit_of(problem),
         };
-        let plain = Self::new(exit, output::plain(&with_causes(&error)));
+        let plain = Self::new(exit, output::plain_lines(&with_causes(&error)));
         match &error {
             ClientError::Refused(problem) => refused(plain, problem),
             ClientError::Unreached { .. } => {
@@ -78,7 +78,7 @@ fn refused(error: CliError, problem: &Problem) -> CliError {
     }
     let error = CliError { message, ..error };
     match &problem.help {
-        Some(help) => error.help(output::plain(help)),
+        Some(help) => error.help(output::plain_lines(help)),
         None => error,
     }
 }

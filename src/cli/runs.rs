@@ -7,7 +7,7 @@ use super::Context;
 use super::arguments;
 use super::exit::{CliError, Exit};
 use crate::client::{Accepted, Answer, Run, StartFrom, Step};
-use crate::output::{self, ago, duration, plain, sheet, shortened, status, table};
+use crate::output::{self, ago, duration, plain, plain_lines, sheet, shortened, status, table};
 
 /// Runs: list, show, start, cancel, pause, resume, retry, reconcile
 #[derive(Debug, clap::Subcommand)]
@@ -195,7 +195,7 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
     let labels: Vec<_> = run.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let error = run.error.as_ref().map(|error| {
         let step = error.step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
-        format!("{step}{} ({}, {})", plain(&error.message), error.class, error.code)
+        format!("{step}{} ({}, {})", plain_lines(&error.message), error.class, error.code)
     });
     let head = sheet(&[
         ("run", run.id.clone()),

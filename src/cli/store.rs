@@ -6,8 +6,8 @@ use ghostlight_world::RealFiles;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
-use super::Context;
 use super::exit::{CliError, Exit, with_causes};
+use super::{Context, serve};
 
 /// The data folder: verify
 #[derive(Debug, clap::Subcommand)]
@@ -17,15 +17,23 @@ pub(crate) enum StoreVerb {
     /// Exits with 1 when something is damaged. Beside a running daemon the last commit may show as torn.
     #[command(after_help = "Example:\n  ghostlight store verify --data ./ghostlight-data")]
     Verify {
-        /// The data folder
-        #[arg(long, value_name = "DIR", default_value = "./ghostlight-data")]
-        data: PathBuf,
+        /// The data folder [default: as the configuration says]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// The configuration file [default: config/ghostlight.toml, if it is there]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
 }
 
 pub(super) fn run(verb: &StoreVerb, context: &Context) -> Result<Exit, CliError> {
-    let StoreVerb::Verify { data } = verb;
-    let report = ghostlight_store::journal::verify(&RealFiles, data)
+    let StoreVerb::Verify { data, config } = verb;
+    // Who names the folder gets it verified, whatever is wrong with a configuration that nobody named.
+    let folder = match (data, config) {
+        (Some(data), None) => data.clone(),
+        _ => serve::settings(config.as_deref(), data.as_deref(), None, false)?.loaded.config.data.dir,
+    };
+    let report = ghostlight_store::journal::verify(&RealFiles, &folder)
         .map_err(|error| CliError::usage(with_causes(&error)))?;
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     let value = json!({

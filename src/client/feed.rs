@@ -14,6 +14,8 @@ use super::{Client, ClientError, Problem};
 const LINE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The daemon sends a sign of life every 15 s; a feed that is silent for longer than this is opened again.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
+/// How long the daemon may take to accept a feed: it does so at once, or not at all.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Pauses between tries to open the feed again.
 const PAUSES_MS: [u64; 6] = [100, 250, 500, 1_000, 2_000, 5_000];
 
@@ -151,11 +153,14 @@ impl Feed {
         match frame.kind.as_str() {
             "feed.hello" => {
                 self.log = frame.data["log"].as_str().map(str::to_owned);
+                // A feed that began at the head goes on from there, even when it is lost before its first event.
+                if self.options.after.is_none() && self.options.run.is_none() {
+                    self.options.after = position(&frame.data["head"]);
+                }
                 return None;
             }
             "feed.gap" => {
-                let to = &frame.data["to"];
-                self.options.after = to.as_u64().or_else(|| to.as_str()?.parse().ok());
+                self.options.after = position(&frame.data["to"]);
             }
             "feed.closing" => {
                 self.lines = None;
@@ -183,7 +188,10 @@ impl Feed {
             query.push(("live", "true".to_owned()));
         }
         let request = self.client.open(Method::GET, &path, &query).header("accept", "text/event-stream");
-        match request.send().await {
+        let Ok(answer) = tokio::time::timeout(HEAD_PATIENCE, request.send()).await else {
+            return self.pause().await;
+        };
+        match answer {
             Ok(answer) if answer.status().is_success() => {
                 self.lines =
                     Some(Lines { answer, buffer: Vec::new(), ready: VecDeque::new(), data: String::new() });
@@ -191,7 +199,10 @@ impl Feed {
             }
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                let bytes = self.client.body(answer).await?;
+                let Ok(bytes) = tokio::time::timeout(HEAD_PATIENCE, self.client.body(answer)).await else {
+                    return self.pause().await;
+                };
+                let bytes = bytes?;
                 let problem = Problem::of(status, serde_json::from_slice(&bytes).unwrap_or_default());
                 // The daemon is busy or goes down: it is asked again, as long as that is allowed.
                 if status == 503 || status == 429 {
@@ -217,6 +228,11 @@ impl Feed {
         tokio::time::sleep(Duration::from_millis(pause)).await;
         Ok(())
     }
+}
+
+/// A sequence as it stands in a frame.
+fn position(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// The events of one answer.
@@ -303,6 +319,30 @@ mod tests {
         assert_eq!(take(r#"{"type":"run.failed","sequence":"8"}"#), None);
         assert_eq!(take("no json"), None);
         assert_eq!((feed.options.after, feed.log.as_deref()), (Some(8), Some("l")));
+    }
+
+    #[test]
+    fn a_feed_that_began_at_the_head_goes_on_from_there_and_a_runs_feed_from_its_beginning() {
+        let client = Client::new("http://127.0.0.1:1", None).unwrap();
+        let hello = r#"{"type":"feed.hello","data":{"log":"l","head":"9"}}"#;
+        let after = |run: Option<&str>, after: Option<u64>| {
+            let run = run.map(str::to_owned);
+            let mut feed = client.feed(FeedOptions { run, after, ..FeedOptions::default() });
+            assert!(feed.taken(hello.to_owned()).is_none());
+            feed.options.after
+        };
+        assert_eq!(after(None, None), Some(9));
+        assert_eq!(after(None, Some(4)), Some(4));
+        assert_eq!(after(Some("r"), None), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_daemon_that_takes_the_call_and_says_nothing_is_told_as_lost() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&silent.local_addr().unwrap().to_string(), None).unwrap();
+        let mut feed = client.feed(FeedOptions::default());
+        let frame = tokio::time::timeout(Duration::from_secs(3_600), feed.next()).await;
+        assert_eq!(frame.expect("it must not wait for ever").unwrap().kind, "feed.lost");
     }
 
     #[test]

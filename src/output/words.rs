@@ -40,16 +40,34 @@ pub fn ago(time: Option<&str>, now: Timestamp) -> String {
     }
 }
 
-/// Text from outside without anything that a terminal would obey.
+/// Text from outside as one line, without anything that a terminal would obey or that would show it in another order than
+/// it is in. What is taken out can be seen: a newline as `↵`, everything else as `\u{fffd}`.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect()
+    let seen = |c: char| match c {
+        '\n' => '↵',
+        '\t' => c,
+        c if c.is_control() || turns_the_line(c) => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(seen).collect()
+}
+
+/// The same with its lines kept, for places where a line of its own cannot be taken for one of ours.
+#[must_use]
+pub fn plain_lines(text: &str) -> String {
+    text.split('\n').map(plain).collect::<Vec<_>>().join("\n")
+}
+
+/// Marks, embeddings, overrides and isolates of bidirectional text, and the separators that begin another line.
+fn turns_the_line(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// One line of at most so many characters.
 #[must_use]
 pub fn shortened(text: &str, characters_max: usize) -> String {
-    let line = plain(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = plain(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if line.chars().count() <= characters_max {
         return line;
     }
@@ -82,8 +100,20 @@ mod tests {
 
     #[test]
     fn no_text_from_outside_moves_the_cursor() {
-        assert_eq!(plain("a\u{1b}[2Jb\r\nc"), "a\u{fffd}[2Jb\u{fffd}\nc");
+        assert_eq!(plain("a\u{1b}[2Jb\r\nc"), "a\u{fffd}[2Jb\u{fffd}↵c");
+        assert_eq!(plain_lines("a\u{1b}b\nc"), "a\u{fffd}b\nc");
         assert_eq!(shortened("one\ntwo   three", 9), "one two …");
         assert_eq!(shortened("short", 9), "short");
+    }
+
+    #[test]
+    fn no_text_from_outside_is_shown_in_another_order_than_it_is_in() {
+        for mark in
+            "\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars()
+        {
+            assert_eq!(plain(&format!("a{mark}b")), "a\u{fffd}b", "{mark:?}");
+            assert_eq!(shortened(&format!("a{mark}b"), 9), "a\u{fffd}b", "{mark:?}");
+        }
+        assert_eq!(plain("שלום, grüße"), "שלום, grüße", "letters stay as they are");
     }
 }
