@@ -1,6 +1,7 @@
 //! Who may speak to the daemon: the rules, as functions of values.
 //!
-//! On a loopback address and without any token the local user is admin. A page in a browser reaches loopback too, so the
+//! On a loopback address and without any token the local user is admin, when he calls the machine by a name of loopback
+//! and nothing shows that somebody else was asked in between. A page in a browser reaches loopback too, so the
 //! `Host` must be a name of this machine (a foreign name that resolves to loopback is how pages get around the browser's
 //! rules) and the `Origin`, when there is one, our own. Everywhere else, and once a token exists, each request brings
 //! one. What a request shows is gathered in an [`Ask`]; [`Policy::judge`] decides; who asks for what and gets refused is
@@ -53,6 +54,8 @@ pub struct Ask<'a> {
     pub fetch_mode: Option<&'a str>,
     /// `Authorization`.
     pub authorization: Option<&'a str>,
+    /// Whether a header says that it was passed on for somebody (`X-Forwarded-For`, `Forwarded`, `Via`).
+    pub is_forwarded: bool,
 }
 
 /// What the daemon was told about its surroundings.
@@ -105,7 +108,9 @@ impl Policy {
         match ask.authorization.map(bearer) {
             // A token that is wrong is never taken for none: whoever sends one believes to be somebody.
             Some(token) => token.and_then(verify).map(|id| Subject::Token { id }).ok_or(Refusal::BadToken),
-            None if self.trusts_loopback() && !any_token => Ok(Subject::Local),
+            None if self.trusts_loopback() && !any_token && is_local(ask, host.as_ref()) => {
+                Ok(Subject::Local)
+            }
             None => Err(Refusal::NoToken),
         }
     }
@@ -131,6 +136,12 @@ impl Policy {
         let any_name_will_do = !self.trusts_loopback() && self.allowed_hosts.is_empty();
         is_named || any_name_will_do || (self.is_loopback && host.is_loopback())
     }
+}
+
+/// Whether nothing speaks against the user of this machine: a proxy that nobody announced brings requests of strangers
+/// over loopback, which show by the name they ask for or by what the proxy adds.
+fn is_local(ask: Ask<'_>, host: Option<&Authority>) -> bool {
+    host.is_some_and(Authority::is_loopback) && !ask.is_forwarded
 }
 
 fn is_foreign(ask: Ask<'_>, host: Option<&Authority>) -> bool {
@@ -170,6 +181,19 @@ mod tests {
         for host in ["127.0.0.1:7070", "localhost:7070", "LOCALHOST", "[::1]:7070", "127.8.8.8", "localhost."]
         {
             assert_eq!(judge(&LOCAL, from(host), false), Ok("local".into()), "{host}");
+        }
+    }
+
+    #[test]
+    fn whoever_an_unannounced_proxy_brings_over_loopback_needs_a_token() {
+        let named = Policy { allowed_hosts: vec!["flows.example".into()], ..LOCAL };
+        assert_eq!(judge(&named, from("localhost:7070"), false), Ok("local".into()));
+        let by_name = from("flows.example");
+        let passed_on = Ask { is_forwarded: true, ..from("localhost:7070") };
+        for ask in [by_name, passed_on] {
+            assert_eq!(judge(&named, ask, false), Err(Refusal::NoToken), "{ask:?}");
+            let with_token = Ask { authorization: Some("Bearer glt_good"), ..ask };
+            assert_eq!(judge(&named, with_token, true), Ok("token:1".into()), "{ask:?}");
         }
     }
 

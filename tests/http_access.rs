@@ -96,6 +96,30 @@ async fn every_route_is_closed_to_foreign_pages_and_once_a_token_exists_to_every
 }
 
 #[tokio::test]
+async fn what_a_proxy_passes_on_is_not_the_local_user_and_probes_tell_strangers_nothing() {
+    let inside = Inside::start_with(|settings| settings.allowed_hosts = vec!["flows.example".into()]);
+    let foreign = [
+        ("host", "flows.example"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("forwarded", "for=10.0.0.1"),
+        ("via", "1.1 proxy"),
+    ];
+    for path in ["/api/v1/runs", "/readyz?verbose", "/readyz?x", "/healthz?x"] {
+        for (name, value) in foreign {
+            let answer = inside.send(inside.request("GET", path).header(name, value)).await;
+            assert_eq!((answer.status, answer.code()), (401, "unauthenticated"), "{path} {name}");
+        }
+        assert_eq!(inside.get(path).await.status, 200, "{path}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        for method in ["GET", "HEAD"] {
+            let answer = inside.send(inside.request(method, path).header("host", "evil.example")).await;
+            assert_eq!((answer.status, answer.body.as_str() == Some("")), (200, method == "HEAD"), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_revoked_token_is_refused_at_once_and_the_last_one_gives_loopback_back_to_the_local_user() {
     let inside = Inside::start();
     let made = inside.post("/api/v1/tokens", &json!({"label": "ci"})).await.ok();

@@ -128,6 +128,23 @@ async fn a_run_is_watched_from_its_beginning_the_same_way_by_everybody() {
 }
 
 #[tokio::test]
+async fn a_browser_that_comes_back_before_the_first_event_loses_nothing_and_may_offer_to_speak_otherwise() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", ONE).await.ok();
+    let hello = sse(&inside, "/api/v1/feed", "", "feed.hello").await;
+    let id = run_one(&inside).await;
+    let events = sse(&inside, "/api/v1/feed", &hello[0].0, "run.completed").await;
+    assert!(events[0].0.is_empty(), "who gave a place keeps it: {events:?}");
+    let created = events.iter().find(|(_, name, _)| name == "run.created").unwrap();
+    assert!(created.2.to_string().contains(&id), "{created:?}");
+    let offering = inside.request("GET", "/api/v1/feed").header("upgrade", "h2c").send().await.unwrap();
+    assert_eq!(
+        (offering.status().as_u16(), &offering.headers()["content-type"]),
+        (200, &HeaderValue::from_static("text/event-stream"))
+    );
+}
+
+#[tokio::test]
 async fn a_client_says_what_it_wants_and_is_told_what_it_may_not() {
     let inside = Inside::start();
     inside.post_yaml("/api/v1/workflows", ONE).await.ok();

@@ -19,7 +19,7 @@ const SHELL: &str = "ghostlight: 1\nname: shell\nkind: command\ncommand: [/bin/s
 
 #[tokio::test]
 async fn an_agent_is_saved_disabled_and_enabled_and_its_secrets_stay_references() {
-    let inside = Inside::start();
+    let inside = Inside::start_granting();
     let saved = inside.send(put(&inside, "hook", HOOK)).await;
     assert_eq!((saved.status, saved.header("location")), (201, "/api/v1/agents/hook"), "{saved:?}");
     assert_eq!(inside.send(put(&inside, "hook", HOOK)).await.status, 200);
@@ -45,9 +45,11 @@ async fn an_agent_is_saved_disabled_and_enabled_and_its_secrets_stay_references(
 #[tokio::test]
 async fn a_command_is_not_granted_over_the_api_and_the_attempt_is_audited() {
     let inside = Inside::start();
-    for (name, yaml) in
-        [("shell", SHELL), ("noop", "ghostlight: 1\nname: noop\nkind: builtin\nbuiltin: sleep\n")]
-    {
+    for (name, yaml) in [
+        ("shell", SHELL),
+        ("hook", HOOK),
+        ("noop", "ghostlight: 1\nname: noop\nkind: builtin\nbuiltin: sleep\n"),
+    ] {
         let refused = inside.send(put(&inside, name, yaml)).await;
         assert_eq!((refused.status, refused.code()), (403, "forbidden"), "{name}");
     }
@@ -55,7 +57,7 @@ async fn a_command_is_not_granted_over_the_api_and_the_attempt_is_audited() {
     let records = inside.ghostlight.journal.read_all(0, 1_000).unwrap();
     let audited = records.iter().filter(|record| record.stream.kind() == "audit");
     let objects: Vec<Value> = audited.map(|record| serde_json::from_slice(&record.body).unwrap()).collect();
-    assert_eq!(objects.len(), 2, "{objects:?}");
+    assert_eq!(objects.len(), 3, "{objects:?}");
     assert_eq!((&objects[0]["action"], &objects[0]["allowed"]), (&json!("agent.save"), &json!(false)));
 }
 

@@ -34,6 +34,9 @@ async fn what_cannot_be_read_is_refused_with_its_own_code() {
         ("GET", "/api/v1/runs?since=yesterday", "", "", 400, "bad_query"),
         ("GET", "/api/v1/runs?min_sequence=x", "", "", 400, "bad_query"),
         ("GET", "/api/v1/runs?min_sequence=999999999", "", "", 503, "view_behind"),
+        ("GET", "/api/v1/agents?limit=1", "", "", 400, "bad_query"),
+        ("GET", "/api/v1/tokens?limit=1", "", "", 400, "bad_query"),
+        ("GET", "/api/v1/workflows/one/versions?limit=1", "", "", 400, "bad_query"),
         ("GET", "/api/v1/runs/x", "", "", 404, "unknown_run"),
         ("GET", &format!("/api/v1/runs/{nobody}"), "", "", 404, "unknown_run"),
         ("GET", &format!("/api/v1/runs/{nobody}/steps/a"), "", "", 404, "unknown_run"),
@@ -115,6 +118,22 @@ async fn what_cannot_be_read_is_refused_with_its_own_code() {
     }
     let near = inside.post("/api/v1/workflows/one/runs", &json!({"imput": {}})).await;
     assert!(near.body["detail"].as_str().unwrap().contains("did you mean `input`?"), "{near:?}");
+}
+
+#[tokio::test]
+async fn a_key_is_refused_where_it_would_be_ignored() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", ONE).await.ok();
+    for (method, path) in [
+        ("POST", "/api/v1/workflows"),
+        ("PUT", "/api/v1/workflows/one"),
+        ("POST", "/api/v1/workflows/one/restore"),
+        ("PUT", "/api/v1/agents/mine"),
+    ] {
+        let request = inside.request(method, path).header("content-type", "application/yaml").body(ONE);
+        let answer = inside.send(request.header("idempotency-key", "k")).await;
+        assert_eq!((answer.status, answer.code()), (422, "not_supported_yet"), "{method} {path}");
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ async fn a_workflow_is_saved_run_and_read_in_all_its_parts() {
     let run = started.body.clone();
     assert_eq!(run["status"], "completed", "{run}");
     assert_eq!(run["result"], "complete");
+    assert!(run.as_object().unwrap().contains_key("priority") && run["output"].is_object(), "{run}");
     let id = run["id"].as_str().unwrap();
     assert_eq!(started.header("location"), format!("/api/v1/runs/{id}"));
 
@@ -121,6 +122,10 @@ async fn a_question_is_answered_once_and_a_second_answer_gets_the_first() {
     let first = inside.send(under_key()).await.ok();
     let again = inside.send(under_key()).await;
     assert_eq!((again.status, &again.body["run"]), (200, &first["run"]), "{again:?}");
+    assert_eq!(again.body["sequence"], first["sequence"]);
+    let other = inside.request("POST", &approve).header("idempotency-key", "once");
+    let other = inside.send(other.json(&json!({"comment": "stop"}))).await;
+    assert_eq!((other.status, other.code()), (422, "key_reused"));
     let second = inside.post(&format!("/api/v1/approvals/{approval}/reject"), &json!({})).await;
     assert_eq!((second.status, second.code()), (409, "already_decided"));
     assert_eq!(
@@ -140,7 +145,14 @@ async fn a_run_is_paused_resumed_and_cancelled_and_what_its_state_forbids_is_ref
     inside.until(&path("/steps?status=running"), |list| list["items"][0]["path"] == "nap").await;
     let current = format!("/api/v2/workflows/{}/agents/current", run["id"].as_str().unwrap());
     assert_eq!(inside.get(&current).await.ok()["items"][0]["agent"], "sleep");
-    let paused = inside.post(&path("/pause"), &json!({"reason": "look"})).await.ok();
+    let pause = |reason: &str| {
+        let request = inside.request("POST", &path("/pause")).header("idempotency-key", "p");
+        inside.send(request.json(&json!({"reason": reason})))
+    };
+    let paused = pause("look").await.ok();
+    assert_eq!(pause("look").await.ok()["sequence"], paused["sequence"]);
+    let other = pause("another").await;
+    assert_eq!((other.status, other.code()), (422, "key_reused"));
     assert_eq!(paused["status"], "paused");
     assert_eq!(inside.get(&path("")).await.ok()["reason"], "operator");
     assert_eq!(inside.post(&path("/resume"), &json!({})).await.ok()["status"], "running");

@@ -11,17 +11,19 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::caller;
+use super::request::{caller, without_key};
 use super::resources::agent::{AgentBody, AgentRowBody, SavedAgentBody};
 use super::resources::page::ListBody;
 use super::run_commands::EmptyBody;
+use super::strict;
 use super::surface::{Answer, App, json_with, ok, part, written};
 
 /// Lists agents and tools by name.
 #[utoipa::path(tag = "agents", responses((status = 200, body = ListBody<AgentRowBody>),
     (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/agents")]
-pub async fn list(app: App) -> Answer {
+pub async fn list(app: App, request: HttpRequest) -> Answer {
+    strict::no_query(request.query_string())?;
     ok(&ListBody::of(app.ghostlight.agents.list().iter().map(AgentRowBody::of).collect()))
 }
 
@@ -40,6 +42,7 @@ pub async fn show(app: App, name: Path<String>) -> Answer {
     (status = "default", body = ProblemBody<'static>)))]
 #[put("/api/v1/agents/{name}")]
 pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
+    without_key(&request)?;
     let name = named(&name)?;
     let caller = caller(&request)?;
     let document = body::document(&request, payload, app.settings.definition_bytes_max).await?;

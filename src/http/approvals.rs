@@ -2,6 +2,7 @@
 
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, get, post};
+use ghostlight_actors::Caller;
 use ghostlight_actors::views::{ApprovalFilter, ApprovalStatus, ViewKind};
 use ghostlight_model::ids::{ApprovalId, RunId};
 use serde::Deserialize;
@@ -11,12 +12,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::body;
 use super::paging::{one_of, page};
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller, key};
+use super::request::{caller_with, key};
 use super::resources::approval::ApprovalBody;
 use super::resources::page::PageBody;
 use super::resources::plan::risk_named;
 use super::resources::run::AcceptedBody;
-use super::run_commands::{accepted, done_before};
+use super::run_commands::{accepted, done_before, with_sequence};
 use super::strict;
 use super::surface::{Answer, App, blocking, ok, part, sequence};
 
@@ -112,9 +113,10 @@ pub struct RejectBody {
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/approvals/{id}/approve")]
 pub async fn approve(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
-    let (body, _): (ApproveBody, _) =
+    let (body, bytes): (ApproveBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    answer(&app, &request, &id, true, body.comment, body.changes).await
+    let caller = caller_with(&request, &bytes)?;
+    answer(&app, &request, caller, &id, true, body).await
 }
 
 /// Says no. A second decision is refused with the first.
@@ -122,30 +124,32 @@ pub async fn approve(app: App, request: HttpRequest, id: Path<String>, payload: 
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/approvals/{id}/reject")]
 pub async fn reject(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
-    let (body, _): (RejectBody, _) =
+    let (body, bytes): (RejectBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    answer(&app, &request, &id, false, body.comment, None).await
+    let caller = caller_with(&request, &bytes)?;
+    let body = ApproveBody { comment: body.comment, changes: None };
+    answer(&app, &request, caller, &id, false, body).await
 }
 
 async fn answer(
     app: &App,
     request: &HttpRequest,
+    caller: Caller,
     id: &str,
     is_yes: bool,
-    comment: Option<String>,
-    changes: Option<Value>,
+    body: ApproveBody,
 ) -> Answer {
     let id = approval_id(id)?;
+    let ApproveBody { comment, changes } = body;
     if comment.as_ref().is_some_and(|comment| comment.len() > COMMENT_BYTES_MAX) {
         return Err(Problem::new(
             Code::InvalidValue,
             format!("`comment` has at most {COMMENT_BYTES_MAX} bytes"),
         ));
     }
-    let caller = caller(request)?;
     let result = app.ghostlight.runs.answer(id, is_yes, comment, changes, caller.clone()).await;
     let refusal = match result {
-        Ok(done) => return Ok(accepted(&done)),
+        Ok(done) => return Ok(accepted(&with_sequence(app, request, done, &caller).await?)),
         Err(error) => Problem::from(error),
     };
     // The same request again, under the same key, is no second decision.

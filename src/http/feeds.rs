@@ -102,14 +102,21 @@ async fn open(app: &App, request: &HttpRequest, payload: Payload, run: Option<Ru
         query.after = Some(last.to_owned()).filter(|last| !last.is_empty()).or(query.after);
     }
     let wanted = query.request(run)?;
+    let begins_at_head = run.is_none() && wanted.after.is_none();
     if let Some(run) = run {
         app.read(run).await?;
     }
     let session = app.sessions.open(request.conn_data::<std::sync::Arc<Socket>>().cloned())?;
     let subscription = app.ghostlight.feed.subscribe(wanted)?;
-    if request.headers().contains_key(header::UPGRADE) {
+    if asks_for_websocket(request) {
         websocket::start(app, request, payload, run, session, subscription)
     } else {
-        Ok(sse::start(app, request, session, subscription))
+        Ok(sse::start(app, request, session, subscription, begins_at_head))
     }
+}
+
+/// Whether the client asks to speak WebSocket. What else it offers to speak (`h2c`) it may go without.
+fn asks_for_websocket(request: &HttpRequest) -> bool {
+    let offers = request.headers().get_all(header::UPGRADE).filter_map(|value| value.to_str().ok());
+    offers.flat_map(|offers| offers.split(',')).any(|offer| offer.trim().eq_ignore_ascii_case("websocket"))
 }

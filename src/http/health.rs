@@ -16,6 +16,11 @@ use super::surface::{Answer, App, blocking, json, ok};
 #[utoipa::path(tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
 #[get("/healthz")]
 pub async fn healthz() -> HttpResponse {
+    alive().await
+}
+
+/// What `/healthz` answers to GET and HEAD; the latter goes without the body.
+pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "text/plain; charset=utf-8")).body("ok\n")
 }
 
@@ -79,6 +84,14 @@ pub struct SlotsBody {
 #[utoipa::path(tag = "health", responses((status = 200, body = ReadinessBody), (status = 503, body = ProblemBody<'static>)))]
 #[get("/readyz")]
 pub async fn readyz(app: App, request: HttpRequest) -> Answer {
+    ready(app, request).await
+}
+
+/// What `/readyz` answers to GET and HEAD; the latter goes without the body.
+///
+/// # Errors
+/// [`Code::NotReady`].
+pub async fn ready(app: App, request: HttpRequest) -> Answer {
     let readiness = readiness(&app.ghostlight);
     let is_verbose =
         request.query_string().split('&').any(|part| matches!(part, "verbose" | "verbose=" | "verbose=true"));

@@ -134,7 +134,7 @@ pub async fn access(
 }
 
 async fn admit(app: &Surface, request: &ServiceRequest) -> Result<(), Problem> {
-    if matches!(request.path(), "/healthz" | "/readyz") {
+    if is_bare_probe(request) {
         return Ok(());
     }
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
@@ -145,6 +145,7 @@ async fn admit(app: &Surface, request: &ServiceRequest) -> Result<(), Problem> {
         fetch_site: header_text(request.headers(), &HeaderName::from_static("sec-fetch-site")),
         fetch_mode: header_text(request.headers(), &HeaderName::from_static("sec-fetch-mode")),
         authorization: header_text(request.headers(), &header::AUTHORIZATION),
+        is_forwarded: is_forwarded(request.headers()),
     };
     let tokens = &app.ghostlight.tokens;
     let verify = |text: &str| tokens.verify(text).map(|info| info.id);
@@ -155,6 +156,18 @@ async fn admit(app: &Surface, request: &ServiceRequest) -> Result<(), Problem> {
         }
         Err(refusal) => Err(refused(app, request, refusal).await),
     }
+}
+
+/// Whether it asks for nothing but a sign of life, which everybody may have.
+fn is_bare_probe(request: &ServiceRequest) -> bool {
+    matches!(request.path(), "/healthz" | "/readyz")
+        && matches!(*request.method(), Method::GET | Method::HEAD)
+        && request.query_string().is_empty()
+}
+
+/// Whether somebody passed the request on, and says so.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    [request::forwarded_for(), header::FORWARDED, header::VIA].iter().any(|name| headers.contains_key(name))
 }
 
 /// A header as text. One that is no text is taken as a text that fits nothing.

@@ -104,7 +104,18 @@ impl From<ViewError> for Problem {
     fn from(error: ViewError) -> Self {
         match error {
             ViewError::Query(error) => error.into(),
-            other => Self::new(Code::ViewUnavailable, other.to_string()),
+            // Their reasons are texts of the store, with places of this machine in them.
+            ViewError::SetAside { view, reason } => {
+                tracing::warn!(%view, %reason, "a request needs a view that is set aside");
+                Self::new(Code::ViewUnavailable, format!("the view of {view} is set aside"))
+            }
+            ViewError::Unavailable { reason } => {
+                tracing::warn!(%reason, "a request needs views that are not available");
+                Self::new(Code::ViewUnavailable, "the views are not available")
+            }
+            other @ (ViewError::Opening { .. } | ViewError::Damaged { .. }) => {
+                Self::new(Code::ViewUnavailable, other.to_string())
+            }
         }
     }
 }
@@ -224,5 +235,19 @@ impl From<AgentError> for Problem {
             AgentError::FileIsGone(_) => Self::new(Code::AgentState, detail),
             AgentError::Store(error) => error.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_of_views_says_is_not_told() {
+        let problem = Problem::from(ViewError::Unavailable { reason: "/var/lib/secret: I/O error".into() });
+        assert_eq!(
+            (problem.code(), problem.detail()),
+            (Code::ViewUnavailable, "the views are not available")
+        );
     }
 }

@@ -29,6 +29,8 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
 /// The longest idempotency key.
 const KEY_BYTES_MAX: usize = 255;
+/// How many hexadecimal digits of a request's fingerprint stand in the id of its command.
+const FINGERPRINT_DIGITS: usize = 16;
 
 /// A header as text; none when it is absent.
 ///
@@ -54,29 +56,72 @@ pub fn subject_name(request: &HttpRequest) -> Option<String> {
     subject(request).map(|subject| subject.name())
 }
 
-/// The caller of a command that is done once under `Idempotency-Key`: the same key, subject and address give the same
-/// command id, anything else a fresh one.
+/// The caller of a command whose body does not matter, as in [`caller_with`].
 ///
 /// # Errors
 /// [`Code::BadHeader`].
 pub fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
+    caller_with(request, b"")
+}
+
+/// The caller of a command that is done once under `Idempotency-Key`: its id is made of the key and subject, and after a
+/// colon of the method, path and body, so that the same key with another request is told. Without a key it is a fresh one.
+///
+/// # Errors
+/// [`Code::BadHeader`].
+pub fn caller_with(request: &HttpRequest, body: &[u8]) -> Result<Caller, Problem> {
     let subject = subject_name(request);
     let command = match key(request)? {
-        Some(key) => command_id(subject.as_deref().unwrap_or_default(), key, request),
+        Some(key) => command_id(subject.as_deref().unwrap_or_default(), key, &fingerprint(request, body)),
         None => Uuid::new_v4().to_string(),
     };
     Ok(Caller { subject, command: Some(command), trace: trace(request) })
 }
 
-fn command_id(subject: &str, key: &str, request: &HttpRequest) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in [subject, key, request.method().as_str(), request.path()] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part.as_bytes());
-    }
+fn command_id(subject: &str, key: &str, fingerprint: &blake3::Hash) -> String {
     let mut id = [0; 16];
-    id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    uuid::Builder::from_custom_bytes(id).into_uuid().to_string()
+    id.copy_from_slice(&hash([subject.as_bytes(), key.as_bytes()]).as_bytes()[..16]);
+    let id = uuid::Builder::from_custom_bytes(id).into_uuid();
+    format!("{id}:{}", &fingerprint.to_hex()[..FINGERPRINT_DIGITS])
+}
+
+/// What a key stands for: a request is the same one when its method, path and body are.
+fn fingerprint(request: &HttpRequest, body: &[u8]) -> blake3::Hash {
+    hash([request.method().as_str().as_bytes(), request.path().as_bytes(), body])
+}
+
+fn hash<const N: usize>(parts: [&[u8]; N]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize()
+}
+
+/// Whether the event that `cause` stands in was caused under the key of `command`, and then whether by the same request.
+#[must_use]
+pub fn same_key(cause: &str, command: &str) -> Option<bool> {
+    let (key, _) = command.split_once(':')?;
+    match cause.split_once(':') {
+        Some((other, _)) => (other == key).then(|| cause == command),
+        // Ids without a fingerprint are of an earlier version, which did not tell requests apart by their bodies.
+        None => (cause == key).then_some(true),
+    }
+}
+
+/// Refuses a key where nothing is done once because of it: it is never ignored silently.
+///
+/// # Errors
+/// [`Code::NotSupportedYet`], [`Code::BadHeader`].
+pub fn without_key(request: &HttpRequest) -> Result<(), Problem> {
+    match key(request)? {
+        Some(_) => Err(Problem::new(
+            Code::NotSupportedYet,
+            "`Idempotency-Key` is not supported for this request yet",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The idempotency key of a request with this body. Keys of different subjects are different keys.
@@ -89,12 +134,7 @@ pub fn idempotency(request: &HttpRequest, body: &[u8]) -> Result<Option<Idempote
         Some(Subject::Token { id }) => format!("{id}:{key}"),
         Some(Subject::Local) | None => key.to_owned(),
     };
-    let mut hasher = blake3::Hasher::new();
-    for part in [request.method().as_str().as_bytes(), request.path().as_bytes(), body] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    Ok(Some(IdempotencyKey { key, fingerprint: hasher.finalize().to_hex().to_string() }))
+    Ok(Some(IdempotencyKey { key, fingerprint: fingerprint(request, body).to_hex().to_string() }))
 }
 
 /// The key itself.
@@ -196,6 +236,17 @@ mod tests {
         let fingerprint = |body: &[u8]| idempotency(&one, body).unwrap().unwrap().fingerprint;
         assert_eq!(fingerprint(b"x"), fingerprint(b"x"));
         assert_ne!(fingerprint(b"x"), fingerprint(b"y"));
+    }
+
+    #[test]
+    fn the_id_of_a_command_tells_the_same_request_from_another_under_its_key() {
+        let (one, other) = (with("Idempotency-Key", "a"), with("Idempotency-Key", "b"));
+        let id = |request, body: &[u8]| caller_with(request, body).unwrap().command.unwrap();
+        assert_eq!(same_key(&id(&one, b"x"), &id(&one, b"x")), Some(true));
+        assert_eq!(same_key(&id(&one, b"x"), &id(&one, b"y")), Some(false));
+        assert_eq!(same_key(&id(&one, b"x"), &id(&other, b"x")), None);
+        let fresh = caller(&TestRequest::default().to_http_request()).unwrap().command.unwrap();
+        assert_eq!(same_key(&id(&one, b"x"), &fresh), None);
     }
 
     #[test]

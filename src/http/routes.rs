@@ -18,6 +18,9 @@ macro_rules! routes {
         /// Adds all routes.
         pub fn configure(config: &mut ServiceConfig) {
             $(config.service($module::$handler);)*
+            // Some probes ask for the head alone.
+            config.route("/healthz", web::head().to(health::alive));
+            config.route("/readyz", web::head().to(health::ready));
             config.route("/api/v1/ns/{rest:.*}", web::route().to(reserved));
             config.default_service(web::route().to(elsewhere));
         }

@@ -6,6 +6,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
+use bytes::Bytes;
 use ghostlight_actors::Caller;
 use ghostlight_actors::runs::{Accepted, RunCommand};
 use ghostlight_model::ids::{RunId, StepPath};
@@ -15,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller, key};
+use super::request::{caller_with, key, same_key};
 use super::resources::run::AcceptedBody;
 use super::runs::run_id;
 use super::surface::{Answer, App, json_with, part, written};
@@ -66,8 +67,8 @@ pub struct ReconcileBody {
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/cancel")]
 pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
-    let reason = reason(&app, &request, payload).await?;
-    let mut answer = give(&app, &request, &id, RunCommand::Cancel { reason }).await?;
+    let (reason, bytes) = reason(&app, &request, payload).await?;
+    let mut answer = give(&app, &request, &bytes, &id, RunCommand::Cancel { reason }).await?;
     if !app.read(run_id(&id)?).await?.run.status.is_terminal() {
         // It was taken, and it is not done before the running attempts have ended.
         *answer.status_mut() = StatusCode::ACCEPTED;
@@ -80,8 +81,8 @@ pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: P
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/pause")]
 pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
-    let reason = reason(&app, &request, payload).await?;
-    give(&app, &request, &id, RunCommand::Pause { reason }).await
+    let (reason, bytes) = reason(&app, &request, payload).await?;
+    give(&app, &request, &bytes, &id, RunCommand::Pause { reason }).await
 }
 
 /// Goes on with a paused run; releases a quarantined one too.
@@ -89,8 +90,9 @@ pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Pa
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/resume")]
 pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
-    let _: (EmptyBody, _) = body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    give(&app, &request, &id, RunCommand::Resume).await
+    let (_, bytes): (EmptyBody, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    give(&app, &request, &bytes, &id, RunCommand::Resume).await
 }
 
 /// Opens a failed run again, from the steps that failed.
@@ -98,7 +100,7 @@ pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: P
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/retry")]
 pub async fn retry(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
-    let (body, _): (RetryBody, _) =
+    let (body, bytes): (RetryBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
     if body.input.is_some() || body.version.is_some() {
         return Err(Problem::new(
@@ -106,7 +108,7 @@ pub async fn retry(app: App, request: HttpRequest, id: Path<String>, payload: Pa
             "`input` and `version` of a retry are not supported yet",
         ));
     }
-    give(&app, &request, &id, RunCommand::Retry).await
+    give(&app, &request, &bytes, &id, RunCommand::Retry).await
 }
 
 /// Says whether a write that was cut off had happened. A step that waits for this goes on.
@@ -121,17 +123,18 @@ pub async fn reconcile(
 ) -> Answer {
     let (id, path) = place.into_inner();
     let step: StepPath = part(&path, Code::UnknownStep)?;
-    let (body, _): (ReconcileBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
+    let (body, bytes): (ReconcileBody, _) =
+        body::json(&request, payload, app.settings.body_bytes_max).await?;
     let happened = match body.happened.as_str() {
         "yes" => true,
         "no" => false,
         _ => return Err(Problem::new(Code::InvalidValue, "`happened` is \"yes\" or \"no\"")),
     };
-    give(&app, &request, &id, RunCommand::Reconcile { step, happened, output: body.output }).await
+    give(&app, &request, &bytes, &id, RunCommand::Reconcile { step, happened, output: body.output }).await
 }
 
-async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<String, Problem> {
-    let (body, _): (ReasonBody, _) =
+async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<(String, Bytes), Problem> {
+    let (body, bytes): (ReasonBody, _) =
         body::json_or_nothing(request, payload, app.settings.body_bytes_max).await?;
     if body.reason.len() > REASON_BYTES_MAX {
         return Err(Problem::new(
@@ -139,28 +142,56 @@ async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<St
             format!("`reason` has at most {REASON_BYTES_MAX} bytes"),
         ));
     }
-    Ok(body.reason)
+    Ok((body.reason, bytes))
 }
 
-async fn give(app: &App, request: &HttpRequest, id: &str, command: RunCommand) -> Answer {
+async fn give(app: &App, request: &HttpRequest, body: &[u8], id: &str, command: RunCommand) -> Answer {
     let run = run_id(id)?;
-    let caller = caller(request)?;
+    let caller = caller_with(request, body)?;
     if key(request)?.is_some()
         && let Some(done) = done_before(app, run, &caller).await?
     {
         return Ok(accepted(&done));
     }
-    Ok(accepted(&app.ghostlight.runs.command(run, command, caller).await?))
+    let done = app.ghostlight.runs.command(run, command, caller.clone()).await?;
+    Ok(accepted(&with_sequence(app, request, done, &caller).await?))
+}
+
+/// The same with the sequence of what was done, when the same command was done meanwhile by another request.
+///
+/// # Errors
+/// As [`done_before`].
+pub async fn with_sequence(
+    app: &App,
+    request: &HttpRequest,
+    done: Accepted,
+    caller: &Caller,
+) -> Result<Accepted, Problem> {
+    if done.sequence > 0 || key(request)?.is_none() {
+        return Ok(done);
+    }
+    Ok(done_before(app, done.run, caller).await?.unwrap_or(done))
 }
 
 /// What a command of this id did when it was given before.
 ///
 /// # Errors
-/// When the run cannot be read, or is not there.
+/// [`Code::KeyReused`] when the same key stood for another request; when the run cannot be read, or is not there.
 pub async fn done_before(app: &App, run: RunId, caller: &Caller) -> Result<Option<Accepted>, Problem> {
+    let Some(command) = &caller.command else { return Ok(None) };
     let read = app.read(run).await?;
-    let caused = read.events.iter().rev().find(|event| event.recorded.attribution.cause == caller.command);
-    Ok(caused.map(|event| Accepted { run, status: read.run.status, sequence: event.sequence }))
+    let known = read.events.iter().rev().find_map(|event| {
+        let is_same = same_key(event.recorded.attribution.cause.as_deref()?, command)?;
+        Some((is_same, event.sequence))
+    });
+    match known {
+        Some((true, sequence)) => Ok(Some(Accepted { run, status: read.run.status, sequence })),
+        Some((false, _)) => Err(Problem::new(
+            Code::KeyReused,
+            "this `Idempotency-Key` was used for another request to this run",
+        )),
+        None => Ok(None),
+    }
 }
 
 /// The answer to a command that was taken.

@@ -1,7 +1,7 @@
 //! `/runs` and `/workflows/{name}/runs`: starting runs, lists of them, and single ones.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
@@ -14,7 +14,7 @@ use ghostlight_model::language::Format;
 use ghostlight_model::run::RunStatus;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::body;
@@ -168,18 +168,38 @@ fn bounded(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>,
 
 async fn begin(app: &App, request: &HttpRequest, start: StartRun) -> Answer {
     let started = app.ghostlight.runs.start(start, caller(request)?).await?;
-    let wait = preferred_wait(request);
-    if let Some(wait) = wait {
-        app.ghostlight.runs.wait(started.run, wait).await?;
-    }
-    let read = app.read(started.run).await?;
+    let waited = match preferred_wait(request) {
+        Some(wait) if has_waited(app, started.run, wait).await => Some(wait),
+        Some(_) | None => None,
+    };
+    let read = app.read(started.run).await;
     // What the client waited for is part of what it has seen.
-    let mut builder = written(StatusCode::CREATED, read.sequence.max(started.sequence));
+    let sequence = read.as_ref().map_or(started.sequence, |read| read.sequence.max(started.sequence));
+    let mut builder = written(StatusCode::CREATED, sequence);
     builder.insert_header((header::LOCATION, format!("/api/v1/runs/{}", started.run)));
-    if let Some(wait) = wait {
+    if let Some(wait) = waited {
         builder.insert_header((PREFERENCE_APPLIED, format!("wait={}", wait.as_secs())));
     }
-    Ok(json_with(&mut builder, &RunBody::of(&read)))
+    // Whatever happens from here on, the run exists: who is told that it failed to start would start another.
+    Ok(match read {
+        Ok(read) => json_with(&mut builder, &RunBody::of(&read)),
+        Err(problem) => {
+            tracing::warn!(run = %started.run, %problem, "a run was started and cannot be read");
+            json_with(&mut builder, &json!({ "id": started.run.to_string() }))
+        }
+    })
+}
+
+/// Waits for the run's end; answers whether it has ended or the whole time is over.
+async fn has_waited(app: &App, run: RunId, wait: Duration) -> bool {
+    let began = Instant::now();
+    match app.ghostlight.runs.wait(run, wait).await {
+        Ok(has_ended) => has_ended || began.elapsed() >= wait,
+        Err(error) => {
+            tracing::warn!(%run, %error, "a run was started and cannot be waited for");
+            false
+        }
+    }
 }
 
 /// Which runs.

@@ -29,11 +29,19 @@ struct Stream {
     next_ping: Instant,
     next_check: Instant,
     is_new: bool,
+    /// Whether the hello is a place to come back to: nothing else says where a feed began that began at the head.
+    begins_at_head: bool,
     has_ended: bool,
 }
 
-/// Begins to stream.
-pub fn start(app: &App, request: &HttpRequest, session: Session, subscription: Subscription) -> HttpResponse {
+/// Begins to stream; `begins_at_head` says that the client gave no place to begin at, and the feed has none of its own.
+pub fn start(
+    app: &App,
+    request: &HttpRequest,
+    session: Session,
+    subscription: Subscription,
+    begins_at_head: bool,
+) -> HttpResponse {
     let now = Instant::now();
     let begin = Stream {
         app: app.clone(),
@@ -43,6 +51,7 @@ pub fn start(app: &App, request: &HttpRequest, session: Session, subscription: S
         next_ping: now + PING_EVERY,
         next_check: now + RECHECK_EVERY,
         is_new: true,
+        begins_at_head,
         has_ended: false,
     };
     let chunks = stream::unfold(begin, |mut stream| async move {
@@ -63,23 +72,25 @@ impl Stream {
             return Some(Bytes::from(format!("retry: {}\n\n", RETRY.as_millis())));
         }
         while !self.has_ended {
+            let now = Instant::now();
+            // Looked at before anything is given: behind a backlog there is always something to give.
+            if now >= self.next_check {
+                self.next_check = now + RECHECK_EVERY;
+                if !is_still_let_in(&self.app, self.subject.as_ref()) {
+                    self.has_ended = true;
+                    return Some(event(&FeedItem::Closing { reason: "access was withdrawn".into() }, None));
+                }
+            }
             let until = self.next_ping.min(self.next_check);
             match timeout_at(until, self.subscription.next()).await {
                 Ok(Some(item)) => {
                     self.has_ended = matches!(item, FeedItem::Closing { .. });
-                    return Some(event(&item));
+                    return Some(event(&item, self.place_of(&item)));
                 }
                 Ok(None) => return None,
                 Err(_) => {
                     let now = Instant::now();
                     self.session.got_on();
-                    if now >= self.next_check {
-                        self.next_check = now + RECHECK_EVERY;
-                        if !is_still_let_in(&self.app, self.subject.as_ref()) {
-                            self.has_ended = true;
-                            return Some(event(&FeedItem::Closing { reason: "access was withdrawn".into() }));
-                        }
-                    }
                     if now >= self.next_ping {
                         self.next_ping = now + PING_EVERY;
                         return Some(Bytes::from_static(b": ping\n\n"));
@@ -88,6 +99,14 @@ impl Stream {
             }
         }
         None
+    }
+
+    /// Where a browser that has this item comes back to.
+    fn place_of(&self, item: &FeedItem) -> Option<u64> {
+        match item {
+            FeedItem::Hello { head, .. } if self.begins_at_head => Some(*head),
+            other => other.cursor(),
+        }
     }
 }
 
@@ -100,9 +119,9 @@ pub fn is_still_let_in(app: &App, subject: Option<&Subject>) -> bool {
 }
 
 /// An item as an event. The frame is JSON on one line, so `data` has one line too.
-fn event(item: &FeedItem) -> Bytes {
+fn event(item: &FeedItem, place: Option<u64>) -> Bytes {
     let text = item.text();
-    let id = match item.cursor() {
+    let id = match place {
         Some(sequence) => format!("id: {sequence}\n"),
         None => String::new(),
     };
@@ -125,12 +144,12 @@ mod tests {
             r#"{"specversion":"1.0","id":"x:7","source":"/ns/default","type":"step.started","data":{}}"#;
         let item = FeedItem::Frame { sequence: Some(7), stream_sequence: Some(1), bytes: frame.into() };
         let text = format!("id: 7\nevent: step.started\ndata: {frame}\n\n");
-        assert_eq!(event(&item), Bytes::from(text));
+        assert_eq!(event(&item, item.cursor()), Bytes::from(text));
     }
 
     #[test]
     fn what_moves_no_cursor_has_no_id() {
-        let text = event(&FeedItem::Closing { reason: "test".into() });
+        let text = event(&FeedItem::Closing { reason: "test".into() }, None);
         assert!(text.starts_with(b"event: feed.closing\ndata: {"), "{text:?}");
     }
 }

@@ -40,6 +40,17 @@ pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     }
 }
 
+/// Refuses whatever stands in the query of an address that takes none.
+///
+/// # Errors
+/// [`Code::BadQuery`].
+pub fn no_query(text: &str) -> Result<(), Problem> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    query::<Nothing>(text).map(|Nothing {}| ())
+}
+
 /// The word of `known` that is nearest to `word`, if any is near.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

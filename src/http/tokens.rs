@@ -13,6 +13,7 @@ use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller, key};
 use super::resources::page::ListBody;
 use super::resources::token::{NewTokenBody, TokenBody};
+use super::strict;
 use super::surface::{Answer, App, json_with, ok, written};
 
 /// A token to make.
@@ -31,7 +32,8 @@ pub struct CreateTokenBody {
 #[utoipa::path(tag = "tokens", responses((status = 200, body = ListBody<TokenBody>),
     (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/tokens")]
-pub async fn list(app: App) -> Answer {
+pub async fn list(app: App, request: HttpRequest) -> Answer {
+    strict::no_query(request.query_string())?;
     let now = app.now();
     ok(&ListBody::of(app.ghostlight.tokens.list().iter().map(|info| TokenBody::of(info, now)).collect()))
 }

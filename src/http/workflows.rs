@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use super::body;
 use super::paging::page;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller, precondition};
+use super::request::{caller, precondition, without_key};
 use super::resources::page::{ListBody, PageBody};
 use super::resources::plan::PlanBody;
 use super::resources::workflow::{SavedBody, ValidationBody, VersionBody, WorkflowBody, WorkflowRowBody};
@@ -133,6 +133,7 @@ pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload
 }
 
 async fn save(app: &App, request: &HttpRequest, payload: Payload, name: Option<Name>) -> Answer {
+    without_key(request)?;
     let precondition = precondition(request)?;
     let document = body::document(request, payload, app.settings.definition_bytes_max).await?;
     let save = SaveWorkflow { source: document.text, format: document.format, name, precondition };
@@ -169,6 +170,7 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
 #[utoipa::path(tag = "workflows", responses((status = 200, body = WorkflowBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    without_key(&request)?;
     let name = named(&name)?;
     let edited = app.ghostlight.catalogue.restore(&name, &caller(&request)?).await?;
     let version = app.ghostlight.catalogue.get(&name, None).await?.ok_or_else(|| unknown(&name))?;
@@ -181,7 +183,8 @@ pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answ
 #[utoipa::path(tag = "workflows", responses(
     (status = 200, body = ListBody<VersionBody>), (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/workflows/{name}/versions")]
-pub async fn versions(app: App, name: Path<String>) -> Answer {
+pub async fn versions(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    strict::no_query(request.query_string())?;
     let name = named(&name)?;
     let versions = app.ghostlight.catalogue.versions(&name).ok_or_else(|| unknown(&name))?;
     ok(&ListBody::of(versions.iter().map(VersionBody::of).collect()))

@@ -74,6 +74,15 @@ impl Inside {
 
     /// The same with other settings of the surface.
     pub fn start_with(change: impl FnOnce(&mut HttpSettings)) -> Self {
+        Self::launch(false, change)
+    }
+
+    /// The same where agents may be granted over the API what else only files grant.
+    pub fn start_granting() -> Self {
+        Self::launch(true, |_| {})
+    }
+
+    fn launch(allow_api_command: bool, change: impl FnOnce(&mut HttpSettings)) -> Self {
         static CRYPTO: Once = Once::new();
         CRYPTO.call_once(|| {
             rustls::crypto::ring::default_provider().install_default().unwrap();
@@ -86,7 +95,7 @@ impl Inside {
             program: std::env::current_exe().unwrap(),
             slots: 8,
             workers: 1,
-            allow_api_command: false,
+            allow_api_command,
             sled_cache_bytes: 4 << 20,
             segment_bytes: 4 << 20,
         };

@@ -2,20 +2,24 @@
 
 use ghostlight_model::agent::{AgentDefinition, AgentKind, SecretRef, SecretText};
 
-/// The first grant that `definition` asks for: running a command, reaching private targets, or reading files, as input
-/// of `log-analysis` or as a secret that is then sent somewhere.
+/// The first grant that `definition` asks for: running a command, reaching private targets, reading files as input of
+/// `log-analysis`, or a secret of the daemon (a file or a variable of its environment), which would be sent to wherever
+/// the definition says.
 pub fn asked_for(definition: &AgentDefinition) -> Option<&'static str> {
     const TARGETS: &str = "reaching private targets (`allow`)";
     match &definition.kind {
         AgentKind::Command(_) => Some("an agent of kind `command`"),
         AgentKind::Http(call) if !call.allow.is_empty() => Some(TARGETS),
-        AgentKind::Http(call) if call.headers.values().any(reads_a_file) => Some("a secret from a file"),
+        AgentKind::Http(call) => call.headers.values().find_map(secret),
         AgentKind::Builtin(call) if !call.allow.is_empty() => Some(TARGETS),
         AgentKind::Builtin(call) if !call.read.is_empty() => Some("reading files (`read`)"),
-        AgentKind::Http(_) | AgentKind::Builtin(_) => None,
+        AgentKind::Builtin(_) => None,
     }
 }
 
-fn reads_a_file(text: &SecretText) -> bool {
-    text.secrets().any(|secret| matches!(secret, SecretRef::File(_)))
+fn secret(text: &SecretText) -> Option<&'static str> {
+    text.secrets().next().map(|secret| match secret {
+        SecretRef::File(_) => "a secret from a file",
+        SecretRef::Env(_) => "a secret from the environment",
+    })
 }

@@ -163,6 +163,7 @@ async fn what_reaches_into_this_machine_is_granted_by_files_only() {
         "kind: command\ncommand: [/bin/true]\n",
         "kind: http\nurl: https://example.org/\nallow: [10.0.0.0/8]\n",
         "kind: http\nurl: https://example.org/\nheaders: { authorization: \"${file:/etc/hostname}\" }\n",
+        "kind: http\nurl: https://example.org/\nheaders: { authorization: \"Bearer ${env:TOKEN}\" }\n",
         "kind: builtin\nbuiltin: http-probe\nallow: [127.0.0.0/8]\n",
         "kind: builtin\nbuiltin: log-analysis\nread: [/var/log]\n",
     ];
@@ -172,7 +173,7 @@ async fn what_reaches_into_this_machine_is_granted_by_files_only() {
         let refused = save(&strict, "helper", text(kind)).await;
         assert!(matches!(refused, Err(AgentError::NotGranted(_))), "{kind}: {refused:?}");
     }
-    let harmless = "kind: http\nurl: https://example.org/\nheaders: { authorization: \"${env:TOKEN}\" }\n";
+    let harmless = "kind: http\nurl: https://example.org/\nheaders: { x-team: ops }\n";
     save(&strict, "helper", text(harmless)).await.unwrap();
 
     let (open, _) = open_agents(&ledger, None, true).await;

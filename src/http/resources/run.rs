@@ -34,13 +34,15 @@ pub struct RunBody {
     /// What it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
-    /// What came out.
+    /// What came out; null while nothing has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
     /// `complete` or `partial`, once it has completed.
     pub result: Option<&'static str>,
     /// Why it failed.
     pub error: Option<FailureBody>,
+    /// Null until runs have priorities.
+    pub priority: Option<i64>,
     /// Labels of the workflow and of the run.
     pub labels: BTreeMap<String, String>,
     /// When it was admitted.
@@ -78,12 +80,13 @@ impl RunBody {
             reason: run.pause.map(pause_reason),
             cancel_requested: run.cancel_requested,
             input: Some(value_of(&run.input)),
-            output: run.output.as_ref().map(value_of),
+            output: Some(run.output.as_ref().map_or(Value::Null, value_of)),
             result: run.result.map(result),
             error: run.failure.as_ref().map(|(step, failure)| FailureBody {
                 step: step.as_ref().map(ToString::to_string),
                 ..FailureBody::of(failure)
             }),
+            priority: None,
             labels: (*run.labels).clone(),
             created_at: run.created_at,
             started_at: started_at(run),
@@ -118,6 +121,7 @@ impl RunBody {
                 happened: None,
                 retry_after_ms: None,
             }),
+            priority: None,
             labels: row.labels.clone(),
             created_at: Some(row.created_at),
             started_at: row.started_at,
