@@ -18,6 +18,7 @@ mod openapi;
 mod plan;
 mod problem;
 pub(crate) mod prompt;
+mod questions;
 mod run;
 mod runs;
 mod serve;

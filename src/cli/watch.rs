@@ -1,6 +1,8 @@
 //! Watching one run: its story told line by line from the feed, its questions answered or passed on, until it has ended.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
 
 use jiff::Timestamp;
 use owo_colors::OwoColorize;
@@ -8,6 +10,8 @@ use serde_json::Value;
 
 use super::exit::{CliError, Exit};
 use super::prompt::Prompt;
+pub(crate) use super::questions::Question;
+use super::questions::{self, Questions};
 use crate::client::{Client, FeedOptions, Frame, Run};
 use crate::output::{self, duration, plain, shortened};
 
@@ -54,39 +58,46 @@ pub(crate) async fn follow(
 ) -> Result<Run, CliError> {
     let mut feed =
         client.feed(FeedOptions { run: Some(run.to_owned()), live: true, ..FeedOptions::default() });
-    let mut open: Option<Question> = None;
+    let mut questions = Questions::default();
+    let is_asked = Cell::new(false);
+    // Kept over events, so that an answer on its way is not begun anew with each of them.
+    let mut answering: Option<Pin<Box<dyn Future<Output = String> + '_>>> = None;
     loop {
-        let asking = async {
-            match (&open, answers) {
-                (Some(question), Answers::Ask(prompt)) => (prompt.answer().await, question.approval.clone()),
-                _ => std::future::pending().await,
+        if let (None, Some(question)) = (&answering, questions.front()) {
+            answering = Some(Box::pin(questions::answer(client, question.clone(), answers, &is_asked)));
+        }
+        let answered = async {
+            match &mut answering {
+                Some(answering) => answering.await,
+                None => std::future::pending().await,
             }
         };
-        let frame = tokio::select! {
+        let mut frame = tokio::select! {
             frame = feed.next() => frame?,
-            (answer, approval) = asking => {
-                if let Some(approve) = answer {
-                    decide(client, &approval, approve).await;
-                }
-                open = None;
+            approval = answered => {
+                answering = None;
+                questions.remove(&approval);
                 continue;
             }
         };
-        if frame.kind == "approval.decided" && open.take().is_some() && matches!(answers, Answers::Ask(_)) {
-            // Somebody else was faster: the line in which the answer would have been typed ends here.
-            output::note("");
+        let decided = frame.data["approval"].as_str().filter(|_| frame.kind == "approval.decided");
+        // Somebody else was faster, or another question comes: it is not asked into the middle of a line.
+        let is_over = decided.is_some_and(|approval| questions.remove(approval));
+        if is_over || (frame.kind == "approval.requested" && is_asked.get()) {
+            answering = None;
+            if is_asked.take() {
+                output::note("");
+            }
+        }
+        if frame.kind == "approval.requested" {
+            questions::complete(client, &mut frame).await;
         }
         viewer.event(&frame);
         match frame.kind.as_str() {
             "approval.requested" => {
-                open = Question::of(&frame);
-                if let Some(question) = &open {
-                    viewer.question(question, answers);
-                    match answers {
-                        Answers::Yes => decide(client, &question.approval, true).await,
-                        Answers::Ask(prompt) => prompt.ask(&question.asked()).await,
-                        Answers::Elsewhere => {}
-                    }
+                if let Some(question) = Question::of(&frame) {
+                    viewer.question(&question, answers);
+                    questions.add(question);
                 }
             }
             "run.completed" | "run.failed" | "run.cancelled" => {
@@ -140,52 +151,6 @@ impl Viewer for Teller {
 /// What a run's outcome means for the exit code.
 pub(super) fn exit_of(run: &Run) -> Exit {
     if run.status == "completed" { Exit::Done } else { Exit::Failed }
-}
-
-/// Answers a question; one that was answered by somebody else in the meantime is answered.
-async fn decide(client: &Client, approval: &str, approve: bool) {
-    if let Err(error) = client.decide(approval, approve, None, None).await {
-        let already = error.problem().is_some_and(|problem| problem.code == "already_decided");
-        if !already {
-            output::warn(&format!("the answer was not taken: {error}"));
-        }
-    }
-}
-
-/// A question of a run, as it stands in its event.
-#[derive(Debug, Clone)]
-pub(crate) struct Question {
-    /// The approval.
-    pub approval: String,
-    /// What will be done.
-    pub action: String,
-    /// What that means.
-    pub impact: String,
-    /// How dangerous it is.
-    pub risk: String,
-}
-
-impl Question {
-    pub(crate) fn of(frame: &Frame) -> Option<Self> {
-        let text = |field: &str| plain(frame.payload(field).and_then(Value::as_str).unwrap_or_default());
-        Some(Self {
-            approval: frame.data["approval"].as_str()?.to_owned(),
-            action: text("action"),
-            impact: text("impact"),
-            risk: plain(frame.data["risk"].as_str().unwrap_or("unknown")),
-        })
-    }
-
-    fn asked(&self) -> String {
-        format!("  {} {}?", "▸".yellow().bold(), self.action.bold())
-    }
-
-    /// The question with impact and risk.
-    pub(crate) fn told(&self) -> String {
-        let impact =
-            if self.impact.is_empty() { String::new() } else { format!("\n            {}", self.impact) };
-        format!("{} {} (risk {}){impact}", "◷".yellow(), self.action.bold(), coloured_risk(&self.risk))
-    }
 }
 
 pub(crate) fn coloured_risk(risk: &str) -> String {
