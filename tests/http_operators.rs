@@ -23,13 +23,21 @@ async fn an_agent_is_saved_disabled_and_enabled_and_its_secrets_stay_references(
     let saved = inside.send(put(&inside, "hook", HOOK)).await;
     assert_eq!((saved.status, saved.header("location")), (201, "/api/v1/agents/hook"), "{saved:?}");
     assert_eq!(inside.send(put(&inside, "hook", HOOK)).await.status, 200);
+    let first = inside.get("/api/v1/agents/hook").await;
+    assert_eq!(first.header("etag"), saved.header("etag"));
+    let edit = |yaml: &str| inside.send(put(&inside, "hook", yaml).header("if-match", saved.header("etag")));
+    let second = edit(&HOOK.replace("/x", "/y")).await;
+    assert_eq!(second.status, 201, "{second:?}");
+    let lost = edit(&HOOK.replace("/x", "/z")).await;
+    assert_eq!((lost.status, lost.code()), (412, "precondition_failed"));
+    assert_eq!(lost.body["state"]["etag"], second.header("etag"));
     let shown = inside.get("/api/v1/agents/hook").await.ok();
     assert_eq!(
         (&shown["kind"], &shown["managed_by"], &shown["effect"]),
         (&json!("http"), &json!("api"), &json!("write"))
     );
     assert_eq!(shown["definition"]["headers"]["authorization"], "${env:HOOK_TOKEN}");
-    assert_eq!(shown["versions"].as_array().unwrap().len(), 1);
+    assert_eq!(shown["versions"].as_array().unwrap().len(), 2);
 
     let disabled = inside.post("/api/v1/agents/noop/disable", &json!({"reason": "noisy"})).await.ok();
     assert_eq!((&disabled["enabled"], &disabled["disabled_reason"]), (&json!(false), &json!("noisy")));

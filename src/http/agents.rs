@@ -2,7 +2,7 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpRequest, get, post, put};
+use actix_web::{HttpRequest, HttpResponse, get, post, put};
 use ghostlight_actors::agents::{AgentError, AgentInfo};
 use ghostlight_actors::audit::Entry;
 use ghostlight_model::ids::Name;
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller, without_key};
+use super::request::{caller, precondition, without_key};
 use super::resources::agent::{AgentBody, AgentRowBody, SavedAgentBody};
 use super::resources::page::ListBody;
 use super::run_commands::EmptyBody;
@@ -30,13 +30,18 @@ pub async fn list(app: App, request: HttpRequest) -> Answer {
 /// One agent with its definition and versions.
 #[utoipa::path(tag = "agents", responses((status = 200, body = AgentBody), (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/agents/{name}")]
-pub async fn show(app: App, name: Path<String>) -> Answer {
+pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    strict::no_query(request.query_string())?;
     let name = named(&name)?;
     let info = app.ghostlight.agents.get(&name).ok_or_else(|| unknown(&name))?;
-    ok(&AgentBody::of(&info))
+    let mut builder = HttpResponse::Ok();
+    if let Some(etag) = info.etag() {
+        builder.insert_header((header::ETAG, format!("\"{etag}\"")));
+    }
+    Ok(json_with(&mut builder, &AgentBody::of(&info)))
 }
 
-/// Saves a definition under this name. What a file defines is changed in the file.
+/// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw. What a file defines is changed in the file.
 #[utoipa::path(tag = "agents", request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 200, body = SavedAgentBody), (status = 201, body = SavedAgentBody),
     (status = "default", body = ProblemBody<'static>)))]
@@ -44,9 +49,10 @@ pub async fn show(app: App, name: Path<String>) -> Answer {
 pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
     without_key(&request)?;
     let name = named(&name)?;
-    let caller = caller(&request)?;
+    let (precondition, caller) = (precondition(&request)?, caller(&request)?);
     let document = body::document(&request, payload, app.settings.definition_bytes_max).await?;
-    let saved = app.ghostlight.agents.save(&name, document.text, document.format, &caller).await;
+    let saved =
+        app.ghostlight.agents.save(&name, document.text, document.format, precondition, &caller).await;
     if let Err(error @ (AgentError::NotGranted(_) | AgentError::BuiltIn(_))) = &saved {
         let reason = error.to_string();
         let entry = Entry { action: "agent.save", object: name.as_str(), allowed: false, reason: &reason };
@@ -56,7 +62,7 @@ pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload
     let status = if saved.unchanged { StatusCode::OK } else { StatusCode::CREATED };
     let mut builder = written(status, saved.sequence);
     builder.insert_header((header::LOCATION, format!("/api/v1/agents/{}", saved.name)));
-    builder.insert_header((header::ETAG, format!("\"{}\"", saved.hash)));
+    builder.insert_header((header::ETAG, format!("\"{}\"", saved.etag())));
     Ok(json_with(&mut builder, &SavedAgentBody::of(saved)))
 }
 

@@ -232,6 +232,7 @@ impl From<AgentError> for Problem {
             AgentError::ManagedByFile { .. } => Self::new(Code::ManagedByFile, detail),
             AgentError::BuiltIn(_) | AgentError::NotGranted(_) => Self::new(Code::Forbidden, detail),
             AgentError::Unknown(_) => Self::new(Code::UnknownAgent, detail),
+            AgentError::PreconditionFailed { current } => precondition(current, detail),
             AgentError::FileIsGone(_) => Self::new(Code::AgentState, detail),
             AgentError::Store(error) => error.into(),
         }

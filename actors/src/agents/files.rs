@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ghostlight_model::agent::AgentDefinition;
+use ghostlight_model::definitions::Precondition;
 use ghostlight_model::definitions::agent::AgentCommand;
 use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::Name;
@@ -77,7 +78,10 @@ impl AgentRegistry {
         definition: Arc<AgentDefinition>,
         diagnostics: Vec<Diagnostic>,
     ) -> Result<FileReport, StoreError> {
-        match self.save_definition(definition, Some(file.clone()), &Caller::runtime()).await {
+        match self
+            .save_definition(definition, Some(file.clone()), Precondition::None, &Caller::runtime())
+            .await
+        {
             Ok(saved) => {
                 let outcome = match saved.unchanged {
                     true => FileOutcome::Unchanged(saved.name),
@@ -100,7 +104,7 @@ impl AgentRegistry {
             None => None,
         };
         let command = AgentCommand::FileRemoved { falls_back_to };
-        match self.change(name, command, builtin, &Caller::runtime()).await {
+        match self.change(name, command, builtin, Precondition::None, &Caller::runtime()).await {
             Err(AgentError::Store(error)) => Err(error),
             // What is refused here has no file to lose.
             Ok(_) | Err(_) => Ok(()),

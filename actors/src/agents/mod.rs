@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use arc_swap::ArcSwap;
 use ghostlight_agents::{Agent, Environment};
 use ghostlight_model::agent::{AgentDefinition, Builtin, CompiledAgent};
-use ghostlight_model::definitions::Fold;
 use ghostlight_model::definitions::agent::{AgentCommand, AgentState};
+use ghostlight_model::definitions::{ETag, Fold, Precondition};
 use ghostlight_model::diagnostic::{Code, Diagnostic, Span};
 use ghostlight_model::event::Event;
 use ghostlight_model::failure::{ErrorClass, Failure, Happened};
@@ -126,7 +126,8 @@ impl AgentRegistry {
         self.inner.known().get(name).map(|known| known.info(name))
     }
 
-    /// Saves a definition that came over the API under `name`. The same as the latest version makes none.
+    /// Saves a definition that came over the API under `name`, when `precondition` holds of the latest version. The same
+    /// as the latest version makes none.
     ///
     /// # Errors
     /// [`AgentError`].
@@ -135,6 +136,7 @@ impl AgentRegistry {
         name: &Name,
         text: String,
         format: Format,
+        precondition: Precondition,
         caller: &Caller,
     ) -> Result<SavedAgent, AgentError> {
         let inner = self.inner.clone();
@@ -155,7 +157,7 @@ impl AgentRegistry {
         {
             return Err(AgentError::NotGranted(grant));
         }
-        let saved = self.save_definition(definition, None, caller).await?;
+        let saved = self.save_definition(definition, None, precondition, caller).await?;
         self.inner.publish();
         Ok(SavedAgent { warnings, ..saved })
     }
@@ -182,7 +184,7 @@ impl AgentRegistry {
         command: AgentCommand,
         caller: &Caller,
     ) -> Result<AgentInfo, AgentError> {
-        self.change(name, command, None, caller).await?;
+        self.change(name, command, None, Precondition::None, caller).await?;
         self.inner.publish();
         self.get(name).ok_or_else(|| AgentError::Unknown(name.clone()))
     }
@@ -191,16 +193,20 @@ impl AgentRegistry {
         &self,
         definition: Arc<AgentDefinition>,
         file: Option<String>,
+        precondition: Precondition,
         caller: &Caller,
     ) -> Result<SavedAgent, AgentError> {
         let (name, hash) = (definition.name.clone(), definition.hash);
         let (ledger, document) = (self.inner.ledger.clone(), definition.document.clone());
         let kept = blocking(move || ledger.keep(document)).await?;
         let command = AgentCommand::Save { hash, definition: kept, file };
-        let sequence = self.change(&name, command, Some(definition), caller).await?;
-        let known = self.inner.known().get(&name).map_or(0, |known| known.state.sequence());
+        let sequence = self.change(&name, command, Some(definition), precondition, caller).await?;
+        let known = self.inner.known().get(&name).map(|known| known.state.clone()).unwrap_or_default();
+        let numbers = known.versions().iter().filter(|saved| saved.hash == hash).map(|saved| saved.number);
+        let version = numbers.max().unwrap_or_default();
         let unchanged = sequence.is_none();
-        Ok(SavedAgent { name, hash, unchanged, warnings: Vec::new(), sequence: sequence.unwrap_or(known) })
+        let sequence = sequence.unwrap_or(known.sequence());
+        Ok(SavedAgent { name, hash, version, unchanged, warnings: Vec::new(), sequence })
     }
 
     /// Decides and appends, and keeps what came of it; `definition` is what the agent's latest version says after a save.
@@ -210,13 +216,20 @@ impl AgentRegistry {
         name: &Name,
         command: AgentCommand,
         definition: Option<Arc<AgentDefinition>>,
+        precondition: Precondition,
         caller: &Caller,
     ) -> Result<Option<u64>, AgentError> {
         let stream = streams::agent(name);
         let known = self.inner.known().get(name).cloned();
         let is_builtin = Builtin::find(name.as_str()).is_some();
         let state = known.as_ref().map(|known| known.state.clone()).unwrap_or_default();
-        let decide = |state: &AgentState, _| state.decide(command.clone(), is_builtin);
+        let decide = |state: &AgentState, _| {
+            let current = state.latest().map(|latest| ETag { hash: latest.hash, version: latest.number });
+            if !precondition.holds(current.as_ref()) {
+                return Err(AgentError::PreconditionFailed { current });
+            }
+            state.decide(command.clone(), is_builtin).map_err(|rejection| AgentError::of(name, rejection))
+        };
         match self.inner.ledger.change(&stream, state, caller, decide).await {
             Ok(changed) => {
                 let missing = self.inner.put(name, changed.state.clone(), definition);
@@ -232,7 +245,7 @@ impl AgentRegistry {
                 }
                 Ok(changed.sequence)
             }
-            Err(ChangeError::Rejected(rejection)) => Err(AgentError::of(name, rejection)),
+            Err(ChangeError::Rejected(error)) => Err(error),
             Err(ChangeError::Store(error)) => {
                 // It may have been written although nobody knows: what the journal says holds.
                 let (inner, name) = (self.inner.clone(), name.clone());

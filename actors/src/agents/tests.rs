@@ -27,7 +27,7 @@ fn write(folder: &Path, file: &str, text: &str) {
 }
 
 async fn save(registry: &AgentRegistry, agent: &str, text: String) -> Result<SavedAgent, AgentError> {
-    registry.save(&name(agent), text, Format::Yaml, &local()).await
+    registry.save(&name(agent), text, Format::Yaml, Precondition::None, &local()).await
 }
 
 #[tokio::test]

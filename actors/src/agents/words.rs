@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ghostlight_model::agent::AgentDefinition;
+use ghostlight_model::definitions::ETag;
 use ghostlight_model::definitions::agent::{AgentRejection, AgentVersionHead, DisabledBy};
 use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::{DefinitionHash, Name};
@@ -48,6 +49,12 @@ pub struct AgentInfo {
 }
 
 impl AgentInfo {
+    /// Names its current version; none for a built-in agent that was never anything else.
+    #[must_use]
+    pub fn etag(&self) -> Option<ETag> {
+        self.versions.first().map(|latest| ETag { hash: latest.hash, version: latest.number })
+    }
+
     /// Whether it may be called.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
@@ -68,12 +75,22 @@ pub struct SavedAgent {
     pub name: Name,
     /// Content hash of the definition.
     pub hash: DefinitionHash,
+    /// Its version, from 1.
+    pub version: u64,
     /// Whether the latest version was the same, so that none was made.
     pub unchanged: bool,
     /// What somebody should look at.
     pub warnings: Vec<Diagnostic>,
     /// Global sequence of the agent's last change.
     pub sequence: u64,
+}
+
+impl SavedAgent {
+    /// Names the version.
+    #[must_use]
+    pub fn etag(&self) -> ETag {
+        ETag { hash: self.hash, version: self.version }
+    }
 }
 
 /// Why an agent was not changed.
@@ -107,6 +124,12 @@ pub enum AgentError {
     /// There is no agent of that name.
     #[error("there is no agent `{0}`")]
     Unknown(Name),
+    /// The current version is another one than the caller saw.
+    #[error("the agent is not at the version that was expected")]
+    PreconditionFailed {
+        /// The current version; none: nobody has saved one.
+        current: Option<ETag>,
+    },
     /// Its file is gone: put it back, or save the agent over the API.
     #[error("agent `{0}` has no definition any more: its file was removed")]
     FileIsGone(Name),
