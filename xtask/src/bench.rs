@@ -69,14 +69,18 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     if cfg!(debug_assertions) {
         return run_as_release(workspace);
     }
-    let place = match &options.what {
+    let chosen = match &options.what {
         Some(What::Waiting(options)) => &options.place,
         Some(What::Targets(_)) | None => &options.suite.place,
     };
-    let place = place.prepare(workspace)?;
+    let place = chosen.prepare(workspace)?;
     let mut table = Table::default();
     for (what, value) in machine::described(workspace, &place.folder) {
         table.row(what, value, "");
+    }
+    if chosen.program.is_some() {
+        // The commit above is that of the sources, and says nothing about this one.
+        table.row("program, built elsewhere", place.program.display().to_string(), "");
     }
     let measured = match &options.what {
         Some(What::Waiting(options)) => waiting::measure(workspace, options, &place, &mut table),

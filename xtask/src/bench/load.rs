@@ -32,6 +32,8 @@ pub struct Measured {
     pub peak: u64,
     /// Syncs of the journal, if the daemon counts them.
     pub syncs: Option<f64>,
+    /// Seconds that the journal spent in writing and syncing, if the daemon counts them.
+    pub sync_seconds: Option<f64>,
     /// Records in the journal, if the daemon counts them.
     pub records: Option<f64>,
     /// Bytes of the journal, if the daemon counts them.
@@ -76,6 +78,7 @@ pub fn closed_loop(
         own_cpu,
         peak,
         syncs: rose("ghostlight_journal_syncs_total"),
+        sync_seconds: rose("ghostlight_journal_sync_seconds_total"),
         records: rose("ghostlight_journal_records_total"),
         bytes: rose("ghostlight_journal_bytes_total"),
     })
