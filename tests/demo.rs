@@ -16,7 +16,13 @@ const WITHIN: Duration = Duration::from_secs(60);
 
 fn demo(dir: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ghostlight"));
-    command.arg("demo").args(arguments).arg("--dir").arg(dir).stdin(Stdio::null());
+    command
+        .arg("demo")
+        .args(arguments)
+        .arg("--dir")
+        .arg(dir)
+        .args(["--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("GHOSTLIGHT_")) {
         command.env_remove(name);
     }

@@ -1,5 +1,6 @@
 //! `demo`: the main job on a real outage. What happens stands in [`crate::demo`].
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::Context;
@@ -22,8 +23,12 @@ pub(crate) struct DemoArgs {
     /// The folder for everything the demo writes [default: a fresh one for temporary files]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+
+    /// Where the daemon listens [default: 127.0.0.1:7070, or a free port when that is taken]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
 }
 
 pub(super) async fn run(args: DemoArgs, _: &Context) -> Result<Exit, CliError> {
-    demo::run(DemoOptions { answers: Answers::of(args.yes), dir: args.dir }).await
+    demo::run(DemoOptions { answers: Answers::of(args.yes), dir: args.dir, listen: args.listen }).await
 }

@@ -34,11 +34,13 @@ pub(crate) struct DemoOptions {
     pub answers: Answers,
     /// The folder for everything that is written; none: a fresh one for temporary files.
     pub dir: Option<PathBuf>,
+    /// Where the daemon listens; none: the default address, or a free one when that is taken.
+    pub listen: Option<std::net::SocketAddr>,
 }
 
 /// Runs the demo. Done when the shop is proved healthy again, failed when it is not.
 pub(crate) async fn run(options: DemoOptions) -> Result<Exit, CliError> {
-    let stage = Stage::set(options.dir)?;
+    let stage = Stage::set(options.dir, options.listen)?;
     daemon::log_to_file(&stage.config.log, stage.log_file()?);
     let mut daemon = Daemon::start(stage.daemon()).await?;
     let client = daemon.client().await?;

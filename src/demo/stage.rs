@@ -50,7 +50,7 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Makes the folder and everything in it. A folder that was named may exist, as long as no demo was there.
-    pub fn set(dir: Option<PathBuf>) -> Result<Self, CliError> {
+    pub fn set(dir: Option<PathBuf>, listen: Option<SocketAddr>) -> Result<Self, CliError> {
         let fresh = || std::env::temp_dir().join(format!("ghostlight-demo-{}", Uuid::new_v4().simple()));
         let root = dir.unwrap_or_else(fresh);
         let failed = |error: std::io::Error| {
@@ -66,17 +66,17 @@ impl Stage {
         // What is written into the files must name the folder as the system knows it.
         let root = root.canonicalize().map_err(failed)?;
         let stage = Self { config: Config::default(), root };
-        stage.furnish().map_err(failed)
+        stage.furnish(listen).map_err(failed)
     }
 
-    fn furnish(mut self) -> std::io::Result<Self> {
+    fn furnish(mut self, listen: Option<SocketAddr>) -> std::io::Result<Self> {
         for (name, text) in AGENTS {
             fs::write(self.root.join("config/agents").join(name), self.placed(text))?;
         }
         for (name, text) in WORKFLOWS {
             fs::write(self.root.join("config/workflows").join(name), text)?;
         }
-        let text = self.settings(free_address()?);
+        let text = self.settings(address(listen)?);
         fs::write(self.config_file(), &text)?;
         let sources = Sources { file: Some((self.config_file(), text)), ..Sources::default() };
         self.config = load(&sources).map_err(std::io::Error::other)?.config;
@@ -143,10 +143,14 @@ impl Stage {
     }
 }
 
-/// The default address, or a free one when something listens there.
-fn free_address() -> std::io::Result<SocketAddr> {
+/// The address that was asked for; else the default one, or a free one when something listens there.
+fn address(asked: Option<SocketAddr>) -> std::io::Result<SocketAddr> {
     let any = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    TcpListener::bind(LISTEN_DEFAULT).or_else(|_| any())?.local_addr()
+    let found = match asked {
+        Some(asked) => TcpListener::bind(asked),
+        None => TcpListener::bind(LISTEN_DEFAULT).or_else(|_| any()),
+    };
+    found?.local_addr()
 }
 
 #[cfg(test)]
@@ -225,9 +229,9 @@ mod tests {
     fn the_stage_is_set_once() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("demo");
-        let stage = Stage::set(Some(root.clone())).unwrap();
+        let stage = Stage::set(Some(root.clone()), None).unwrap();
         assert_eq!(stage.config.data.dir, root.canonicalize().unwrap().join("data"));
         fs::create_dir(root.join("data")).unwrap();
-        assert!(Stage::set(Some(root)).unwrap_err().message.contains("earlier demo"));
+        assert!(Stage::set(Some(root), None).unwrap_err().message.contains("earlier demo"));
     }
 }
