@@ -185,11 +185,7 @@ pub(crate) fn part(
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        // The runtime is going down; a panic has been reported where it happened.
-        Err(_) => Err(StoreError::Unavailable),
-    }
+    crate::blocking::blocking(work).await?
 }
 
 fn take_in<S: Fold>(state: &mut S, records: &[Record]) -> Result<(), StoreError> {

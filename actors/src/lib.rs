@@ -6,6 +6,7 @@
 
 pub mod agents;
 pub mod audit;
+mod blocking;
 pub mod caller;
 pub mod catalogue;
 pub mod codec;

@@ -21,12 +21,12 @@ use ghostlight_world::World;
 
 use crate::agents::{AgentRegistry, AgentSettings};
 use crate::audit::Audit;
+use crate::blocking::blocking;
 use crate::caller::StoreError;
 use crate::catalogue::Catalogue;
 use crate::definition_files::FileReport;
 use crate::feed::{FeedHandle, FeedLimits};
 use crate::ledger::Ledger;
-use crate::runs::handle::blocking;
 use crate::runs::marks::Marks;
 use crate::runs::partition::{Partition, RunTable};
 use crate::runs::planner::Planner;

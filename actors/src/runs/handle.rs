@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ghostlight_model::event::Event;
 use ghostlight_model::ids::{ApprovalId, RunId};
-use ghostlight_model::run::{Command, CreateRun, Rejection, RunStatus};
+use ghostlight_model::run::{Command, CreateRun, Rejection};
 use ghostlight_model::workflow::Workflow;
 use ghostlight_supervision::{SendError, StableAddr};
 use tokio::sync::oneshot;
@@ -17,6 +16,7 @@ use super::planner::{Admission, Admit, NotAdmitted, Planner};
 use super::services::Services;
 use super::words::{Accepted, CommandError, Definition, RunCommand, RunRead, StartError, StartRun, Started};
 use super::workflow::Give;
+use crate::blocking::blocking;
 use crate::caller::{Caller, StoreError};
 use crate::catalogue::CatalogueError;
 use crate::keys::{self, KeyState};
@@ -359,26 +359,5 @@ fn machine_command(command: RunCommand) -> Command {
         RunCommand::Answer { approval, approve, comment, changes } => {
             Command::Answer { approval, approve, comment, changes }
         }
-    }
-}
-
-/// Runs something that blocks on the disk, on a thread that may.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, StoreError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        tracing::error!(%error, "a read of the store panicked");
-        StoreError::Unavailable
-    })
-}
-
-/// Whether an event ends its run.
-#[must_use]
-pub fn ends_run(event: &Event) -> Option<RunStatus> {
-    match event {
-        Event::RunCompleted(_) => Some(RunStatus::Completed),
-        Event::RunFailed(_) => Some(RunStatus::Failed),
-        Event::RunCancelled(_) => Some(RunStatus::Cancelled),
-        _ => None,
     }
 }

@@ -16,7 +16,6 @@ use ghostlight_supervision::{
     StartContext, SupervisorRef,
 };
 
-use super::handle::blocking;
 use super::loading;
 use super::origin::{self, NewRun};
 use super::place::{Residents, RunPlace};
@@ -25,6 +24,7 @@ use super::services::Services;
 use super::timers::{DueSoon, Timers, due_soon};
 use super::words::CommandError;
 use super::workflow::{Answer, CutOff, Drain, Give, StartNothing, WorkflowActor};
+use crate::blocking::blocking;
 use crate::caller::{Caller, StoreError};
 use crate::streams;
 

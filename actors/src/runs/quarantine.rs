@@ -8,6 +8,7 @@ use ghostlight_model::ids::RunId;
 use ghostlight_store::{Append, AppendError, ReadError, StreamAppend, Wake};
 
 use super::services::Services;
+use crate::blocking::blocking;
 use crate::caller::Caller;
 use crate::{codec, streams};
 
@@ -35,7 +36,7 @@ async fn once(services: &Arc<Services>, id: RunId, message: String) -> Result<()
     let event = Event::from(RunQuarantined { message });
     let kind = event.kind();
     let (of_reading, stream) = (services.clone(), streams::run(id));
-    let head = super::handle::blocking(move || {
+    let head = blocking(move || {
         let Some(head) = of_reading.journal.head_of(&stream)? else { return Ok(None) };
         let last = of_reading.journal.read(&stream, head.sequence, 1)?;
         let is_set_aside = last.first().is_some_and(|record| record.kind == kind);

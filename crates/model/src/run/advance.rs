@@ -473,16 +473,7 @@ impl<'a> Draft<'a> {
         if let Some((step, failure)) = fatal {
             return self.emit(RunFailed { step: Some(step), failure });
         }
-        let missing: Vec<StepPath> = self
-            .run
-            .iter()
-            .filter(|(_, _, step)| match &step.state {
-                StepState::Failed { .. } | StepState::Cancelled => true,
-                StepState::Skipped { cause } => cause.is_failure(),
-                _ => false,
-            })
-            .map(|(index, _, _)| self.run.path(index))
-            .collect();
+        let missing = self.run.left_undone();
         match self.output() {
             Ok(output) => {
                 let result = if missing.is_empty() { RunResult::Complete } else { RunResult::Partial };

@@ -574,16 +574,7 @@ fn reopen(draft: &mut Draft<'_>) -> Result<(), Rejection> {
     if draft.run.status != RunStatus::Failed {
         return Err(Rejection::RunIs { status: draft.run.status });
     }
-    let again: Vec<StepPath> = draft
-        .run
-        .iter()
-        .filter(|(_, _, step)| match &step.state {
-            StepState::Failed { .. } | StepState::Cancelled => true,
-            StepState::Skipped { cause } => cause.is_failure(),
-            _ => false,
-        })
-        .map(|(index, _, _)| draft.run.path(index))
-        .collect();
+    let again = draft.run.left_undone();
     draft.emit(RunReopened { steps: again });
     Ok(())
 }

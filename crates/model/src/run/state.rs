@@ -456,6 +456,20 @@ impl Run {
         }
     }
 
+    /// The steps that did not do what they were there for: failed, cancelled, or skipped because of a failure. What a
+    /// condition skipped was not needed.
+    #[must_use]
+    pub fn left_undone(&self) -> Vec<StepPath> {
+        self.iter()
+            .filter(|(_, _, step)| match &step.state {
+                StepState::Failed { .. } | StepState::Cancelled => true,
+                StepState::Skipped { cause } => cause.is_failure(),
+                _ => false,
+            })
+            .map(|(index, _, _)| self.path(index))
+            .collect()
+    }
+
     /// What all attempts used.
     #[must_use]
     pub fn usage(&self) -> Usage {
