@@ -210,6 +210,7 @@ impl Drop for Guarded {
     }
 }
 
+/// Shows S2-1.3c, S2-2.1e.
 #[test]
 fn a_tail_goes_on_behind_the_last_event_when_the_daemon_comes_back() {
     let mut told = Told::start();

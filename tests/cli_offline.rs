@@ -70,6 +70,7 @@ fn check_draws_mistakes_at_their_place_and_ends_with_2() {
     assert!(!bad.out.contains('\u{1b}'), "colours are for terminals");
 }
 
+/// Shows S3-5j.
 #[test]
 fn check_prints_one_list_of_diagnostics_as_json() {
     let folder = Folder::new();
@@ -191,6 +192,7 @@ fn settings_come_from_the_file_and_the_environment_and_an_unknown_variable_is_re
     assert!(wrong.err.contains("did you mean `GHOSTLIGHT_LOG__FILTER`?"), "{}", wrong.err);
 }
 
+/// Shows S3-2h.
 #[test]
 fn a_plan_is_shown_without_running_anything() {
     let folder = Folder::new();

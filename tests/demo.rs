@@ -59,6 +59,7 @@ fn lines(child: &mut Child) -> std::io::Lines<BufReader<ChildStdout>> {
     BufReader::new(child.stdout.take().unwrap()).lines()
 }
 
+/// Shows S1-4.1b.
 #[test]
 fn the_shop_breaks_and_is_healthy_again_and_nothing_is_left_alive() {
     let home = tempfile::tempdir().unwrap();

@@ -83,7 +83,8 @@ async fn sse(inside: &Inside, path: &str, last: &str, kind: &str) -> Vec<(String
     }
 }
 
-/// S3-4e: everybody sees the same, whichever way he watches and whenever he comes.
+/// Everybody sees the same, whichever way he watches and whenever he comes.
+/// Shows S0-APIb, S2-1.3c, S2-2.1a, S2-2.1d, S2-2.1e, S3-3j, S3-4c, S3-4d, S3-4e, S3-8f.
 #[tokio::test]
 async fn a_run_is_watched_from_its_beginning_the_same_way_by_everybody() {
     let inside = Inside::start();
@@ -127,6 +128,44 @@ async fn a_run_is_watched_from_its_beginning_the_same_way_by_everybody() {
     assert_eq!(until(&mut connect(&inside, &alias).await, "run.completed").await.len(), after.len());
 }
 
+/// How far an agent says it is comes at once to whoever watches its run live, and what it says it used is counted.
+/// Shows S2-2.1b, S2-2.1c, S2-2.1d, S3-3k, S3-6l, S3-6m.
+#[tokio::test]
+async fn what_an_agent_says_of_its_work_is_seen_live_and_its_tokens_are_counted() {
+    let inside = Inside::start_granting();
+    let agent = r#"{"ghostlight": 1, "name": "speaks", "kind": "command", "effect": "read", "command": ["/bin/sh", "-c",
+        "echo '{\"type\":\"progress\",\"ratio\":0.5,\"text\":\"half\"}';
+         echo '{\"type\":\"usage\",\"input_tokens\":3,\"output_tokens\":5}';
+         echo '{\"type\":\"result\",\"output\":1}'"]}"#;
+    let put = inside.request("PUT", "/api/v1/agents/speaks").header("content-type", "application/yaml");
+    inside.send(put.body(agent.to_owned())).await.ok();
+    let workflow = "ghostlight: 1\nname: speaks\nnodes:\n  \
+                    ask: { type: human_gate, action: Go on, risk: low }\n  \
+                    a: { type: agent_call, agent: speaks, needs: [ask] }\n  \
+                    b: { type: agent_call, agent: speaks, needs: [ask] }\n";
+    inside.post_yaml("/api/v1/workflows", workflow).await.ok();
+    let run = inside.post("/api/v1/workflows/speaks/runs", &json!({})).await.ok();
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    // Whoever watches is there before the agents begin.
+    let mut socket = connect(&inside, &format!("{path}/feed?live=true")).await;
+    let asked = until(&mut socket, "approval.requested").await;
+    let approval = asked.last().unwrap()["data"]["approval"].as_str().unwrap();
+    inside.post(&format!("/api/v1/approvals/{approval}/approve"), &json!({})).await.ok();
+    let seen = until(&mut socket, "run.completed").await;
+    let mut told: Vec<&Value> = seen.iter().filter(|event| event["type"] == "step.progress").collect();
+    told.sort_by_key(|event| event["subject"].to_string());
+    let ratios: Vec<&Value> = told.iter().map(|event| &event["data"]["ratio"]).collect();
+    assert_eq!(ratios, [&json!(0.5), &json!(0.5)], "{seen:#?}");
+    assert_ne!(told[0]["subject"], told[1]["subject"], "each of the two speaks for itself");
+
+    let status = inside.get(&format!("{path}/status")).await.ok();
+    assert_eq!((&status["progress"], &status["counts"]["completed"]), (&json!(1.0), &json!(3)), "{status}");
+    let used = |tokens: u64, out: u64| json!({"input_tokens": tokens, "output_tokens": out});
+    assert_eq!(inside.get(&format!("{path}/steps/a")).await.ok()["usage"], used(3, 5));
+    assert_eq!(inside.get(&path).await.ok()["usage"], used(6, 10));
+}
+
+/// Shows S2-2.1e, S3-4d.
 #[tokio::test]
 async fn a_browser_that_comes_back_before_the_first_event_loses_nothing_and_may_offer_to_speak_otherwise() {
     let inside = Inside::start();
@@ -239,7 +278,7 @@ async fn a_feed_ends_when_the_token_that_opened_it_is_revoked() {
     assert!(next(&mut socket).await.is_none());
 }
 
-/// P19: whoever does not read costs his own place and slows nobody.
+/// P19: whoever does not read costs his own place and slows nobody (S2-2.1d, S3-8f).
 #[tokio::test]
 async fn clients_that_never_read_slow_nobody_down() {
     let inside = Inside::start();

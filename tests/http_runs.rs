@@ -11,6 +11,7 @@ async fn save(inside: &Inside, text: &str) {
     inside.post_yaml("/api/v1/workflows", text).await.ok();
 }
 
+/// Shows S0-APIa, S0-APIc, S3-6a, S3-6e, S3-6f, S3-6h, S3-6k, S3-6l, S3-10a.
 #[tokio::test]
 async fn a_workflow_is_saved_run_and_read_in_all_its_parts() {
     let inside = Inside::start();
@@ -75,7 +76,75 @@ async fn a_workflow_is_saved_run_and_read_in_all_its_parts() {
     }
 }
 
-/// Any number of equal requests start one run.
+/// A person is asked while one branch is done and the other is not taken; the join waits for those that count.
+const BRANCHES: &str = "ghostlight: 1\nname: branches\nnodes:\n  look: { type: agent_call, agent: noop, input: { n: $input.n } }\n  \
+                        high: { type: condition, needs: [look], when: look.n > 10 }\n  \
+                        low: { type: condition, needs: [look], when: look.n <= 10 }\n  \
+                        alarm: { type: agent_call, agent: noop, needs: [high], input: { n: $look.n } }\n  \
+                        calm: { type: agent_call, agent: noop, needs: [low] }\n  \
+                        ask: { type: human_gate, needs: [look], action: Go on, risk: low }\n  \
+                        all: { type: join, needs: [alarm, calm, ask], require: all }\n";
+
+/// The answer to a start does not wait for the run, which is there to be looked at from then on.
+/// Shows S0-1.3d, S2-1.1a, S2-1.1c, S2-1.1d, S3-6b, S3-6k, S3-8a, S3-8b, S3-8c, S3-10c.
+#[tokio::test]
+async fn a_workflow_with_branches_is_started_at_once_and_goes_the_way_its_values_say() {
+    let inside = Inside::start();
+    save(&inside, BRANCHES).await;
+    assert_eq!(inside.get("/api/v1/workflows").await.ok()["items"][0]["name"], "branches");
+    let started = inside.post("/api/v1/workflows/branches/runs", &json!({"input": {"n": 41}})).await;
+    let path = started.header("location").to_owned();
+    let run = started.ok();
+    assert_eq!((run["status"].as_str(), &run["output"]), (Some("running"), &Value::Null), "{run}");
+    let is = |list: &Value, path: &str| {
+        let steps = list["items"].as_array().cloned().unwrap_or_default();
+        steps.into_iter().find(|step| step["path"] == path).unwrap_or_default()
+    };
+    let steps = format!("{path}/steps");
+    let list = inside.until(&steps, |list| is(list, "alarm")["status"] == "completed").await;
+    assert_eq!(
+        (&is(&list, "calm")["status"], &is(&list, "ask")["reason"]),
+        (&json!("skipped"), &json!("approval"))
+    );
+    let join = is(&list, "all");
+    assert_eq!((&join["status"], &join["needs"]), (&json!("pending"), &json!(["alarm", "calm", "ask"])));
+
+    let approvals = "/api/v1/approvals?status=pending";
+    let list = inside.until(approvals, |list| !list["items"][0].is_null()).await;
+    let approve = format!("/api/v1/approvals/{}/approve", list["items"][0]["id"].as_str().unwrap());
+    inside.post(&approve, &json!({})).await.ok();
+    let ended = inside.get(&format!("{path}?wait=10")).await.ok();
+    assert_eq!(ended["status"], "completed", "{ended}");
+    let all = &ended["output"]["all"];
+    assert_eq!((&all["alarm"]["n"], &all["ask"]["decision"]), (&json!(43), &json!("approved")), "{ended}");
+    assert!(all.get("calm").is_none(), "what was not taken gave nothing: {ended}");
+}
+
+/// Shows S3-3b, S3-8d.
+#[tokio::test]
+async fn a_step_that_fails_now_and_then_is_tried_again_until_it_succeeds() {
+    let inside = Inside::start();
+    save(
+        &inside,
+        "ghostlight: 1\nname: flaky\nnodes:\n  a:\n    type: agent_call\n    agent: fail\n    input: { times: 2, class: rate_limit }\n    \
+         retry: { max_attempts: 3, backoff: exponential, initial: 1ms, max: 5ms }\n",
+    )
+    .await;
+    let begin =
+        inside.request("POST", "/api/v1/workflows/flaky/runs").header("prefer", "wait=10").json(&json!({}));
+    let run = inside.send(begin).await.ok();
+    assert_eq!((&run["status"], &run["output"]["a"]["attempt"]), (&json!("completed"), &json!(3)), "{run}");
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    let step = inside.get(&format!("{path}/steps/a")).await.ok();
+    let classes: Vec<_> =
+        step["history"].as_array().unwrap().iter().map(|attempt| attempt["error"]["class"].clone()).collect();
+    assert_eq!(classes, [json!("rate_limit"), json!("rate_limit"), Value::Null], "{step}");
+    let events = inside.get(&format!("{path}/events")).await.ok();
+    let waits = events["items"].as_array().unwrap().iter().filter(|event| event["type"] == "step.retrying");
+    assert_eq!(waits.filter(|event| event["data"]["retry_at"].is_string()).count(), 2, "{events}");
+}
+
+/// Any number of equal requests start one run (S2-1.1a).
 #[tokio::test]
 async fn sixty_four_equal_posts_with_one_key_make_one_run() {
     let inside = Inside::start();
@@ -136,6 +205,7 @@ async fn a_question_is_answered_once_and_a_second_answer_gets_the_first() {
     assert_eq!(ended["status"], "completed", "{ended}");
 }
 
+/// Shows S0-APIc, S2-1.3a, S3-6g, S3-8e.
 #[tokio::test]
 async fn a_run_is_paused_resumed_and_cancelled_and_what_its_state_forbids_is_refused_with_it() {
     let inside = Inside::start();
@@ -164,6 +234,7 @@ async fn a_run_is_paused_resumed_and_cancelled_and_what_its_state_forbids_is_ref
     assert_eq!(ended["status"], "cancelled");
 }
 
+/// Shows S1-4.1g, S2-1.3d.
 #[tokio::test]
 async fn a_failed_run_says_why_and_is_tried_again() {
     let inside = Inside::start();
@@ -186,6 +257,7 @@ async fn a_failed_run_says_why_and_is_tried_again() {
     assert_eq!(step["history"].as_array().unwrap().len(), 2, "the second request was the same one: {step}");
 }
 
+/// Shows S3-5j, S3-5k, S3-6j.
 #[tokio::test]
 async fn a_run_brings_its_own_definition_and_one_with_errors_is_refused_with_all_of_them() {
     let inside = Inside::start();
@@ -204,6 +276,7 @@ async fn a_run_brings_its_own_definition_and_one_with_errors_is_refused_with_all
     assert_eq!(inside.get("/api/v1/workflows").await.ok()["items"], json!([]), "validating stores nothing");
 }
 
+/// Shows S3-6a, S3-6c, S3-6d.
 #[tokio::test]
 async fn a_workflow_is_edited_by_its_tag_deleted_and_restored() {
     let inside = Inside::start();

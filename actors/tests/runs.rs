@@ -64,6 +64,7 @@ output: $c
 ";
 
 /// The no-op agent goes through the same actors and events as any other: nine records a run.
+/// Shows S1-4.1a, S1-4.1c, S3-3d.
 #[test]
 fn a_chain_of_three_completes_with_nine_records() {
     let folder = tempfile::tempdir().unwrap();
@@ -96,6 +97,46 @@ fn a_hundred_runs_at_once_share_the_slots_and_all_complete() {
     });
 }
 
+const WIDE: &str = "
+ghostlight: 1
+name: wide
+nodes:
+  begin: { type: agent_call, agent: noop }
+  left: { type: agent_call, agent: sleep, needs: [begin], input: { for: 60s } }
+  right: { type: agent_call, agent: sleep, needs: [begin], input: { for: 60s } }
+  one: { type: agent_call, agent: sleep, input: { for: 60s } }
+  two: { type: agent_call, agent: sleep, input: { for: 60s } }
+  three: { type: agent_call, agent: sleep, input: { for: 60s } }
+";
+
+/// Branches and steps that need nothing of each other are under way at once: as many as there are slots, and no more.
+/// Shows S1-4.3a, S1-4.3b, S3-3a.
+#[test]
+fn what_is_independent_in_a_run_is_under_way_at_once_as_far_as_there_are_slots() {
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let started = ghostlight.runs.start(start(WIDE, json!({})), Caller::runtime()).await.unwrap();
+        let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let read = ghostlight.runs.read(started.run).await.unwrap().unwrap();
+            let count =
+                |wanted| read.run.iter().filter(|(_, _, step)| step.state.status().0 == wanted).count();
+            assert!(count(StepStatus::Running) <= 4, "there are four slots");
+            if count(StepStatus::Running) == 4 && count(StepStatus::Completed) == 1 {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < patience, "four of them run at once");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(ghostlight.runs.slots().used, 4);
+        let cancel = RunCommand::Cancel { reason: "seen".into() };
+        ghostlight.runs.command(started.run, cancel, Caller::runtime()).await.unwrap();
+        assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Cancelled);
+        close(ghostlight, house).await;
+    });
+}
+
 const GATED: &str = "
 ghostlight: 1
 name: gated
@@ -105,7 +146,7 @@ nodes:
   after: { type: agent_call, agent: noop, needs: [ask], input: { said: $ask.decision } }
 ";
 
-/// S1-4.4a: a gate survives a restart of the daemon, in memory or not.
+/// S1-4.4a, S3-3h, S3-10c: a gate survives a restart of the daemon, in memory or not.
 #[test]
 fn a_gate_waits_over_a_restart_and_the_answer_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -139,6 +180,7 @@ fn a_gate_waits_over_a_restart_and_the_answer_goes_on() {
     });
 }
 
+/// Shows S3-3c, S3-8e.
 #[test]
 fn a_cancelled_run_stops_what_is_under_way() {
     let folder = tempfile::tempdir().unwrap();
@@ -161,6 +203,7 @@ nodes:
     });
 }
 
+/// Shows S1-4.1f.
 #[test]
 fn an_attempt_that_the_shutdown_cuts_off_runs_again_after_the_start() {
     let folder = tempfile::tempdir().unwrap();
@@ -322,7 +365,7 @@ fn a_start_with_one_key_starts_one_run_however_often_it_is_asked() {
     });
 }
 
-/// A run that waits for a person leaves memory, and comes back when somebody speaks to it.
+/// A run that waits for a person leaves memory, and comes back when somebody speaks to it (S1-4.4a).
 #[test]
 fn a_waiting_run_leaves_memory_and_comes_back_for_its_answer() {
     let folder = tempfile::tempdir().unwrap();

@@ -121,6 +121,7 @@ async fn a_workflow_that_must_be_new_is_refused_when_there_is_one() {
     }
 }
 
+/// Shows S3-5k.
 #[tokio::test]
 async fn a_document_with_errors_another_name_or_unknown_agents_is_not_saved() {
     let (ledger, _) = ledger();
@@ -188,6 +189,7 @@ async fn equal_definitions_share_one_compiled_form() {
     assert!(matches!(catalogue.compile_document(&Value::Null, None), Err(CatalogueError::Unusable(_))));
 }
 
+/// Shows S3-6b.
 #[tokio::test]
 async fn pages_list_what_changed_last_first_and_a_cursor_is_bound_to_its_filter() {
     let (ledger, _) = ledger();

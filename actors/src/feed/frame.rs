@@ -215,6 +215,7 @@ mod tests {
         }
     }
 
+    /// Shows S3-4b.
     #[test]
     fn a_record_is_a_cloud_event_with_its_body_as_it_stands() {
         let body = r#"{"by":"local","step":"verify","attempt":2,"output":{"json":{"n":1.50}}}"#;

@@ -156,6 +156,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     /// Whenever a watcher stops, lags and comes back with its cursor, and whenever the hub dies, it gets every record once.
+    /// Shows S2-2.1e, S3-4c, S3-4d.
     #[test]
     fn a_watcher_that_resumes_by_its_cursor_misses_nothing(
         ring in 1_usize..12,
@@ -307,6 +308,7 @@ async fn a_runs_feed_that_lags_reads_its_own_stream() {
     assert_eq!(sequences(&mut one, 2).await, [12, 13]);
 }
 
+/// Shows S3-4d.
 #[tokio::test]
 async fn a_cursor_that_cannot_be_continued_is_answered_with_a_gap() {
     let house = House::new();

@@ -96,6 +96,7 @@ fn at(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(START_MS + ms).unwrap()
 }
 
+/// Shows S1-4.1f, S2-1.3a, S3-3k.
 #[tokio::test]
 async fn a_row_says_what_happened_to_its_run() {
     let house = House::new();

@@ -75,6 +75,7 @@ async fn the_program_gets_the_document_on_stdin_and_its_stdout_is_the_output() {
     assert_eq!(answer.output["idempotency_key"], call.idempotency_key);
 }
 
+/// Shows S3-3k.
 #[tokio::test]
 async fn typed_lines_carry_progress_and_usage_and_end_with_the_result() {
     let house = House::new();

@@ -18,6 +18,7 @@ async fn called(house: &House, text: &str, input: Value) -> Result<Value, (Error
     outcome.map(|answer| (*answer.output).clone()).map_err(|failure| (failure.class, failure.happened))
 }
 
+/// Shows S3-3f.
 #[tokio::test]
 async fn a_command_agent_answers_as_its_file_says() {
     let house = House::new();
@@ -36,6 +37,7 @@ async fn a_command_agent_answers_as_its_file_says() {
     );
 }
 
+/// Shows S3-3f.
 #[tokio::test]
 async fn an_http_agent_answers_as_its_file_says() {
     let server = Server::start(Script::Write(response("409 No", "text/plain", "", ""))).await;
@@ -48,6 +50,7 @@ async fn an_http_agent_answers_as_its_file_says() {
     assert!(server.requests.lock().unwrap()[0].contains("x-team: ops"));
 }
 
+/// Shows S3-3f.
 #[tokio::test]
 async fn a_built_in_agent_answers_as_its_file_says() {
     let file =

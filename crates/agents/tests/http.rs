@@ -244,6 +244,7 @@ async fn a_redirect_is_not_followed() {
     assert!(target.requests.lock().unwrap().is_empty());
 }
 
+/// Shows S3-3b.
 #[tokio::test]
 async fn refusals_say_class_effect_and_wait() {
     use ErrorClass::{Capability, Credential, Data, RateLimit, Transient};

@@ -75,6 +75,7 @@ mod tests {
             .collect()
     }
 
+    /// Shows S3-3b.
     #[test]
     fn the_wait_grows_as_the_backoff_says_and_stops_at_the_maximum() {
         assert_eq!(longest(Backoff::Fixed), [1000, 1000, 1000, 1000]);
@@ -93,6 +94,7 @@ mod tests {
         assert_eq!(RetryPolicy::NONE.wait(1, None, 0), None);
     }
 
+    /// Shows S3-3b.
     #[test]
     fn the_callee_may_ask_for_more_time_but_not_for_ever() {
         let wait = |asked| policy(Backoff::Fixed).wait(1, Some(Duration::from_secs(asked)), 0).unwrap();

@@ -202,6 +202,7 @@ mod tests {
         assert_eq!(kind_name(29), None);
     }
 
+    /// Shows S3-4a.
     #[test]
     fn the_documentation_lists_every_kind() {
         let listed: Vec<&str> = include_str!("../../../../docs/EVENTS.md")
@@ -214,6 +215,7 @@ mod tests {
         assert_eq!(listed, expected);
     }
 
+    /// Shows S3-4b.
     #[test]
     fn a_body_joins_the_shared_fields_and_its_own() {
         let by = Attribution { by: Some("local".into()), ..Attribution::default() };

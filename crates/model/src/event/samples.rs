@@ -97,6 +97,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (125, 1, r#"{"place":"segment 3 at 512","reason":"checksum"}"#),
 ];
 
+/// Shows S3-4a.
 #[test]
 fn every_body_ever_written_reads_and_is_written_the_same() {
     for (kind, version, body) in SAMPLES {
@@ -108,6 +109,7 @@ fn every_body_ever_written_reads_and_is_written_the_same() {
     }
 }
 
+/// Shows S3-4a.
 #[test]
 fn every_kind_has_a_sample() {
     let sampled: BTreeSet<u16> = SAMPLES.iter().map(|(kind, _, _)| *kind).collect();

@@ -173,3 +173,32 @@ impl<'d> Collector<'_, 'd> {
         self.edges.push(edge);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::language::{Format, Source, compile};
+
+    /// A chain is short for the dependencies that it stands for, and nothing else (S1-4.1a).
+    #[test]
+    fn a_chain_is_the_same_as_its_dependencies_written_out() {
+        let edges = |chain: &str, of_b: &str, of_c: &str| {
+            let text = format!(
+                "ghostlight: 1\nname: w\n{chain}nodes:\n  a: {{type: agent_call, agent: x}}\n  \
+                 b: {{type: agent_call, agent: x{of_b}}}\n  c: {{type: agent_call, agent: x{of_c}}}\n"
+            );
+            let workflow = compile(&Source { text: &text, format: Format::Yaml }).workflow.unwrap();
+            let parents = |id| {
+                let node = workflow.node(workflow.find(id).unwrap());
+                node.parents
+                    .iter()
+                    .map(|edge| (workflow.node(edge.parent).id.to_string(), edge.kind))
+                    .collect::<Vec<_>>()
+            };
+            ["a", "b", "c"].map(parents)
+        };
+        let written_out = edges("", ", needs: [a]", ", needs: [b]");
+        assert_eq!(written_out[2][0].0, "b");
+        assert_eq!(edges("chain: [[a, b, c]]\n", "", ""), written_out);
+        assert_eq!(edges("chain: [[a, b], [b, c]]\n", "", ""), written_out);
+    }
+}

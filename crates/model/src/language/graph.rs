@@ -191,7 +191,8 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-        /// S0-1.3e: cycles are found exactly where the reference algorithm finds one, and what is printed is a cycle.
+        /// Cycles are found exactly where the reference algorithm finds one, and what is printed is a cycle.
+        /// Shows S0-1.3e, S3-2b, S3-2f, S3-2g, S3-5c, S3-5h.
         #[test]
         fn cycles_and_levels_agree_with_a_reference_algorithm((nodes, edges) in any_graph()) {
             let graph = Graph::new(nodes, edges.iter().copied());

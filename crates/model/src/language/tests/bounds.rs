@@ -24,7 +24,7 @@ fn large(nodes: usize, fan: usize) -> String {
     text
 }
 
-/// S3-2f, S3-5h: 10,000 nodes and 50,000 dependencies compile at once. The bound on time is for an optimised build.
+/// S3-2f, S3-5h, S3-5i: 10,000 nodes and 50,000 dependencies compile at once. The bound on time is for an optimised build.
 #[test]
 fn ten_thousand_nodes_with_fifty_thousand_dependencies_compile() {
     let text = large(NODES_MAX, 5);

@@ -53,7 +53,7 @@ fn bound(value: &str, input: Value) -> Result<Value, BindingError> {
     workflow.nodes[0].input.resolve(&Values::of(&workflow, input, &[]))
 }
 
-/// S3-2e, S3-3e, S3-5g
+/// Shows S3-2e, S3-3e, S3-5g.
 #[test]
 fn a_binding_takes_the_value_behind_its_path_whatever_its_type() {
     let input = json!({"a": [{"b-c": 1}, null], "t": "x"});
@@ -75,6 +75,7 @@ fn a_path_that_leads_to_nothing_is_an_error_that_says_how_far_it_led() {
     assert!(matches!(bound("{x: $input.a.b}", json!({"a": 1})), Err(BindingError::Missing { .. })));
 }
 
+/// Shows S3-3e.
 #[test]
 fn what_the_input_schema_declares_and_does_not_require_is_null_when_absent() {
     let workflow = binding("{x: $input.a, y: $input.b}", "{required: [a], properties: {a: {}, b: {}}}");
@@ -100,6 +101,7 @@ fn a_value_that_is_too_large_is_not_copied() {
     assert_eq!(bound("{x: [$input.a, $input.a, $input.a]}", large), Err(BindingError::TooLarge));
 }
 
+/// Shows S3-3i.
 #[test]
 fn conditions_speak_cel() {
     let input = json!({"n": 3, "f": 2.5, "s": "abc", "l": [1, 2, 3], "m": {"k": {"x": true}}, "none": null, "big": u64::MAX});

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// S3-2a to S3-2e, S3-5c to S3-5k: each mistake is told with its place, its code and what to do about it.
+/// Each mistake is told with its place, its code and what to do about it.
 #[track_caller]
 fn told(name: &str, text: &str) {
     let compiled = yaml(text);
@@ -17,7 +17,7 @@ fn told(name: &str, text: &str) {
 }
 
 macro_rules! golden {
-    ($($name:ident: $text:literal;)*) => { $(#[test] fn $name() { told(stringify!($name), $text); })* };
+    ($($(#[$meta:meta])* $name:ident: $text:literal;)*) => { $($(#[$meta])* #[test] fn $name() { told(stringify!($name), $text); })* };
 }
 
 golden! {
@@ -29,9 +29,12 @@ golden! {
     an_unknown_alias: "ghostlight: 1\nname: w\nnodes: *x\n";
     a_newer_language: "ghostlight: 2\nname: w\nnodes: {a: {type: agent_call, agent: x}}\n";
     a_language_version_that_is_no_number: "ghostlight: one\nname: w\nnodes: {a: {type: agent_call, agent: x}}\n";
+    /// Shows S3-2a, S3-5f.
     missing_keys_everywhere: "description: x\nnodes:\n  a: {agent: x}\n  b: {type: agent_call}\n  c: {type: tool_call, tool: t}\n  d: {type: human_gate}\n  e: {type: condition}\n  f: {type: parallel}\n  g: {type: join, needs: [a]}\n";
     no_nodes: "ghostlight: 1\nname: w\nnodes: {}\n";
+    /// Shows S3-2a.
     unknown_keys_with_suggestions: "ghostlight: 1\nnmae: w\nname: w\nnodes:\n  a: {typ: agent_call, type: agent_call, agnet: x, agent: x, zzz: 1}\n";
+    /// Shows S3-2a, S3-5f.
     unknown_words: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agentcall, agent: x}\n  b: {type: tool_call, tool: t, effect: reed}\n  c: {type: human_gate, action: x, risk: huge, timeout: 1m, on_timeout: explode}\n  d: {type: agent_call, agent: x, on_error: ignore, needs: [{node: b, kind: weak}]}\n";
     wrong_types: "ghostlight: 1\nname: 5\ndescription: [x]\nlabels: {a: 1}\ncontext: 3\nsupervision: x\nnodes:\n  a: {type: agent_call, agent: [x], needs: b, timeout: 5, input: plain, estimate: {}, retry: 3, when: true}\n  b: null\n  c: {type: human_gate, action: {{ input.x }}}\nedges: {a: b}\nchain: [a, b]\n";
     bad_names_and_reserved_ids: "ghostlight: 1\nname: My Workflow\nnodes:\n  Bad-Id: {type: agent_call, agent: Bad_Agent}\n  input: {type: agent_call, agent: x}\n  while: {type: agent_call, agent: x}\n";
@@ -40,13 +43,19 @@ golden! {
     node_words_of_later_versions: "ghostlight: 1\nname: w\nnodes:\n  a: {type: map, over: $input.l, node: {type: agent_call, agent: x}}\n  b: {type: agent_call, agent: x, on_error: {goto: c}, fallbacks: [y], cache: {}, success: x, compensate: {}, verify: {}}\n  c: {type: agent_call, agent: x, on_error: {default: 1}}\n  d: {type: agent_call, agent: x, on_error: pause, needs: [b, c]}\n  e: {type: join, needs: [b, c], require: any, merge: last}\n  f: {type: join, needs: [b, c], require: {quorum: 1}}\n  g: {type: human_gate, needs: [b], action: x, timeout: 1m, on_timeout: escalate}\n  h: {type: condition, needs: [b], cases: []}\n  i: {type: parallel, branches: {x: [b]}, max_parallel: 2}\n  j: {type: agent_call, agent: x, needs: [c], input: {x: $item.y}}\n";
     keys_that_mean_nothing_for_a_type: "ghostlight: 1\nname: w\nnodes:\n  a: {type: human_gate, action: x, retry: {max_attempts: 2}, effect: read, on_timeout: wait}\n  b: {type: join, needs: [a], require: all, timeout: 1s, input: {}}\n";
     two_targets: "ghostlight: 1\nname: w\nnodes: {a: {type: agent_call, agent: x, capability: y}}\n";
+    /// Shows S3-2d, S3-5e.
     unknown_nodes_with_suggestions: "ghostlight: 1\nname: w\nchain: [[aprove, restart, nothing_like_it]]\nnodes:\n  approve: {type: human_gate, action: \"{{ restrat.x }}\"}\n  restart: {type: agent_call, agent: x, needs: [aprove], input: {a: $aprove.by}, when: aprov.decision == 'x'}\n  fan: {type: parallel, branches: {l: [approv]}}\nedges:\n  - {from: restart, to: rollbak}\noutput: {x: $restrt}\n";
     edges_to_itself_and_twice: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, needs: [a]}\n  b: {type: agent_call, agent: x, needs: [a, a]}\nedges: [{from: a, to: b}]\n";
+    /// Shows S0-1.3e, S3-2b, S3-5c.
     a_cycle: "ghostlight: 1\nname: w\nnodes:\n  start: {type: agent_call, agent: x}\n  a: {type: agent_call, agent: x, needs: [start, c]}\n  b: {type: agent_call, agent: x, needs: [a]}\n  c: {type: agent_call, agent: x, needs: [b]}\n";
+    /// Shows S3-2c, S3-5d.
     two_cycles_and_what_hangs_on_them: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, needs: [b]}\n  b: {type: agent_call, agent: x, needs: [a]}\n  c: {type: agent_call, agent: x, needs: [b, start]}\n  d: {type: agent_call, agent: x, needs: [b]}\n  e: {type: agent_call, agent: x, needs: [f]}\n  f: {type: agent_call, agent: x, needs: [e]}\n  start: {type: agent_call, agent: x}\n";
+    /// Shows S3-2c, S3-5d.
     an_isolated_node_beside_an_error: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x, needs: [a]}\n  lonely: {type: agent_call, agent: x}\noutput: $nothing\n";
     joins: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: join, require: all}\n  c: {type: join, require: all, needs: [{node: a, kind: soft}]}\n  d: {type: agent_call, agent: x, needs: [c], input: {x: $c.b}}\n";
+    /// Shows S3-2e, S3-5g.
     bindings_that_are_none: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, input: {a: $, b: $input., c: \"$input[x]\", d: $input.a b, e: \"$input.a[-1]\", f: \"$ input\", g: $Nobody.x}}\n";
+    /// Shows S3-2e.
     bindings_to_what_is_not_upstream: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, input: {x: $b.y, y: $a}}\n  b: {type: agent_call, agent: x, needs: [a], when: c.ok}\n  c: {type: human_gate, needs: [a], action: \"{{ b.x }}\"}\nedges: [{from: a, to: c, when: c.ok}]\n";
     bindings_to_what_may_be_skipped: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x, needs: [a], when: a.ok}\n  c: {type: agent_call, agent: x, needs: [a]}\n  j: {type: join, needs: [b, c], require: all}\n  d: {type: agent_call, agent: x, needs: [j], input: {fine: $a.x, also_fine: $j.b, not: $b.x}, when: c.ok}\n";
     fields_that_a_node_never_has: "ghostlight: 1\nname: w\nnodes:\n  a: {type: human_gate, action: x}\n  b: {type: agent_call, agent: x, needs: [a], input: {x: $a.decison, y: $a.by}}\n";

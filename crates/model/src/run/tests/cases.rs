@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// S3-5a: nine records in four units.
+/// S1-4.1a, S1-4.1c, S3-3d, S3-5a, S3-10b: nine records in four units.
 #[test]
 fn a_chain_of_three_is_nine_records_in_four_decisions() {
     let mut bench = Bench::start(CHAIN, json!({ "n": 1 }));
@@ -20,7 +20,7 @@ fn names(bench: &Bench) -> Vec<&'static str> {
     bench.journal.iter().map(|(event, _)| event.name()).collect()
 }
 
-/// S3-5b, S1-4.3e: branches run side by side, and the failure of one does not stop the other.
+/// S0-1.3c, S1-4.3e, S3-5b: branches run side by side, and the failure of one does not stop the other.
 #[test]
 fn a_failed_branch_leaves_its_sibling_alone_and_skips_what_needs_it() {
     let mut bench = Bench::start(
@@ -45,6 +45,7 @@ nodes:
     assert_eq!(bench.run.failure.as_ref().and_then(|(step, _)| step.clone()), Some(path("b")));
 }
 
+/// Shows S3-8c.
 #[test]
 fn a_join_gathers_its_parents_by_id() {
     let mut bench = Bench::start(
@@ -65,6 +66,7 @@ output: $all
     assert_eq!(bench.output(), json!({ "a": "from a", "b": "from b" }));
 }
 
+/// Shows S3-3i.
 #[test]
 fn a_condition_that_is_false_skips_what_follows_and_the_run_is_complete() {
     let mut bench = Bench::start(
@@ -83,6 +85,7 @@ nodes:
     assert_eq!(bench.run.result, Some(crate::event::RunResult::Complete));
 }
 
+/// Shows S3-3b.
 #[test]
 fn a_failed_attempt_is_tried_again_when_its_time_has_come() {
     let mut bench = Bench::start(&one("patient", ""), empty());
@@ -172,7 +175,7 @@ fn answer(bench: &Bench, approve: bool) -> Command {
     Command::Answer { approval: question(bench), approve, comment: Some("because".into()), changes: None }
 }
 
-/// S1-4.4a, S3-3h.
+/// Shows S1-4.4a, S3-3h.
 #[test]
 fn a_gate_asks_once_and_the_first_answer_holds() {
     let mut bench = Bench::start(GATED, json!({ "service": "shop" }));
@@ -295,6 +298,7 @@ fn a_step_without_a_slot_is_scheduled_and_starts_when_one_is_free() {
     assert_eq!(bench.give(Command::Tick).unwrap(), ["step.started"]);
 }
 
+/// Shows S3-3l.
 #[test]
 fn a_step_that_goes_on_after_its_failure_makes_the_run_partial() {
     let mut bench = Bench::start(
@@ -346,6 +350,27 @@ nodes:
     };
     let refused = super::super::create(RunId(Uuid::nil()), &typed, create, context);
     assert!(matches!(refused, Err(Rejection::Invalid { what: "input", .. })));
+}
+
+/// The value itself is looked at before the attempt, and what came out of it before anything that follows.
+/// Shows S0-1.3b.
+#[test]
+fn a_value_that_an_agent_does_not_take_or_promised_not_to_give_fails_the_step_with_the_field() {
+    let call = |n: &str| one("typed", &format!(", input: {{ n: {n} }}"));
+    let bench = Bench::start(&call("'one'"), empty());
+    assert_eq!(names(&bench)[2..], ["step.failed", "run.failed"], "there was no attempt");
+    let (_, failure) = bench.run.failure.as_ref().unwrap();
+    assert_eq!(failure.code, "input_schema_mismatch");
+    assert!(failure.message.contains("`typed`") && failure.message.contains("/n"), "{}", failure.message);
+
+    let mut bench = Bench::start(&call("1"), empty());
+    assert_eq!(bench.completes("a@1", json!({ "n": "one" })), ["step.failed", "run.failed"]);
+    let (_, failure) = bench.run.failure.as_ref().unwrap();
+    assert_eq!((failure.code.as_str(), failure.happened), ("output_schema_mismatch", Happened::Yes));
+    assert!(failure.message.contains("/n"), "{}", failure.message);
+
+    let mut bench = Bench::start(&call("1"), empty());
+    assert_eq!(bench.completes("a@1", json!({ "n": 2 })), ["step.completed", "run.completed"]);
 }
 
 #[test]

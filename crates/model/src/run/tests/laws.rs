@@ -175,7 +175,7 @@ fn play(scene: &Scene, choices: &[usize], crashes: &[bool]) -> Bench {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// S0-3.3a, S3-5a, S3-5b: any order of results and crashes anywhere lead to the same end.
+    /// S0-1.3c, S0-3.3a, S3-5a, S3-5b, S3-8c: any order of results and crashes anywhere lead to the same end.
     #[test]
     fn any_order_of_results_and_any_crashes_lead_to_the_same_end(
         scene in scene(),
@@ -201,7 +201,7 @@ proptest! {
         }
     }
 
-    /// A run can be cancelled at any moment, and then starts nothing and ends.
+    /// A run can be cancelled at any moment, and then starts nothing and ends (S3-3c).
     #[test]
     fn a_cancelled_run_starts_nothing_and_ends(scene in scene(), moments in 0usize..20) {
         let mut bench = Bench::start(&scene.yaml, json!({ "yes": true, "no": false }));

@@ -73,7 +73,12 @@ fn agents() -> Arc<AgentDirectory> {
         }),
         ..entry("patient", EffectClass::Read)
     };
+    let number = json!({ "type": "object", "required": ["n"], "properties": { "n": { "type": "integer" } } });
+    let number = || Some(language::schema::Schema::compile(&number).unwrap());
+    let typed =
+        AgentEntry { input_schema: number(), output_schema: number(), ..entry("typed", EffectClass::Read) };
     let entries = [
+        typed,
         entry("reader", EffectClass::Read),
         entry("writer", EffectClass::Write),
         entry("keyed", EffectClass::Idempotent),
