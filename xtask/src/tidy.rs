@@ -1,12 +1,13 @@
 //! `cargo xtask tidy`: the house rules that a program can check, each violation with its place.
 //!
 //! The rules are about how the code is laid out: how files open and how long they grow, what must not be
-//! left behind, which crate may use which, and that a panic unwinds. What the compiler and clippy check is
-//! left to them.
+//! left behind, which crate may use which, that a panic unwinds, and that the tests show what is promised. What
+//! the compiler and clippy check is left to them.
 
 mod files;
 mod floors;
 mod profiles;
+mod rows;
 mod source;
 
 use std::fmt;
@@ -52,13 +53,19 @@ fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
     violations.extend(floors::check(workspace)?);
     let manifest = fs::read_to_string(workspace.root.join("Cargo.toml")).context("read Cargo.toml")?;
     violations.extend(profiles::check(&manifest)?);
+    let table = fs::read_to_string(workspace.root.join(rows::TABLE))
+        .with_context(|| format!("read {}", rows::TABLE))?;
+    violations.extend(rows::check(&sources, &table));
 
     let details: Vec<_> = violations.iter().map(Violation::to_string).collect();
     for detail in &details {
         eprintln!("  {detail}");
     }
     Ok(match details.len() {
-        0 => Outcome::Passed(format!("{} Rust files, the floors of the workspace, profiles", sources.len())),
+        0 => Outcome::Passed(format!(
+            "{} Rust files, the floors of the workspace, profiles, promises",
+            sources.len()
+        )),
         count => Outcome::Failed { what: counted(count, "violation"), details },
     })
 }

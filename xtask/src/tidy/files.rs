@@ -27,17 +27,17 @@ const DEPTH_MAX: usize = 16;
 /// One Rust file.
 pub struct Source {
     /// Its path from the root, with `/`.
-    path: String,
+    pub(super) path: String,
     /// What it says.
-    text: String,
+    pub(super) text: String,
     /// What of that is code.
-    code: String,
+    pub(super) code: String,
     /// Its tests.
     tests: Tests,
 }
 
 impl Source {
-    fn new(path: String, text: String) -> Self {
+    pub(super) fn new(path: String, text: String) -> Self {
         let code = code_of(&text);
         let tests = tests_of(&code);
         Self { path, text, code, tests }
