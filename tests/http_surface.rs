@@ -22,12 +22,12 @@ fn node(inside: &Inside, path: &str) -> TreeNode {
     inside.ghostlight.tree.snapshot_of(path).unwrap()
 }
 
-/// Waits for a later life of a child than the one that `before` shows.
+/// Waits until the supervisor has started a child again that was in the life that `before` shows, and has counted it.
 async fn next_life(inside: &Inside, before: &TreeNode) -> TreeNode {
     let end = Instant::now() + PATIENCE;
     loop {
         let now = node(inside, &before.path);
-        if now.incarnation > before.incarnation && now.state == ChildState::Running {
+        if now.restarts > before.restarts && now.state == ChildState::Running {
             return now;
         }
         assert!(Instant::now() < end, "{} was not started again: {now:?}", before.path);
@@ -136,9 +136,9 @@ async fn what_carries_a_request_is_not_stopped_by_it() {
             assert_eq!((refused.status, refused.code()), (409, "actor_state"), "{verb} {path}");
         }
     }
-    let before = node(&inside, "surface/sweep");
-    inside.post("/api/v1/tree/restart", &json!({"path": "surface/sweep", "reason": "to see"})).await.ok();
-    next_life(&inside, &before).await;
+    let helper = json!({"path": "surface/sweep", "reason": "to see"});
+    let restarted = inside.post("/api/v1/tree/restart", &helper).await.ok();
+    assert_eq!((&restarted["state"], &restarted["incarnation"]), (&json!("running"), &json!(2)));
 }
 
 #[tokio::test]
