@@ -8,7 +8,7 @@
 
 pub mod offline;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::access::{check_listen, is_loopback};
 use crate::cli::{CliError, Exit};
 use crate::client::Client;
 use crate::config::{Config, Log, LogFormat};
-use crate::http::{self, Http, HttpSettings, ServeError};
+use crate::http::{self, HttpSettings, Listener, ServeError};
 
 /// How long the token of an embedded daemon opens anything.
 const EMBEDDED_TOKEN_LASTS: Duration = Duration::from_secs(24 * 60 * 60);
@@ -85,7 +85,7 @@ pub enum DaemonError {
 pub struct Daemon {
     ghostlight: Ghostlight,
     house: House,
-    http: Http,
+    address: SocketAddr,
     signals: Signals,
     /// The token that was made for this process, to be revoked at the end.
     own_token: Option<String>,
@@ -105,30 +105,21 @@ impl Daemon {
         if let Place::At(listen) = place {
             surface = HttpSettings { listen, behind_proxy: false, ..surface };
         }
-        let listen = surface.listen;
-        let bind = |source| ServeError::Bind { listen, source };
-        // The address is tried first: a daemon that cannot be reached has no business in the data folder.
-        drop(TcpListener::bind(listen).map_err(bind)?);
+        // The address is taken first: a daemon that cannot be reached has no business in the data folder.
+        let listener = Listener::bind(surface.listen)?;
+        let address = listener.address();
         refuse_unprotected(&config, &surface).await?;
         let signals = Signals::new()?;
         let of_house = of_house(&config, &folder)?;
-        let (ghostlight, house) = runtime::open(of_house, World::real(), |_| Vec::new()).await?;
-        match http::serve(ghostlight.clone(), surface) {
-            Ok(http) => Ok(Self { ghostlight, house, http, signals, own_token: None }),
-            Err(error) => {
-                drop(ghostlight);
-                if let Err(unclean) = house.shutdown(Duration::ZERO).await {
-                    tracing::warn!(error = %unclean, "the end could not be recorded");
-                }
-                Err(error.into())
-            }
-        }
+        let children = move |ghostlight: &Ghostlight| http::children(ghostlight, &listener, &surface);
+        let (ghostlight, house) = runtime::open(of_house, World::real(), children).await?;
+        Ok(Self { ghostlight, house, address, signals, own_token: None })
     }
 
     /// Its address, as people and clients write it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.http.address())
+        format!("http://{}", self.address)
     }
 
     /// A client of it, for the command in whose process it lives. Where tokens are needed, one is made for it, which
@@ -158,10 +149,6 @@ impl Daemon {
     pub async fn ended_or_signal(&mut self) -> Result<Exit, CliError> {
         tokio::select! {
             () = self.signals.next() => Ok(Exit::Done),
-            ended = self.http.ended() => {
-                let said = ended.err().map_or_else(|| "without a word".to_owned(), |error| error.to_string());
-                Err(CliError::new(Exit::Failed, format!("the HTTP surface ended: {said}")))
-            }
             reason = self.house.ended() => {
                 Err(CliError::new(Exit::Failed, format!("the supervision tree ended: {reason}"))
                     .help("nothing that was acknowledged is lost: start it again"))
@@ -176,14 +163,13 @@ impl Daemon {
     /// [`DaemonError::Store`] when the end could not be recorded, [`DaemonError::ToldTwice`] when a signal came in the
     /// meantime: the process is to end without waiting for anything of the daemon.
     pub async fn stop(self, deadline: Duration) -> Result<(), DaemonError> {
-        let Self { ghostlight, house, http, mut signals, own_token } = self;
+        let Self { ghostlight, house, address: _, mut signals, own_token } = self;
         let down = async {
             tracing::info!("going down");
             if let Some(token) = own_token {
                 // It opens nothing for long, should this fail.
                 let _ = ghostlight.tokens.revoke(&token, &Caller::runtime()).await;
             }
-            http.shutdown("the daemon is going down").await;
             drop(ghostlight);
             house.shutdown(deadline).await
         };

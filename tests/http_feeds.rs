@@ -255,7 +255,7 @@ async fn feeds_are_bounded_in_number_and_told_when_the_daemon_goes_down() {
     drop(two);
     let closing = tokio::task::spawn_blocking(move || inside.stop());
     let last = until(&mut one, "feed.closing").await;
-    assert_eq!(last.last().unwrap()["data"]["reason"], "the test is over");
+    assert_eq!(last.last().unwrap()["data"]["reason"], "the daemon is going down");
     assert!(next(&mut one).await.is_none());
     closing.await.unwrap();
 }

@@ -15,7 +15,7 @@ use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, Blobs, FileBlobs};
 use ghostlight_store::journal::{FileJournal, Journal, JournalOptions, OpenError as JournalOpenError};
 use ghostlight_store::sled_store::{SledOptions, SledStore};
 use ghostlight_supervision::{
-    Arbiters, ChildSpec, ExitReason, Heartbeat, HeartbeatConfig, Root, StableAddr, Tree, TreeConfig,
+    Arbiters, ChildSpec, ExitReason, Heartbeat, HeartbeatConfig, Key, Root, StableAddr, Tree, TreeConfig,
 };
 use ghostlight_world::World;
 
@@ -326,10 +326,20 @@ impl House {
         }
     }
 
-    /// Ends everything in order: nothing new is admitted, attempts have until `deadline` to finish, the rest is recorded
-    /// as interrupted, and the store is closed last.
+    /// Stops the surface before the other groups: whoever is connected is told at once, and does not wait for attempts that
+    /// may still finish.
+    async fn stop_surface(&self) {
+        if let Err(error) = self.root.supervisor().terminate_child(&Key::named(tree::SURFACE)).await {
+            // The tree has ended by itself, and the surface before everything else.
+            tracing::debug!(%error, "the surface was not there to be stopped");
+        }
+    }
+
+    /// Ends everything in order: nothing new is admitted, the surface says goodbye, attempts have until `deadline` from
+    /// then on to finish, the rest is recorded as interrupted, and the store is closed last.
     pub async fn shutdown(self, deadline: Duration) -> Result<(), StoreError> {
         self.draining.store(true, Ordering::Relaxed);
+        self.stop_surface().await;
         let end = tokio::time::Instant::now() + deadline;
         // The last seconds belong to those who have to be told to stop.
         self.wait_until_idle(end.checked_sub(STOP_TIME).unwrap_or(end)).await;

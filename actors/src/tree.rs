@@ -9,7 +9,7 @@
 //! │       ├── runs (dynamic) ── run (one_for_one) ── workflow, executions/…, gates/…
 //! │       └── router
 //! ├── views (one_for_one) runs, approvals, feed; never escalates
-//! └── surface            what speaks to the outside
+//! └── surface (one_for_one) what speaks to the outside; it is made by who opens the house
 //! ```
 
 use std::sync::Arc;
@@ -34,6 +34,9 @@ use crate::system::System;
 use crate::tree_log::TreeLog;
 use crate::views::{ViewKind, ViewsHandle, WriterEnd, WriterError};
 use crate::{codec, streams};
+
+/// The name of the group that speaks to the outside.
+pub const SURFACE: &str = "surface";
 
 /// How often the journal is asked whether it is well.
 const JOURNAL_LOOK: Duration = Duration::from_millis(500);
@@ -92,7 +95,7 @@ pub async fn start(
             group("runs", Flags::dynamic(), move || partitions(&of_runs)),
             // One that gives up counts as finished: lists answer that they are not there, everything else goes on.
             group("views", view_flags(), move || views(&of_views)).transient(),
-            group("surface", Flags::one_for_one(), move || outside()),
+            group(SURFACE, Flags::one_for_one(), move || outside()),
         ]
     };
     // Intensity 0: the first child that cannot go on ends the daemon in good order.

@@ -90,7 +90,7 @@ codes! {
     WorkflowExists "workflow_exists" 409 "There is a workflow of this name" "Use PUT for a new version.";
     ManagedByFile "managed_by_file" 409 "A file of the operator defines it" "Change the file, then `POST /api/v1/agents/{name}/reload`.";
     AgentState "agent_state" 409 "The agent's state does not allow it" "The detail says why.";
-    ActorState "actor_state" 409 "The actor's state does not allow it" "Temporary actors cannot be restarted; what is not running cannot be stopped.";
+    ActorState "actor_state" 409 "The actor's state does not allow it" "Temporary actors cannot be restarted; what is not running, or carries the request, cannot be stopped.";
     TooManyTokens "too_many_tokens" 409 "There are as many tokens as there may be" "Revoke some.";
     PreconditionFailed "precondition_failed" 412 "It has changed since it was read" "Read it again; the `ETag` of the current version is in `state`.";
     BodyTooLarge "body_too_large" 413 "The body is too large" "The limits are configurable: `server.definition_bytes_max` and `server.body_bytes_max`.";

@@ -4,10 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, get, post};
 use ghostlight_actors::audit::Entry;
+use ghostlight_actors::tree::SURFACE;
+use ghostlight_supervision::TreeNode;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::body;
+use super::children::SERVER;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::caller;
 use super::resources::tree::TreeBody;
@@ -52,7 +55,7 @@ pub async fn show(app: App, request: HttpRequest) -> Answer {
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/restart")]
 pub async fn restart(app: App, request: HttpRequest, payload: Payload) -> Answer {
-    let (body, sequence) = announce(&app, &request, payload, "tree.restart").await?;
+    let (body, sequence) = announce(&app, &request, payload, "tree.restart", refuse_own_ground).await?;
     app.ghostlight.tree.restart(&body.path).await?;
     after(&app, &body.path, sequence)
 }
@@ -62,7 +65,7 @@ pub async fn restart(app: App, request: HttpRequest, payload: Payload) -> Answer
     (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/stop")]
 pub async fn stop(app: App, request: HttpRequest, payload: Payload) -> Answer {
-    let (body, sequence) = announce(&app, &request, payload, "tree.stop").await?;
+    let (body, sequence) = announce(&app, &request, payload, "tree.stop", refuse_own_ground).await?;
     app.ghostlight.tree.stop(&body.path).await?;
     after(&app, &body.path, sequence)
 }
@@ -76,7 +79,7 @@ pub async fn panic(app: App, request: HttpRequest, payload: Payload) -> Answer {
     if !app.settings.chaos {
         return Err(Problem::new(Code::NotFound, "faults on demand are not switched on"));
     }
-    let (body, sequence) = announce(&app, &request, payload, "tree.panic").await?;
+    let (body, sequence) = announce(&app, &request, payload, "tree.panic", |_| Ok(())).await?;
     make_panic(&app, &body.path)?;
     after(&app, &body.path, sequence)
 }
@@ -96,17 +99,28 @@ async fn announce(
     request: &HttpRequest,
     payload: Payload,
     action: &str,
+    check: fn(&TreeNode) -> Result<(), Problem>,
 ) -> Result<(InterveneBody, u64), Problem> {
     let (body, _): (InterveneBody, _) = body::json(request, payload, app.settings.body_bytes_max).await?;
     if body.reason.trim().is_empty() {
         return Err(Problem::new(Code::InvalidValue, "`reason` says why, and must not be empty"));
     }
-    if app.ghostlight.tree.snapshot_of(&body.path).is_none() || body.path.trim_matches('/').is_empty() {
-        return Err(unknown(&body.path));
-    }
+    let is_root = body.path.trim_matches('/').is_empty();
+    let found = app.ghostlight.tree.snapshot_of(&body.path).filter(|_| !is_root);
+    check(&found.ok_or_else(|| unknown(&body.path))?)?;
     let entry = Entry { action, object: &body.path, allowed: true, reason: &body.reason };
     let sequence = app.ghostlight.audit.record(entry, &caller(request)?).await?;
     Ok((body, sequence.unwrap_or_default()))
+}
+
+/// The server stops when what it is answering is done, and that would wait for the server; and once it is stopped, nobody
+/// is left who could be asked to start it. A crash is another matter: its supervisor answers that.
+fn refuse_own_ground(node: &TreeNode) -> Result<(), Problem> {
+    if node.path == SURFACE || node.path == format!("{SURFACE}/{SERVER}") {
+        let detail = format!("`{}` carries this very request and is stopped with the daemon only", node.path);
+        return Err(Problem::new(Code::ActorState, detail));
+    }
+    Ok(())
 }
 
 fn after(app: &App, path: &str, sequence: u64) -> Answer {

@@ -1,7 +1,8 @@
 //! How many runs were started and how they ended, counted from the journal as it is committed.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ghostlight_model::event::kind_name;
 use ghostlight_store::{FollowError, Record, SharedJournal};
@@ -19,6 +20,8 @@ const PAGE: usize = 1_000;
 #[derive(Debug, Default)]
 pub struct RunCounts {
     by_workflow: Mutex<BTreeMap<String, Counts>>,
+    /// The sequence up to which everything is counted; not there before anybody counted.
+    seen: OnceLock<AtomicU64>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -31,45 +34,51 @@ struct Counts {
 }
 
 impl RunCounts {
-    /// Counts what is committed from now on, until the journal is closed.
+    /// Counts what is committed from now on, until the journal is closed. Whoever counts after somebody else goes on where
+    /// that one was.
     pub async fn follow(&self, journal: &SharedJournal) {
         let mut follow = journal.follow();
-        let mut seen = follow.start();
+        let start = follow.start();
+        let seen = self.seen.get_or_init(|| AtomicU64::new(start));
+        self.catch_up(journal, seen, start).await;
         loop {
             match std::future::poll_fn(|cx| follow.poll_next(cx)).await {
                 Ok(batch) => {
-                    batch
-                        .records
-                        .iter()
-                        .filter(|record| record.sequence > seen)
-                        .for_each(|record| self.count(record));
-                    seen = seen.max(batch.last_sequence);
+                    self.count_unseen(seen, &batch.records, batch.last_sequence);
+                    seen.fetch_max(batch.last_sequence, Ordering::Relaxed);
                 }
-                Err(FollowError::Lagged { resume_after }) => {
-                    seen = self.catch_up(journal, seen, resume_after).await;
-                }
+                Err(FollowError::Lagged { resume_after }) => self.catch_up(journal, seen, resume_after).await,
                 Err(FollowError::Closed) => return,
             }
         }
     }
 
-    async fn catch_up(&self, journal: &SharedJournal, mut seen: u64, until: u64) -> u64 {
-        while seen < until {
+    async fn catch_up(&self, journal: &SharedJournal, seen: &AtomicU64, until: u64) {
+        loop {
+            let after = seen.load(Ordering::Relaxed);
+            if after >= until {
+                return;
+            }
             let journal = journal.clone();
-            let read = tokio::task::spawn_blocking(move || journal.read_all(seen, PAGE)).await;
+            let read = tokio::task::spawn_blocking(move || journal.read_all(after, PAGE)).await;
             match read {
-                Ok(Ok(records)) if !records.is_empty() => {
-                    records
-                        .iter()
-                        .filter(|record| record.sequence <= until)
-                        .for_each(|record| self.count(record));
-                    seen = records.last().map_or(until, |record| record.sequence);
-                }
+                Ok(Ok(records)) if !records.is_empty() => self.count_unseen(seen, &records, until),
                 // Measurements are not worth more tries than this.
-                Ok(Ok(_) | Err(_)) | Err(_) => return until,
+                Ok(Ok(_) | Err(_)) | Err(_) => {
+                    seen.fetch_max(until, Ordering::Relaxed);
+                }
             }
         }
-        until
+    }
+
+    /// A record counts as seen before it is counted: a crash in between may lose one, and never counts one twice.
+    fn count_unseen(&self, seen: &AtomicU64, records: &[Record], until: u64) {
+        for record in records {
+            let is_due = record.sequence <= until;
+            if is_due && seen.fetch_max(record.sequence, Ordering::Relaxed) < record.sequence {
+                self.count(record);
+            }
+        }
     }
 
     fn count(&self, record: &Record) {

@@ -152,8 +152,23 @@ impl Daemon {
 
     /// Asks it to stop, and answers its exit status.
     pub fn stop(&mut self) -> std::process::ExitStatus {
+        self.tell_to_stop();
+        self.wait()
+    }
+
+    /// Asks it to stop, and does not wait.
+    pub fn tell_to_stop(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Whether its process is gone.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Waits until its process is gone, and answers its exit status.
+    pub fn wait(&mut self) -> std::process::ExitStatus {
         self.child.wait().unwrap()
     }
 }

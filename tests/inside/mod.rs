@@ -11,7 +11,7 @@ use std::sync::Once;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ghostlight::http::{self, HttpSettings};
+use ghostlight::http::{self, HttpSettings, Listener};
 use ghostlight_actors::runtime::{self, Ghostlight, Settings};
 use ghostlight_world::World;
 use reqwest::header::HeaderMap;
@@ -106,13 +106,14 @@ impl Inside {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async move {
-                let (ghostlight, house) =
-                    runtime::open(settings, World::real(), |_| Vec::new()).await.unwrap();
-                let http = http::serve(ghostlight.clone(), http_settings).unwrap();
+                let listener = Listener::bind(http_settings.listen).unwrap();
+                let address = listener.address();
+                let surface =
+                    move |ghostlight: &Ghostlight| http::children(ghostlight, &listener, &http_settings);
+                let (ghostlight, house) = runtime::open(settings, World::real(), surface).await.unwrap();
                 let tree = ghostlight.tree.clone();
-                tell.send((http.address(), ghostlight)).unwrap();
+                tell.send((address, ghostlight)).unwrap();
                 let _ = stopped.await;
-                http.shutdown("the test is over").await;
                 house.shutdown(Duration::from_secs(2)).await.unwrap();
                 assert_eq!(tree.live(), 0, "actors are left alive");
             });

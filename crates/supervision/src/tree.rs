@@ -110,6 +110,8 @@ pub struct Root {
     tree: Tree,
     supervisor: SupervisorRef,
     ended: oneshot::Receiver<ExitReason>,
+    /// The answer of `ended`, which is given once.
+    reason: Option<ExitReason>,
 }
 
 /// How a tree is made.
@@ -157,7 +159,7 @@ impl Tree {
         let ticket = Ticket::new(node, ChildId(0), 1, self.shared.clone(), report_to);
         spawn(ticket, spec.factory, &Placement::Here);
         started.await.unwrap_or(Err(ExitReason::ArbiterLost))?;
-        Ok(Root { tree: self.clone(), supervisor, ended })
+        Ok(Root { tree: self.clone(), supervisor, ended, reason: None })
     }
 
     /// How many children and supervisors have not ended, the root included. Zero after a complete shutdown.
@@ -249,9 +251,13 @@ impl Root {
         &self.supervisor
     }
 
-    /// Waits until the root has ended, by itself or by [`Root::shutdown`], and says why.
+    /// Waits until the root has ended, by itself or by [`Root::shutdown`], and says why. Says the same when it is asked again.
     pub async fn ended(&mut self) -> ExitReason {
-        (&mut self.ended).await.unwrap_or(ExitReason::ArbiterLost)
+        if let Some(reason) = &self.reason {
+            return reason.clone();
+        }
+        let reason = (&mut self.ended).await.unwrap_or(ExitReason::ArbiterLost);
+        self.reason.insert(reason).clone()
     }
 
     /// Asks the root to stop; its children end in their order. [`Root::ended`] tells when.

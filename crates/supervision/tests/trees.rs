@@ -212,6 +212,22 @@ async fn a_root_with_intensity_zero_ends_in_order_when_a_child_fails() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_root_that_has_ended_says_why_again_and_can_still_be_stopped() {
+    on_one_arbiter(async {
+        let (addr, log) = (StableAddr::new(), Log::default());
+        let spec_addr = addr.clone();
+        let flags = Flags::one_for_one().intensity(0, secs(5));
+        let mut root = start(flags, move || vec![puppet("p", &spec_addr, &log)]).await;
+        addr.send(Do::Fail).await.expect("heard");
+        let first = root.ended().await;
+        assert!(matches!(first, ExitReason::GaveUp { .. }), "{first}");
+        assert_eq!(root.ended().await, first);
+        assert_eq!(root.stop().await, first);
+    })
+    .await;
+}
+
 /// OTP: tree. The inner supervisor gives up, is permanent, and is restarted without its dynamic children.
 #[tokio::test(start_paused = true)]
 async fn a_supervisor_that_gave_up_is_restarted_whole_and_keeps_its_name() {
