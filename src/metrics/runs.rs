@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use ghostlight_model::event::kind_name;
 use ghostlight_store::{FollowError, Record, SharedJournal};
@@ -12,6 +13,8 @@ use super::text::Page;
 const WORKFLOWS_MAX: usize = 200;
 /// The name that stands for the workflows beyond [`WORKFLOWS_MAX`]. No workflow can have it.
 const OTHERS: &str = "_other";
+/// How long commits gather before they are counted.
+const GATHER: Duration = Duration::from_millis(100);
 /// How many records are read at once when some were missed.
 const PAGE: usize = 1_000;
 
@@ -31,12 +34,20 @@ struct Counts {
 }
 
 impl RunCounts {
-    /// Counts what is committed from now on, until the journal is closed.
+    /// Counts what is committed from now on, until the journal is closed. The counts are behind by [`GATHER`] at most.
     pub async fn follow(&self, journal: &SharedJournal) {
         let mut follow = journal.follow();
         let mut seen = follow.start();
         loop {
-            match std::future::poll_fn(|cx| follow.poll_next(cx)).await {
+            let next = match follow.try_next() {
+                Some(next) => next,
+                None => {
+                    // One look at many commits costs less than many looks at one.
+                    tokio::time::sleep(GATHER).await;
+                    follow.next().await
+                }
+            };
+            match next {
                 Ok(batch) => {
                     batch
                         .records
