@@ -118,20 +118,45 @@ pub fn pattern_of(path: &str) -> Option<&'static str> {
 }
 
 fn matching(path: &str) -> Option<&'static (String, Vec<Method>)> {
-    let fitting = table().iter().filter(|(pattern, _)| fits(pattern, path));
-    fitting.min_by_key(|(pattern, _)| pattern.matches('{').count())
+    let parts: Vec<&str> = path.split('/').collect();
+    let fitting = by_length().get(parts.len())?.iter().filter(|route| route.fits(&parts));
+    fitting.min_by_key(|route| route.parameters).map(|route| route.entry)
 }
 
-fn fits(pattern: &str, path: &str) -> bool {
-    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (pattern.next(), path.next()) {
-            (None, None) => return true,
-            (Some(wanted), Some(part)) if wanted == part || (wanted.starts_with('{') && !part.is_empty()) => {
-            }
-            _ => return false,
-        }
+/// A route of the table, taken apart.
+struct Taken {
+    entry: &'static (String, Vec<Method>),
+    parts: Vec<&'static str>,
+    parameters: usize,
+}
+
+impl Taken {
+    fn fits(&self, path: &[&str]) -> bool {
+        let fits =
+            |(wanted, part): (&&str, &&str)| wanted == part || (is_parameter(wanted) && !part.is_empty());
+        self.parts.len() == path.len() && self.parts.iter().zip(path).all(fits)
     }
+}
+
+fn is_parameter(part: &str) -> bool {
+    part.starts_with('{')
+}
+
+/// The routes by the number of their parts: every request is looked up here.
+fn by_length() -> &'static [Vec<Taken>] {
+    static ROUTES: LazyLock<Vec<Vec<Taken>>> = LazyLock::new(|| {
+        let mut routes = Vec::new();
+        for entry in table() {
+            let parts: Vec<&str> = entry.0.split('/').collect();
+            let parameters = parts.iter().filter(|part| is_parameter(part)).count();
+            if routes.len() <= parts.len() {
+                routes.resize_with(parts.len() + 1, Vec::new);
+            }
+            routes[parts.len()].push(Taken { entry, parts, parameters });
+        }
+        routes
+    });
+    &ROUTES
 }
 
 async fn reserved() -> Problem {
@@ -142,10 +167,13 @@ async fn reserved() -> Problem {
 async fn elsewhere(request: HttpRequest) -> HttpResponse {
     let path = request.path();
     // A path may fit several patterns, which take different methods.
-    let mut methods: Vec<&str> = table()
-        .iter()
-        .filter(|(pattern, _)| fits(pattern, path))
-        .flat_map(|(_, methods)| methods)
+    let parts: Vec<&str> = path.split('/').collect();
+    let mut methods: Vec<&str> = by_length()
+        .get(parts.len())
+        .into_iter()
+        .flatten()
+        .filter(|route| route.fits(&parts))
+        .flat_map(|route| &route.entry.1)
         .map(Method::as_str)
         .collect();
     if methods.is_empty() {

@@ -1,13 +1,13 @@
 //! `/runs` and `/workflows/{name}/runs`: starting runs, lists of them, and single ones.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, get, post};
 use bytes::Bytes;
-use ghostlight_actors::runs::{Definition, StartRun};
+use ghostlight_actors::runs::{Begun, Definition, RunNow, StartRun};
 use ghostlight_actors::views::{RunFilter, ViewKind};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::language::Format;
@@ -167,39 +167,27 @@ fn bounded(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>,
 }
 
 async fn begin(app: &App, request: &HttpRequest, start: StartRun) -> Answer {
-    let started = app.ghostlight.runs.start(start, caller(request)?).await?;
-    let waited = match preferred_wait(request) {
-        Some(wait) if has_waited(app, started.run, wait).await => Some(wait),
-        Some(_) | None => None,
+    let wait = preferred_wait(request);
+    let Begun { started, now, waited } = app.ghostlight.runs.begin(start, caller(request)?, wait).await?;
+    let now = match now {
+        Some(now) => Ok(*now),
+        None => app.read(started.run).await.map(RunNow::from),
     };
-    let read = app.read(started.run).await;
     // What the client waited for is part of what it has seen.
-    let sequence = read.as_ref().map_or(started.sequence, |read| read.sequence.max(started.sequence));
+    let sequence = now.as_ref().map_or(started.sequence, |now| now.sequence.max(started.sequence));
     let mut builder = written(StatusCode::CREATED, sequence);
     builder.insert_header((header::LOCATION, format!("/api/v1/runs/{}", started.run)));
-    if let Some(wait) = waited {
+    if let Some(wait) = wait.filter(|_| waited) {
         builder.insert_header((PREFERENCE_APPLIED, format!("wait={}", wait.as_secs())));
     }
     // Whatever happens from here on, the run exists: who is told that it failed to start would start another.
-    Ok(match read {
-        Ok(read) => json_with(&mut builder, &RunBody::of(&read)),
+    Ok(match now {
+        Ok(now) => json_with(&mut builder, &RunBody::of(&now.run, now.sequence)),
         Err(problem) => {
             tracing::warn!(run = %started.run, %problem, "a run was started and cannot be read");
             json_with(&mut builder, &json!({ "id": started.run.to_string() }))
         }
     })
-}
-
-/// Waits for the run's end; answers whether it has ended or the whole time is over.
-async fn has_waited(app: &App, run: RunId, wait: Duration) -> bool {
-    let began = Instant::now();
-    match app.ghostlight.runs.wait(run, wait).await {
-        Ok(has_ended) => has_ended || began.elapsed() >= wait,
-        Err(error) => {
-            tracing::warn!(%run, %error, "a run was started and cannot be waited for");
-            false
-        }
-    }
 }
 
 /// Which runs.
@@ -300,7 +288,7 @@ pub async fn show(app: App, request: HttpRequest, id: Path<String>) -> Answer {
         read = app.read(id).await?;
     }
     let etag = read.run.sequence.to_string();
-    Ok(tagged(&request, &etag, |builder| json_with(builder, &RunBody::of(&read))))
+    Ok(tagged(&request, &etag, |builder| json_with(builder, &RunBody::of(&read.run, read.sequence))))
 }
 
 /// The id of a run in a path.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use ghostlight_model::event::kind_name;
 use ghostlight_store::{FollowError, Record, SharedJournal};
@@ -13,6 +14,8 @@ use super::text::Page;
 const WORKFLOWS_MAX: usize = 200;
 /// The name that stands for the workflows beyond [`WORKFLOWS_MAX`]. No workflow can have it.
 const OTHERS: &str = "_other";
+/// How long commits gather before they are counted.
+const GATHER: Duration = Duration::from_millis(100);
 /// How many records are read at once when some were missed.
 const PAGE: usize = 1_000;
 
@@ -34,15 +37,23 @@ struct Counts {
 }
 
 impl RunCounts {
-    /// Counts what is committed from now on, until the journal is closed. Whoever counts after somebody else goes on where
-    /// that one was.
+    /// Counts what is committed from now on, until the journal is closed, behind by [`GATHER`] at most. Whoever counts after
+    /// somebody else goes on where that one was.
     pub async fn follow(&self, journal: &SharedJournal) {
         let mut follow = journal.follow();
         let start = follow.start();
         let seen = self.seen.get_or_init(|| AtomicU64::new(start));
         self.catch_up(journal, seen, start).await;
         loop {
-            match std::future::poll_fn(|cx| follow.poll_next(cx)).await {
+            let next = match follow.try_next() {
+                Some(next) => next,
+                None => {
+                    // One look at many commits costs less than many looks at one.
+                    tokio::time::sleep(GATHER).await;
+                    follow.next().await
+                }
+            };
+            match next {
                 Ok(batch) => {
                     self.count_unseen(seen, &batch.records, batch.last_sequence);
                     seen.fetch_max(batch.last_sequence, Ordering::Relaxed);

@@ -36,7 +36,7 @@ pub struct Options {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    suite: suite::Options,
+    suite: suite::SuiteOptions,
 }
 
 #[derive(clap::Subcommand)]

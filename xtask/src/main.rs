@@ -60,3 +60,15 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_chore_and_its_options_can_be_parsed() {
+        Cli::command().debug_assert();
+    }
+}

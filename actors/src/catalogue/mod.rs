@@ -210,6 +210,20 @@ impl Catalogue {
         Ok((self.inner.compiled(name, &head)?, head.version))
     }
 
+    /// What [`Catalogue::runnable`] says, when it can be said from memory; nothing when the disk has to be asked.
+    #[must_use]
+    pub fn runnable_at_hand(
+        &self,
+        name: &Name,
+        version: Option<u64>,
+    ) -> Option<Result<(Arc<Workflow>, u64), CatalogueError>> {
+        let Some((state, head)) = self.head(name, version) else { return Some(Err(CatalogueError::Unknown)) };
+        if state.is_deleted() {
+            return Some(Err(CatalogueError::Deleted));
+        }
+        self.inner.shared.get(&head.hash).map(|workflow| Ok((workflow, head.version)))
+    }
+
     /// The compiled form of a document that comes with a run, shared with every other use of the same definition.
     /// `hash` is the canonical hash when it is known, so that a document in use is not compiled again. Compiles, so
     /// call it beside the arbiters.

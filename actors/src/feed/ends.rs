@@ -94,6 +94,11 @@ impl Ends {
         *self.lock() = Waiting { closed: true, ..Waiting::default() };
     }
 
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.lock().count == 0
+    }
+
     #[cfg(test)]
     pub fn count(&self) -> usize {
         self.lock().count

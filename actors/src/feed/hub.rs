@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ghostlight_model::ids::{RunId, StepPath};
 use ghostlight_store::{FollowError, ReadError, Record, SharedJournal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use uuid::Uuid;
 
 use super::attempts::Attempts;
@@ -28,6 +28,8 @@ use crate::views::blocking::blocking;
 
 /// How many records the hub reads at a time when it has to catch up.
 const PAGE_RECORDS: usize = 1_000;
+/// How long commits gather before they are shown to nobody: one look at many costs less than many looks at one.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// What a feed may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub(super) struct Shared {
     live_news: watch::Sender<u64>,
     ends: Ends,
     subscriptions: AtomicUsize,
+    /// Tells the hub that there is somebody now.
+    somebody: Notify,
 }
 
 /// What subscribers wait for.
@@ -115,6 +119,7 @@ impl FeedHandle {
                 live_news: watch::Sender::default(),
                 ends: Ends::default(),
                 subscriptions: AtomicUsize::new(0),
+                somebody: Notify::new(),
             }),
         }
     }
@@ -128,7 +133,14 @@ impl FeedHandle {
         let mut follow = shared.journal.follow();
         shared.read_up_to(follow.start()).await?;
         loop {
-            match follow.next().await {
+            let next = match follow.try_next() {
+                Some(next) => next,
+                None => {
+                    shared.gather().await;
+                    follow.next().await
+                }
+            };
+            match next {
                 Ok(batch) => {
                     // A commit that does not join the ring's head cannot come; if it did, the journal has what lies between.
                     shared.read_up_to(batch.first_sequence.saturating_sub(1)).await?;
@@ -180,6 +192,7 @@ impl FeedHandle {
             self.shared.subscriptions.fetch_sub(1, Ordering::Relaxed);
             return Err(FeedError::TooMany { max });
         }
+        self.shared.somebody.notify_one();
         Ok(Subscription::begin(self.shared.clone(), request))
     }
 
@@ -190,6 +203,7 @@ impl FeedHandle {
     /// [`StoreError`] when the run's stream cannot be read.
     pub async fn wait_for_end(&self, run: RunId, timeout: Duration) -> Result<bool, StoreError> {
         let entered = self.shared.ends.enter(run);
+        self.shared.somebody.notify_one();
         let journal = self.shared.journal.clone();
         let ended = blocking(move || has_ended(&*journal, run)).await;
         if ended.map_err(|error| StoreError::of_read(&error))? {
@@ -241,6 +255,17 @@ impl Shared {
     /// A subscription has ended.
     pub fn leave(&self) {
         self.subscriptions.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Lets commits gather for as long as nobody watches or waits.
+    async fn gather(&self) {
+        let is_over = async {
+            while self.subscriptions.load(Ordering::Acquire) == 0 && self.ends.is_empty() {
+                self.somebody.notified().await;
+            }
+        };
+        // Whichever of the two it was, the hub goes on.
+        let _ = tokio::time::timeout(GATHER, is_over).await;
     }
 
     /// Shows what was committed after the ring's head, up to `last`, from the journal.

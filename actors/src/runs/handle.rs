@@ -14,7 +14,9 @@ use super::origin::{CreateError, NewRun};
 use super::partition::{Begin, EndAttempts, Partition, Quiesce, Revive, Route};
 use super::planner::{Admission, Admit, NotAdmitted, Planner};
 use super::services::Services;
-use super::words::{Accepted, CommandError, Definition, RunCommand, RunRead, StartError, StartRun, Started};
+use super::words::{
+    Accepted, Begun, CommandError, Definition, RunCommand, RunNow, RunRead, StartError, StartRun, Started,
+};
 use super::workflow::Give;
 use crate::blocking::blocking;
 use crate::caller::{Caller, StoreError};
@@ -112,14 +114,53 @@ impl Runs {
     /// # Errors
     /// [`StartError`]; nothing was stored then, unless it is [`StoreError::OutcomeUnknown`].
     pub async fn start(&self, start: StartRun, caller: Caller) -> Result<Started, StartError> {
+        Ok(self.begin(start, caller, None).await?.started)
+    }
+
+    /// Starts a run, and waits at most for `wait` until it has ended, if anything is given. Its own actors say how it
+    /// stands then; when they have left memory meanwhile the feed is waited for, and the journal knows.
+    ///
+    /// # Errors
+    /// As [`Runs::start`]; what goes wrong after the start is logged, and the answer says nothing of the run's state.
+    pub async fn begin(
+        &self,
+        start: StartRun,
+        caller: Caller,
+        wait: Option<Duration>,
+    ) -> Result<Begun, StartError> {
+        let began = tokio::time::Instant::now();
+        let (end, ended) = oneshot::channel();
+        let (started, created) = self.create(start, caller, wait.map(|_| end)).await?;
+        let Some(wait) = wait else { return Ok(Begun { started, now: created, waited: false }) };
+        if let Ok(Ok(now)) = tokio::time::timeout(wait, ended).await {
+            return Ok(Begun { started, now: Some(Box::new(now)), waited: true });
+        }
+        let left = wait.saturating_sub(began.elapsed());
+        let waited = match self.wait(started.run, left).await {
+            Ok(has_ended) => has_ended || began.elapsed() >= wait,
+            Err(error) => {
+                tracing::warn!(run = %started.run, %error, "a run was started and cannot be waited for");
+                false
+            }
+        };
+        Ok(Begun { started, now: None, waited })
+    }
+
+    /// Has a run created; answers with its state, when it was created now.
+    async fn create(
+        &self,
+        start: StartRun,
+        caller: Caller,
+        end: Option<oneshot::Sender<RunNow>>,
+    ) -> Result<(Started, Option<Box<RunNow>>), StartError> {
         if let Some(started) = self.replay(&start).await? {
-            return Ok(started);
+            return Ok((started, None));
         }
         let resolved = self.resolve(&start.definition).await?;
         let admission = self.admit(&resolved.workflow, &start).await?;
         // Whoever was admitted with this key before us may have finished in between.
         if let Some(started) = self.replay(&start).await? {
-            return Ok(started);
+            return Ok((started, None));
         }
         let run = RunId(self.services.uuid());
         let key = match &start.key {
@@ -136,22 +177,26 @@ impl Runs {
             makespan_ms: admission.makespan_ms,
         };
         let (answer, answered) = oneshot::channel();
-        let new = NewRun { workflow: resolved.workflow, create, key, caller, answer };
+        let new = NewRun { workflow: resolved.workflow, create, key, caller, answer, end };
         let sent = self.router.of(run).try_send(Begin { run, new: Box::new(new) });
         sent.map_err(|error| match error {
             SendError::Full => StartError::Store(StoreError::Busy),
             SendError::NotRunning | SendError::Closed => StartError::Store(StoreError::Unavailable),
         })?;
         match answered.await {
-            Ok(Ok(accepted)) => Ok(Started { run, replayed: false, sequence: accepted.sequence }),
+            Ok(Ok(now)) => {
+                let started = Started { run, replayed: false, sequence: now.sequence };
+                Ok((started, Some(Box::new(now))))
+            }
             Ok(Err(CreateError::Rejected(rejection))) => Err(StartError::Rejected(rejection)),
             Ok(Err(CreateError::Store(error))) => Err(StartError::Store(error)),
             Ok(Err(CreateError::KeyTaken)) => {
-                self.replay(&start).await?.ok_or(StartError::Store(StoreError::Busy))
+                let started = self.replay(&start).await?.ok_or(StartError::Store(StoreError::Busy))?;
+                Ok((started, None))
             }
             // The actor ended before it answered: the journal knows whether the run was created.
             Err(_) => match self.head(run).await? {
-                Some(sequence) => Ok(Started { run, replayed: false, sequence }),
+                Some(sequence) => Ok((Started { run, replayed: false, sequence }, None)),
                 None => Err(StartError::Store(StoreError::Unavailable)),
             },
         }
@@ -208,8 +253,13 @@ impl Runs {
         match definition.clone() {
             Definition::Saved { name, version } => {
                 let catalogue = self.services.catalogue.clone();
-                let wanted = name.clone();
-                let found = blocking(move || catalogue.runnable(&wanted, version)).await?;
+                let found = match catalogue.runnable_at_hand(&name, version) {
+                    Some(found) => found,
+                    None => {
+                        let wanted = name.clone();
+                        blocking(move || catalogue.runnable(&wanted, version)).await?
+                    }
+                };
                 match found {
                     Ok((workflow, version)) => Ok(Resolved { workflow, version, document: None }),
                     Err(CatalogueError::Unknown) => Err(StartError::UnknownWorkflow(name)),

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::loading;
 use super::place::RunPlace;
 use super::quarantine::quarantine;
-use super::words::Accepted;
+use super::words::RunNow;
 use super::workflow::WorkflowActor;
 use crate::caller::{Caller, StoreError};
 
@@ -39,7 +39,9 @@ pub struct NewRun {
     /// By whom.
     pub caller: Caller,
     /// Who waits for the answer.
-    pub answer: oneshot::Sender<Result<Accepted, CreateError>>,
+    pub answer: oneshot::Sender<Result<RunNow, CreateError>>,
+    /// Who waits for the end. It is dropped when the run leaves memory before that.
+    pub end: Option<oneshot::Sender<RunNow>>,
 }
 
 /// Why a run was not created.

@@ -57,6 +57,26 @@ pub struct Started {
     pub sequence: u64,
 }
 
+/// A run as its actors know it: what its journal says, without reading it.
+#[derive(Debug, Clone)]
+pub struct RunNow {
+    /// The state after its last event.
+    pub run: Run,
+    /// Global sequence of the last event.
+    pub sequence: u64,
+}
+
+/// A run that was started, and what became of it while its caller waited.
+#[derive(Debug)]
+pub struct Begun {
+    /// The start.
+    pub started: Started,
+    /// The run as it is now, when its actors have said it; else its journal knows.
+    pub now: Option<Box<RunNow>>,
+    /// Whether the wait is over as asked: the run has ended, or all of the time has passed.
+    pub waited: bool,
+}
+
 /// Why a run was not started.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StartError {
@@ -165,6 +185,12 @@ pub struct RunRead {
     pub events: Vec<Arc<EventRead>>,
     /// Global sequence of the last event.
     pub sequence: u64,
+}
+
+impl From<RunRead> for RunNow {
+    fn from(read: RunRead) -> Self {
+        Self { run: read.run, sequence: read.sequence }
+    }
 }
 
 /// One event of a run, with its places in the journal.

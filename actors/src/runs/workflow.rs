@@ -24,7 +24,7 @@ use super::place::RunPlace;
 use super::services::Services;
 use super::slots::{SlotGuard, Wish, granted};
 use super::unit::{Reply, Unit, encode, fold, is_portion, move_large_values};
-use super::words::{Accepted, CommandError};
+use super::words::{Accepted, CommandError, RunNow};
 use crate::caller::{Caller, StoreError};
 
 /// How many commands may wait for one run. More are refused as busy.
@@ -72,6 +72,8 @@ pub struct WorkflowActor {
     /// The run as committed.
     pub(super) run: Run,
     new: Option<Box<NewRun>>,
+    /// Who started the run and waits for its end.
+    starter: Option<oneshot::Sender<RunNow>>,
     pub(super) waiting: VecDeque<Give>,
     /// An append is under way.
     pub(super) appending: bool,
@@ -113,6 +115,7 @@ impl WorkflowActor {
             place,
             run,
             new,
+            starter: None,
             waiting: VecDeque::new(),
             appending: false,
             snapshot_at,
@@ -155,11 +158,13 @@ impl WorkflowActor {
         fold(&mut next, &events, at, &attribution);
         let unit = Unit { events: vec![(events, attribution)], answers: Vec::new(), next, slots, at };
         let answer = new.answer;
+        self.starter = new.end;
         self.append(unit, new.key, ctx, move |actor, unit, result, ctx| match result {
             Ok(committed) => {
                 actor.adopt(unit);
-                let accepted = actor.accepted(committed.last_sequence());
-                let _ = answer.send(Ok(accepted));
+                let sequence = committed.last_sequence();
+                let _ = answer.send(Ok(RunNow { run: actor.run.clone(), sequence }));
+                actor.tell_starter(sequence);
                 actor.settle(ctx);
             }
             Err(error) => {
@@ -345,9 +350,19 @@ impl WorkflowActor {
     fn committed(&mut self, mut unit: Unit, committed: &Committed, ctx: &mut Context<Self>) {
         let answers = std::mem::take(&mut unit.answers);
         self.adopt(unit);
+        self.tell_starter(committed.last_sequence());
         self.keep_snapshot(committed);
         self.answer(answers, committed.last_sequence());
         self.settle(ctx);
+    }
+
+    /// Tells whoever started the run and waits that it has ended.
+    fn tell_starter(&mut self, sequence: u64) {
+        if self.run.status.is_terminal()
+            && let Some(starter) = self.starter.take().filter(|starter| !starter.is_closed())
+        {
+            let _ = starter.send(RunNow { run: self.run.clone(), sequence });
+        }
     }
 
     /// Keeps the state now and then, beside the arbiter, so that a long history need not be folded at the next start.

@@ -231,14 +231,16 @@ impl ViewsHandle {
     /// # Errors
     /// [`ViewBehind`] when the view has not got there in time, at once when it is set aside.
     pub async fn at_least(&self, view: ViewKind, sequence: u64, timeout: Duration) -> Result<(), ViewBehind> {
-        let mut status = self.shared.status(view).watch();
+        let cell = self.shared.status(view);
+        cell.hurry_to(sequence);
+        let mut status = cell.watch();
         let is_decided = |status: &ViewStatus| {
             status.cursor >= sequence
                 || matches!(status.state, ViewState::SetAside { .. } | ViewState::Stopped)
         };
         // Whether it was reached, is set aside or the time is over, the cursor says it.
         drop(tokio::time::timeout(timeout.min(BEHIND_WAIT_MAX), status.wait_for(is_decided)).await);
-        let cursor = self.shared.status(view).get().cursor;
+        let cursor = cell.get().cursor;
         if cursor >= sequence { Ok(()) } else { Err(ViewBehind { view, cursor, wanted: sequence }) }
     }
 

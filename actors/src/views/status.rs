@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// Which view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,28 +68,54 @@ pub struct ViewStatus {
     pub cursor: u64,
 }
 
-/// A view's status, which its writer sets and everybody reads.
+/// A view's status, which its writer sets and everybody reads; and what its readers want of the writer.
 #[derive(Debug)]
-pub(super) struct StatusCell(watch::Sender<ViewStatus>);
+pub(super) struct StatusCell {
+    status: watch::Sender<ViewStatus>,
+    /// The highest sequence that a reader has waited for.
+    wanted: AtomicU64,
+    hurry: Notify,
+}
 
 impl StatusCell {
     pub fn new() -> Self {
-        Self(watch::Sender::new(ViewStatus { state: ViewState::Opening, cursor: 0 }))
+        Self {
+            status: watch::Sender::new(ViewStatus { state: ViewState::Opening, cursor: 0 }),
+            wanted: AtomicU64::new(0),
+            hurry: Notify::new(),
+        }
     }
 
     pub fn get(&self) -> ViewStatus {
-        self.0.borrow().clone()
+        self.status.borrow().clone()
     }
 
     pub fn watch(&self) -> watch::Receiver<ViewStatus> {
-        self.0.subscribe()
+        self.status.subscribe()
     }
 
     pub fn set_state(&self, state: ViewState) {
-        self.0.send_modify(|status| status.state = state);
+        self.status.send_modify(|status| status.state = state);
     }
 
     pub fn set_cursor(&self, cursor: u64) {
-        self.0.send_modify(|status| status.cursor = cursor);
+        self.status.send_modify(|status| status.cursor = cursor);
+    }
+
+    /// A reader waits until the view has seen `sequence`: its writer does not wait for more to fold.
+    pub fn hurry_to(&self, sequence: u64) {
+        self.wanted.fetch_max(sequence, Ordering::Release);
+        self.hurry.notify_one();
+    }
+
+    /// Waits for `at_most`, as long as no reader wants anything that lies behind the cursor.
+    pub async fn linger(&self, at_most: Duration) {
+        let is_over = async {
+            while self.wanted.load(Ordering::Acquire) <= self.status.borrow().cursor {
+                self.hurry.notified().await;
+            }
+        };
+        // Whichever of the two it was, the writer goes on.
+        let _ = tokio::time::timeout(at_most, is_over).await;
     }
 }

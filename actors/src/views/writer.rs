@@ -4,6 +4,8 @@
 //! new loop begins at the cursor. It ends by itself in two ways: the journal was closed, or a record cannot be folded.
 //! The latter would be met again by every new loop, so it is no crash: the view is set aside, with the reason.
 
+use std::time::Duration;
+
 use ghostlight_store::views::{Readiness, ViewBatch, ViewError as StoreViewError};
 use ghostlight_store::{Follow, FollowError, ReadError, Record, SharedJournal};
 
@@ -18,7 +20,9 @@ use super::status::{ViewKind, ViewState};
 /// How many records are read at a time when a view catches up.
 const PAGE_RECORDS: usize = 1_000;
 /// How many commits are folded together when a view follows.
-const COMMITS_TOGETHER: usize = 64;
+const COMMITS_TOGETHER: usize = 512;
+/// How long a view that nobody waits for lets commits gather: a run that went through ten events meanwhile costs one row.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// How a writer ended by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +88,14 @@ struct Writer<P> {
     projection: std::marker::PhantomData<P>,
 }
 
+/// Why records did not become rows.
+enum NotFolded {
+    /// A row that they change cannot be read.
+    Rows(ViewError),
+    /// The store did not take the batch.
+    Apply(StoreViewError),
+}
+
 /// Whether a writer goes on.
 enum Step {
     Done,
@@ -129,7 +141,7 @@ impl<P: Projection> Writer<P> {
                 self.set_state(ViewState::SetAside { reason: why, sequence });
                 return Ok(WriterEnd::SetAside { sequence, reason });
             }
-            let (records, trouble) = take_commits(&mut follow).await;
+            let (records, trouble) = self.take_commits(&mut follow).await;
             step = self.fold_commits(records).await?;
             match trouble {
                 None => {}
@@ -145,6 +157,29 @@ impl<P: Projection> Writer<P> {
                 Some(FollowError::Closed) => {}
             }
         }
+    }
+
+    /// Waits for a commit, and takes what else comes while the view may wait, to be folded together.
+    async fn take_commits(&self, follow: &mut Follow) -> (Vec<Record>, Option<FollowError>) {
+        let mut records = Vec::new();
+        let mut next = follow.next().await;
+        if next.is_ok() {
+            self.handle.shared.status(P::KIND).linger(GATHER).await;
+        }
+        for taken in 1.. {
+            match next {
+                Ok(commit) => records.extend_from_slice(&commit.records),
+                Err(error) => return (records, Some(error)),
+            }
+            if taken >= COMMITS_TOGETHER {
+                break;
+            }
+            match follow.try_next() {
+                Some(found) => next = found,
+                None => break,
+            }
+        }
+        (records, None)
     }
 
     /// Folds commits that may begin before the cursor, or behind it when something was missed.
@@ -179,26 +214,28 @@ impl<P: Projection> Writer<P> {
         Ok(Step::Done)
     }
 
-    /// Folds records and applies them, a batch at a time.
+    /// Folds records and applies them, a batch at a time, each in one go on a thread that may block. Waits for room as
+    /// long as the store has none, and then folds the batch again.
     async fn fold(&mut self, records: Vec<Record>) -> Result<Step, WriterError> {
         let Some(last) = records.last().map(|record| record.sequence) else { return Ok(Step::Done) };
         let mut records = records;
+        let mut room = self.handle.shared.views.room();
         while self.cursor < last {
+            room.borrow_and_update();
             let (handle, cursor) = (self.handle.clone(), self.cursor);
-            let folding = blocking(move || {
-                let shared = &handle.shared;
-                let folded = draft::fold::<P>(&*shared.views, shared.name(P::KIND), cursor, &records);
-                (folded, records)
-            });
+            let folding = blocking(move || (fold_and_apply::<P>(&handle, cursor, &records), records));
             let (folded, returned) = folding.await;
             records = returned;
-            let Folded { batch, poison } = match folded {
+            let (reached, poison) = match folded {
                 Ok(folded) => folded,
-                Err(error) => return Err(self.give_up_on_rows(error)),
+                Err(NotFolded::Rows(error)) => return Err(self.give_up_on_rows(error)),
+                Err(NotFolded::Apply(StoreViewError::Lagging { .. })) => {
+                    room.changed().await.map_err(|_| unavailable("the store of views is gone"))?;
+                    continue;
+                }
+                Err(NotFolded::Apply(error)) => return Err(error.into()),
             };
-            let reached = batch.cursor();
             if reached > cursor {
-                apply(&self.handle, P::KIND, batch).await?;
                 self.cursor = reached;
                 self.handle.shared.status(P::KIND).set_cursor(reached);
             }
@@ -231,24 +268,22 @@ impl<P: Projection> Writer<P> {
     }
 }
 
-/// Waits for a commit, and takes what else has come, to be folded together.
-async fn take_commits(follow: &mut Follow) -> (Vec<Record>, Option<FollowError>) {
-    let mut records = Vec::new();
-    let mut next = follow.next().await;
-    for taken in 1.. {
-        match next {
-            Ok(commit) => records.extend_from_slice(&commit.records),
-            Err(error) => return (records, Some(error)),
-        }
-        if taken >= COMMITS_TOGETHER {
-            break;
-        }
-        match follow.try_next() {
-            Some(found) => next = found,
-            None => break,
-        }
+/// Folds the records after `cursor` into one batch and applies it; answers how far it got, and what stopped it. Blocks on
+/// the disk.
+fn fold_and_apply<P: Projection>(
+    handle: &ViewsHandle,
+    cursor: u64,
+    records: &[Record],
+) -> Result<(u64, Option<Poison>), NotFolded> {
+    let shared = &handle.shared;
+    let name = shared.name(P::KIND);
+    let Folded { batch, poison } =
+        draft::fold::<P>(&*shared.views, name, cursor, records).map_err(NotFolded::Rows)?;
+    let reached = batch.cursor();
+    if reached > cursor {
+        shared.views.apply(name, batch).map_err(NotFolded::Apply)?;
     }
-    (records, None)
+    Ok((reached, poison))
 }
 
 /// Applies a batch, and waits for room as long as the store has none.

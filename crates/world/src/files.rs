@@ -88,6 +88,12 @@ pub trait File: Send + Sync {
     /// stays in memory. A hint; never an error.
     fn drop_cache(&self, range: Range<u64>);
 
+    /// Skips what was never written: where the next byte is, from `offset` on, that may be other than zero; the length of the
+    /// file when there is none. Who cannot tell answers `offset`.
+    fn next_data(&self, offset: u64) -> io::Result<u64> {
+        Ok(offset)
+    }
+
     /// Fills `buf` from `offset`; [`io::ErrorKind::UnexpectedEof`] when the file ends before.
     fn read_exact_at(&self, mut buf: &mut [u8], mut offset: u64) -> io::Result<()> {
         while !buf.is_empty() {

@@ -133,6 +133,17 @@ impl File for RealFile {
 
     #[cfg(not(target_os = "linux"))]
     fn drop_cache(&self, _range: Range<u64>) {}
+
+    #[cfg(target_os = "linux")]
+    fn next_data(&self, offset: u64) -> io::Result<u64> {
+        match rustix::fs::seek(&self.0, rustix::fs::SeekFrom::Data(offset)) {
+            Ok(next) => Ok(next),
+            Err(rustix::io::Errno::NXIO) => self.len(),
+            // A file system that does not know its holes: everything may be written.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::OPNOTSUPP) => Ok(offset),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +165,7 @@ mod tests {
         RealFiles.open(&new, OpenMode::Read)?.read_exact_at(&mut buf, 100)?;
         assert_eq!(&buf, b"lamp");
         assert_eq!(file.len()?, 4096);
+        assert!(file.next_data(0)? <= 100, "what was written is never skipped");
         assert_eq!(RealFiles.list(&dir.path().join("a"))?, ["new"]);
         assert_eq!(RealFiles.list(dir.path())?, [""; 0]);
         Ok(())

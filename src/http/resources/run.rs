@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ghostlight_actors::runs::RunRead;
 use ghostlight_actors::views::RunRow;
 use ghostlight_model::event::{PauseReason, RunResult};
 use ghostlight_model::run::{Run, StepState};
@@ -67,10 +66,9 @@ pub struct RunBody {
 }
 
 impl RunBody {
-    /// A run as its journal says.
+    /// A run after its event of this global sequence.
     #[must_use]
-    pub fn of(read: &RunRead) -> Self {
-        let run = &read.run;
+    pub fn of(run: &Run, sequence: u64) -> Self {
         Self {
             id: run.id.to_string(),
             workflow: run.workflow.name.to_string(),
@@ -95,7 +93,7 @@ impl RunBody {
             forked_from: None,
             waiting_approvals: waiting_approvals(run),
             usage: run.usage().into(),
-            sequence: read.sequence.to_string(),
+            sequence: sequence.to_string(),
         }
     }
 

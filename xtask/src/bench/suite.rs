@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 
 /// How much to measure.
 #[derive(clap::Args)]
-pub struct Options {
+pub struct SuiteOptions {
     #[command(flatten)]
     pub(super) place: Where,
     /// How long each load lasts, in seconds
@@ -51,7 +51,7 @@ enum Part {
     Starts,
 }
 
-impl Options {
+impl SuiteOptions {
     fn wants(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)
     }
@@ -60,7 +60,7 @@ impl Options {
 /// Measures all parts that are asked for.
 pub fn measure(
     workspace: &Workspace,
-    options: &Options,
+    options: &SuiteOptions,
     place: &Place,
     table: &mut Table,
 ) -> anyhow::Result<()> {
@@ -120,7 +120,7 @@ fn the_journal(workspace: &Workspace, seconds: u64, place: &Place, table: &mut T
 }
 
 fn under_load(
-    options: &Options,
+    options: &SuiteOptions,
     place: &Place,
     floor: Option<Duration>,
     table: &mut Table,

@@ -9,6 +9,9 @@ use crate::record::{Append, AppendError};
 /// The most records one commit takes, unless a single append has more.
 const COMMIT_RECORDS_MAX: usize = 1_024;
 
+/// How often the writer steps back for others before a commit, at most.
+const YIELDS_MAX: usize = 16;
+
 /// An append that waits.
 pub(crate) struct Job {
     pub append: Append,
@@ -28,6 +31,8 @@ pub(crate) struct Queue {
 struct Waiting {
     jobs: VecDeque<Job>,
     bytes: usize,
+    /// How many appends the commit before took.
+    last_taken: usize,
     closed: bool,
 }
 
@@ -65,6 +70,10 @@ impl Queue {
     }
 
     /// The appends of the next commit, in order. Waits for one; `None` when the queue is closed and empty.
+    ///
+    /// When several are at work, it first lets others have this processor for as long as they add to the queue by that:
+    /// where processors are short more appends then share one sync, and where they are not nobody waits. One who works
+    /// alone is never made to wait.
     pub fn take(&self) -> Option<Vec<Job>> {
         let mut waiting = self.waiting();
         while waiting.jobs.is_empty() {
@@ -72,6 +81,16 @@ impl Queue {
                 return None;
             }
             waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let yields_max = if waiting.jobs.len() + waiting.last_taken > 2 { YIELDS_MAX } else { 0 };
+        for _ in 0..yields_max {
+            let before = waiting.jobs.len();
+            drop(waiting);
+            std::thread::yield_now();
+            waiting = self.waiting();
+            if waiting.jobs.len() == before {
+                break;
+            }
         }
         Some(self.next_commit(&mut waiting))
     }
@@ -93,6 +112,7 @@ impl Queue {
         }
         let jobs: Vec<_> = waiting.jobs.drain(..count).collect();
         waiting.bytes -= jobs.iter().map(|job| job.bytes).sum::<usize>();
+        waiting.last_taken = count;
         jobs
     }
 

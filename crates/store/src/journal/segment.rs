@@ -218,6 +218,7 @@ impl<'a> FrameReader<'a> {
     pub fn end_of_bytes(&mut self, offset: u64) -> io::Result<u64> {
         let (mut at, mut end) = (offset, offset);
         while at < self.end {
+            at = at.max(self.file.next_data(at)?);
             let chunk = self.bytes_at(at, CHUNK_BYTES)?;
             if chunk.is_empty() {
                 break;

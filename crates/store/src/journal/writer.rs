@@ -30,6 +30,9 @@ use crate::record::{Append, AppendError, CHAIN_START, CommitBatch, Committed, St
 
 /// How many segments may wait for their sidecar before no new one is begun: each holds its index in memory.
 const INDEXES_IN_MEMORY_MAX: usize = 4;
+/// How far zeros are written ahead of the commits. A reserved block that is written for the first time has to be noted by
+/// the file system in a journal of its own, and the sync waits for that: written ahead, one commit of many pays for it.
+static ZEROS_AHEAD: [u8; 256 << 10] = [0; 256 << 10];
 
 pub(crate) struct Writer {
     shared: Arc<Shared>,
@@ -39,6 +42,8 @@ pub(crate) struct Writer {
     capacity: u64,
     /// Behind the last commit.
     offset: u64,
+    /// Blocks of the file before this have been written, by commits or by zeros.
+    written_to: u64,
     next_commit: u64,
     next_sequence: u64,
     /// Nothing more may be written to this segment: a new one may already have its name on the disk.
@@ -67,6 +72,7 @@ impl Writer {
             file,
             capacity,
             offset: end.offset,
+            written_to: end.offset,
             next_commit: end.next_commit,
             next_sequence: end.next_sequence,
             must_roll: false,
@@ -177,8 +183,25 @@ impl Writer {
         }
         let frame = builder.finish(self.info.salt, flags, self.shared.epoch, self.next_commit);
         match self.file.write_all_at(&frame.bytes, self.offset) {
-            Ok(()) => Ok(frame),
+            Ok(()) => {
+                self.write_zeros_ahead(self.offset + len);
+                Ok(frame)
+            }
             Err(error) => Err(self.take_back(&error, frame.bytes.len())),
+        }
+    }
+
+    /// Writes zeros behind a frame that ends where nothing was written before. They stand there already as far as any
+    /// reader can tell, so that a failure costs time and nothing else.
+    fn write_zeros_ahead(&mut self, end: u64) {
+        if end <= self.written_to {
+            return;
+        }
+        let ahead = (ZEROS_AHEAD.len() as u64).min(self.capacity.saturating_sub(end));
+        let zeros = &ZEROS_AHEAD[..usize::try_from(ahead).unwrap_or(0)];
+        match self.file.write_all_at(zeros, end) {
+            Ok(()) => self.written_to = end + ahead,
+            Err(error) => tracing::debug!(%error, "no zeros could be written ahead of the commits"),
         }
     }
 
@@ -337,6 +360,7 @@ impl Writer {
         self.must_roll = false;
         self.capacity = file.len()?;
         self.offset = super::segment::SEGMENT_HEADER_BYTES as u64;
+        self.written_to = self.offset;
         self.info = info.clone();
         self.file = file.clone();
         {
