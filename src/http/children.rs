@@ -33,6 +33,8 @@ pub(super) const SERVER: &str = "http";
 
 /// The longest time for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many threads of each worker may read the disk for it; what comes on top waits in line.
+const BLOCKING_THREADS_MAX: usize = 16;
 /// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long feeds have to say goodbye.
@@ -131,6 +133,7 @@ async fn begin(app: &App, listener: &Listener) -> Result<Server, ServerError> {
             .configure(routes::configure)
     })
     .workers(settings.workers.max(1))
+    .worker_max_blocking_threads(BLOCKING_THREADS_MAX)
     .max_connections(per_worker.max(1))
     .client_request_timeout(HEAD_TIMEOUT)
     .client_disconnect_timeout(Duration::from_secs(2))
