@@ -121,22 +121,6 @@ async fn what_cannot_be_read_is_refused_with_its_own_code() {
 }
 
 #[tokio::test]
-async fn a_key_is_refused_where_it_would_be_ignored() {
-    let inside = Inside::start();
-    inside.post_yaml("/api/v1/workflows", ONE).await.ok();
-    for (method, path) in [
-        ("POST", "/api/v1/workflows"),
-        ("PUT", "/api/v1/workflows/one"),
-        ("POST", "/api/v1/workflows/one/restore"),
-        ("PUT", "/api/v1/agents/mine"),
-    ] {
-        let request = inside.request(method, path).header("content-type", "application/yaml").body(ONE);
-        let answer = inside.send(request.header("idempotency-key", "k")).await;
-        assert_eq!((answer.status, answer.code()), (422, "not_supported_yet"), "{method} {path}");
-    }
-}
-
-#[tokio::test]
 async fn a_body_over_its_size_is_refused_before_it_is_sent() {
     let inside = Inside::start_with(|settings| settings.body_bytes_max = 1_000);
     let large = json!({"label": "x".repeat(2_000)});

@@ -2,13 +2,15 @@
 //! else was faster.
 //!
 //! Promises: what is answered as changed is durable; two callers who decide about one stream at the same time both see a
-//! state that includes what the other did, or one of them is refused by the rule. Leaves to others: the rules
+//! state that includes what the other did, or one of them is refused by the rule; what is decided under an idempotency key
+//! is decided once, and answered again from the state that it left. Leaves to others: the rules
 //! (`ghostlight_model::definitions`) and what is kept in memory.
 
 use std::sync::Arc;
 
+use ghostlight_model::definitions::key::Holding;
 use ghostlight_model::definitions::{Fact, Fold};
-use ghostlight_model::event::Event;
+use ghostlight_model::event::{Event, KeyOutcome};
 use ghostlight_model::payload::{BlobRef, INLINE_BYTES_MAX, Payload};
 use ghostlight_store::blobs::{BlobError, BlobId, Blobs};
 use ghostlight_store::{Append, AppendError, Record, SharedJournal, StreamAppend, StreamName, Wake};
@@ -18,6 +20,7 @@ use serde_json::Value;
 
 use crate::caller::{Caller, StoreError};
 use crate::codec;
+use crate::keys::{self, Begun, Claim, KeyRefusal, Keys};
 
 /// How often a decision is made again because somebody else wrote in between. Each conflict means that another writer
 /// got through, so this many in a row say that the stream is fought over.
@@ -34,6 +37,8 @@ pub struct Ledger {
     pub blobs: Arc<dyn Blobs>,
     /// Time and randomness.
     pub world: World,
+    /// What was asked under idempotency keys.
+    pub keys: Keys,
 }
 
 /// Why nothing was changed.
@@ -52,9 +57,32 @@ pub(crate) struct Changed<S> {
     pub state: S,
     /// Global sequence of its last record; none when nothing had to be changed.
     pub sequence: Option<u64>,
+    /// Whether an earlier request under the same key had made it: the state is then the one that it left, and others may
+    /// have changed it since.
+    pub is_again: bool,
+}
+
+/// Why a decision was not appended.
+enum NotAppended<S, R> {
+    Change(ChangeError<R>),
+    /// Its key was taken in between; this is the state that it was decided in.
+    KeyTaken(S),
+}
+
+impl<S, R> From<StoreError> for NotAppended<S, R> {
+    fn from(error: StoreError) -> Self {
+        Self::Change(ChangeError::Store(error))
+    }
 }
 
 impl Ledger {
+    /// A ledger over these.
+    #[must_use]
+    pub fn new(journal: SharedJournal, blobs: Arc<dyn Blobs>, world: World) -> Self {
+        let keys = Keys::new(journal.clone(), world.clone());
+        Self { journal, blobs, world, keys }
+    }
+
     /// The fold of a stream; the default when it does not exist. Blocks on the disk.
     pub(crate) fn fold<S: Fold>(&self, stream: &StreamName) -> Result<S, StoreError> {
         let mut state = S::default();
@@ -100,38 +128,135 @@ impl Ledger {
     pub(crate) async fn change<S, R>(
         &self,
         stream: &StreamName,
-        mut state: S,
+        state: S,
         caller: &Caller,
         mut decide: impl FnMut(&S, Timestamp) -> Result<Vec<Event>, R>,
     ) -> Result<Changed<S>, ChangeError<R>>
     where
         S: Fold + Send + 'static,
     {
+        match self.decided(stream, state, None, caller, &mut decide).await {
+            Ok(changed) => Ok(changed),
+            Err(NotAppended::Change(error)) => Err(error),
+            // Without a key none is taken.
+            Err(NotAppended::KeyTaken(_)) => Err(ChangeError::Store(StoreError::Busy)),
+        }
+    }
+
+    /// The same, once under a key: it is taken in the append of what was decided, or alone when there is nothing to change.
+    /// When it turns out to be taken, the answer is what the first request came to. Without a claim it is
+    /// [`Ledger::change`].
+    pub(crate) async fn change_once<S, R>(
+        &self,
+        stream: &StreamName,
+        mut state: S,
+        mut claim: Option<Claim>,
+        caller: &Caller,
+        mut decide: impl FnMut(&S, Timestamp) -> Result<Vec<Event>, R>,
+    ) -> Result<Changed<S>, ChangeError<R>>
+    where
+        S: Fold + Send + 'static,
+        R: From<KeyRefusal>,
+    {
+        for _ in 0..TRIES_MAX {
+            state = match self.decided(stream, state, claim.as_ref(), caller, &mut decide).await {
+                Ok(changed) => return Ok(changed),
+                Err(NotAppended::Change(error)) => return Err(error),
+                Err(NotAppended::KeyTaken(state)) => state,
+            };
+            match self.keys.renew(claim).await.map_err(ChangeError::Store)? {
+                Ok(Begun::Again(holding)) => {
+                    return self.changed_before(holding).await.map_err(ChangeError::Store);
+                }
+                Ok(Begun::First(renewed)) => claim = renewed,
+                Err(refusal) => return Err(ChangeError::Rejected(refusal.into())),
+            }
+        }
+        Err(ChangeError::Store(StoreError::Busy))
+    }
+
+    /// What the request that took a key came to: the state as it left it.
+    pub(crate) async fn changed_before<S>(&self, holding: Holding) -> Result<Changed<S>, StoreError>
+    where
+        S: Fold + Send + 'static,
+    {
+        let ledger = self.clone();
+        blocking(move || ledger.fold_before(&holding)).await
+    }
+
+    /// Blocks on the disk.
+    fn fold_before<S: Fold>(&self, holding: &Holding) -> Result<Changed<S>, StoreError> {
+        let stream = target_of(holding)?;
+        let KeyOutcome { at, changed } = holding.outcome.ok_or_else(|| no_outcome(holding))?;
+        let (mut state, mut sequence) = (S::default(), 0);
+        while state.stream_sequence() < at {
+            let from = state.stream_sequence() + 1;
+            let wanted = usize::try_from(at - state.stream_sequence()).map_or(PAGE, |left| left.min(PAGE));
+            let page =
+                self.journal.read(&stream, from, wanted).map_err(|error| StoreError::of_read(&error))?;
+            let last = page.last().ok_or_else(|| no_outcome(holding))?;
+            sequence = last.sequence;
+            take_in(&mut state, &page)?;
+        }
+        Ok(Changed { state, sequence: changed.then_some(sequence), is_again: true })
+    }
+
+    /// One decision about a stream and its append, as often as others write to it in between.
+    async fn decided<S, R>(
+        &self,
+        stream: &StreamName,
+        mut state: S,
+        claim: Option<&Claim>,
+        caller: &Caller,
+        decide: &mut impl FnMut(&S, Timestamp) -> Result<Vec<Event>, R>,
+    ) -> Result<Changed<S>, NotAppended<S, R>>
+    where
+        S: Fold + Send + 'static,
+    {
         for _ in 0..TRIES_MAX {
             let now = self.world.clock.now();
-            let events = decide(&state, now).map_err(ChangeError::Rejected)?;
-            if events.is_empty() {
-                return Ok(Changed { state, sequence: None });
+            let events = decide(&state, now)
+                .map_err(|rejection| NotAppended::Change(ChangeError::Rejected(rejection)))?;
+            if events.is_empty() && claim.is_none() {
+                return Ok(Changed { state, sequence: None, is_again: false });
             }
-            let part = part(stream, state.stream_sequence(), &events, caller, now);
-            match self.journal.append(Append::one(self.append_id(), part)).await {
+            let append = self.unit(stream, state.stream_sequence(), &events, claim, caller, now);
+            match self.journal.append(append).await {
                 Ok(committed) => {
-                    take_in(&mut state, committed.records()).map_err(ChangeError::Store)?;
-                    return Ok(Changed { state, sequence: Some(committed.last_sequence()) });
+                    let of_stream = committed.records().get(..events.len()).unwrap_or_default();
+                    take_in(&mut state, of_stream)?;
+                    let sequence = of_stream.last().map(|record| record.sequence);
+                    return Ok(Changed { state, sequence, is_again: false });
                 }
+                Err(error) if keys::is_conflict(&error) => return Err(NotAppended::KeyTaken(state)),
                 Err(AppendError::Conflict { .. }) => {
                     let (ledger, stream) = (self.clone(), stream.clone());
                     state = blocking(move || {
                         ledger.catch_up(&stream, &mut state)?;
                         Ok(state)
                     })
-                    .await
-                    .map_err(ChangeError::Store)?;
+                    .await?;
                 }
-                Err(error) => return Err(ChangeError::Store(StoreError::of_append(&error))),
+                Err(error) => return Err(StoreError::of_append(&error).into()),
             }
         }
-        Err(ChangeError::Store(StoreError::Busy))
+        Err(StoreError::Busy.into())
+    }
+
+    /// What was decided, and after it the key that it was decided under: one append.
+    fn unit(
+        &self,
+        stream: &StreamName,
+        expected: u64,
+        events: &[Event],
+        claim: Option<&Claim>,
+        caller: &Caller,
+        now: Timestamp,
+    ) -> Append {
+        let changed = (!events.is_empty()).then(|| part(stream, expected, events, caller, now));
+        let outcome = KeyOutcome { at: expected + events.len() as u64, changed: changed.is_some() };
+        let taken = claim.map(|claim| claim.part(stream, Some(outcome), caller, now));
+        Append { id: self.append_id(), parts: changed.into_iter().chain(taken).collect() }
     }
 
     /// A fresh id of an append.
@@ -186,6 +311,15 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     crate::blocking::blocking(work).await?
+}
+
+/// The stream that a key stands for.
+pub(crate) fn target_of(holding: &Holding) -> Result<StreamName, StoreError> {
+    StreamName::parse(&holding.target).map_err(|_| no_outcome(holding))
+}
+
+fn no_outcome(holding: &Holding) -> StoreError {
+    StoreError::Damaged(format!("a key stands for {} and does not say for what of it", holding.target))
 }
 
 fn take_in<S: Fold>(state: &mut S, records: &[Record]) -> Result<(), StoreError> {

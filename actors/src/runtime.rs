@@ -26,6 +26,7 @@ use crate::caller::StoreError;
 use crate::catalogue::Catalogue;
 use crate::definition_files::FileReport;
 use crate::feed::{FeedHandle, FeedLimits};
+use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::runs::marks::Marks;
 use crate::runs::partition::{Partition, RunTable};
@@ -109,6 +110,8 @@ pub struct Ghostlight {
     pub tree: Tree,
     /// The truth.
     pub journal: SharedJournal,
+    /// What was asked under idempotency keys.
+    pub keys: Keys,
     /// What happened to the tree, counted.
     pub tree_log: TreeLog,
     /// How this start began.
@@ -190,7 +193,7 @@ pub async fn open(
         tracing::error!(groups = swept.undead, "processes of an earlier life would not end");
     }
 
-    let ledger = Ledger { journal: shared.clone(), blobs: blobs.clone(), world: world.clone() };
+    let ledger = Ledger::new(shared.clone(), blobs.clone(), world.clone());
     let system = System::new(ledger.clone());
     let boot = system.started(env!("CARGO_PKG_VERSION")).await?;
     let (marks, poisoned) =
@@ -216,6 +219,7 @@ pub async fn open(
     report("workflow file", &catalogue.load_files(settings.workflows.clone()).await?);
     let of_tokens = ledger.clone();
     let tokens = blocking(move || Tokens::open(of_tokens)).await??;
+    let keys = ledger.keys.clone();
     let audit = Audit::new(ledger);
 
     let views = ViewsHandle::new(sled.views());
@@ -240,6 +244,7 @@ pub async fn open(
         snapshots: sled.snapshots(),
         catalogue: catalogue.clone(),
         agents: agents.clone(),
+        keys: keys.clone(),
         slots,
         marks,
         running,
@@ -271,6 +276,7 @@ pub async fn open(
         feed: feed.clone(),
         tree: tree.clone(),
         journal: shared,
+        keys,
         tree_log: tree_log.clone(),
         boot,
         world,

@@ -10,19 +10,26 @@ use ghostlight_store::blobs::MemoryBlobs;
 use ghostlight_world::sim::SimWorld;
 
 use crate::agents::{AgentRegistry, AgentSettings};
-use crate::caller::Caller;
+use crate::caller::{Caller, IdempotencyKey};
 use crate::definition_files::FileReport;
 use crate::ledger::Ledger;
 
 /// A ledger in memory, and the screws of its world.
 pub fn ledger() -> (Ledger, SimWorld) {
     let sim = SimWorld::new(7);
-    let ledger = Ledger {
-        journal: Arc::new(MemoryJournal::new()),
-        blobs: Arc::new(MemoryBlobs::new(64 << 20)),
-        world: sim.world(),
-    };
+    let (journal, blobs) = (Arc::new(MemoryJournal::new()), Arc::new(MemoryBlobs::new(64 << 20)));
+    let ledger = Ledger::new(journal, blobs, sim.world());
     (ledger, sim)
+}
+
+/// The same journal as another process has it, which knows nothing of the requests that are under way here.
+pub fn elsewhere(ledger: &Ledger) -> Ledger {
+    Ledger::new(ledger.journal.clone(), ledger.blobs.clone(), ledger.world.clone())
+}
+
+/// A key of a request.
+pub fn key(key: &str, fingerprint: &str) -> IdempotencyKey {
+    IdempotencyKey { key: key.into(), fingerprint: fingerprint.into() }
 }
 
 /// Somebody at the machine.

@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ghostlight_actors::Caller;
-use ghostlight_actors::runs::{Definition, RunCommand, StartRun};
+use ghostlight_actors::keys::KeyRefusal;
+use ghostlight_actors::runs::{CommandError, Definition, RunCommand, StartRun};
 use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
+use ghostlight_actors::{Caller, IdempotencyKey};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
 use ghostlight_model::run::{RunStatus, StepStatus};
@@ -131,7 +132,7 @@ fn what_is_independent_in_a_run_is_under_way_at_once_as_far_as_there_are_slots()
         }
         assert_eq!(ghostlight.runs.slots().used, 4);
         let cancel = RunCommand::Cancel { reason: "seen".into() };
-        ghostlight.runs.command(started.run, cancel, Caller::runtime()).await.unwrap();
+        ghostlight.runs.command(started.run, cancel, None, Caller::runtime()).await.unwrap();
         assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Cancelled);
         close(ghostlight, house).await;
     });
@@ -167,14 +168,14 @@ fn a_gate_waits_over_a_restart_and_the_answer_goes_on() {
         let (ghostlight, house) = open(folder.path()).await;
         let caller = Caller { subject: Some("someone".into()), ..Caller::default() };
         let comment = Some("fine".to_owned());
-        ghostlight.runs.answer(approval, true, comment.clone(), None, caller.clone()).await.unwrap();
+        ghostlight.runs.answer(approval, true, comment.clone(), None, None, caller.clone()).await.unwrap();
         let read = ended(&ghostlight, run).await;
         assert_eq!(read.run.status, RunStatus::Completed);
         assert_eq!(
             **read.run.output.as_ref().unwrap().value().unwrap(),
             json!({ "after": { "said": "approved" } })
         );
-        let again = ghostlight.runs.answer(approval, false, None, None, caller).await;
+        let again = ghostlight.runs.answer(approval, false, None, None, None, caller).await;
         assert!(again.is_err(), "a second answer is refused");
         close(ghostlight, house).await;
     });
@@ -195,7 +196,7 @@ nodes:
 ";
         let started = ghostlight.runs.start(start(sleeper, json!({})), Caller::runtime()).await.unwrap();
         let cancel = RunCommand::Cancel { reason: "enough".into() };
-        ghostlight.runs.command(started.run, cancel, Caller::runtime()).await.unwrap();
+        ghostlight.runs.command(started.run, cancel, None, Caller::runtime()).await.unwrap();
         let read = ended(&ghostlight, started.run).await;
         assert_eq!(read.run.status, RunStatus::Cancelled);
         assert!(read.run.iter().all(|(_, _, step)| step.state.status().0 == StepStatus::Cancelled));
@@ -288,7 +289,7 @@ async fn answer_all(ghostlight: &Ghostlight, run: RunId) {
         if let Some((approval, _)) =
             read.run.approvals.iter().find(|(_, approval)| approval.decided.is_none())
         {
-            ghostlight.runs.answer(*approval, true, None, None, Caller::runtime()).await.unwrap();
+            ghostlight.runs.answer(*approval, true, None, None, None, Caller::runtime()).await.unwrap();
             return;
         }
         tokio::task::yield_now().await;
@@ -318,7 +319,7 @@ fn a_run_that_keeps_crashing_is_quarantined_and_released_by_resume() {
             ghostlight.runs.start(start(CHAIN, json!({ "n": 1 })), Caller::runtime()).await.unwrap();
         assert_eq!(ended(&ghostlight, neighbour.run).await.run.status, RunStatus::Completed);
 
-        ghostlight.runs.command(started.run, RunCommand::Resume, Caller::runtime()).await.unwrap();
+        ghostlight.runs.command(started.run, RunCommand::Resume, None, Caller::runtime()).await.unwrap();
         answer_all(&ghostlight, started.run).await;
         assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Completed);
         close(ghostlight, house).await;
@@ -339,10 +340,7 @@ fn a_start_with_one_key_starts_one_run_however_often_it_is_asked() {
     actix::System::new().block_on(async {
         let (ghostlight, house) = open(folder.path()).await;
         let keyed = |fingerprint: &str| StartRun {
-            key: Some(ghostlight_actors::IdempotencyKey {
-                key: "order-7".into(),
-                fingerprint: fingerprint.into(),
-            }),
+            key: key("order-7", fingerprint),
             ..start(CHAIN, json!({ "n": 1 }))
         };
         let asked = (0..64).map(|_| ghostlight.runs.start(keyed("same"), Caller::runtime()));
@@ -353,12 +351,13 @@ fn a_start_with_one_key_starts_one_run_however_often_it_is_asked() {
         assert_eq!(runs.len(), 1, "one key, one run");
         let refused = answers.iter().filter_map(|answer| answer.as_ref().err());
         assert!(
-            refused
-                .into_iter()
-                .all(|error| matches!(error, ghostlight_actors::runs::StartError::KeyInProgress))
+            refused.into_iter().all(|error| matches!(
+                error,
+                ghostlight_actors::runs::StartError::Key(KeyRefusal::InProgress)
+            ))
         );
         let other = ghostlight.runs.start(keyed("other"), Caller::runtime()).await;
-        assert!(matches!(other, Err(ghostlight_actors::runs::StartError::KeyReused)));
+        assert!(matches!(other, Err(ghostlight_actors::runs::StartError::Key(KeyRefusal::Reused))));
         let again = ghostlight.runs.start(keyed("same"), Caller::runtime()).await.unwrap();
         assert!(again.replayed && again.run == runs[0]);
         close(ghostlight, house).await;
@@ -386,7 +385,7 @@ fn a_waiting_run_leaves_memory_and_comes_back_for_its_answer() {
         let read = ghostlight.runs.read(started.run).await.unwrap().unwrap();
         let approval = *read.run.approvals.keys().next().unwrap();
         assert!(!resident(), "a read does not wake it");
-        ghostlight.runs.answer(approval, true, None, None, Caller::runtime()).await.unwrap();
+        ghostlight.runs.answer(approval, true, None, None, None, Caller::runtime()).await.unwrap();
         assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Completed);
         close(ghostlight, house).await;
     });
@@ -408,17 +407,113 @@ nodes:
         assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Failed);
         for _ in 0..3 {
             let pause = RunCommand::Pause { reason: String::new() };
-            let refused = ghostlight.runs.command(started.run, pause, Caller::runtime()).await;
+            let refused = ghostlight.runs.command(started.run, pause, None, Caller::runtime()).await;
             let Err(ghostlight_actors::runs::CommandError::Rejected(rejection)) = refused else {
                 panic!("{refused:?}")
             };
             assert_eq!(rejection, ghostlight_model::run::Rejection::RunIs { status: RunStatus::Failed });
         }
         let accepted =
-            ghostlight.runs.command(started.run, RunCommand::Retry, Caller::runtime()).await.unwrap();
+            ghostlight.runs.command(started.run, RunCommand::Retry, None, Caller::runtime()).await.unwrap();
         assert_eq!(accepted.status, RunStatus::Running);
         let read = ended(&ghostlight, started.run).await;
         assert_eq!(read.run.step(ghostlight_model::workflow::NodeIndex(0)).attempts, 2);
+        close(ghostlight, house).await;
+    });
+}
+
+/// Two runs that wait for a person.
+async fn two_waiting(ghostlight: &Ghostlight) -> [RunId; 2] {
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let run = ghostlight.runs.start(start(GATED, json!({})), Caller::runtime()).await.unwrap().run;
+        while ghostlight.runs.read(run).await.unwrap().unwrap().run.approvals.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        runs.push(run);
+    }
+    runs.try_into().unwrap()
+}
+
+fn key(key: &str, fingerprint: &str) -> Option<IdempotencyKey> {
+    Some(IdempotencyKey { key: key.into(), fingerprint: fingerprint.into() })
+}
+
+/// The key is taken in the append of what was done, and a command that changes nothing takes it too.
+#[test]
+fn a_command_under_a_key_is_done_once_and_its_key_stands_for_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut known = None;
+    for _ in 0..2 {
+        actix::System::new().block_on(async {
+            let (ghostlight, house) = open(folder.path()).await;
+            let give = |run, command: &RunCommand, key| {
+                ghostlight.runs.command(run, command.clone(), key, Caller::runtime())
+            };
+            let pause = RunCommand::Pause { reason: "look".into() };
+            if known.is_none() {
+                let [one, other] = two_waiting(&ghostlight).await;
+                let paused = give(one, &pause, key("p", "f")).await.unwrap();
+                let records = ghostlight.journal.read_all(paused.sequence - 1, 2).unwrap();
+                assert_eq!([records[0].stream.kind(), records[1].stream.kind()], ["run", "key"]);
+                let nothing = give(one, &pause, key("n", "f")).await.unwrap();
+                assert_eq!((paused.status, nothing.sequence), (RunStatus::Paused, 0));
+                give(one, &RunCommand::Resume, None).await.unwrap();
+                known = Some((one, other, paused, nothing));
+            }
+            let (one, other, paused, nothing) = known.unwrap();
+            let head = ghostlight.journal.head();
+            assert_eq!(give(one, &pause, key("p", "f")).await.unwrap(), paused);
+            assert_eq!(give(one, &pause, key("n", "f")).await.unwrap(), nothing);
+            for name in ["p", "n"] {
+                let reused = give(other, &pause, key(name, "g")).await;
+                assert!(matches!(reused, Err(CommandError::Key(KeyRefusal::Reused))), "{reused:?}");
+            }
+            assert!(matches!(
+                give(one, &RunCommand::Retry, key("r", "f")).await,
+                Err(CommandError::Rejected(_))
+            ));
+            assert_eq!(ghostlight.journal.head(), head, "what is refused takes no key");
+            close(ghostlight, house).await;
+        });
+    }
+}
+
+/// However early a request is given up: what it asked is done with its key, or neither is.
+#[test]
+fn of_a_request_that_was_given_up_and_another_one_under_its_key_at_most_one_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let [one, other] = two_waiting(&ghostlight).await;
+        let pause = || RunCommand::Pause { reason: String::new() };
+        for round in 0..48_u32 {
+            let name = format!("k{round}");
+            let first = ghostlight.runs.command(one, pause(), key(&name, "f"), Caller::runtime());
+            let patience = Duration::from_micros(u64::from(round) * 100);
+            let _ = tokio::time::timeout(patience, first).await;
+            let second = loop {
+                match ghostlight.runs.command(other, pause(), key(&name, "g"), Caller::runtime()).await {
+                    Err(CommandError::Key(KeyRefusal::InProgress)) => tokio::task::yield_now().await,
+                    result => break result,
+                }
+            };
+            let is_second = match second {
+                Ok(_) => true,
+                Err(CommandError::Key(KeyRefusal::Reused)) => false,
+                other => panic!("{other:?}"),
+            };
+            let status = |run| {
+                let runs = ghostlight.runs.clone();
+                async move { runs.read(run).await.unwrap().unwrap().run.status }
+            };
+            let paused = |is: bool| if is { RunStatus::Paused } else { RunStatus::Running };
+            assert_eq!((status(one).await, status(other).await), (paused(!is_second), paused(is_second)));
+            for run in [one, other] {
+                // Resuming a run that goes on changes nothing or is refused; either is right here.
+                let _ = ghostlight.runs.command(run, RunCommand::Resume, None, Caller::runtime()).await;
+            }
+        }
         close(ghostlight, house).await;
     });
 }

@@ -42,6 +42,7 @@ fn main() {
             format: Format::Yaml,
             name: None,
             precondition: Precondition::default(),
+            key: None,
         };
         ghostlight.catalogue.save(save, &Caller::runtime()).await.unwrap();
         for slots in [1, 64] {

@@ -56,7 +56,7 @@ fn opened(dir: &std::path::Path, segment_bytes: u64) -> Result<Option<Offline>, 
                 source: std::io::Error::other(error),
             }
         })?;
-    let ledger = Ledger { journal: journal.clone(), blobs: Arc::new(blobs), world };
+    let ledger = Ledger::new(journal.clone(), Arc::new(blobs), world);
     Ok(Some(Offline { tokens: Tokens::open(ledger)?, journal }))
 }
 

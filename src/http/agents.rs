@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::body;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller, precondition, without_key};
+use super::request::{caller_with, idempotency, precondition};
 use super::resources::agent::{AgentBody, AgentRowBody, SavedAgentBody};
 use super::resources::page::ListBody;
 use super::run_commands::EmptyBody;
@@ -41,18 +41,19 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
     Ok(json_with(&mut builder, &AgentBody::of(&info)))
 }
 
-/// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw. What a file defines is changed in the file.
+/// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw. With
+/// `Idempotency-Key` it saves one version, however often it is sent. What a file defines is changed in the file.
 #[utoipa::path(tag = "agents", request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 200, body = SavedAgentBody), (status = 201, body = SavedAgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[put("/api/v1/agents/{name}")]
 pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
-    without_key(&request)?;
-    let name = named(&name)?;
-    let (precondition, caller) = (precondition(&request)?, caller(&request)?);
+    let (name, precondition) = (named(&name)?, precondition(&request)?);
     let document = body::document(&request, payload, app.settings.definition_bytes_max).await?;
-    let saved =
-        app.ghostlight.agents.save(&name, document.text, document.format, precondition, &caller).await;
+    let key = idempotency(&request, document.text.as_bytes())?;
+    let caller = caller_with(&request, document.text.as_bytes())?;
+    let agents = &app.ghostlight.agents;
+    let saved = agents.save(&name, document.text, document.format, precondition, key.as_ref(), &caller).await;
     if let Err(error @ (AgentError::NotGranted(_) | AgentError::BuiltIn(_))) = &saved {
         let reason = error.to_string();
         let entry = Entry { action: "agent.save", object: name.as_str(), allowed: false, reason: &reason };
@@ -80,8 +81,11 @@ pub struct DisableBody {
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/enable")]
 pub async fn enable(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
-    let _: (EmptyBody, _) = body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    let info = app.ghostlight.agents.enable(&named(&name)?, &caller(&request)?).await?;
+    let (_, bytes): (EmptyBody, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let (name, key) = (named(&name)?, idempotency(&request, &bytes)?);
+    let caller = caller_with(&request, &bytes)?;
+    let info = app.ghostlight.agents.enable(&name, key.as_ref(), &caller).await?;
     Ok(changed(&info))
 }
 
@@ -90,9 +94,11 @@ pub async fn enable(app: App, request: HttpRequest, name: Path<String>, payload:
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/disable")]
 pub async fn disable(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
-    let (body, _): (DisableBody, _) =
+    let (body, bytes): (DisableBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    let info = app.ghostlight.agents.disable(&named(&name)?, &body.reason, &caller(&request)?).await?;
+    let (name, key) = (named(&name)?, idempotency(&request, &bytes)?);
+    let caller = caller_with(&request, &bytes)?;
+    let info = app.ghostlight.agents.disable(&name, &body.reason, key.as_ref(), &caller).await?;
     Ok(changed(&info))
 }
 
@@ -101,8 +107,10 @@ pub async fn disable(app: App, request: HttpRequest, name: Path<String>, payload
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/reload")]
 pub async fn reload(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
-    let _: (EmptyBody, _) = body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let (_, bytes): (EmptyBody, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
     let name = named(&name)?;
+    let _claim = app.harmless(&request, &bytes).await?;
     let reports = app.ghostlight.agents.reload().await?;
     // A file is named after its agent in most cases: what is wrong with it is what the caller wants to know.
     let is_its_file = |file: &str| file.rsplit_once('.').is_some_and(|(stem, _)| stem == name.as_str());

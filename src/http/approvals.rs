@@ -2,7 +2,6 @@
 
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, get, post};
-use ghostlight_actors::Caller;
 use ghostlight_actors::views::{ApprovalFilter, ApprovalStatus, ViewKind};
 use ghostlight_model::ids::{ApprovalId, RunId};
 use serde::Deserialize;
@@ -12,12 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::body;
 use super::paging::{one_of, page};
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller_with, key};
+use super::request::{caller_with, idempotency};
 use super::resources::approval::ApprovalBody;
 use super::resources::page::PageBody;
 use super::resources::plan::risk_named;
 use super::resources::run::AcceptedBody;
-use super::run_commands::{accepted, done_before, with_sequence};
+use super::run_commands::accepted;
 use super::strict;
 use super::surface::{Answer, App, blocking, ok, part, sequence};
 
@@ -115,8 +114,7 @@ pub struct RejectBody {
 pub async fn approve(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
     let (body, bytes): (ApproveBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    let caller = caller_with(&request, &bytes)?;
-    answer(&app, &request, caller, &id, true, body).await
+    answer(&app, &request, &bytes, &id, true, body).await
 }
 
 /// Says no. A second decision is refused with the first.
@@ -126,15 +124,14 @@ pub async fn approve(app: App, request: HttpRequest, id: Path<String>, payload: 
 pub async fn reject(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
     let (body, bytes): (RejectBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    let caller = caller_with(&request, &bytes)?;
     let body = ApproveBody { comment: body.comment, changes: None };
-    answer(&app, &request, caller, &id, false, body).await
+    answer(&app, &request, &bytes, &id, false, body).await
 }
 
 async fn answer(
     app: &App,
     request: &HttpRequest,
-    caller: Caller,
+    bytes: &[u8],
     id: &str,
     is_yes: bool,
     body: ApproveBody,
@@ -147,21 +144,8 @@ async fn answer(
             format!("`comment` has at most {COMMENT_BYTES_MAX} bytes"),
         ));
     }
-    let result = app.ghostlight.runs.answer(id, is_yes, comment, changes, caller.clone()).await;
-    let refusal = match result {
-        Ok(done) => return Ok(accepted(&with_sequence(app, request, done, &caller).await?)),
-        Err(error) => Problem::from(error),
-    };
-    // The same request again, under the same key, is no second decision.
-    if refusal.code() == Code::AlreadyDecided && key(request)?.is_some() {
-        let views = app.ghostlight.views.clone();
-        if let Some(row) = blocking(move || views.approval(id)).await?
-            && let Some(done) = done_before(app, row.run, &caller).await?
-        {
-            return Ok(accepted(&done));
-        }
-    }
-    Err(refusal)
+    let (key, caller) = (idempotency(request, bytes)?, caller_with(request, bytes)?);
+    Ok(accepted(&app.ghostlight.runs.answer(id, is_yes, comment, changes, key, caller).await?))
 }
 
 fn approval_id(text: &str) -> Result<ApprovalId, Problem> {

@@ -4,6 +4,7 @@ use ghostlight_actors::StoreError;
 use ghostlight_actors::agents::AgentError;
 use ghostlight_actors::catalogue::{CatalogueError, EditError, ListError, SaveError};
 use ghostlight_actors::feed::{FeedError, FilterError};
+use ghostlight_actors::keys::KeyRefusal;
 use ghostlight_actors::runs::{CommandError, StartError};
 use ghostlight_actors::tokens::TokenError;
 use ghostlight_actors::views::{QueryError, ViewBehind, ViewError};
@@ -31,6 +32,16 @@ impl From<StoreError> for Problem {
             }
         };
         Self::new(code, error.to_string())
+    }
+}
+
+impl From<KeyRefusal> for Problem {
+    fn from(refusal: KeyRefusal) -> Self {
+        let code = match refusal {
+            KeyRefusal::InProgress => Code::KeyInProgress,
+            KeyRefusal::Reused => Code::KeyReused,
+        };
+        Self::new(code, refusal.to_string())
     }
 }
 
@@ -69,8 +80,7 @@ impl From<StartError> for Problem {
                 Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)
             }
             StartError::Rejected(rejection) => rejection.into(),
-            StartError::KeyInProgress => Self::new(Code::KeyInProgress, detail),
-            StartError::KeyReused => Self::new(Code::KeyReused, detail),
+            StartError::Key(refusal) => refusal.into(),
             StartError::NotAdmitted(_) => Self::new(Code::NotAdmitted, detail),
             StartError::Store(error) => error.into(),
         }
@@ -85,6 +95,7 @@ impl From<CommandError> for Problem {
             CommandError::UnknownApproval(_) => Self::new(Code::UnknownApproval, detail),
             CommandError::Rejected(rejection) => rejection.into(),
             CommandError::NotCarried(_) => Self::new(Code::RunNotCarried, detail),
+            CommandError::Key(refusal) => refusal.into(),
             CommandError::Store(error) => error.into(),
         }
     }
@@ -144,6 +155,7 @@ impl From<SaveError> for Problem {
             }
             SaveError::PreconditionFailed { current } => precondition(current, detail),
             SaveError::Deleted(_) => Self::new(Code::WorkflowDeleted, detail),
+            SaveError::Key(refusal) => refusal.into(),
             SaveError::Store(error) => error.into(),
         }
     }
@@ -155,6 +167,7 @@ impl From<EditError> for Problem {
         match error {
             EditError::Unknown(_) => Self::new(Code::UnknownWorkflow, detail),
             EditError::PreconditionFailed { current } => precondition(current, detail),
+            EditError::Key(refusal) => refusal.into(),
             EditError::Store(error) => error.into(),
         }
     }
@@ -234,6 +247,7 @@ impl From<AgentError> for Problem {
             AgentError::Unknown(_) => Self::new(Code::UnknownAgent, detail),
             AgentError::PreconditionFailed { current } => precondition(current, detail),
             AgentError::FileIsGone(_) => Self::new(Code::AgentState, detail),
+            AgentError::Key(refusal) => refusal.into(),
             AgentError::Store(error) => error.into(),
         }
     }

@@ -64,8 +64,9 @@ pub fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     caller_with(request, b"")
 }
 
-/// The caller of a command that is done once under `Idempotency-Key`: its id is made of the key and subject, and after a
-/// colon of the method, path and body, so that the same key with another request is told. Without a key it is a fresh one.
+/// The caller of a command with this body. Under an `Idempotency-Key` the id of the command is made of the key and subject,
+/// and after a colon of the method, path and body, so that its events show which request caused them; without one it is
+/// fresh. What is done once is told by the key itself: see [`idempotency`].
 ///
 /// # Errors
 /// [`Code::BadHeader`].
@@ -97,31 +98,6 @@ fn hash<const N: usize>(parts: [&[u8]; N]) -> blake3::Hash {
         hasher.update(part);
     }
     hasher.finalize()
-}
-
-/// Whether the event that `cause` stands in was caused under the key of `command`, and then whether by the same request.
-#[must_use]
-pub fn same_key(cause: &str, command: &str) -> Option<bool> {
-    let (key, _) = command.split_once(':')?;
-    match cause.split_once(':') {
-        Some((other, _)) => (other == key).then(|| cause == command),
-        // Ids without a fingerprint are of an earlier version, which did not tell requests apart by their bodies.
-        None => (cause == key).then_some(true),
-    }
-}
-
-/// Refuses a key where nothing is done once because of it: it is never ignored silently.
-///
-/// # Errors
-/// [`Code::NotSupportedYet`], [`Code::BadHeader`].
-pub fn without_key(request: &HttpRequest) -> Result<(), Problem> {
-    match key(request)? {
-        Some(_) => Err(Problem::new(
-            Code::NotSupportedYet,
-            "`Idempotency-Key` is not supported for this request yet",
-        )),
-        None => Ok(()),
-    }
 }
 
 /// The idempotency key of a request with this body. Keys of different subjects are different keys.
@@ -239,14 +215,14 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_command_tells_the_same_request_from_another_under_its_key() {
+    fn the_id_of_a_command_shows_its_key_and_its_request() {
         let (one, other) = (with("Idempotency-Key", "a"), with("Idempotency-Key", "b"));
         let id = |request, body: &[u8]| caller_with(request, body).unwrap().command.unwrap();
-        assert_eq!(same_key(&id(&one, b"x"), &id(&one, b"x")), Some(true));
-        assert_eq!(same_key(&id(&one, b"x"), &id(&one, b"y")), Some(false));
-        assert_eq!(same_key(&id(&one, b"x"), &id(&other, b"x")), None);
-        let fresh = caller(&TestRequest::default().to_http_request()).unwrap().command.unwrap();
-        assert_eq!(same_key(&id(&one, b"x"), &fresh), None);
+        let key = |id: String| id.split_once(':').unwrap().0.to_owned();
+        assert_eq!(id(&one, b"x"), id(&one, b"x"));
+        assert_ne!(id(&one, b"x"), id(&one, b"y"));
+        assert_eq!(key(id(&one, b"x")), key(id(&one, b"y")));
+        assert_ne!(key(id(&one, b"x")), key(id(&other, b"x")));
     }
 
     #[test]

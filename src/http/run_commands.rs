@@ -1,22 +1,21 @@
 //! `/runs/{id}/…`, commanding: cancel, pause, resume, retry, reconcile.
 //!
-//! A command under an `Idempotency-Key` has an id made of the key, which stands in the events it causes: sent again, it
-//! finds them and answers the same without doing it again.
+//! A command under an `Idempotency-Key` takes the key with the events it causes: sent again, it is answered the same
+//! without being done again.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, post};
 use bytes::Bytes;
-use ghostlight_actors::Caller;
 use ghostlight_actors::runs::{Accepted, RunCommand};
-use ghostlight_model::ids::{RunId, StepPath};
+use ghostlight_model::ids::StepPath;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller_with, key, same_key};
+use super::request::{caller_with, idempotency};
 use super::resources::run::AcceptedBody;
 use super::runs::run_id;
 use super::surface::{Answer, App, json_with, part, written};
@@ -68,8 +67,9 @@ pub struct ReconcileBody {
 #[post("/api/v1/runs/{id}/cancel")]
 pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
     let (reason, bytes) = reason(&app, &request, payload).await?;
-    let mut answer = give(&app, &request, &bytes, &id, RunCommand::Cancel { reason }).await?;
-    if !app.read(run_id(&id)?).await?.run.status.is_terminal() {
+    let done = give(&app, &request, &bytes, &id, RunCommand::Cancel { reason }).await?;
+    let mut answer = accepted(&done);
+    if !done.status.is_terminal() {
         // It was taken, and it is not done before the running attempts have ended.
         *answer.status_mut() = StatusCode::ACCEPTED;
     }
@@ -82,7 +82,7 @@ pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: P
 #[post("/api/v1/runs/{id}/pause")]
 pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
     let (reason, bytes) = reason(&app, &request, payload).await?;
-    give(&app, &request, &bytes, &id, RunCommand::Pause { reason }).await
+    Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Pause { reason }).await?))
 }
 
 /// Goes on with a paused run; releases a quarantined one too.
@@ -92,7 +92,7 @@ pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Pa
 pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
     let (_, bytes): (EmptyBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    give(&app, &request, &bytes, &id, RunCommand::Resume).await
+    Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Resume).await?))
 }
 
 /// Opens a failed run again, from the steps that failed.
@@ -108,7 +108,7 @@ pub async fn retry(app: App, request: HttpRequest, id: Path<String>, payload: Pa
             "`input` and `version` of a retry are not supported yet",
         ));
     }
-    give(&app, &request, &bytes, &id, RunCommand::Retry).await
+    Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Retry).await?))
 }
 
 /// Says whether a write that was cut off had happened. A step that waits for this goes on.
@@ -130,7 +130,8 @@ pub async fn reconcile(
         "no" => false,
         _ => return Err(Problem::new(Code::InvalidValue, "`happened` is \"yes\" or \"no\"")),
     };
-    give(&app, &request, &bytes, &id, RunCommand::Reconcile { step, happened, output: body.output }).await
+    let command = RunCommand::Reconcile { step, happened, output: body.output };
+    Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
 }
 
 async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<(String, Bytes), Problem> {
@@ -145,53 +146,15 @@ async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<(S
     Ok((body.reason, bytes))
 }
 
-async fn give(app: &App, request: &HttpRequest, body: &[u8], id: &str, command: RunCommand) -> Answer {
-    let run = run_id(id)?;
-    let caller = caller_with(request, body)?;
-    if key(request)?.is_some()
-        && let Some(done) = done_before(app, run, &caller).await?
-    {
-        return Ok(accepted(&done));
-    }
-    let done = app.ghostlight.runs.command(run, command, caller.clone()).await?;
-    Ok(accepted(&with_sequence(app, request, done, &caller).await?))
-}
-
-/// The same with the sequence of what was done, when the same command was done meanwhile by another request.
-///
-/// # Errors
-/// As [`done_before`].
-pub async fn with_sequence(
+async fn give(
     app: &App,
     request: &HttpRequest,
-    done: Accepted,
-    caller: &Caller,
+    body: &[u8],
+    id: &str,
+    command: RunCommand,
 ) -> Result<Accepted, Problem> {
-    if done.sequence > 0 || key(request)?.is_none() {
-        return Ok(done);
-    }
-    Ok(done_before(app, done.run, caller).await?.unwrap_or(done))
-}
-
-/// What a command of this id did when it was given before.
-///
-/// # Errors
-/// [`Code::KeyReused`] when the same key stood for another request; when the run cannot be read, or is not there.
-pub async fn done_before(app: &App, run: RunId, caller: &Caller) -> Result<Option<Accepted>, Problem> {
-    let Some(command) = &caller.command else { return Ok(None) };
-    let read = app.read(run).await?;
-    let known = read.events.iter().rev().find_map(|event| {
-        let is_same = same_key(event.recorded.attribution.cause.as_deref()?, command)?;
-        Some((is_same, event.sequence))
-    });
-    match known {
-        Some((true, sequence)) => Ok(Some(Accepted { run, status: read.run.status, sequence })),
-        Some((false, _)) => Err(Problem::new(
-            Code::KeyReused,
-            "this `Idempotency-Key` was used for another request to this run",
-        )),
-        None => Ok(None),
-    }
+    let (run, key) = (run_id(id)?, idempotency(request, body)?);
+    Ok(app.ghostlight.runs.command(run, command, key, caller_with(request, body)?).await?)
 }
 
 /// The answer to a command that was taken.

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, get, post};
 use bytes::Bytes;
-use ghostlight_actors::runs::{Begun, Definition, RunNow, StartRun};
+use ghostlight_actors::runs::{Awaited, Definition, RunNow, StartRun};
 use ghostlight_actors::views::{RunFilter, ViewKind};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::language::Format;
@@ -168,7 +168,7 @@ fn bounded(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>,
 
 async fn begin(app: &App, request: &HttpRequest, start: StartRun) -> Answer {
     let wait = preferred_wait(request);
-    let Begun { started, now, waited } = app.ghostlight.runs.begin(start, caller(request)?, wait).await?;
+    let Awaited { started, now, waited } = app.ghostlight.runs.begin(start, caller(request)?, wait).await?;
     let now = match now {
         Some(now) => Ok(*now),
         None => app.read(started.run).await.map(RunNow::from),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use ghostlight_actors::keys::{Begun, Claim};
 use ghostlight_actors::runs::RunRead;
 use ghostlight_actors::runtime::Ghostlight;
 use ghostlight_actors::views::ViewKind;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::problem::{Code, Problem};
-use super::request::SEQUENCE;
+use super::request::{SEQUENCE, idempotency};
 use super::sessions::Sessions;
 use super::settings::HttpSettings;
 use crate::access::{Policy, Throttle};
@@ -70,6 +71,20 @@ impl Surface {
     pub fn refused_token(&self, source: std::net::IpAddr) -> Result<(), Duration> {
         let now = self.ghostlight.world().clock.monotonic();
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner).refused(source, now)
+    }
+
+    /// The key of a request that may be repeated without harm, so that it does not take it. Held while the request is
+    /// answered.
+    ///
+    /// # Errors
+    /// [`Code::KeyReused`], [`Code::KeyInProgress`], [`Code::BadHeader`], and what the store says.
+    pub async fn harmless(&self, request: &HttpRequest, body: &[u8]) -> Result<Option<Claim>, Problem> {
+        let key = idempotency(request, body)?;
+        match self.ghostlight.keys.begin(key.as_ref()).await?? {
+            Begun::First(claim) => Ok(claim),
+            // Doing it again is right as well.
+            Begun::Again(_) => Ok(None),
+        }
     }
 
     /// A run as its journal says.

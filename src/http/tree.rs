@@ -3,7 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, get, post};
-use ghostlight_actors::audit::Entry;
+use ghostlight_actors::Caller;
+use ghostlight_actors::audit::{Announced, Entry};
+use ghostlight_actors::keys::{Begun, Claim};
 use ghostlight_actors::tree::SURFACE;
 use ghostlight_supervision::TreeNode;
 use serde::Deserialize;
@@ -12,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::body;
 use super::children::SERVER;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::caller;
+use super::request::{caller_with, idempotency};
 use super::resources::tree::TreeBody;
 use super::strict;
 use super::surface::{Answer, App, json_with, ok, written};
@@ -55,9 +57,7 @@ pub async fn show(app: App, request: HttpRequest) -> Answer {
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/restart")]
 pub async fn restart(app: App, request: HttpRequest, payload: Payload) -> Answer {
-    let (body, sequence) = announce(&app, &request, payload, "tree.restart", refuse_own_ground).await?;
-    app.ghostlight.tree.restart(&body.path).await?;
-    after(&app, &body.path, sequence)
+    intervene(&app, &request, payload, Intervention::Restart).await
 }
 
 /// Stops an actor in its order. A permanent one stays away until it is restarted.
@@ -65,9 +65,7 @@ pub async fn restart(app: App, request: HttpRequest, payload: Payload) -> Answer
     (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/stop")]
 pub async fn stop(app: App, request: HttpRequest, payload: Payload) -> Answer {
-    let (body, sequence) = announce(&app, &request, payload, "tree.stop", refuse_own_ground).await?;
-    app.ghostlight.tree.stop(&body.path).await?;
-    after(&app, &body.path, sequence)
+    intervene(&app, &request, payload, Intervention::Stop).await
 }
 
 /// Makes an actor panic inside its own code, as a bug would, to show that the tree stands it. Answers only in a program
@@ -79,9 +77,7 @@ pub async fn panic(app: App, request: HttpRequest, payload: Payload) -> Answer {
     if !app.settings.chaos {
         return Err(Problem::new(Code::NotFound, "faults on demand are not switched on"));
     }
-    let (body, sequence) = announce(&app, &request, payload, "tree.panic", |_| Ok(())).await?;
-    make_panic(&app, &body.path)?;
-    after(&app, &body.path, sequence)
+    intervene(&app, &request, payload, Intervention::Panic).await
 }
 
 #[cfg(feature = "chaos")]
@@ -94,23 +90,93 @@ fn make_panic(_: &App, _: &str) -> Result<(), Problem> {
     Err(Problem::new(Code::NotFound, "this program was built without faults on demand"))
 }
 
-async fn announce(
-    app: &App,
-    request: &HttpRequest,
-    payload: Payload,
-    action: &str,
-    check: fn(&TreeNode) -> Result<(), Problem>,
-) -> Result<(InterveneBody, u64), Problem> {
-    let (body, _): (InterveneBody, _) = body::json(request, payload, app.settings.body_bytes_max).await?;
+#[derive(Debug, Clone, Copy)]
+enum Intervention {
+    Restart,
+    Stop,
+    Panic,
+}
+
+impl Intervention {
+    fn action(self) -> &'static str {
+        match self {
+            Self::Restart => "tree.restart",
+            Self::Stop => "tree.stop",
+            Self::Panic => "tree.panic",
+        }
+    }
+
+    /// Whether it may be made there.
+    fn check(self, node: &TreeNode) -> Result<(), Problem> {
+        match self {
+            Self::Restart | Self::Stop => refuse_own_ground(node),
+            Self::Panic => Ok(()),
+        }
+    }
+
+    async fn make(self, app: &App, path: &str) -> Result<(), Problem> {
+        match self {
+            Self::Restart => Ok(app.ghostlight.tree.restart(path).await.map(drop)?),
+            Self::Stop => Ok(app.ghostlight.tree.stop(path).await?),
+            Self::Panic => make_panic(app, path),
+        }
+    }
+}
+
+/// Makes an intervention, and shows what is there after it. Under a key it is made once, and a repeated request is shown what
+/// is there by then.
+async fn intervene(app: &App, request: &HttpRequest, payload: Payload, what: Intervention) -> Answer {
+    let (body, bytes): (InterveneBody, _) = body::json(request, payload, app.settings.body_bytes_max).await?;
     if body.reason.trim().is_empty() {
         return Err(Problem::new(Code::InvalidValue, "`reason` says why, and must not be empty"));
     }
+    let key = idempotency(request, &bytes)?;
+    let claim = match app.ghostlight.keys.begin(key.as_ref()).await?? {
+        Begun::First(claim) => claim,
+        Begun::Again(holding) => {
+            let sequence = app.ghostlight.audit.announced_before(holding).await?;
+            return after(app, &body.path, sequence);
+        }
+    };
     let is_root = body.path.trim_matches('/').is_empty();
     let found = app.ghostlight.tree.snapshot_of(&body.path).filter(|_| !is_root);
-    check(&found.ok_or_else(|| unknown(&body.path))?)?;
-    let entry = Entry { action, object: &body.path, allowed: true, reason: &body.reason };
-    let sequence = app.ghostlight.audit.record(entry, &caller(request)?).await?;
-    Ok((body, sequence.unwrap_or_default()))
+    what.check(&found.ok_or_else(|| unknown(&body.path))?)?;
+    let path = body.path.clone();
+    // A client that goes away ends its request: what was announced is made all the same.
+    let made = actix_web::rt::spawn(announce_and_make(
+        app.clone(),
+        what,
+        body,
+        claim,
+        caller_with(request, &bytes)?,
+    ));
+    let sequence = made.await.map_err(|error| Problem::internal("an intervention", &error))??;
+    after(app, &path, sequence)
+}
+
+/// Announces an intervention in the audit, where its key is taken, and makes it. Answers the sequence of the announcement.
+async fn announce_and_make(
+    app: App,
+    what: Intervention,
+    body: InterveneBody,
+    claim: Option<Claim>,
+    caller: Caller,
+) -> Result<u64, Problem> {
+    let entry = Entry { action: what.action(), object: &body.path, allowed: true, reason: &body.reason };
+    let sequence = match app.ghostlight.audit.announce(entry, claim.clone(), &caller).await?? {
+        Announced::Now(sequence) => sequence,
+        Announced::Before(sequence) => return Ok(sequence),
+    };
+    if let Err(refusal) = what.make(&app, &body.path).await {
+        // What was not made may be asked for again under its key.
+        if let Some(claim) = &claim
+            && let Err(error) = app.ghostlight.keys.release(claim, &caller).await
+        {
+            tracing::warn!(%error, "the key of an intervention that failed stays taken");
+        }
+        return Err(refusal);
+    }
+    Ok(sequence)
 }
 
 /// The server stops when what it is answering is done, and that would wait for the server; and once it is stopped, nobody

@@ -3,7 +3,7 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
-use ghostlight_actors::catalogue::{SaveWorkflow, Saved, WorkflowFilter};
+use ghostlight_actors::catalogue::{SaveWorkflow, Saved, WorkflowFilter, WorkflowVersion};
 use ghostlight_model::definitions::Precondition;
 use ghostlight_model::diagnostic::any_error;
 use ghostlight_model::ids::Name;
@@ -13,7 +13,7 @@ use utoipa::IntoParams;
 use super::body;
 use super::paging::page;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller, precondition, without_key};
+use super::request::{caller, caller_with, idempotency, precondition};
 use super::resources::page::{ListBody, PageBody};
 use super::resources::plan::PlanBody;
 use super::resources::workflow::{SavedBody, ValidationBody, VersionBody, WorkflowBody, WorkflowRowBody};
@@ -56,7 +56,8 @@ pub async fn list(app: App, request: HttpRequest) -> Answer {
     ok(&PageBody { items: found.items.iter().map(WorkflowRowBody::of).collect(), next_cursor: found.next })
 }
 
-/// Saves a definition as a new workflow, or as the next version of the one it names. The body is the document.
+/// Saves a definition as a new workflow, or as the next version of the one it names. The body is the document. With
+/// `Idempotency-Key` it saves one version, however often it is sent.
 #[utoipa::path(tag = "workflows", request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 201, body = SavedBody), (status = 200, description = "It was there already", body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
@@ -122,7 +123,8 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
     }
 }
 
-/// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw.
+/// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw. With
+/// `Idempotency-Key` it saves one version, however often it is sent.
 #[utoipa::path(tag = "workflows", request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 200, body = SavedBody), (status = 201, body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
@@ -133,11 +135,12 @@ pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload
 }
 
 async fn save(app: &App, request: &HttpRequest, payload: Payload, name: Option<Name>) -> Answer {
-    without_key(request)?;
     let precondition = precondition(request)?;
     let document = body::document(request, payload, app.settings.definition_bytes_max).await?;
-    let save = SaveWorkflow { source: document.text, format: document.format, name, precondition };
-    let saved = app.ghostlight.catalogue.save(save, &caller(request)?).await?;
+    let key = idempotency(request, document.text.as_bytes())?;
+    let caller = caller_with(request, document.text.as_bytes())?;
+    let save = SaveWorkflow { source: document.text, format: document.format, name, precondition, key };
+    let saved = app.ghostlight.catalogue.save(save, &caller).await?;
     Ok(saved_answer(saved))
 }
 
@@ -162,7 +165,9 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
         }
         other => other,
     };
-    let edited = app.ghostlight.catalogue.delete(&named(&name)?, condition, &caller(&request)?).await?;
+    let (name, key) = (named(&name)?, idempotency(&request, b"")?);
+    let caller = caller(&request)?;
+    let edited = app.ghostlight.catalogue.delete(&name, condition, key.as_ref(), &caller).await?;
     Ok(written(StatusCode::NO_CONTENT, edited.sequence).finish())
 }
 
@@ -170,10 +175,12 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
 #[utoipa::path(tag = "workflows", responses((status = 200, body = WorkflowBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
-    without_key(&request)?;
-    let name = named(&name)?;
-    let edited = app.ghostlight.catalogue.restore(&name, &caller(&request)?).await?;
-    let version = app.ghostlight.catalogue.get(&name, None).await?.ok_or_else(|| unknown(&name))?;
+    let (name, key) = (named(&name)?, idempotency(&request, b"")?);
+    let edited = app.ghostlight.catalogue.restore(&name, key.as_ref(), &caller(&request)?).await?;
+    let latest = edited.current.version;
+    let version = app.ghostlight.catalogue.get(&name, Some(latest)).await?.ok_or_else(|| unknown(&name))?;
+    // As the request left it: others may have saved or deleted it since.
+    let version = WorkflowVersion { latest, deleted: false, ..(*version).clone() };
     let mut builder = written(StatusCode::OK, edited.sequence);
     builder.insert_header((header::ETAG, format!("\"{}\"", version.etag())));
     Ok(json_with(&mut builder, &WorkflowBody::of(&version)))

@@ -29,7 +29,7 @@ pub struct Inside {
     pub client: Client,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _data: tempfile::TempDir,
+    data: Option<tempfile::TempDir>,
 }
 
 /// An answer.
@@ -74,20 +74,29 @@ impl Inside {
 
     /// The same with other settings of the surface.
     pub fn start_with(change: impl FnOnce(&mut HttpSettings)) -> Self {
-        Self::launch(false, change)
+        Self::launch(tempfile::tempdir().unwrap(), false, change)
     }
 
     /// The same where agents may be granted over the API what else only files grant.
     pub fn start_granting() -> Self {
-        Self::launch(true, |_| {})
+        Self::launch(tempfile::tempdir().unwrap(), true, |_| {})
     }
 
-    fn launch(allow_api_command: bool, change: impl FnOnce(&mut HttpSettings)) -> Self {
+    /// Shuts down in order, and starts again on the same folder.
+    pub fn restart(mut self) -> Self {
+        self.stop();
+        Self::launch(self.data.take().unwrap(), false, |_| {})
+    }
+
+    fn launch(
+        data: tempfile::TempDir,
+        allow_api_command: bool,
+        change: impl FnOnce(&mut HttpSettings),
+    ) -> Self {
         static CRYPTO: Once = Once::new();
         CRYPTO.call_once(|| {
             rustls::crypto::ring::default_provider().install_default().unwrap();
         });
-        let data = tempfile::tempdir().unwrap();
         let settings = Settings {
             data: data.path().join("data"),
             agents: data.path().join("agents"),
@@ -120,7 +129,7 @@ impl Inside {
         });
         let (address, ghostlight) = told.recv_timeout(Duration::from_secs(60)).expect("the house opens");
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { address, ghostlight, client, stop: Some(stop), thread: Some(thread), _data: data }
+        Self { address, ghostlight, client, stop: Some(stop), thread: Some(thread), data: Some(data) }
     }
 
     /// The address of a path.

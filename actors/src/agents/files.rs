@@ -79,7 +79,7 @@ impl AgentRegistry {
         diagnostics: Vec<Diagnostic>,
     ) -> Result<FileReport, StoreError> {
         match self
-            .save_definition(definition, Some(file.clone()), Precondition::None, &Caller::runtime())
+            .save_definition(definition, Some(file.clone()), Precondition::None, None, &Caller::runtime())
             .await
         {
             Ok(saved) => {
@@ -104,7 +104,7 @@ impl AgentRegistry {
             None => None,
         };
         let command = AgentCommand::FileRemoved { falls_back_to };
-        match self.change(name, command, builtin, Precondition::None, &Caller::runtime()).await {
+        match self.change(name, command, builtin, Precondition::None, None, &Caller::runtime()).await {
             Err(AgentError::Store(error)) => Err(error),
             // What is refused here has no file to lose.
             Ok(_) | Err(_) => Ok(()),

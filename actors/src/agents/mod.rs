@@ -19,6 +19,7 @@ use arc_swap::ArcSwap;
 use ghostlight_agents::{Agent, Environment};
 use ghostlight_model::agent::{AgentDefinition, Builtin, CompiledAgent};
 use ghostlight_model::definitions::agent::{AgentCommand, AgentState};
+use ghostlight_model::definitions::key::Holding;
 use ghostlight_model::definitions::{ETag, Fold, Precondition};
 use ghostlight_model::diagnostic::{Code, Diagnostic, Span};
 use ghostlight_model::event::Event;
@@ -28,9 +29,10 @@ use ghostlight_model::language::{Format, Source};
 use ghostlight_model::run::AgentDirectory;
 use serde_json::json;
 
-use crate::caller::{Caller, StoreError};
+use crate::caller::{Caller, IdempotencyKey, StoreError};
 use crate::definition_files::FileReport;
-use crate::ledger::{ChangeError, Ledger, blocking};
+use crate::keys::{Begun, Claim};
+use crate::ledger::{ChangeError, Changed, Ledger, blocking};
 use crate::streams;
 use known::Known;
 
@@ -137,8 +139,18 @@ impl AgentRegistry {
         text: String,
         format: Format,
         precondition: Precondition,
+        key: Option<&IdempotencyKey>,
         caller: &Caller,
     ) -> Result<SavedAgent, AgentError> {
+        let claim = match self.inner.ledger.keys.begin(key).await?? {
+            Begun::First(claim) => claim,
+            // Not checked again: what it was checked against may have changed since.
+            Begun::Again(holding) => {
+                let warnings = blocking(move || Ok(read(&text, format).diagnostics)).await?;
+                let changed = self.changed_before(name, holding).await?;
+                return Ok(SavedAgent { warnings, ..saved(name, &changed)? });
+            }
+        };
         let inner = self.inner.clone();
         let usable = blocking(move || Ok(inner.usable(&text, format))).await?;
         let Usable { definition, warnings } = usable.map_err(AgentError::Invalid)?;
@@ -157,36 +169,69 @@ impl AgentRegistry {
         {
             return Err(AgentError::NotGranted(grant));
         }
-        let saved = self.save_definition(definition, None, precondition, caller).await?;
+        let saved = self.save_definition(definition, None, precondition, claim, caller).await?;
         self.inner.publish();
         Ok(SavedAgent { warnings, ..saved })
     }
 
-    /// Lets an agent be called again.
+    /// Lets an agent be called again, and tells what is known of it then.
     ///
     /// # Errors
     /// [`AgentError`].
-    pub async fn enable(&self, name: &Name, caller: &Caller) -> Result<AgentInfo, AgentError> {
-        self.switch(name, AgentCommand::Enable, caller).await
+    pub async fn enable(
+        &self,
+        name: &Name,
+        key: Option<&IdempotencyKey>,
+        caller: &Caller,
+    ) -> Result<AgentInfo, AgentError> {
+        self.switch(name, AgentCommand::Enable, key, caller).await
     }
 
-    /// Calls an agent no more; attempts that are under way go on.
+    /// Calls an agent no more, and tells what is known of it then; attempts that are under way go on.
     ///
     /// # Errors
     /// [`AgentError`].
-    pub async fn disable(&self, name: &Name, reason: &str, caller: &Caller) -> Result<AgentInfo, AgentError> {
-        self.switch(name, AgentCommand::Disable { reason: reason.to_owned() }, caller).await
+    pub async fn disable(
+        &self,
+        name: &Name,
+        reason: &str,
+        key: Option<&IdempotencyKey>,
+        caller: &Caller,
+    ) -> Result<AgentInfo, AgentError> {
+        self.switch(name, AgentCommand::Disable { reason: reason.to_owned() }, key, caller).await
     }
 
     async fn switch(
         &self,
         name: &Name,
         command: AgentCommand,
+        key: Option<&IdempotencyKey>,
         caller: &Caller,
     ) -> Result<AgentInfo, AgentError> {
-        self.change(name, command, None, Precondition::None, caller).await?;
-        self.inner.publish();
-        self.get(name).ok_or_else(|| AgentError::Unknown(name.clone()))
+        let changed = match self.inner.ledger.keys.begin(key).await?? {
+            Begun::First(claim) => {
+                let changed = self.change(name, command, None, Precondition::None, claim, caller).await?;
+                self.inner.publish();
+                changed
+            }
+            Begun::Again(holding) => self.changed_before(name, holding).await?,
+        };
+        let (inner, name) = (self.inner.clone(), name.clone());
+        blocking(move || Ok(inner.as_of(&name, changed.state)?.info(&name))).await.map_err(AgentError::Store)
+    }
+
+    /// What an earlier request came to. Its client may have gone away before what it wrote was kept here.
+    async fn changed_before(&self, name: &Name, holding: Holding) -> Result<Changed<AgentState>, StoreError> {
+        let changed = self.inner.ledger.changed_before::<AgentState>(holding).await?;
+        let (inner, name, state) = (self.inner.clone(), name.clone(), changed.state.clone());
+        blocking(move || {
+            let known = inner.as_of(&name, state)?;
+            inner.put(&name, known.state, known.definition);
+            inner.publish();
+            Ok(())
+        })
+        .await?;
+        Ok(changed)
     }
 
     async fn save_definition(
@@ -194,19 +239,15 @@ impl AgentRegistry {
         definition: Arc<AgentDefinition>,
         file: Option<String>,
         precondition: Precondition,
+        claim: Option<Claim>,
         caller: &Caller,
     ) -> Result<SavedAgent, AgentError> {
         let (name, hash) = (definition.name.clone(), definition.hash);
         let (ledger, document) = (self.inner.ledger.clone(), definition.document.clone());
         let kept = blocking(move || ledger.keep(document)).await?;
         let command = AgentCommand::Save { hash, definition: kept, file };
-        let sequence = self.change(&name, command, Some(definition), precondition, caller).await?;
-        let known = self.inner.known().get(&name).map(|known| known.state.clone()).unwrap_or_default();
-        let numbers = known.versions().iter().filter(|saved| saved.hash == hash).map(|saved| saved.number);
-        let version = numbers.max().unwrap_or_default();
-        let unchanged = sequence.is_none();
-        let sequence = sequence.unwrap_or(known.sequence());
-        Ok(SavedAgent { name, hash, version, unchanged, warnings: Vec::new(), sequence })
+        let changed = self.change(&name, command, Some(definition), precondition, claim, caller).await?;
+        saved(&name, &changed)
     }
 
     /// Decides and appends, and keeps what came of it; `definition` is what the agent's latest version says after a save.
@@ -217,8 +258,9 @@ impl AgentRegistry {
         command: AgentCommand,
         definition: Option<Arc<AgentDefinition>>,
         precondition: Precondition,
+        claim: Option<Claim>,
         caller: &Caller,
-    ) -> Result<Option<u64>, AgentError> {
+    ) -> Result<Changed<AgentState>, AgentError> {
         let stream = streams::agent(name);
         let known = self.inner.known().get(name).cloned();
         let is_builtin = Builtin::find(name.as_str()).is_some();
@@ -230,20 +272,20 @@ impl AgentRegistry {
             }
             state.decide(command.clone(), is_builtin).map_err(|rejection| AgentError::of(name, rejection))
         };
-        match self.inner.ledger.change(&stream, state, caller, decide).await {
+        match self.inner.ledger.change_once(&stream, state, claim, caller, decide).await {
             Ok(changed) => {
                 let missing = self.inner.put(name, changed.state.clone(), definition);
                 if let Some(stream_sequence) = missing {
                     // Somebody saved it in between, perhaps in another process.
-                    let (inner, name) = (self.inner.clone(), name.clone());
+                    let (inner, name, state) = (self.inner.clone(), name.clone(), changed.state.clone());
                     blocking(move || {
                         let definition = inner.stored(&name, stream_sequence)?;
-                        inner.put(&name, changed.state, definition);
+                        inner.put(&name, state, definition);
                         Ok(())
                     })
                     .await?;
                 }
-                Ok(changed.sequence)
+                Ok(changed)
             }
             Err(ChangeError::Rejected(error)) => Err(error),
             Err(ChangeError::Store(error)) => {
@@ -334,6 +376,20 @@ impl Inner {
         Ok(Known { state, definition, builtin: builtin(name) })
     }
 
+    /// An agent as it was when `state` was its state. Blocks on the disk when its definition is another one now.
+    fn as_of(&self, name: &Name, state: AgentState) -> Result<Known, StoreError> {
+        let latest = state.latest().map(|latest| (latest.hash, latest.stream_sequence));
+        let known = self.known().get(name).and_then(|known| known.definition.clone());
+        let definition = match latest {
+            Some((hash, stream_sequence)) => match known.filter(|known| known.hash == hash) {
+                Some(known) => Some(known),
+                None => self.stored(name, stream_sequence)?,
+            },
+            None => None,
+        };
+        Ok(Known { state, definition, builtin: builtin(name) })
+    }
+
     /// The definition that a record holds, if this program accepts it.
     fn stored(&self, name: &Name, stream_sequence: u64) -> Result<Option<Arc<AgentDefinition>>, StoreError> {
         match self.ledger.event(&streams::agent(name), stream_sequence)? {
@@ -377,6 +433,19 @@ impl Inner {
             }
         }
     }
+}
+
+/// What a save came to, by the state that it left.
+fn saved(name: &Name, changed: &Changed<AgentState>) -> Result<SavedAgent, AgentError> {
+    let latest = changed.state.latest().ok_or(StoreError::Unavailable)?;
+    Ok(SavedAgent {
+        name: name.clone(),
+        hash: latest.hash,
+        version: latest.number,
+        unchanged: changed.sequence.is_none(),
+        warnings: Vec::new(),
+        sequence: changed.sequence.unwrap_or(changed.state.sequence()),
+    })
 }
 
 fn read(text: &str, format: Format) -> CompiledAgent {

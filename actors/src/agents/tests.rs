@@ -7,7 +7,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::definition_files::FileOutcome;
-use crate::testing::{agents, ledger, local, name, open_agents};
+use crate::keys::KeyRefusal;
+use crate::testing::{agents, elsewhere, key, ledger, local, name, open_agents};
 
 /// An agent that does nothing, and differs by its description.
 fn document(agent: &str, description: &str) -> String {
@@ -27,7 +28,7 @@ fn write(folder: &Path, file: &str, text: &str) {
 }
 
 async fn save(registry: &AgentRegistry, agent: &str, text: String) -> Result<SavedAgent, AgentError> {
-    registry.save(&name(agent), text, Format::Yaml, Precondition::None, &local()).await
+    registry.save(&name(agent), text, Format::Yaml, Precondition::None, None, &local()).await
 }
 
 #[tokio::test]
@@ -74,16 +75,16 @@ async fn a_disabled_agent_stays_disabled_over_a_restart_until_it_is_enabled() {
     let (ledger, _) = ledger();
     let registry = agents(&ledger).await;
     let before = registry.directory();
-    let info = registry.disable(&name("noop"), "noisy", &local()).await.unwrap();
+    let info = registry.disable(&name("noop"), "noisy", None, &local()).await.unwrap();
     assert_eq!(info.disabled, Some(DisabledBy::Person("noisy".into())));
     assert!(!registry.directory().get(&name("noop")).unwrap().enabled);
     assert!(before.get(&name("noop")).unwrap().enabled, "who holds a directory sees it whole");
 
     let registry = agents(&ledger).await;
     assert!(!registry.get(&name("noop")).unwrap().is_enabled());
-    registry.enable(&name("noop"), &local()).await.unwrap();
+    registry.enable(&name("noop"), None, &local()).await.unwrap();
     assert!(registry.directory().get(&name("noop")).unwrap().enabled);
-    assert!(matches!(registry.enable(&name("nobody"), &local()).await, Err(AgentError::Unknown(_))));
+    assert!(matches!(registry.enable(&name("nobody"), None, &local()).await, Err(AgentError::Unknown(_))));
 }
 
 #[tokio::test]
@@ -123,7 +124,7 @@ async fn a_removed_file_disables_its_agent_a_broken_one_does_not_and_its_return_
     let alpha = registry.get(&name("alpha")).unwrap();
     assert_eq!((alpha.disabled, alpha.versions.len()), (Some(DisabledBy::FileRemoval), 1));
     assert!(registry.get(&name("beta")).unwrap().is_enabled());
-    assert!(matches!(registry.enable(&name("alpha"), &local()).await, Err(AgentError::FileIsGone(_))));
+    assert!(matches!(registry.enable(&name("alpha"), None, &local()).await, Err(AgentError::FileIsGone(_))));
 
     write(folder.path(), "a.yaml", &document("alpha", "one"));
     registry.reload().await.unwrap();
@@ -227,8 +228,8 @@ async fn saves_and_switches_of_many_threads_and_two_registries_leave_no_agent_wi
                         save(registry, "helper", document("helper", &format!("{thread}/{turn}")))
                             .await
                             .unwrap();
-                        registry.disable(&name("helper"), "", &local()).await.unwrap();
-                        registry.enable(&name("helper"), &local()).await.unwrap();
+                        registry.disable(&name("helper"), "", None, &local()).await.unwrap();
+                        registry.enable(&name("helper"), None, &local()).await.unwrap();
                     }
                 });
             });
@@ -236,10 +237,68 @@ async fn saves_and_switches_of_many_threads_and_two_registries_leave_no_agent_wi
     });
     for registry in [&one, &other] {
         // What the other one wrote last is seen by the next who decides.
-        registry.disable(&name("helper"), "done", &local()).await.unwrap();
+        registry.disable(&name("helper"), "done", None, &local()).await.unwrap();
         let info = registry.get(&name("helper")).unwrap();
         assert_eq!(info.definition.unwrap().hash, info.versions[0].hash);
         assert_eq!(registry.directory().get(&name("helper")).unwrap().version, info.versions[0].hash);
     }
     assert_eq!(agents(&ledger).await.get(&name("helper")).unwrap().versions.len(), 162);
+}
+
+/// What people see of an agent.
+fn shown(info: &AgentInfo) -> (Option<String>, Option<DisabledBy>, usize, u64) {
+    let description = info.definition.as_ref().map(|definition| definition.description.clone());
+    (description, info.disabled.clone(), info.versions.len(), info.sequence)
+}
+
+#[tokio::test]
+async fn an_agent_is_changed_once_under_a_key_and_shown_again_as_it_was_then() {
+    let (ledger, _) = ledger();
+    let mut registry = agents(&ledger).await;
+    let (helper, by) = (name("helper"), local());
+    let [of_save, of_disable, of_enable, of_nothing] = ["s", "d", "e", "n"].map(|name| key(name, "f"));
+    let mut first = None;
+    for round in 0..3 {
+        let text = document("helper", "one");
+        let made = registry.save(&helper, text, Format::Yaml, Precondition::None, Some(&of_save), &by).await;
+        let disabled = registry.disable(&helper, "noisy", Some(&of_disable), &by).await.unwrap();
+        let enabled = registry.enable(&helper, Some(&of_enable), &by).await.unwrap();
+        let nothing = registry.enable(&helper, Some(&of_nothing), &by).await.unwrap();
+        let seen = (made.unwrap(), shown(&disabled), shown(&enabled), shown(&nothing));
+        match &first {
+            None => {
+                assert_eq!((seen.0.version, seen.0.unchanged, seen.1.2), (1, false, 1));
+                save(&registry, "helper", document("helper", "two")).await.unwrap();
+                first = Some((seen, ledger.journal.head()));
+            }
+            Some((first, head)) => assert_eq!((&seen, ledger.journal.head()), (first, *head), "{round}"),
+        }
+        if round == 1 {
+            registry = agents(&elsewhere(&ledger)).await;
+        }
+        let reused = registry.disable(&helper, "noisy", Some(&key("e", "g")), &by).await;
+        assert!(matches!(reused, Err(AgentError::Key(KeyRefusal::Reused))));
+        let now = registry.get(&helper).unwrap();
+        assert_eq!((shown(&now).0.as_deref(), now.is_enabled()), (Some("two"), true));
+    }
+}
+
+#[tokio::test]
+async fn of_equal_saves_of_an_agent_in_two_processes_one_makes_a_version_and_both_get_it() {
+    let (ledger, _) = ledger();
+    let (one, other) = (agents(&ledger).await, agents(&elsewhere(&ledger)).await);
+    let (helper, by) = (name("helper"), local());
+    for round in 0..16 {
+        let (text, key) = (document("helper", &format!("d{round}")), key(&format!("k{round}"), "f"));
+        let ask = |registry: &AgentRegistry| {
+            let (registry, helper, text, key, by) =
+                (registry.clone(), helper.clone(), text.clone(), key.clone(), by.clone());
+            async move {
+                registry.save(&helper, text, Format::Yaml, Precondition::None, Some(&key), &by).await.unwrap()
+            }
+        };
+        let (a, b) = futures::future::join(ask(&one), ask(&other)).await;
+        assert_eq!(a, b);
+        assert_eq!((a.version, a.unchanged), (round + 1, false));
+    }
 }

@@ -10,6 +10,7 @@ use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::{DefinitionHash, Name};
 
 use crate::caller::StoreError;
+use crate::keys::KeyRefusal;
 
 /// How the registry is set up.
 #[derive(Debug, Clone)]
@@ -133,6 +134,9 @@ pub enum AgentError {
     /// Its file is gone: put it back, or save the agent over the API.
     #[error("agent `{0}` has no definition any more: its file was removed")]
     FileIsGone(Name),
+    /// Its key says no.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),

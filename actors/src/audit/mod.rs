@@ -8,9 +8,9 @@
 
 pub mod flood;
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 
+use ghostlight_model::definitions::key::Holding;
 use ghostlight_model::definitions::{Fact, Fold};
 use ghostlight_model::event::AuditRecorded;
 use jiff::Timestamp;
@@ -18,7 +18,8 @@ use jiff::tz::TimeZone;
 use tokio::sync::Mutex;
 
 use crate::caller::{Caller, StoreError};
-use crate::ledger::{ChangeError, Ledger};
+use crate::keys::{Claim, KeyRefusal};
+use crate::ledger::{ChangeError, Changed, Ledger};
 use crate::streams;
 use flood::{Flood, Held, Kind};
 
@@ -71,6 +72,15 @@ pub struct Entry<'a> {
     pub reason: &'a str,
 }
 
+/// Whether an announcement was the first one under its key; with its global sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// It was: what was announced is now to be done.
+    Now(u64),
+    /// An earlier request announced it, and did it.
+    Before(u64),
+}
+
 impl Audit {
     /// An audit in this journal.
     #[must_use]
@@ -86,6 +96,38 @@ impl Audit {
         if entry.allowed {
             return self.append(body(entry), caller).await.map(Some);
         }
+        self.refused(entry, caller).await
+    }
+
+    /// Announces something that is about to be done, once under a key: the key is taken with the record.
+    ///
+    /// # Errors
+    /// [`StoreError`] or the key's refusal: what was to be done must then not be done.
+    pub async fn announce(
+        &self,
+        entry: Entry<'_>,
+        claim: Option<Claim>,
+        caller: &Caller,
+    ) -> Result<Result<Announced, KeyRefusal>, StoreError> {
+        let changed = match self.append_once(body(entry), claim, caller).await {
+            Ok(changed) => changed,
+            Err(ChangeError::Rejected(refusal)) => return Ok(Err(refusal)),
+            Err(ChangeError::Store(error)) => return Err(error),
+        };
+        let sequence = changed.sequence.unwrap_or_default();
+        Ok(Ok(if changed.is_again { Announced::Before(sequence) } else { Announced::Now(sequence) }))
+    }
+
+    /// The announcement that took a key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read.
+    pub async fn announced_before(&self, holding: Holding) -> Result<u64, StoreError> {
+        let changed = self.shared.ledger.changed_before::<Place>(holding).await?;
+        Ok(changed.sequence.unwrap_or_default())
+    }
+
+    async fn refused(&self, entry: Entry<'_>, caller: &Caller) -> Result<Option<u64>, StoreError> {
         let kind = Kind { action: cut(entry.action), subject: caller.subject.as_deref().map(cut) };
         let now = self.shared.ledger.world.clock.monotonic();
         let (over, admitted) = {
@@ -124,24 +166,35 @@ impl Audit {
     }
 
     async fn append(&self, recorded: AuditRecorded, caller: &Caller) -> Result<u64, StoreError> {
+        match self.append_once(recorded, None, caller).await {
+            Ok(changed) => Ok(changed.sequence.unwrap_or_default()),
+            Err(ChangeError::Store(error)) => Err(error),
+            // Without a key none is refused.
+            Err(ChangeError::Rejected(_)) => Err(StoreError::Busy),
+        }
+    }
+
+    async fn append_once(
+        &self,
+        recorded: AuditRecorded,
+        claim: Option<Claim>,
+        caller: &Caller,
+    ) -> Result<Changed<Place>, ChangeError<KeyRefusal>> {
         let ledger = &self.shared.ledger;
         let mut day = self.shared.day.lock().await;
         let today = day_of(ledger.world.clock.now());
         if day.name != today {
             let head = ledger.journal.head_of(&streams::audit(&today));
-            let head = head.map_err(|error| StoreError::of_read(&error))?;
+            let head = head.map_err(|error| ChangeError::Store(StoreError::of_read(&error)))?;
             *day = Day { name: today, place: Place(head.map_or(0, |head| head.sequence)) };
         }
         let stream = streams::audit(&day.name);
-        let decide = |_: &Place, _| Ok::<_, Infallible>(vec![recorded.clone().into()]);
-        match ledger.change(&stream, day.place, caller, decide).await {
-            Ok(changed) => {
-                day.place = changed.state;
-                Ok(changed.sequence.unwrap_or_default())
-            }
-            Err(ChangeError::Store(error)) => Err(error),
-            Err(ChangeError::Rejected(never)) => match never {},
+        let decide = |_: &Place, _| Ok(vec![recorded.clone().into()]);
+        let changed = ledger.change_once(&stream, day.place, claim, caller, decide).await?;
+        if !changed.is_again {
+            day.place = changed.state;
         }
+        Ok(changed)
     }
 }
 
@@ -233,6 +286,31 @@ mod tests {
             other.record(entry(true), &local()).await.unwrap();
         }
         assert_eq!(recorded(&ledger).len(), 20);
+    }
+
+    #[tokio::test]
+    async fn what_is_announced_under_a_key_is_announced_once_also_on_the_next_day() {
+        let (ledger, sim) = ledger();
+        let key = crate::testing::key("k", "f");
+        let (here, there) = (ledger.clone(), crate::testing::elsewhere(&ledger));
+        let claim = |ledger: Ledger, key: crate::caller::IdempotencyKey| async move {
+            match ledger.keys.begin(Some(&key)).await.unwrap().unwrap() {
+                crate::keys::Begun::First(claim) => claim,
+                again => panic!("{again:?}"),
+            }
+        };
+        // Both began before either announced.
+        let claims = (claim(here, key.clone()).await, claim(there, key).await);
+        let audit = Audit::new(ledger.clone());
+        let first = audit.announce(entry(true), claims.0, &local()).await.unwrap().unwrap();
+        assert_eq!(first, Announced::Now(1));
+        sim.clock.advance(Duration::from_secs(20 * 3600));
+        audit.record(entry(true), &local()).await.unwrap();
+        let second = audit.announce(entry(true), claims.1, &local()).await.unwrap().unwrap();
+        assert_eq!(second, Announced::Before(1));
+        audit.record(entry(true), &local()).await.unwrap();
+        let of_audit = |record: &&ghostlight_store::Record| record.stream.kind() == "audit";
+        assert_eq!(ledger.journal.read_all(0, 100).unwrap().iter().filter(of_audit).count(), 3);
     }
 
     #[test]

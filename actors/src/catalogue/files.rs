@@ -51,7 +51,13 @@ impl Catalogue {
             let outcome = FileOutcome::Unchanged(workflow.name.clone());
             return Ok(FileReport { file: file.name, outcome, diagnostics });
         }
-        let save = SaveWorkflow { source, format: file.format, name: None, precondition: Precondition::None };
+        let save = SaveWorkflow {
+            source,
+            format: file.format,
+            name: None,
+            precondition: Precondition::None,
+            key: None,
+        };
         match self.save(save, &Caller::runtime()).await {
             Ok(saved) => {
                 let outcome = match saved.unchanged {

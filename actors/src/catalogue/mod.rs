@@ -4,7 +4,8 @@
 //! are in use. Documents are read from the journal and compiled when somebody asks for them.
 //!
 //! Promises: a saved version is durable, immutable and compiles; versions are dense from 1 however many save at the same
-//! time; the same document saved twice is one version. A document that names an agent that does not exist is not saved.
+//! time; the same document saved twice is one version; what was asked under a key is answered again as it was, whatever
+//! was saved since. A document that names an agent that does not exist is not saved.
 //!
 //! Leaves to others: who may save (the surface), and what a run does with a definition. A handle that is cheap to clone;
 //! it has no life of its own, so that nothing is lost when an actor that uses it crashes.
@@ -17,10 +18,12 @@ mod words;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ghostlight_model::definitions::key::Holding;
 use ghostlight_model::definitions::workflow::{
     VersionHead, WorkflowCommand, WorkflowRejection, WorkflowState,
 };
 use ghostlight_model::definitions::{Fold, Precondition};
+use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::event::Event;
 use ghostlight_model::ids::{DefinitionHash, Name};
 use ghostlight_model::language::{self, Format, Source};
@@ -29,9 +32,10 @@ use ghostlight_model::workflow::Workflow;
 use serde_json::Value;
 
 use crate::agents::AgentRegistry;
-use crate::caller::{Caller, StoreError};
+use crate::caller::{Caller, IdempotencyKey, StoreError};
 use crate::documents::{self, Checked};
-use crate::ledger::{ChangeError, Changed, Ledger, blocking};
+use crate::keys::{Begun, Claim, KeyRefusal};
+use crate::ledger::{ChangeError, Changed, Ledger, blocking, target_of};
 use crate::streams;
 use shared::SharedWorkflows;
 
@@ -84,7 +88,19 @@ impl Catalogue {
     /// # Errors
     /// [`SaveError`]; nothing was saved then, except perhaps on [`StoreError::OutcomeUnknown`]: saving again is safe.
     pub async fn save(&self, save: SaveWorkflow, caller: &Caller) -> Result<Saved, SaveError> {
-        let SaveWorkflow { source, format, name: expected, precondition } = save;
+        let SaveWorkflow { source, format, name: expected, precondition, key } = save;
+        let ledger = &self.inner.ledger;
+        let claim = match ledger.keys.begin(key.as_ref()).await?? {
+            Begun::First(claim) => claim,
+            // Not checked again: what it was checked against may have changed since.
+            Begun::Again(holding) => {
+                let name = Name::new(target_of(&holding)?.id()).map_err(|_| StoreError::Unavailable)?;
+                let read = move || Ok(language::compile(&Source { text: &source, format }).diagnostics);
+                let warnings = blocking(read).await?;
+                let changed = self.changed_before(&name, holding).await?;
+                return saved(name, &changed, warnings);
+            }
+        };
         let inner = self.inner.clone();
         let (checked, kept) = blocking(move || {
             let mut checked = inner.check(&source, format);
@@ -108,19 +124,8 @@ impl Catalogue {
         let (name, hash) = (workflow.name.clone(), workflow.hash);
         let command =
             WorkflowCommand::Save { hash, source, format: word_of(format).to_owned(), precondition };
-        let changed = self.change(&name, command, caller).await.map_err(|error| match error {
-            ChangeError::Rejected(rejection) => SaveError::of(&name, rejection),
-            ChangeError::Store(error) => SaveError::Store(error),
-        })?;
-        let latest = changed.state.latest().ok_or(StoreError::Unavailable)?;
-        Ok(Saved {
-            version: latest.version,
-            hash,
-            unchanged: changed.sequence.is_none(),
-            warnings: checked.diagnostics,
-            sequence: changed.sequence.unwrap_or(latest.sequence),
-            name,
-        })
+        let changed = self.change(&name, command, claim, caller, SaveError::of).await?;
+        saved(name, &changed, checked.diagnostics)
     }
 
     /// One version of a workflow, deleted or not; the latest when none is named. `None` when there is none.
@@ -170,17 +175,23 @@ impl Catalogue {
         &self,
         name: &Name,
         precondition: Precondition,
+        key: Option<&IdempotencyKey>,
         caller: &Caller,
     ) -> Result<Edited, EditError> {
-        self.edit(name, WorkflowCommand::Delete { precondition }, caller).await
+        self.edit(name, WorkflowCommand::Delete { precondition }, key, caller).await
     }
 
     /// Takes runs of a deleted workflow again; nothing changes for one that is not deleted.
     ///
     /// # Errors
     /// [`EditError`].
-    pub async fn restore(&self, name: &Name, caller: &Caller) -> Result<Edited, EditError> {
-        self.edit(name, WorkflowCommand::Restore, caller).await
+    pub async fn restore(
+        &self,
+        name: &Name,
+        key: Option<&IdempotencyKey>,
+        caller: &Caller,
+    ) -> Result<Edited, EditError> {
+        self.edit(name, WorkflowCommand::Restore, key, caller).await
     }
 
     /// The compiled form of a version, of a deleted workflow too: what a run that pinned it follows. Blocks on the disk
@@ -250,48 +261,70 @@ impl Catalogue {
         &self,
         name: &Name,
         command: WorkflowCommand,
+        key: Option<&IdempotencyKey>,
         caller: &Caller,
     ) -> Result<Edited, EditError> {
-        let changed = self.change(name, command, caller).await.map_err(|error| match error {
-            ChangeError::Rejected(rejection) => EditError::of(name, rejection),
-            ChangeError::Store(error) => EditError::Store(error),
-        })?;
+        let changed = match self.inner.ledger.keys.begin(key).await?? {
+            Begun::First(claim) => self.change(name, command, claim, caller, EditError::of).await?,
+            Begun::Again(holding) => self.changed_before(name, holding).await?,
+        };
         let latest = changed.state.latest().ok_or_else(|| EditError::Unknown(name.clone()))?;
         Ok(Edited { current: latest.etag(), sequence: changed.state.sequence() })
     }
 
-    async fn change(
+    /// Decides and appends, and keeps what came of it; `refused` says what a refusal by the rule means to the caller.
+    async fn change<E>(
         &self,
         name: &Name,
         command: WorkflowCommand,
+        claim: Option<Claim>,
         caller: &Caller,
-    ) -> Result<Changed<Arc<WorkflowState>>, ChangeError<WorkflowRejection>> {
+        refused: impl Fn(&Name, WorkflowRejection) -> E,
+    ) -> Result<Changed<WorkflowState>, E>
+    where
+        E: From<KeyRefusal> + From<StoreError>,
+    {
         let stream = streams::workflow(name);
         let known = self.state(name).map(|state| (*state).clone()).unwrap_or_default();
         let ledger = &self.inner.ledger;
-        match ledger.change(&stream, known, caller, |state, _| state.decide(command.clone())).await {
-            Ok(Changed { state, sequence }) => Ok(Changed { state: self.put(name, state), sequence }),
-            Err(ChangeError::Rejected(rejection)) => Err(ChangeError::Rejected(rejection)),
+        let decide = |state: &WorkflowState, _| {
+            state.decide(command.clone()).map_err(|rejection| refused(name, rejection))
+        };
+        match ledger.change_once(&stream, known, claim, caller, decide).await {
+            Ok(changed) => {
+                self.put(name, changed.state.clone());
+                Ok(changed)
+            }
+            Err(ChangeError::Rejected(error)) => Err(error),
             Err(ChangeError::Store(error)) => {
                 // It may have been written although nobody knows: what the journal says holds.
                 let ledger = ledger.clone();
                 if let Ok(state) = blocking(move || ledger.fold::<WorkflowState>(&stream)).await {
                     self.put(name, state);
                 }
-                Err(ChangeError::Store(error))
+                Err(error.into())
             }
         }
     }
 
+    /// What an earlier request came to. Its client may have gone away before what it wrote was kept here.
+    async fn changed_before(
+        &self,
+        name: &Name,
+        holding: Holding,
+    ) -> Result<Changed<WorkflowState>, StoreError> {
+        let changed = self.inner.ledger.changed_before::<WorkflowState>(holding).await?;
+        self.put(name, changed.state.clone());
+        Ok(changed)
+    }
+
     /// Keeps a state, unless one is known that has seen more.
-    fn put(&self, name: &Name, state: WorkflowState) -> Arc<WorkflowState> {
-        let state = Arc::new(state);
+    fn put(&self, name: &Name, state: WorkflowState) {
         let mut heads = self.inner.heads.write().unwrap_or_else(PoisonError::into_inner);
         let known = heads.get(name).map_or(0, |known| known.stream_sequence());
         if state.stream_sequence() > known {
-            heads.insert(name.clone(), state.clone());
+            heads.insert(name.clone(), Arc::new(state));
         }
-        state
     }
 
     fn state(&self, name: &Name) -> Option<Arc<WorkflowState>> {
@@ -343,6 +376,23 @@ impl Inner {
         let value = self.ledger.fetch(&payload)?;
         value.as_str().map(str::to_owned).ok_or_else(damaged)
     }
+}
+
+/// What a save came to, by the state that it left.
+fn saved(
+    name: Name,
+    changed: &Changed<WorkflowState>,
+    warnings: Vec<Diagnostic>,
+) -> Result<Saved, SaveError> {
+    let latest = changed.state.latest().ok_or(StoreError::Unavailable)?;
+    Ok(Saved {
+        version: latest.version,
+        hash: latest.hash,
+        unchanged: changed.sequence.is_none(),
+        warnings,
+        sequence: changed.sequence.unwrap_or(latest.sequence),
+        name,
+    })
 }
 
 fn word_of(format: Format) -> &'static str {

@@ -6,7 +6,8 @@ use ghostlight_model::diagnostic::Code;
 
 use super::*;
 use crate::definition_files::{FileOutcome, FileReport};
-use crate::testing::{agents, ledger, local, name};
+use crate::keys::lookup;
+use crate::testing::{agents, elsewhere, key, ledger, local, name};
 use crate::views::{Page, QueryError};
 
 /// A workflow of one step that differs by its description.
@@ -17,7 +18,7 @@ fn document(workflow: &str, description: &str) -> String {
 }
 
 fn save(source: String, precondition: Precondition) -> SaveWorkflow {
-    SaveWorkflow { source, format: Format::Yaml, name: None, precondition }
+    SaveWorkflow { source, format: Format::Yaml, name: None, precondition, key: None }
 }
 
 async fn open(ledger: &Ledger) -> Catalogue {
@@ -69,7 +70,7 @@ async fn the_same_document_makes_no_version_in_whatever_format_it_comes() {
     let head = ledger.journal.head();
     let as_json = catalogue.get(&name("deploy"), None).await.unwrap().unwrap();
     let source = as_json.compiled.as_ref().unwrap().document.to_string();
-    let save = SaveWorkflow { source, format: Format::Json, name: None, precondition: Precondition::None };
+    let save = SaveWorkflow { format: Format::Json, ..save(source, Precondition::None) };
     let again = catalogue.save(save, &local()).await.unwrap();
     assert_eq!((again.version, again.unchanged, again.sequence), (1, true, made.sequence));
     assert_eq!(ledger.journal.head(), head);
@@ -106,7 +107,7 @@ async fn of_two_edits_of_one_version_the_second_is_refused_with_the_current_tag(
     }
     // The answer to the first edit was lost, and it is asked for again.
     assert!(catalogue.save(edit("two"), &local()).await.unwrap().unchanged);
-    let delete = catalogue.delete(&name("deploy"), Precondition::Match(tag), &local()).await;
+    let delete = catalogue.delete(&name("deploy"), Precondition::Match(tag), None, &local()).await;
     assert!(matches!(delete, Err(EditError::PreconditionFailed { .. })));
 }
 
@@ -156,7 +157,7 @@ async fn a_deleted_workflow_takes_no_runs_and_no_versions_until_it_is_restored()
     let (ledger, _) = ledger();
     let catalogue = open(&ledger).await;
     saved(&catalogue, "deploy", "one").await;
-    catalogue.delete(&name("deploy"), Precondition::None, &local()).await.unwrap();
+    catalogue.delete(&name("deploy"), Precondition::None, None, &local()).await.unwrap();
 
     let catalogue = open(&ledger).await;
     assert!(matches!(catalogue.runnable(&name("deploy"), None), Err(CatalogueError::Deleted)));
@@ -170,9 +171,9 @@ async fn a_deleted_workflow_takes_no_runs_and_no_versions_until_it_is_restored()
     };
     assert_eq!((shown(false).await, shown(true).await), (0, 1));
 
-    catalogue.restore(&name("deploy"), &local()).await.unwrap();
+    catalogue.restore(&name("deploy"), None, &local()).await.unwrap();
     assert_eq!(catalogue.runnable(&name("deploy"), None).unwrap().1, 1);
-    assert!(matches!(catalogue.restore(&name("other"), &local()).await, Err(EditError::Unknown(_))));
+    assert!(matches!(catalogue.restore(&name("other"), None, &local()).await, Err(EditError::Unknown(_))));
     assert!(matches!(catalogue.runnable(&name("other"), None), Err(CatalogueError::Unknown)));
 }
 
@@ -247,7 +248,7 @@ async fn a_changed_file_makes_a_version_and_a_bad_one_is_reported_beside_the_oth
     assert_eq!(outcome(&reports), FileOutcome::Saved(name("alpha")));
     assert_eq!(catalogue.versions(&name("alpha")).unwrap().len(), 3);
 
-    catalogue.delete(&name("alpha"), Precondition::None, &local()).await.unwrap();
+    catalogue.delete(&name("alpha"), Precondition::None, None, &local()).await.unwrap();
     write("a.yaml", document("alpha", "three"));
     let (catalogue, reports) = load().await;
     assert!(reports[0].is_refused(), "what a person deleted, a file does not bring back");
@@ -263,4 +264,100 @@ async fn a_store_that_is_closed_refuses_and_reading_goes_on() {
     let refused = catalogue.save(save(document("deploy", "two"), Precondition::None), &local()).await;
     assert!(matches!(refused, Err(SaveError::Store(StoreError::Unavailable))));
     assert_eq!(catalogue.get(&name("deploy"), None).await.unwrap().unwrap().version, 1);
+}
+
+fn under(key: IdempotencyKey, description: &str) -> SaveWorkflow {
+    SaveWorkflow { key: Some(key), ..save(document("deploy", description), Precondition::None) }
+}
+
+#[tokio::test]
+async fn a_save_under_a_key_is_made_once_and_answered_again_with_its_own_version() {
+    let (ledger, _) = ledger();
+    let catalogue = open(&ledger).await;
+    let made = catalogue.save(under(key("k", "one"), "one"), &local()).await.unwrap();
+    assert_eq!((made.version, made.unchanged, ledger.journal.head()), (1, false, made.sequence + 1));
+    saved(&catalogue, "deploy", "two").await;
+    catalogue.delete(&name("deploy"), Precondition::None, None, &local()).await.unwrap();
+    let head = ledger.journal.head();
+    for catalogue in [catalogue, open(&elsewhere(&ledger)).await] {
+        assert_eq!(catalogue.save(under(key("k", "one"), "one"), &local()).await.unwrap(), made);
+        let other = catalogue.save(under(key("k", "two"), "three"), &local()).await;
+        assert!(matches!(other, Err(SaveError::Key(KeyRefusal::Reused))), "{other:?}");
+        let other = catalogue.restore(&name("deploy"), Some(&key("k", "three")), &local()).await;
+        assert!(matches!(other, Err(EditError::Key(KeyRefusal::Reused))), "{other:?}");
+    }
+    assert_eq!(ledger.journal.head(), head);
+}
+
+#[tokio::test]
+async fn a_save_that_changes_nothing_takes_its_key_alone_and_stays_unchanged_when_it_is_asked_again() {
+    let (ledger, _) = ledger();
+    let catalogue = open(&ledger).await;
+    let first = saved(&catalogue, "deploy", "one").await;
+    let nothing = catalogue.save(under(key("k", "f"), "one"), &local()).await.unwrap();
+    assert_eq!((nothing.version, nothing.unchanged, nothing.sequence), (1, true, first.sequence));
+    assert_eq!(ledger.journal.head(), first.sequence + 1, "the key and nothing else");
+    saved(&catalogue, "deploy", "two").await;
+    assert_eq!(catalogue.save(under(key("k", "f"), "one"), &local()).await.unwrap(), nothing);
+}
+
+#[tokio::test]
+async fn a_save_that_is_refused_or_not_taken_by_the_store_leaves_its_key_free() {
+    let (ledger, _) = ledger();
+    let catalogue = open(&ledger).await;
+    saved(&catalogue, "deploy", "one").await;
+    let absent = SaveWorkflow { precondition: Precondition::Absent, ..under(key("k", "f"), "two") };
+    assert!(matches!(catalogue.save(absent, &local()).await, Err(SaveError::Exists { .. })));
+    assert_eq!(lookup(&*ledger.journal, "k").unwrap().stream_sequence(), 0);
+    assert_eq!(catalogue.save(under(key("k", "g"), "two"), &local()).await.unwrap().version, 2);
+}
+
+/// Neither process knows what the other is answering: the journal alone decides.
+#[tokio::test]
+async fn of_equal_saves_in_two_processes_one_makes_a_version_and_all_get_it() {
+    let (ledger, _) = ledger();
+    let (one, other) = (open(&ledger).await, open(&elsewhere(&ledger)).await);
+    for round in 0..32 {
+        let text = format!("d{round}");
+        let ask = || under(key(&text, "f"), &text);
+        // Others save at the same time, so that versions are decided again.
+        let (a, b, _) = futures::future::join3(
+            one.save(ask(), &local()),
+            other.save(ask(), &local()),
+            saved(&one, "deploy", &format!("other{round}")),
+        )
+        .await;
+        let (a, b) = (a.unwrap(), b.unwrap());
+        assert_eq!(a, b);
+        assert!(!a.unchanged);
+    }
+    let stream = streams::workflow(&name("deploy"));
+    assert_eq!(ledger.journal.head_of(&stream).unwrap().unwrap().sequence, 64);
+    assert_eq!(ledger.streams("key/").unwrap().len(), 32);
+}
+
+#[tokio::test]
+async fn deleting_and_restoring_under_a_key_is_done_once() {
+    let (ledger, _) = ledger();
+    let catalogue = open(&ledger).await;
+    saved(&catalogue, "deploy", "one").await;
+    let (deploy, by) = (name("deploy"), local());
+    let (of_delete, of_restore) = (key("d", "f"), key("r", "f"));
+    let delete = || catalogue.delete(&deploy, Precondition::None, Some(&of_delete), &by);
+    let restore = || catalogue.restore(&deploy, Some(&of_restore), &by);
+    let (deleted, restored) = (delete().await.unwrap(), restore().await.unwrap());
+    saved(&catalogue, "deploy", "two").await;
+    assert_eq!((delete().await.unwrap(), restore().await.unwrap()), (deleted, restored));
+    assert!(catalogue.runnable(&deploy, None).is_ok(), "it was not deleted again");
+}
+
+/// As after a client that went away in the middle: the journal has it, and what is in memory does not.
+#[tokio::test]
+async fn what_a_key_stands_for_is_known_when_it_is_asked_again() {
+    let (ledger, _) = ledger();
+    let (one, other) = (open(&ledger).await, open(&elsewhere(&ledger)).await);
+    let made = other.save(under(key("k", "f"), "one"), &local()).await.unwrap();
+    assert!(one.versions(&name("deploy")).is_none());
+    assert_eq!(one.save(under(key("k", "f"), "one"), &local()).await.unwrap(), made);
+    assert_eq!(one.runnable(&name("deploy"), None).unwrap().1, 1);
 }

@@ -10,7 +10,8 @@ use ghostlight_model::language::Format;
 use ghostlight_model::workflow::Workflow;
 use jiff::Timestamp;
 
-use crate::caller::StoreError;
+use crate::caller::{IdempotencyKey, StoreError};
+use crate::keys::KeyRefusal;
 use crate::views::QueryError;
 
 /// A document to save.
@@ -24,6 +25,8 @@ pub struct SaveWorkflow {
     pub name: Option<Name>,
     /// What must hold of the current version.
     pub precondition: Precondition,
+    /// The same key and request save one version, however often they come.
+    pub key: Option<IdempotencyKey>,
 }
 
 /// A document was saved, or was there already.
@@ -82,6 +85,9 @@ pub enum SaveError {
     /// The workflow is deleted: restore it first.
     #[error("workflow `{0}` is deleted; restore it first")]
     Deleted(Name),
+    /// Its key says no.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -120,6 +126,9 @@ pub enum EditError {
         /// The current version.
         current: Option<ETag>,
     },
+    /// Its key says no.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),

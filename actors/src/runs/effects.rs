@@ -231,7 +231,7 @@ impl WorkflowActor {
     }
 
     pub(super) fn give_itself(&mut self, command: Command) {
-        self.waiting.push_back(Give { command, caller: Caller::runtime(), answer: None });
+        self.waiting.push_back(Give { command, caller: Caller::runtime(), key: None, answer: None });
     }
 
     /// Whether the run waits only for people or for a time that is far away.

@@ -160,7 +160,7 @@ async fn repeat_report(
     while unheard < GONE_PATIENCE || !place.services.is_draining() {
         let (answer, answered) = oneshot::channel();
         let command = Command::Report { attempt: attempt.clone(), outcome: outcome.clone(), usage };
-        let give = Give { command, caller: Caller::runtime(), answer: Some(answer) };
+        let give = Give { command, caller: Caller::runtime(), key: None, answer: Some(answer) };
         if place.workflow.send(give).await.is_ok() {
             match answered.await {
                 Ok(Ok(_)) => return,

@@ -56,7 +56,7 @@ impl Gate {
 
     /// The time is over: the run decides what that means.
     fn tell(&mut self, ctx: &mut Context<Self>) {
-        let tick = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
+        let tick = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
         match self.place.workflow.try_send(tick) {
             Ok(()) => ctx.stop(),
             Err(_) => drop(ctx.run_later(TELL_AGAIN, Self::tell)),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ghostlight_model::definitions::key::Holding;
 use ghostlight_model::ids::{ApprovalId, RunId};
 use ghostlight_model::run::{Command, CreateRun, Rejection};
 use ghostlight_model::workflow::Workflow;
@@ -15,13 +16,14 @@ use super::partition::{Begin, EndAttempts, Partition, Quiesce, Revive, Route};
 use super::planner::{Admission, Admit, NotAdmitted, Planner};
 use super::services::Services;
 use super::words::{
-    Accepted, Begun, CommandError, Definition, RunCommand, RunNow, RunRead, StartError, StartRun, Started,
+    Accepted, Awaited, CommandError, Definition, RunCommand, RunNow, RunRead, StartError, StartRun, Started,
 };
 use super::workflow::Give;
 use crate::blocking::blocking;
-use crate::caller::{Caller, StoreError};
+use crate::caller::{Caller, IdempotencyKey, StoreError};
 use crate::catalogue::CatalogueError;
-use crate::keys::{self, KeyState};
+use crate::keys::{Begun, KeyRefusal};
+use crate::ledger::target_of;
 use crate::streams;
 
 /// How often a caller who lost an actor asks again, with the same command id.
@@ -60,7 +62,7 @@ impl Router {
 
     /// Lets a run look at the clock and at its slots. False when its partition cannot take it now.
     pub fn look(&self, run: RunId) -> bool {
-        let give = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
+        let give = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
         self.route(Route { run, give }).is_ok()
     }
 
@@ -127,13 +129,13 @@ impl Runs {
         start: StartRun,
         caller: Caller,
         wait: Option<Duration>,
-    ) -> Result<Begun, StartError> {
+    ) -> Result<Awaited, StartError> {
         let began = tokio::time::Instant::now();
         let (end, ended) = oneshot::channel();
         let (started, created) = self.create(start, caller, wait.map(|_| end)).await?;
-        let Some(wait) = wait else { return Ok(Begun { started, now: created, waited: false }) };
+        let Some(wait) = wait else { return Ok(Awaited { started, now: created, waited: false }) };
         if let Ok(Ok(now)) = tokio::time::timeout(wait, ended).await {
-            return Ok(Begun { started, now: Some(Box::new(now)), waited: true });
+            return Ok(Awaited { started, now: Some(Box::new(now)), waited: true });
         }
         let left = wait.saturating_sub(began.elapsed());
         let waited = match self.wait(started.run, left).await {
@@ -143,7 +145,7 @@ impl Runs {
                 false
             }
         };
-        Ok(Begun { started, now: None, waited })
+        Ok(Awaited { started, now: None, waited })
     }
 
     /// Has a run created; answers with its state, when it was created now.
@@ -153,20 +155,13 @@ impl Runs {
         caller: Caller,
         end: Option<oneshot::Sender<RunNow>>,
     ) -> Result<(Started, Option<Box<RunNow>>), StartError> {
-        if let Some(started) = self.replay(&start).await? {
-            return Ok((started, None));
-        }
-        let resolved = self.resolve(&start.definition).await?;
-        let admission = self.admit(&resolved.workflow, &start).await?;
-        // Whoever was admitted with this key before us may have finished in between.
-        if let Some(started) = self.replay(&start).await? {
-            return Ok((started, None));
-        }
-        let run = RunId(self.services.uuid());
-        let key = match &start.key {
-            Some(key) => Some(self.take_key(key.clone(), run, &caller).await?),
-            None => None,
+        let key = match self.services.keys.begin(start.key.as_ref()).await?? {
+            Begun::First(claim) => claim,
+            Begun::Again(holding) => return Ok((self.started_before(&holding).await?, None)),
         };
+        let resolved = self.resolve(&start.definition).await?;
+        let admission = self.admit(&resolved.workflow).await?;
+        let run = RunId(self.services.uuid());
         let create = CreateRun {
             version: resolved.version,
             document: resolved.document,
@@ -177,7 +172,7 @@ impl Runs {
             makespan_ms: admission.makespan_ms,
         };
         let (answer, answered) = oneshot::channel();
-        let new = NewRun { workflow: resolved.workflow, create, key, caller, answer, end };
+        let new = NewRun { workflow: resolved.workflow, create, key: key.clone(), caller, answer, end };
         let sent = self.router.of(run).try_send(Begin { run, new: Box::new(new) });
         sent.map_err(|error| match error {
             SendError::Full => StartError::Store(StoreError::Busy),
@@ -190,10 +185,10 @@ impl Runs {
             }
             Ok(Err(CreateError::Rejected(rejection))) => Err(StartError::Rejected(rejection)),
             Ok(Err(CreateError::Store(error))) => Err(StartError::Store(error)),
-            Ok(Err(CreateError::KeyTaken)) => {
-                let started = self.replay(&start).await?.ok_or(StartError::Store(StoreError::Busy))?;
-                Ok((started, None))
-            }
+            Ok(Err(CreateError::KeyTaken)) => match self.services.keys.renew(key).await?? {
+                Begun::Again(holding) => Ok((self.started_before(&holding).await?, None)),
+                Begun::First(_) => Err(StartError::Store(StoreError::Busy)),
+            },
             // The actor ended before it answered: the journal knows whether the run was created.
             Err(_) => match self.head(run).await? {
                 Some(sequence) => Ok((Started { run, replayed: false, sequence }, None)),
@@ -203,45 +198,15 @@ impl Runs {
     }
 
     /// The run that an earlier request with the same key has started.
-    async fn replay(&self, start: &StartRun) -> Result<Option<Started>, StartError> {
-        let Some(key) = start.key.clone() else { return Ok(None) };
-        let services = self.services.clone();
-        let state = blocking(move || keys::lookup(&*services.journal, &key.key, services.now())).await??;
-        match state {
-            KeyState::Free | KeyState::Expired { .. } => Ok(None),
-            KeyState::Taken { fingerprint, target, .. } => {
-                let same = start.key.as_ref().is_some_and(|key| key.fingerprint == fingerprint);
-                let run =
-                    ghostlight_store::StreamName::parse(&target).ok().and_then(|name| streams::run_of(&name));
-                match run {
-                    Some(run) if same => {
-                        let sequence = self.head(run).await?.unwrap_or(0);
-                        Ok(Some(Started { run, replayed: true, sequence }))
-                    }
-                    _ => Err(StartError::KeyReused),
-                }
-            }
-        }
+    async fn started_before(&self, holding: &Holding) -> Result<Started, StartError> {
+        let run = streams::run_of(&target_of(holding)?).ok_or(KeyRefusal::Reused)?;
+        let sequence = self.head(run).await?.unwrap_or(0);
+        Ok(Started { run, replayed: true, sequence })
     }
 
-    async fn take_key(
-        &self,
-        key: crate::caller::IdempotencyKey,
-        run: RunId,
-        caller: &Caller,
-    ) -> Result<ghostlight_store::StreamAppend, StartError> {
-        let (services, caller) = (self.services.clone(), caller.clone());
-        let part = blocking(move || {
-            keys::take(&*services.journal, &key, &streams::run(run), &caller, services.now())
-        });
-        Ok(part.await??)
-    }
-
-    async fn admit(&self, workflow: &Arc<Workflow>, start: &StartRun) -> Result<Admission, StartError> {
-        let key = start.key.as_ref().map(|key| key.key.clone());
-        match self.planner.send(Admit { workflow: workflow.clone(), key }).await {
+    async fn admit(&self, workflow: &Arc<Workflow>) -> Result<Admission, StartError> {
+        match self.planner.send(Admit { workflow: workflow.clone() }).await {
             Ok(Ok(admission)) => Ok(admission),
-            Ok(Err(NotAdmitted::KeyInProgress)) => Err(StartError::KeyInProgress),
             Ok(Err(NotAdmitted::Full)) => Err(StartError::NotAdmitted("too many starts are under way")),
             Ok(Err(NotAdmitted::Draining)) => Err(StartError::NotAdmitted("the daemon is going down")),
             Err(SendError::Full) => Err(StartError::NotAdmitted("too many starts are waiting")),
@@ -281,7 +246,7 @@ impl Runs {
         }
     }
 
-    /// Gives a command to a run. Answers when it is durable.
+    /// Gives a command to a run, once under a key. Answers when it is durable.
     ///
     /// # Errors
     /// [`CommandError`]; nothing has changed then, unless it is [`StoreError::OutcomeUnknown`].
@@ -289,18 +254,29 @@ impl Runs {
         &self,
         run: RunId,
         command: RunCommand,
+        key: Option<IdempotencyKey>,
         caller: Caller,
     ) -> Result<Accepted, CommandError> {
+        let mut claim = match self.services.keys.begin(key.as_ref()).await?? {
+            Begun::First(claim) => claim,
+            Begun::Again(holding) => return self.done_before(&holding).await,
+        };
         let mut wait = TRY_AGAIN;
         let mut asked = false;
         for _ in 0..TRIES {
-            if asked && let Some(accepted) = self.already_done(run, &caller).await? {
+            if asked && key.is_some() {
+                claim = match self.services.keys.renew(claim).await?? {
+                    Begun::First(claim) => claim,
+                    Begun::Again(holding) => return self.done_before(&holding).await,
+                };
+            } else if asked && let Some(accepted) = self.already_done(run, &caller).await? {
                 return Ok(accepted);
             }
             let (answer, answered) = oneshot::channel();
             let give = Give {
                 command: machine_command(command.clone()),
                 caller: caller.clone(),
+                key: claim.clone(),
                 answer: Some(answer),
             };
             match self.router.route(Route { run, give }) {
@@ -334,6 +310,15 @@ impl Runs {
         }
     }
 
+    /// What the command that took a key came to.
+    async fn done_before(&self, holding: &Holding) -> Result<Accepted, CommandError> {
+        let run = streams::run_of(&target_of(holding)?).ok_or(KeyRefusal::Reused)?;
+        let outcome = holding.outcome.ok_or(KeyRefusal::Reused)?;
+        let read = self.read(run).await?.ok_or(CommandError::UnknownRun(run))?;
+        let (status, sequence) = read.stood_at(outcome.at).ok_or(CommandError::UnknownRun(run))?;
+        Ok(Accepted { run, status, sequence: if outcome.changed { sequence } else { 0 } })
+    }
+
     /// Whether a command of this id has left events in the run.
     async fn already_done(&self, run: RunId, caller: &Caller) -> Result<Option<Accepted>, CommandError> {
         let Some(command) = &caller.command else { return Ok(None) };
@@ -353,13 +338,14 @@ impl Runs {
         approve: bool,
         comment: Option<String>,
         changes: Option<serde_json::Value>,
+        key: Option<IdempotencyKey>,
         caller: Caller,
     ) -> Result<Accepted, CommandError> {
         let services = self.services.clone();
         let found = blocking(move || services.journal.by_alias(approval.0.into_bytes())).await?;
         let stream = found.map_err(|error| CommandError::Store(StoreError::of_read(&error)))?;
         let run = stream.as_ref().and_then(streams::run_of).ok_or(CommandError::UnknownApproval(approval))?;
-        self.command(run, RunCommand::Answer { approval, approve, comment, changes }, caller).await
+        self.command(run, RunCommand::Answer { approval, approve, comment, changes }, key, caller).await
     }
 
     /// Reads a run from the journal; `None` when there is none of that id. Never wakes it.

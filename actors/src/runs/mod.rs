@@ -22,6 +22,6 @@ pub use handle::{Router, Runs};
 pub use services::Services;
 pub use slots::{SlotPool, SlotUse};
 pub use words::{
-    Accepted, Begun, CommandError, Definition, EventRead, RunCommand, RunNow, RunRead, StartError, StartRun,
-    Started,
+    Accepted, Awaited, CommandError, Definition, EventRead, RunCommand, RunNow, RunRead, StartError,
+    StartRun, Started,
 };

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use ghostlight_model::run::{CreateRun, Rejection, Run};
 use ghostlight_model::workflow::Workflow;
-use ghostlight_store::StreamAppend;
 use ghostlight_supervision::{ChildSpec, Key, StartContext, StartError};
 use tokio::sync::oneshot;
 
@@ -15,6 +14,7 @@ use super::quarantine::quarantine;
 use super::words::RunNow;
 use super::workflow::WorkflowActor;
 use crate::caller::{Caller, StoreError};
+use crate::keys::Claim;
 
 /// How often a run that is not in the journal is looked for again, and after which pause.
 const CREATION_LOOKS: u32 = 50;
@@ -34,8 +34,8 @@ pub struct NewRun {
     pub workflow: Arc<Workflow>,
     /// What it is given.
     pub create: CreateRun,
-    /// The part of the append that takes its idempotency key.
-    pub key: Option<StreamAppend>,
+    /// Its idempotency key, taken in the same append.
+    pub key: Option<Claim>,
     /// By whom.
     pub caller: Caller,
     /// Who waits for the answer.

@@ -365,7 +365,7 @@ impl Partition {
     /// Takes a run back into memory, if it is not there, to look at the clock.
     fn revive(&mut self, id: RunId, ctx: &mut Context<Self>) {
         if !self.table.lock().contains_key(&id) {
-            let give = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
+            let give = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
             self.activate(id, give, ctx);
         }
     }

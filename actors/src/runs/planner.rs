@@ -1,12 +1,11 @@
 //! The planner actor: admission.
 //!
-//! Permanent, in the core. It decides whether a run may start now: not while the daemon goes down, not when too many
-//! starts are under way, not when a request with the same idempotency key is being answered; and it gives the plan its
-//! expected length. It never appends to a run. What it holds (who is being admitted) is lost when it crashes, together with
-//! the requests it concerned.
+//! Permanent, in the core. It decides whether a run may start now: not while the daemon goes down, and not when too many
+//! starts are under way; and it gives the plan its expected length. It never appends to a run. What it holds (how many are
+//! being admitted) is lost when it crashes, together with the requests it concerned.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Handler, Message};
@@ -25,16 +24,13 @@ pub const STARTS_MAX: usize = 4_096;
 pub struct Admit {
     /// What is to run.
     pub workflow: Arc<Workflow>,
-    /// The idempotency key of the request.
-    pub key: Option<String>,
 }
 
 /// A run may start. Held until its creation is durable or refused.
 pub struct Admission {
     /// The longest expected way through the plan, in milliseconds.
     pub makespan_ms: u64,
-    key: Option<String>,
-    shared: Arc<Mutex<UnderWay>>,
+    under_way: Arc<AtomicUsize>,
 }
 
 /// Why a run may not start now.
@@ -44,30 +40,18 @@ pub enum NotAdmitted {
     Draining,
     /// Too many starts are under way.
     Full,
-    /// A request with this key is being answered.
-    KeyInProgress,
-}
-
-#[derive(Default)]
-struct UnderWay {
-    starts: usize,
-    keys: HashSet<String>,
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        let mut under_way = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.starts = under_way.starts.saturating_sub(1);
-        if let Some(key) = &self.key {
-            under_way.keys.remove(key);
-        }
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// The actor.
 pub struct Planner {
     services: Arc<Services>,
-    shared: Arc<Mutex<UnderWay>>,
+    under_way: Arc<AtomicUsize>,
 }
 
 /// The specification of the planner.
@@ -75,7 +59,7 @@ pub struct Planner {
 pub fn spec(services: &Arc<Services>, name: &StableAddr<Planner>) -> ChildSpec {
     let services = services.clone();
     ChildSpec::actor(Key::id("planner"), name, move || {
-        let planner = Planner { services: services.clone(), shared: Arc::default() };
+        let planner = Planner { services: services.clone(), under_way: Arc::default() };
         std::future::ready(Ok(planner))
     })
 }
@@ -103,17 +87,12 @@ impl Handler<Admit> for Planner {
         if self.services.is_draining() {
             return Err(NotAdmitted::Draining);
         }
-        let mut under_way = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if under_way.starts >= STARTS_MAX {
+        // Only this actor counts up, so that nobody gets in between.
+        if self.under_way.load(Ordering::Relaxed) >= STARTS_MAX {
             return Err(NotAdmitted::Full);
         }
-        if let Some(key) = &admit.key
-            && !under_way.keys.insert(key.clone())
-        {
-            return Err(NotAdmitted::KeyInProgress);
-        }
-        under_way.starts += 1;
+        self.under_way.fetch_add(1, Ordering::Relaxed);
         let makespan_ms = u64::try_from(makespan(&admit.workflow).as_millis()).unwrap_or(u64::MAX);
-        Ok(Admission { makespan_ms, key: admit.key, shared: self.shared.clone() })
+        Ok(Admission { makespan_ms, under_way: self.under_way.clone() })
     }
 }

@@ -17,6 +17,7 @@ use super::slots::SlotPool;
 use crate::agents::AgentRegistry;
 use crate::catalogue::Catalogue;
 use crate::feed::FeedHandle;
+use crate::keys::Keys;
 
 /// What every actor of a run works with.
 pub struct Services {
@@ -32,6 +33,8 @@ pub struct Services {
     pub catalogue: Catalogue,
     /// Agents.
     pub agents: AgentRegistry,
+    /// What was asked under idempotency keys.
+    pub keys: Keys,
     /// How many attempts run at the same time.
     pub slots: SlotPool,
     /// Which runs are being touched.

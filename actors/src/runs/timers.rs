@@ -156,7 +156,7 @@ impl Timers {
         let sent = if due_us == i64::MIN {
             self.router.revive(run)
         } else {
-            let give = Give { command: Command::Tick, caller: Caller::runtime(), answer: None };
+            let give = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
             self.router.route(Route { run, give })
         };
         if sent.is_err() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ghostlight_model::event::{Attribution, Event};
 use ghostlight_model::run::{self, QUESTIONS_AT_ONCE, Rejection, Run, STARTS_AT_ONCE, evolve};
 use ghostlight_store::blobs::BlobError;
-use ghostlight_store::{Append, AppendError, StreamAppend, Wake};
+use ghostlight_store::{Append, AppendError, NewRecord, StreamAppend, Wake};
 use jiff::Timestamp;
 
 use super::loading;
@@ -86,9 +86,11 @@ pub(super) fn is_portion(unit: &Unit) -> bool {
     })
 }
 
-/// The append of a unit: the events of the run, and its idempotency key.
+/// The append of a unit: the events of the run, and the idempotency key that it was asked under. A unit that changes
+/// nothing has a key, and is that alone.
 pub(super) fn encode(unit: &Unit, place: &RunPlace, expected: u64, key: Option<StreamAppend>) -> Append {
-    let records = unit.events.iter().flat_map(|(events, by)| codec::encode(events, by, unit.at)).collect();
+    let records: Vec<NewRecord> =
+        unit.events.iter().flat_map(|(events, by)| codec::encode(events, by, unit.at)).collect();
     let aliases = unit
         .events
         .iter()
@@ -113,7 +115,8 @@ pub(super) fn encode(unit: &Unit, place: &RunPlace, expected: u64, key: Option<S
         aliases,
     };
     let id = place.services.uuid().into_bytes();
-    Append { id, parts: std::iter::once(part).chain(key).collect() }
+    let part = Some(part).filter(|part| !part.records.is_empty());
+    Append { id, parts: part.into_iter().chain(key).collect() }
 }
 
 /// Folds events of one cause into a run.

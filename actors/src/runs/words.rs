@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::{ApprovalId, Name, RunId, StepPath};
-use ghostlight_model::run::{Rejection, Run, RunStatus};
+use ghostlight_model::run::{Rejection, Run, RunStatus, evolve};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::caller::{IdempotencyKey, StoreError};
 use crate::codec::Recorded;
+use crate::keys::KeyRefusal;
 
 /// Which definition a run follows.
 #[derive(Debug, Clone)]
@@ -68,7 +69,7 @@ pub struct RunNow {
 
 /// A run that was started, and what became of it while its caller waited.
 #[derive(Debug)]
-pub struct Begun {
+pub struct Awaited {
     /// The start.
     pub started: Started,
     /// The run as it is now, when its actors have said it; else its journal knows.
@@ -92,12 +93,9 @@ pub enum StartError {
     /// The input does not fit.
     #[error(transparent)]
     Rejected(Rejection),
-    /// A request with this key is being answered at this moment.
-    #[error("a request with this idempotency key is in progress")]
-    KeyInProgress,
-    /// The key was used for another request.
-    #[error("this idempotency key was used for another request")]
-    KeyReused,
+    /// Its key says no.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// No new work is taken: the daemon is going down, or too much is queued.
     #[error("no new runs are taken: {0}")]
     NotAdmitted(&'static str),
@@ -171,6 +169,9 @@ pub enum CommandError {
     /// The run's actors keep crashing or cannot be started: it is being set aside.
     #[error("the run cannot be carried at this moment: {0}")]
     NotCarried(String),
+    /// Its key says no.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -190,6 +191,22 @@ pub struct RunRead {
 impl From<RunRead> for RunNow {
     fn from(read: RunRead) -> Self {
         Self { run: read.run, sequence: read.sequence }
+    }
+}
+
+impl RunRead {
+    /// Where the run stood after its event `at`, and the global sequence of that event; none when it has no such event.
+    #[must_use]
+    pub fn stood_at(&self, at: u64) -> Option<(RunStatus, u64)> {
+        let until = self.events.iter().take_while(|event| event.stream_sequence <= at);
+        let mut then = Run::new(self.run.id, self.run.workflow.clone());
+        let mut sequence = None;
+        for event in until {
+            let by = event.recorded.attribution.by.as_deref();
+            evolve(&mut then, &event.recorded.event, event.at, by);
+            sequence = Some(event.sequence);
+        }
+        sequence.map(|sequence| (then.status, sequence))
     }
 }
 

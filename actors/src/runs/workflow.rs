@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
-use ghostlight_model::event::Event;
+use ghostlight_model::event::{Event, KeyOutcome};
 use ghostlight_model::ids::AttemptId;
 use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, decide};
 use ghostlight_store::{AppendError, Committed, StreamAppend};
@@ -26,6 +26,8 @@ use super::slots::{SlotGuard, Wish, granted};
 use super::unit::{Reply, Unit, encode, fold, is_portion, move_large_values};
 use super::words::{Accepted, CommandError, RunNow};
 use crate::caller::{Caller, StoreError};
+use crate::keys::{self, Claim};
+use crate::streams;
 
 /// How many commands may wait for one run. More are refused as busy.
 const QUEUE_MAX: usize = 1_024;
@@ -47,6 +49,8 @@ pub struct Give {
     pub command: Command,
     /// By whom.
     pub caller: Caller,
+    /// Its idempotency key, taken in the same append.
+    pub key: Option<Claim>,
     /// Who waits for the answer.
     pub answer: Option<Answer>,
 }
@@ -157,9 +161,11 @@ impl WorkflowActor {
         let mut next = self.run.clone();
         fold(&mut next, &events, at, &attribution);
         let unit = Unit { events: vec![(events, attribution)], answers: Vec::new(), next, slots, at };
-        let answer = new.answer;
+        let (answer, claim) = (new.answer, new.key);
         self.starter = new.end;
-        self.append(unit, new.key, ctx, move |actor, unit, result, ctx| match result {
+        let stream = streams::run(self.place.id);
+        let key = claim.as_ref().map(|claim| claim.part(&stream, None, &new.caller, at));
+        self.append(unit, key, ctx, move |actor, unit, result, ctx| match result {
             Ok(committed) => {
                 actor.adopt(unit);
                 let sequence = committed.last_sequence();
@@ -169,7 +175,7 @@ impl WorkflowActor {
             }
             Err(error) => {
                 let reason = match error {
-                    AppendError::Conflict { stream, .. } if stream.kind() == "key" => CreateError::KeyTaken,
+                    error if keys::is_conflict(&error) => CreateError::KeyTaken,
                     error => CreateError::Store(StoreError::of_append(&error)),
                 };
                 let _ = answer.send(Err(reason));
@@ -186,28 +192,61 @@ impl WorkflowActor {
             return;
         }
         let _touched = self.services().marks.mark(self.place.id);
+        let gives = self.next_gives();
         // A short wait is over when its time has passed, whatever became of the wall clock meanwhile.
-        let at = self.services().now().max(self.elapsed.take().unwrap_or(Timestamp::MIN));
+        let elapsed = if self.waiting.is_empty() { self.elapsed.take() } else { self.elapsed };
+        let at = self.services().now().max(elapsed.unwrap_or(Timestamp::MIN));
         let directory = self.services().agents.directory();
         let mut unit =
             Unit { events: Vec::new(), answers: Vec::new(), next: self.run.clone(), slots: Vec::new(), at };
-        for mut give in std::mem::take(&mut self.waiting) {
+        let mut key = None;
+        for mut give in gives {
             let answer = give.answer.take();
-            let reply = if self.is_repeated(&give, &unit) {
+            let claim = give.key.take().map(|claim| (claim, give.caller.clone()));
+            // Under a key the journal says whether a command was given before, and for how long that counts.
+            let reply = if claim.is_none() && self.is_repeated(&give, &unit) {
                 Reply::Nothing
             } else {
                 self.decide_one(give, &directory, &mut unit)
             };
+            key = claim.filter(|_| !matches!(reply, Reply::Refused(_)));
             unit.answers.extend(answer.map(|answer| (answer, reply)));
         }
-        if unit.events.is_empty() {
+        if unit.events.is_empty() && key.is_none() {
             self.answer(unit.answers, 0);
             return self.settle(ctx);
         }
-        self.append(unit, None, ctx, |actor, unit, result, ctx| match result {
-            Ok(committed) => actor.committed(unit, &committed, ctx),
-            Err(error) => actor.refused(unit, &error, ctx),
+        let taken = key.as_ref().map(|(claim, caller)| self.take_key(claim, caller, &unit));
+        self.append(unit, taken, ctx, move |actor, unit, result, ctx| {
+            match result {
+                Ok(committed) => actor.committed(unit, &committed, ctx),
+                Err(error) if keys::is_conflict(&error) => actor.key_was_taken(unit, ctx),
+                Err(error) => actor.refused(unit, &error, ctx),
+            }
+            // Only when its answer is on its way is the key no longer in progress.
+            drop(key);
         });
+    }
+
+    /// The commands that are decided next: all that wait, up to one with a key. That one is decided alone, so that nothing
+    /// else is refused with it when its key turns out to be taken.
+    fn next_gives(&mut self) -> VecDeque<Give> {
+        match self.waiting.iter().position(|give| give.key.is_some()) {
+            None => std::mem::take(&mut self.waiting),
+            Some(keyed) => self.waiting.drain(..keyed.max(1)).collect(),
+        }
+    }
+
+    fn take_key(&self, claim: &Claim, caller: &Caller, unit: &Unit) -> StreamAppend {
+        let outcome = KeyOutcome { at: unit.next.sequence, changed: !unit.events.is_empty() };
+        claim.part(&streams::run(self.place.id), Some(outcome), caller, unit.at)
+    }
+
+    /// Somebody else took the key of a command, and nothing was written. Its answer is dropped: whoever waits for it looks
+    /// up what the key stands for now.
+    fn key_was_taken(&mut self, unit: Unit, ctx: &mut Context<Self>) {
+        drop(unit);
+        self.settle(ctx);
     }
 
     /// Whether a command of this id was decided before: somebody asked again because the answer was lost.
@@ -350,9 +389,14 @@ impl WorkflowActor {
     fn committed(&mut self, mut unit: Unit, committed: &Committed, ctx: &mut Context<Self>) {
         let answers = std::mem::take(&mut unit.answers);
         self.adopt(unit);
-        self.tell_starter(committed.last_sequence());
-        self.keep_snapshot(committed);
-        self.answer(answers, committed.last_sequence());
+        // The last record may be that of a key, which is no part of the run.
+        let of_run = committed.records().iter().rfind(|record| record.stream.kind() == "run");
+        let sequence = of_run.map_or(0, |last| last.sequence);
+        self.tell_starter(sequence);
+        if let Some(last) = of_run {
+            self.keep_snapshot(last.chain);
+        }
+        self.answer(answers, sequence);
         self.settle(ctx);
     }
 
@@ -366,12 +410,11 @@ impl WorkflowActor {
     }
 
     /// Keeps the state now and then, beside the arbiter, so that a long history need not be folded at the next start.
-    fn keep_snapshot(&mut self, committed: &Committed) {
+    fn keep_snapshot(&mut self, chain: [u8; 32]) {
         if self.run.sequence < self.snapshot_at + SNAPSHOT_EVERY || self.run.status.is_terminal() {
             return;
         }
         self.snapshot_at = self.run.sequence;
-        let Some(chain) = committed.records().last().map(|record| record.chain) else { return };
         let (services, run) = (self.place.services.clone(), self.run.clone());
         tokio::task::spawn_blocking(move || super::loading::keep_snapshot(&services, &run, chain));
     }

@@ -60,6 +60,18 @@ pub struct KeyTaken {
     pub fingerprint: String,
     /// Until when.
     pub until: Timestamp,
+    /// What the request came to; absent when what it stands for says it all, as a run that was started does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<KeyOutcome>,
+}
+
+/// What the request that took a key came to: enough to answer it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyOutcome {
+    /// The sequence of the target's last record when the request had been decided.
+    pub at: u64,
+    /// Whether the request had changed anything.
+    pub changed: bool,
 }
 
 /// `key.released`

@@ -85,6 +85,11 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (74, 1, "{}"),
     (75, 1, r#"{"reason":"its file was removed"}"#),
     (90, 1, r#"{"target":"run/default/x","fingerprint":"ab","until":"2026-11-21T12:00:00Z"}"#),
+    (
+        90,
+        1,
+        r#"{"target":"workflow/default/x","fingerprint":"ab","until":"2026-11-21T12:00:00Z","outcome":{"at":3,"changed":true}}"#,
+    ),
     (91, 1, "{}"),
     (100, 1, r#"{"action":"tree.stop","object":"runs/p0","allowed":false,"reason":"no right"}"#),
     (110, 1, r#"{"label":"ci","hash":"ab","expires_at":"2027-11-20T12:00:00Z"}"#),
