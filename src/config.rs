@@ -100,7 +100,7 @@ impl Default for Data {
         Self {
             dir: PathBuf::from("./ghostlight-data"),
             segment_bytes: ByteSize(64 << 20),
-            sled_cache_bytes: ByteSize(32 << 20),
+            sled_cache_bytes: ByteSize(8 << 20),
         }
     }
 }

@@ -95,7 +95,7 @@ fn settings(folder: &Path) -> Settings {
         slots: 256,
         workers: 2,
         allow_api_command: false,
-        sled_cache_bytes: 32 << 20,
+        sled_cache_bytes: 8 << 20,
         segment_bytes: 64 << 20,
     }
 }

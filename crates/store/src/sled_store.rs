@@ -68,7 +68,7 @@ pub struct SledOptions {
 }
 
 impl SledOptions {
-    /// The defaults: 32 MiB of cache, written every 250 ms, at most 16 MiB waiting, and the machine's own boot id.
+    /// The defaults: 8 MiB of cache, written every 250 ms, at most 16 MiB waiting, and the machine's own boot id.
     pub fn new(dir: impl Into<PathBuf>, log: Uuid, journal_head: u64, now_unix_ms: u64) -> Self {
         Self {
             dir: dir.into(),
@@ -76,7 +76,7 @@ impl SledOptions {
             journal_head,
             now_unix_ms,
             boot: marker::current_boot(),
-            cache_bytes: 32 * 1024 * 1024,
+            cache_bytes: 8 * 1024 * 1024,
             flush_interval: Duration::from_millis(250),
             lock_patience: Duration::from_secs(2),
             overlay_bytes_max: 16 * 1024 * 1024,
