@@ -248,6 +248,9 @@ pub struct StepInterrupted {
     pub attempt: u32,
     /// What ended it: `process_ended`, or the exit of its actor.
     pub reason: String,
+    /// When the step is tried again; at once when it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
 }
 
 /// `step.reconciled`

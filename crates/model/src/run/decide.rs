@@ -19,11 +19,16 @@ use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, AttemptId, Ids, Name, RunId, StepPath};
 use crate::language::schema::SchemaViolation;
 use crate::payload::Payload;
-use crate::retry::RetryPolicy;
+use crate::retry::{Backoff, RetryPolicy};
 use crate::workflow::{NodeIndex, NodeKind, OnTimeout, Workflow};
 
 /// An attempt that is cut off again and again, whatever its class, is given up after this many losses.
 pub const LOSSES_MAX: usize = 100;
+/// How long a step waits whose attempts are lost one after another although the process goes on.
+const LOSSES: RetryPolicy =
+    RetryPolicy { max_attempts: u32::MAX, backoff: Backoff::Exponential, ..RetryPolicy::NONE };
+/// Why an attempt of an earlier life of the process was lost.
+const PROCESS_ENDED: &str = "process_ended";
 
 /// What a decision may know of the world.
 #[derive(Debug)]
@@ -402,8 +407,15 @@ fn lost(draft: &mut Draft<'_>, id: &AttemptId, reason: &str, began: bool) -> Res
         return Ok(());
     }
     let Some(effect) = draft.run.attempt(index).map(|attempt| attempt.effect) else { return Ok(()) };
-    draft.emit(StepInterrupted { step: id.step.clone(), attempt: id.number, reason: reason.to_owned() });
-    let losses = draft.run.step(index).ends.values().filter(|end| **end == AttemptEnd::Lost).count();
+    let ends = &draft.run.step(index).ends;
+    let losses = 1 + ends.values().filter(|end| **end == AttemptEnd::Lost).count();
+    let losses_before = ends.values().rev().take_while(|end| **end == AttemptEnd::Lost).count();
+    // The first loss may be an accident. A step that keeps ending its actors must not keep the processors busy with that.
+    let waits = losses_before > 0 && reason != PROCESS_ENDED && losses < LOSSES_MAX;
+    let wait = LOSSES.wait(u32::try_from(losses_before).unwrap_or(u32::MAX), None, draft.context.jitter);
+    let retry_at = wait.filter(|_| waits).map(|wait| draft.after(wait));
+    let (step, attempt) = (id.step.clone(), id.number);
+    draft.emit(StepInterrupted { step, attempt, reason: reason.to_owned(), retry_at });
     if losses >= LOSSES_MAX {
         let failure = Failure::new(
             ErrorClass::AgentBug,
@@ -441,7 +453,7 @@ fn recover(draft: &mut Draft<'_>) {
         .collect();
     for id in left {
         // The step is of this run, so it is found.
-        let _ = lost(draft, &id, "process_ended", true);
+        let _ = lost(draft, &id, PROCESS_ENDED, true);
     }
 }
 

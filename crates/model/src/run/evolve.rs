@@ -80,9 +80,12 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             step.state =
                 StepState::Retrying { retry_at: retrying.retry_at, failure: retrying.failure.clone() };
         }),
-        Event::StepInterrupted(interrupted) => change(run, &interrupted.step, at, |step| {
-            step.ends.insert(interrupted.attempt, AttemptEnd::Lost);
-            step.state = StepState::Ready;
+        Event::StepInterrupted(lost) => change(run, &lost.step, at, |step| {
+            step.ends.insert(lost.attempt, AttemptEnd::Lost);
+            step.state = match lost.retry_at {
+                Some(retry_at) => StepState::Retrying { retry_at, failure: interrupted() },
+                None => StepState::Ready,
+            };
         }),
         Event::StepReconciled(reconciled) => {
             if reconciled.happened == Happened::No {

@@ -393,8 +393,34 @@ fn an_attempt_that_is_lost_for_ever_is_given_up() {
     for number in 1..=100 {
         let attempt = attempt(&format!("a@{number}"));
         bench.give(Command::Lost { attempt, reason: "panicked".into(), began: true }).unwrap();
+        bench.pass(Duration::from_secs(30));
     }
     assert_eq!(bench.run.status, RunStatus::Failed);
+}
+
+/// The first loss may be an accident; a step that keeps ending its actors must not keep the processors busy with that.
+#[test]
+fn from_the_second_loss_in_a_row_on_a_step_waits_longer_and_longer_unless_the_process_ended() {
+    let mut bench = Bench::start(&one("reader", ""), empty());
+    let mut waits = Vec::new();
+    for number in 1..=8 {
+        let attempt = attempt(&format!("a@{number}"));
+        bench.give(Command::Lost { attempt, reason: "panicked".into(), began: true }).unwrap();
+        match &bench.run.step(NodeIndex(0)).state {
+            StepState::Retrying { retry_at, .. } => {
+                waits.push(retry_at.duration_since(bench.now).as_millis());
+                bench.pass(Duration::from_secs(30));
+            }
+            _ => waits.push(0),
+        }
+    }
+    assert_eq!(waits[0], 0);
+    // Drawn from the upper half of 1, 2, 4, 8, 16, 30 and 30 seconds.
+    for (wait, full) in waits[1..].iter().zip([1, 2, 4, 8, 16, 30, 30]) {
+        assert!((full * 500..=full * 1_000).contains(wait), "{waits:?}");
+    }
+    bench.completes("a@9", empty());
+    assert_eq!(bench.run.status, RunStatus::Completed);
 }
 
 #[test]
