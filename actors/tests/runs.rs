@@ -138,6 +138,26 @@ fn what_is_independent_in_a_run_is_under_way_at_once_as_far_as_there_are_slots()
     });
 }
 
+/// Every value here is nearly as large as an event takes: what is small on its own must not share an append that is too large.
+#[test]
+fn a_wide_run_of_values_as_large_as_events_take_completes() {
+    let mut yaml = "ghostlight: 1\nname: heavy\nnodes:\n".to_owned();
+    for at in 0..160 {
+        yaml += &format!("  n{at}: {{ type: agent_call, agent: noop, input: {{ text: $input.text }} }}\n");
+    }
+    yaml += "output: { last: $n159.text }\n";
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let many_slots = Settings { slots: 160, ..settings(folder.path()) };
+        let (ghostlight, house) = runtime::open(many_slots, World::real(), |_| Vec::new()).await.unwrap();
+        let input = json!({ "text": "x".repeat(60_000) });
+        let started = ghostlight.runs.start(start(&yaml, input), Caller::runtime()).await.unwrap();
+        let read = ended(&ghostlight, started.run).await;
+        assert_eq!(read.run.status, RunStatus::Completed, "{:?}", read.run.failure);
+        close(ghostlight, house).await;
+    });
+}
+
 const GATED: &str = "
 ghostlight: 1
 name: gated

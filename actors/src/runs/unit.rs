@@ -35,6 +35,13 @@ pub(super) struct Unit {
     pub(super) at: Timestamp,
 }
 
+impl Unit {
+    /// How many events it holds.
+    pub(super) fn event_count(&self) -> usize {
+        self.events.iter().map(|(events, _)| events.len()).sum()
+    }
+}
+
 /// Moves large values of the unit to blobs, on a thread that may block; does nothing when there are none. The state after
 /// the unit is then folded again from `base`, so that it is what a replay gives.
 ///

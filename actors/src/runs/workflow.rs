@@ -31,6 +31,9 @@ use crate::streams;
 
 /// How many commands may wait for one run. More are refused as busy.
 const QUEUE_MAX: usize = 1_024;
+/// With so many events a unit is large enough: nothing more is decided into it. One decision starts at most 64 attempts, so
+/// that what is small on its own never shares an append that is too large, even if every value is as large as an event takes.
+const EVENTS_ENOUGH: usize = 48;
 /// Ids of commands that are remembered, so that one that is asked twice is done once.
 const DECIDED_KEPT: usize = 1_024;
 /// Events between two snapshots of the state.
@@ -192,7 +195,7 @@ impl WorkflowActor {
             return;
         }
         let _touched = self.services().marks.mark(self.place.id);
-        let gives = self.next_gives();
+        let mut gives = self.next_gives();
         // A short wait is over when its time has passed, whatever became of the wall clock meanwhile.
         let elapsed = if self.waiting.is_empty() { self.elapsed.take() } else { self.elapsed };
         let at = self.services().now().max(elapsed.unwrap_or(Timestamp::MIN));
@@ -200,7 +203,9 @@ impl WorkflowActor {
         let mut unit =
             Unit { events: Vec::new(), answers: Vec::new(), next: self.run.clone(), slots: Vec::new(), at };
         let mut key = None;
-        for mut give in gives {
+        while unit.event_count() < EVENTS_ENOUGH
+            && let Some(mut give) = gives.pop_front()
+        {
             let answer = give.answer.take();
             let claim = give.key.take().map(|claim| (claim, give.caller.clone()));
             // Under a key the journal says whether a command was given before, and for how long that counts.
@@ -212,6 +217,8 @@ impl WorkflowActor {
             key = claim.filter(|_| !matches!(reply, Reply::Refused(_)));
             unit.answers.extend(answer.map(|answer| (answer, reply)));
         }
+        // What is left follows at once, in an append of its own.
+        gives.into_iter().rev().for_each(|give| self.waiting.push_front(give));
         if unit.events.is_empty() && key.is_none() {
             self.answer(unit.answers, 0);
             return self.settle(ctx);

@@ -214,7 +214,8 @@ mod tests {
             started(1),
             StepRetrying { step: step(), attempt: 1, failure, retry_at, usage: Usage::default() }.into(),
             started(2),
-            StepInterrupted { step: step(), attempt: 2, reason: "process_ended".into(), retry_at: None }.into(),
+            StepInterrupted { step: step(), attempt: 2, reason: "process_ended".into(), retry_at: None }
+                .into(),
             started(3),
             StepCompleted {
                 step: step(),

@@ -34,8 +34,14 @@ impl Problems {
         }
         if self.list.len() < DIAGNOSTICS_MAX {
             self.list.push(diagnostic);
-        } else {
-            self.dropped += 1;
+            return;
+        }
+        self.dropped += 1;
+        // An error is worth more than a warning: it takes the place of one.
+        if diagnostic.severity == Severity::Error
+            && let Some(warning) = self.list.iter_mut().rfind(|kept| kept.severity != Severity::Error)
+        {
+            *warning = diagnostic;
         }
     }
 
@@ -55,7 +61,11 @@ impl Problems {
     pub fn finish(mut self, root: Option<&Item>) -> Vec<Diagnostic> {
         if self.dropped > 0 {
             let message = format!("{} more problems are not shown", self.dropped);
-            self.list.push(Diagnostic::new(Code::TooManyProblems, Span::default(), message));
+            let mut more = Diagnostic::new(Code::TooManyProblems, Span::default(), message);
+            if self.errors == 0 {
+                more.severity = Severity::Warning;
+            }
+            self.list.push(more);
         }
         if let Some(root) = root {
             super::document::attach_paths(root, &mut self.list);

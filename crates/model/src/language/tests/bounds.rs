@@ -154,3 +154,19 @@ fn the_number_of_diagnostics_is_bounded_and_says_so() {
     assert_eq!(compiled.diagnostics.len(), 201);
     assert_eq!(compiled.diagnostics[200].code.name(), "too_many_problems");
 }
+
+/// A node beside the others is worth a warning each, however many there are; and an error among them is never the one that is
+/// not shown.
+#[test]
+fn any_number_of_warnings_refuses_nothing_and_hides_no_error() {
+    let mut text = "ghostlight: 1\nname: wide\nnodes:\n".to_owned();
+    for at in 0..300 {
+        text += &format!("  n{at}: {{ type: agent_call, agent: noop }}\n");
+    }
+    let compiled = yaml(&text);
+    assert!(compiled.workflow.is_some());
+    let last = compiled.diagnostics.last().unwrap();
+    assert_eq!((last.code.name(), last.severity), ("too_many_problems", Severity::Warning));
+    text += "output: $nobody\n";
+    assert_eq!(errors(&text), ["unknown_variable", "too_many_problems"]);
+}
