@@ -12,6 +12,7 @@ use actix::{Actor, Addr, Handler, Message};
 use arc_swap::ArcSwapOption;
 
 use crate::context::{Context, counted};
+use crate::core::ChildState;
 use crate::node::{Node, Path};
 
 /// How many messages may wait in an actor's mailbox unless its start says otherwise.
@@ -89,6 +90,14 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
     /// The path of the present incarnation.
     pub fn path(&self) -> Option<Path> {
         self.0.load().as_ref().map(|live| Path(live.node.clone()))
+    }
+
+    /// Who bears the name and has not ended.
+    pub(crate) fn holder(&self) -> Option<Path> {
+        let live = self.0.load();
+        let live = live.as_ref().filter(|live| live.addr.connected())?;
+        let ended = live.node.state() == ChildState::Stopped;
+        (!ended).then(|| Path(live.node.clone()))
     }
 
     /// The address of the present incarnation, for what actix itself wants to be given. It ends with the incarnation, and

@@ -1,5 +1,6 @@
 //! What others hold of supervisors and children: names that can be called from any thread.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -7,19 +8,27 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use tokio::sync::oneshot;
 
-use crate::core::{ChildInfo, ChildState, Counts, SupervisorError};
+use crate::core::{ChildInfo, ChildState, Counts, Flags, SpecError, SpecInfo, SupervisorError};
 use crate::inbox::Inbox;
-use crate::node::{Down, Node, Path, Signal};
+use crate::node::{Down, Info, Node, Path, Signal};
 use crate::spec::ChildSpec;
 use crate::{ExitReason, Key};
 
 pub(crate) enum Asked {
     Start(ChildSpec),
-    Terminate(Key),
+    Terminate(Whom),
     Restart(Key),
     Delete(Key),
     Which,
+    WhichOne(Whom),
+    GetSpec(Whom),
     Count,
+}
+
+/// Which child a call is about.
+pub(crate) enum Whom {
+    Key(Key),
+    Life(ChildRef),
 }
 
 pub(crate) enum Reply {
@@ -27,6 +36,8 @@ pub(crate) enum Reply {
     Done,
     Ignored,
     Children(Vec<ChildInfo>),
+    Info(ChildInfo),
+    Spec(SpecInfo),
     Counts(Counts),
 }
 
@@ -77,7 +88,19 @@ impl SupervisorRef {
         &self,
         key: &Key,
     ) -> impl Future<Output = Result<(), SupervisorError>> + Send + 'static + use<> {
-        done(self.ask(Asked::Terminate(key.clone())))
+        done(self.ask(Asked::Terminate(Whom::Key(key.clone()))))
+    }
+
+    /// Stops the child that leads this life. Dynamic supervisors know their children by their lives too, and those of
+    /// [`Flags::simple_one_for_one`] by nothing else; under these its specification is gone afterwards.
+    ///
+    /// A life that is over is as good as stopped; one that waits for its restart is given up. A life of somebody else, and
+    /// any life under a supervisor that is not dynamic, is [`SupervisorError::NotFound`].
+    pub fn terminate_life(
+        &self,
+        life: &ChildRef,
+    ) -> impl Future<Output = Result<(), SupervisorError>> + Send + 'static + use<> {
+        done(self.ask(Asked::Terminate(Whom::Life(life.clone()))))
     }
 
     /// Starts a child that has a specification and no process.
@@ -102,6 +125,31 @@ impl SupervisorRef {
             Reply::Children(children) => Ok(children),
             _ => Err(SupervisorError::NotRunning),
         }
+    }
+
+    /// What one child is doing.
+    pub async fn which_child(&self, key: &Key) -> Result<ChildInfo, SupervisorError> {
+        info(self.ask(Asked::WhichOne(Whom::Key(key.clone())))).await
+    }
+
+    /// What the child that leads this life is doing, under a dynamic supervisor: see [`SupervisorRef::terminate_life`].
+    pub async fn which_life(&self, life: &ChildRef) -> Result<ChildInfo, SupervisorError> {
+        info(self.ask(Asked::WhichOne(Whom::Life(life.clone())))).await
+    }
+
+    /// How one child is treated, with all defaults filled in.
+    pub async fn get_childspec(&self, key: &Key) -> Result<SpecInfo, SupervisorError> {
+        spec(self.ask(Asked::GetSpec(Whom::Key(key.clone())))).await
+    }
+
+    /// How the child that leads this life is treated, under a dynamic supervisor: see [`SupervisorRef::terminate_life`].
+    pub async fn get_childspec_of_life(&self, life: &ChildRef) -> Result<SpecInfo, SupervisorError> {
+        spec(self.ask(Asked::GetSpec(Whom::Life(life.clone())))).await
+    }
+
+    /// Checks flags and initial children as the start of a supervisor would, without starting anything.
+    pub fn check_childspecs(flags: &Flags, children: &[ChildSpec]) -> Result<(), SpecError> {
+        flags.check_children(children.iter().map(|spec| (&spec.key, &spec.policy)))
     }
 
     /// Counts the children.
@@ -144,6 +192,20 @@ pub(crate) async fn child(
     }
 }
 
+async fn info(answer: impl Future<Output = CallAnswer>) -> Result<ChildInfo, SupervisorError> {
+    match answer.await? {
+        Reply::Info(info) => Ok(info),
+        _ => Err(SupervisorError::NotRunning),
+    }
+}
+
+async fn spec(answer: impl Future<Output = CallAnswer>) -> Result<SpecInfo, SupervisorError> {
+    match answer.await? {
+        Reply::Spec(spec) => Ok(spec),
+        _ => Err(SupervisorError::NotRunning),
+    }
+}
+
 pub(crate) async fn done(answer: impl Future<Output = CallAnswer>) -> Result<(), SupervisorError> {
     answer.await.map(|_| ())
 }
@@ -153,9 +215,22 @@ pub(crate) async fn done(answer: impl Future<Output = CallAnswer>) -> Result<(),
 pub struct ChildRef {
     pub(crate) node: Arc<Node>,
     pub(crate) incarnation: u32,
+    /// Taken along, so that it can still be read when a later life has begun.
+    info: Option<Info>,
 }
 
 impl ChildRef {
+    pub(crate) fn new(node: Arc<Node>, incarnation: u32) -> Self {
+        let info = node.info(incarnation);
+        ChildRef { node, incarnation, info }
+    }
+
+    /// What this life's factory handed back by [`StartContext::hand_back`](crate::StartContext::hand_back), if it did and it
+    /// was a `T`.
+    pub fn info<T: Any>(&self) -> Option<&T> {
+        self.info.as_deref().and_then(|info| info.downcast_ref())
+    }
+
     /// Where it stands in its tree.
     pub fn path(&self) -> Path {
         Path(self.node.clone())

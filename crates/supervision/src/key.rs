@@ -33,6 +33,19 @@ impl Key {
         Key { kind: "", id: Some(escape(id.as_ref())) }
     }
 
+    /// The key of the `n`th of many children that were all called the same.
+    pub(crate) fn numbered(&self, n: u64) -> Self {
+        match &self.id {
+            None => Key::new(self.kind, n.to_string()),
+            Some(id) => Key { kind: self.kind, id: Some(format!("{id}~{n}").into()) },
+        }
+    }
+
+    /// Whether it prints as nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kind.is_empty() && self.id_str().is_empty()
+    }
+
     /// The kind; empty for a key made by [`Key::id`].
     pub fn kind(&self) -> &'static str {
         self.kind
@@ -87,5 +100,7 @@ mod tests {
         assert_eq!(Key::new("executions", "verify@2").to_string(), "executions/verify@2");
         assert_eq!(Key::id("01980c").to_string(), "01980c");
         assert_eq!(Key::new("views", "a/b").to_string(), "views/a%2Fb");
+        assert_eq!(Key::named("probe").numbered(7).to_string(), "probe/7");
+        assert_eq!(Key::new("probes", "a").numbered(7).to_string(), "probes/a~7");
     }
 }

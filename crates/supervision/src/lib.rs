@@ -103,8 +103,8 @@ pub use addr::{MAILBOX_MAX, SendError, StableAddr};
 pub use arbiters::{ArbiterRef, Arbiters, Heartbeat, HeartbeatConfig};
 pub use context::{Context, Graceful};
 pub use core::{
-    AutoShutdown, Backoff, ChildInfo, ChildState, Counts, FlagError, Flags, Intensity, Kind, Restart,
-    Shutdown, SpecError, StopOrder, Strategy, SupervisorError, Verdict,
+    AutoShutdown, Backoff, ChildInfo, ChildState, Counts, FlagError, Flags, Intensity, Kind, Policy, Restart,
+    Shutdown, SpecError, SpecInfo, StopOrder, Strategy, SupervisorError, Verdict,
 };
 pub use exit::{ExitClass, ExitReason};
 pub use handle::{ChildRef, SupervisorRef};

@@ -3,6 +3,7 @@
 //! A node is made with a child's specification and outlives its incarnations. The child's task and its supervisor
 //! write it, any thread reads it; nothing here waits for an actor.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -66,6 +67,9 @@ pub(crate) enum Signal {
 
 type Monitor = Box<dyn FnOnce(Down) + Send>;
 
+/// What a start hands back to whoever asked for it.
+pub(crate) type Info = Arc<dyn Any + Send + Sync>;
+
 pub(crate) struct Node {
     pub(crate) key: Key,
     pub(crate) kind: Kind,
@@ -90,14 +94,18 @@ pub(crate) struct Node {
 struct Detail {
     last_exit: Option<Box<ExitReason>>,
     arbiter: Option<Arc<str>>,
-    /// Most children have none.
-    #[allow(
-        clippy::box_collection,
-        reason = "a third of the size when empty, in a record of which there are many"
-    )]
-    monitors: Option<Box<Vec<Monitor>>>,
+    /// Most children have none of it.
+    rare: Option<Box<Rare>>,
     /// Supervisors only.
     family: Option<Box<Family>>,
+}
+
+/// Boxed together: a pointer's room when there is nothing, in a record of which there are many.
+#[derive(Default)]
+struct Rare {
+    monitors: Vec<Monitor>,
+    /// What the present or last life's start handed back.
+    info: Option<Info>,
 }
 
 struct Family {
@@ -193,7 +201,25 @@ impl Node {
         self.queued.store(0, Ordering::Relaxed);
         self.handled.store(0, Ordering::Relaxed);
         self.set_state(ChildState::Starting);
-        self.detail().arbiter = arbiter;
+        let mut detail = self.detail();
+        detail.arbiter = arbiter;
+        if let Some(rare) = &mut detail.rare {
+            rare.info = None;
+        }
+    }
+
+    /// Keeps what a start hands back, if it is the present life's.
+    pub(crate) fn hand_back(&self, incarnation: u32, info: Info) {
+        let mut detail = self.detail();
+        if self.incarnation() == incarnation {
+            detail.rare.get_or_insert_default().info = Some(info);
+        }
+    }
+
+    pub(crate) fn info(&self, incarnation: u32) -> Option<Info> {
+        let detail = self.detail();
+        let present = self.incarnation() == incarnation;
+        detail.rare.as_ref().filter(|_| present).and_then(|rare| rare.info.clone())
     }
 
     /// Signals a child; false when that incarnation is not the present one.
@@ -236,9 +262,9 @@ impl Node {
             detail.family = None;
             // Under the lock, so that a monitor is either told now or finds the child gone.
             self.set_state(ChildState::Stopped);
-            std::mem::take(&mut detail.monitors)
+            detail.rare.as_mut().map(|rare| std::mem::take(&mut rare.monitors)).unwrap_or_default()
         };
-        for monitor in monitors.into_iter().flat_map(|monitors| *monitors) {
+        for monitor in monitors {
             self.tell(monitor, incarnation, reason.clone());
         }
     }
@@ -249,7 +275,7 @@ impl Node {
         let alive = self.incarnation() == incarnation
             && matches!(self.state(), ChildState::Starting | ChildState::Running | ChildState::Stopping);
         if alive {
-            detail.monitors.get_or_insert_default().push(monitor);
+            detail.rare.get_or_insert_default().monitors.push(monitor);
             return;
         }
         // The reason of an earlier life than the last one is no longer known; the last one's is the best there is.

@@ -3,6 +3,7 @@
 //! A factory runs on the arbiter where the child will live, does what may fail (open files, load a snapshot) and only
 //! then makes the actor. So "started" means "initialised", and `!Send` actors can be supervised.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -54,6 +55,13 @@ impl StartContext {
     /// The tree it belongs to.
     pub fn tree(&self) -> Tree {
         Tree { shared: self.shared.clone() }
+    }
+
+    /// Hands something back to whoever started the child, who finds it in [`ChildRef::info`](crate::ChildRef::info): with
+    /// what `start_child` and `restart_child` answer, and with the handle of a life that began by an automatic restart. What is
+    /// handed back last counts; a start that fails hands back nothing.
+    pub fn hand_back(&self, info: impl Any + Send + Sync) {
+        self.node.hand_back(self.incarnation, Arc::new(info));
     }
 
     /// The child is this actor. What it answers is refined by its methods and returned from the factory.
@@ -122,6 +130,15 @@ impl<A: Actor<Context = Context<A>>> ActorStart<A> {
     pub fn at(mut self, name: &StableAddr<A>) -> Self {
         self.name = Some(name.clone());
         self
+    }
+
+    /// The actor is reached by this name, and the start fails when somebody else bears it, who is named in the error. An
+    /// earlier life of this child is nobody else.
+    pub fn register(self, name: &StableAddr<A>) -> Result<Self, StartError> {
+        match name.holder().filter(|holder| !Arc::ptr_eq(&holder.0, &self.start.node)) {
+            Some(holder) => Err(StartError::new(format_args!("the name is taken by {holder}"))),
+            None => Ok(self.at(name)),
+        }
     }
 
     /// How many messages sent by its name may wait; default [`MAILBOX_MAX`].

@@ -18,9 +18,9 @@ use crate::body::Body;
 use crate::child::{ReportTo, Ticket, spawn};
 use crate::core::{
     Answer, CallId, ChildId, ChildState, Command, Event, Flags, Moment, Notice, Request, Restart, Spec,
-    Supervisor, SupervisorError, TimerId, Verdict,
+    Supervisor, SupervisorError, Target, TimerId, Verdict,
 };
-use crate::handle::{Asked, CallAnswer, ChildRef, Reply, SupervisorRef};
+use crate::handle::{Asked, CallAnswer, ChildRef, Reply, SupervisorRef, Whom};
 use crate::inbox::{Inbox, Mail};
 use crate::node::{Node, Path, Signal};
 use crate::observer::TreeEvent;
@@ -107,12 +107,32 @@ impl SupervisorBody {
 
     fn request(&self, asked: Asked) -> Request<Slot> {
         match asked {
-            Asked::Start(spec) => Request::Start(slot(&self.node, &self.shared, spec)),
-            Asked::Terminate(key) => Request::Terminate(key),
+            Asked::Start(mut spec) => {
+                if self.core.flags().anonymous {
+                    spec.key = spec.key.numbered(self.shared.next_serial());
+                }
+                Request::Start(slot(&self.node, &self.shared, spec))
+            }
+            Asked::Terminate(whom) => Request::Terminate(self.target(whom)),
             Asked::Restart(key) => Request::Restart(key),
             Asked::Delete(key) => Request::Delete(key),
             Asked::Which => Request::Which,
+            Asked::WhichOne(whom) => Request::WhichOne(self.target(whom)),
+            Asked::GetSpec(whom) => Request::GetSpec(self.target(whom)),
             Asked::Count => Request::Count,
+        }
+    }
+
+    fn target(&self, whom: Whom) -> Target {
+        let life = match whom {
+            Whom::Key(key) => return Target::Key(key),
+            Whom::Life(life) => life,
+        };
+        // A child of the same name may be another one's, or a later one of ours.
+        let same = |id: &ChildId| self.core.payload(*id).is_some_and(|s| Arc::ptr_eq(&s.node, &life.node));
+        match self.core.find(life.key()).filter(same) {
+            Some(id) => Target::Child(id, life.incarnation),
+            None => Target::Stranger { alive: life.is_alive() },
         }
     }
 
@@ -191,12 +211,14 @@ impl SupervisorBody {
         self.inbox.answered();
         let reply = answer.map(|answer| match answer {
             Answer::Started(child, incarnation) => match self.core.payload(child) {
-                Some(slot) => Reply::Child(ChildRef { node: slot.node.clone(), incarnation }),
+                Some(slot) => Reply::Child(ChildRef::new(slot.node.clone(), incarnation)),
                 None => Reply::Ignored,
             },
             Answer::Ignored => Reply::Ignored,
             Answer::Terminated | Answer::Deleted => Reply::Done,
             Answer::Children(children) => Reply::Children(children),
+            Answer::Child(info) => Reply::Info(info),
+            Answer::Spec(spec) => Reply::Spec(spec),
             Answer::Counts(counts) => Reply::Counts(counts),
         });
         // A caller that went away does not need the answer.

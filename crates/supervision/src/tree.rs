@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::child::{ReportTo, Ticket, spawn};
 use crate::core::{ChildId, ChildState, Flags, Kind, Restart, SupervisorError};
-use crate::handle::{Asked, ChildRef, SupervisorRef, ask, child, done};
+use crate::handle::{Asked, ChildRef, SupervisorRef, Whom, ask, child, done};
 use crate::node::{Node, Signal};
 use crate::observer::{Observer, TreeEvent};
 use crate::panics;
@@ -180,23 +180,30 @@ impl Tree {
 
     /// The present or last incarnation of the child at a path; the empty path is the root.
     pub fn child(&self, path: &str) -> Option<ChildRef> {
-        self.find(path).map(|node| ChildRef { incarnation: node.incarnation(), node })
+        self.find(path).map(|node| ChildRef::new(node.clone(), node.incarnation()))
     }
 
     /// Stops a child in its order. Its specification stays unless it is temporary.
     pub async fn stop(&self, path: &str) -> Result<(), SupervisorError> {
         let (node, inbox) = self.managed(path)?;
-        done(ask(Some(&inbox), Asked::Terminate(node.key.clone()))).await
+        let by = |whom| done(ask(Some(&inbox), Asked::Terminate(whom)));
+        match by(Whom::Key(node.key.clone())).await {
+            Err(SupervisorError::SimpleOneForOne) => {
+                by(Whom::Life(ChildRef::new(node.clone(), node.incarnation()))).await
+            }
+            answer => answer,
+        }
     }
 
-    /// Stops a child and starts it again, which counts as no restart. A temporary child has no second start and is refused
-    /// as [`SupervisorError::Temporary`].
+    /// Stops a child and starts it again, which counts as no restart. What has no second start is refused before it is
+    /// stopped: a temporary child as [`SupervisorError::Temporary`], one without a name as
+    /// [`SupervisorError::SimpleOneForOne`].
     pub async fn restart(&self, path: &str) -> Result<Option<ChildRef>, SupervisorError> {
         let (node, inbox) = self.managed(path)?;
         if node.restart == Restart::Temporary {
             return Err(SupervisorError::Temporary);
         }
-        done(ask(Some(&inbox), Asked::Terminate(node.key.clone()))).await?;
+        done(ask(Some(&inbox), Asked::Terminate(Whom::Key(node.key.clone())))).await?;
         child(ask(Some(&inbox), Asked::Restart(node.key.clone()))).await
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Supervisor;
 use super::event::{Answer, CallId, ChildState, Command, Event, Notice, SupervisorError, TimerId, Verdict};
-use super::flags::{AutoShutdown, Kind, Policy, Restart, Shutdown, StopOrder, Strategy};
+use super::flags::{AutoShutdown, Kind, Policy, Restart, Shutdown, Strategy};
 use super::group::{Phase, Then};
 use super::roster::ChildId;
 use crate::{ExitClass, ExitReason};
@@ -15,6 +15,8 @@ pub(super) struct Child<P> {
     pub(super) payload: P,
     pub(super) state: State,
     pub(super) incarnation: u32,
+    /// The last life that came up: by its handle a child is known while its restart is under way.
+    pub(super) last_up: u32,
     /// Restarts since it last ran quietly: the backoff's exponent.
     attempts: u32,
     up_since: Duration,
@@ -57,7 +59,15 @@ pub(super) enum Origin {
 
 impl<P> Child<P> {
     pub(super) fn new(policy: Policy, payload: P) -> Self {
-        Child { policy, payload, state: State::Idle, incarnation: 0, attempts: 0, up_since: Duration::ZERO }
+        Child {
+            policy,
+            payload,
+            state: State::Idle,
+            incarnation: 0,
+            last_up: 0,
+            attempts: 0,
+            up_since: Duration::ZERO,
+        }
     }
 
     pub(super) fn has_process(&self) -> bool {
@@ -71,6 +81,17 @@ impl<P> Child<P> {
             State::Running => ChildState::Running,
             State::Stopping(_) => ChildState::Stopping,
             State::Restarting(_) => ChildState::Restarting,
+        }
+    }
+
+    /// Whether the handle of this life means the child as it is now.
+    pub(super) fn is_known_by(&self, incarnation: u32) -> bool {
+        match self.state {
+            State::Idle => false,
+            State::Running | State::Stopping(_) => incarnation == self.incarnation,
+            State::Starting(_) | State::Restarting(_) => {
+                incarnation == self.incarnation || incarnation == self.last_up
+            }
         }
     }
 
@@ -108,6 +129,7 @@ impl<P> Supervisor<P> {
         // A child that is being stopped is already told; its end is what counts now.
         let State::Starting(_) = child.state else { return };
         child.up_since = up_since;
+        child.last_up = incarnation;
         let State::Starting(origin) = std::mem::replace(&mut child.state, State::Running) else { return };
         let (call, cause) = match origin {
             Origin::Boot => (None, None),
@@ -121,13 +143,13 @@ impl<P> Supervisor<P> {
     }
 
     pub(super) fn ignored(&mut self, id: ChildId, incarnation: u32) {
-        let parallel = self.flags.stop_order == StopOrder::Parallel;
+        let dynamic = self.flags.is_dynamic();
         let Some(child) = self.living(id, incarnation) else { return };
         if matches!(child.state, State::Stopping(_)) {
             return self.stopped(id, ExitReason::Normal, Verdict::Terminated);
         }
         let State::Starting(origin) = std::mem::replace(&mut child.state, State::Idle) else { return };
-        if child.is_temporary() || parallel {
+        if child.is_temporary() || dynamic {
             self.forget(id);
         }
         if let Origin::Added(call) | Origin::ByHand(call) = origin {
@@ -215,7 +237,7 @@ impl<P> Supervisor<P> {
         let significant = child.policy.significant;
         let verdict = if child.is_temporary() { Verdict::Temporary } else { Verdict::Finished };
         self.gone(id, reason, verdict);
-        self.forget_if_temporary(id);
+        self.forget_if_spent(id);
         if significant {
             self.significant_ended();
         }
@@ -300,10 +322,13 @@ impl<P> Supervisor<P> {
         }
     }
 
-    /// Drops a temporary child's specification once it has no process.
-    pub(super) fn forget_if_temporary(&mut self, id: ChildId) {
-        let spent =
-            self.roster.get(id).is_some_and(|(_, child)| child.is_temporary() && !child.has_process());
+    /// Drops the specification of a child without a process, if it is temporary or without a name.
+    pub(super) fn forget_if_spent(&mut self, id: ChildId) {
+        let anonymous = self.flags.anonymous;
+        let spent = self
+            .roster
+            .get(id)
+            .is_some_and(|(_, child)| (anonymous || child.is_temporary()) && !child.has_process());
         if spent {
             self.forget(id);
         }
@@ -365,7 +390,7 @@ impl<P> Supervisor<P> {
     }
 
     fn stop_done(&mut self, id: ChildId, waiting: Vec<CallId>, answer: Result<Answer, SupervisorError>) {
-        self.forget_if_temporary(id);
+        self.forget_if_spent(id);
         for call in waiting {
             self.reply(call, answer.clone());
         }

@@ -98,19 +98,44 @@ pub enum Event<P> {
     Shutdown(ExitReason),
 }
 
+/// Which child a call is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The one of this name. Refused where children have none.
+    Key(Key),
+    /// The one that leads this life; or that led it and waits for its restart. Known to dynamic supervisors only, as a pid is
+    /// in OTP.
+    Child(ChildId, u32),
+    /// A life that is none of this supervisor's children's.
+    Stranger {
+        /// Whether it has not ended.
+        alive: bool,
+    },
+}
+
+impl From<Key> for Target {
+    fn from(key: Key) -> Self {
+        Target::Key(key)
+    }
+}
+
 /// What may be asked of a running supervisor.
 #[derive(Clone, Debug)]
 pub enum Request<P> {
     /// Add a child and start it.
     Start(Spec<P>),
-    /// Stop a child; its specification stays unless it is temporary.
-    Terminate(Key),
+    /// Stop a child; its specification stays unless it is temporary or the children have no names.
+    Terminate(Target),
     /// Start a child that was stopped.
     Restart(Key),
     /// Drop the specification of a child that was stopped.
     Delete(Key),
     /// List the children, newest first.
     Which,
+    /// Say what one child is doing.
+    WhichOne(Target),
+    /// Say how one child is treated.
+    GetSpec(Target),
     /// Count the children.
     Count,
 }
@@ -128,6 +153,10 @@ pub enum Answer {
     Deleted,
     /// The children, newest first.
     Children(Vec<ChildInfo>),
+    /// What the child is doing.
+    Child(ChildInfo),
+    /// How the child is treated.
+    Spec(SpecInfo),
     /// How many there are.
     Counts(Counts),
 }
@@ -143,6 +172,16 @@ pub struct ChildInfo {
     pub kind: Kind,
     /// How many times it was started.
     pub incarnation: u32,
+}
+
+/// A child's specification with all defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SpecInfo {
+    /// Its name.
+    pub key: Key,
+    /// How it is treated.
+    #[serde(flatten)]
+    pub policy: Policy,
 }
 
 /// The condition of a child.
@@ -198,6 +237,10 @@ pub enum SupervisorError {
     /// It has as many children as it may have.
     #[error("the supervisor has as many children as it may have")]
     MaxChildren,
+    /// Under a supervisor whose children have no names: they are reached by the handle of a life, and have no second start
+    /// by hand.
+    #[error("the supervisor is simple_one_for_one: its children have no names")]
+    SimpleOneForOne,
     /// The specification makes no sense here.
     #[error(transparent)]
     Invalid(#[from] SpecError),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::backoff::Backoff;
+use crate::Key;
 
 /// Which children are restarted when one ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -71,6 +72,9 @@ pub struct Flags {
     pub backoff: Backoff,
     /// The order of the final stop.
     pub stop_order: StopOrder,
+    /// Whether its children have no names, as under OTP's `simple_one_for_one`: they are reached by the handle of a life, and
+    /// nothing is kept of one without a process. See [`Flags::simple_one_for_one`].
+    pub anonymous: bool,
     /// How many children it may have at once; further ones are refused.
     pub max_children: usize,
     /// How long after a kill a child may still show life before it is reported as stuck and abandoned.
@@ -85,6 +89,7 @@ impl Default for Flags {
             auto_shutdown: AutoShutdown::Never,
             backoff: Backoff::OFF,
             stop_order: StopOrder::NewestFirst,
+            anonymous: false,
             max_children: 1 << 20,
             kill_grace: Duration::from_secs(5),
         }
@@ -110,6 +115,18 @@ impl Flags {
     /// For many independent children that come and go: one for one, stopped all at once.
     pub fn dynamic() -> Self {
         Flags { stop_order: StopOrder::Parallel, ..Flags::default() }
+    }
+
+    /// For any number of children of one kind, which are told apart by their handles alone: OTP's `simple_one_for_one`. It
+    /// begins empty. The one specification that OTP wants, with arguments added at each start, is here a function of
+    /// yours that makes specifications; their keys are numbered, so that a start is never refused because of its name.
+    pub fn simple_one_for_one() -> Self {
+        Flags { anonymous: true, ..Flags::dynamic() }
+    }
+
+    /// Whether it is for children that come and go: they are stopped all at once, and reached by their handles too.
+    pub fn is_dynamic(&self) -> bool {
+        self.stop_order == StopOrder::Parallel
     }
 
     /// Sets the restart intensity.
@@ -142,7 +159,8 @@ impl Flags {
         self
     }
 
-    /// Checks what the types cannot: a window without length, and a backoff so slow that the limit is never reached.
+    /// Checks what the types cannot: a window without length, a backoff so slow that the limit is never reached, and what does
+    /// not go with children that have no names.
     pub fn validate(&self) -> Result<(), FlagError> {
         if self.intensity.period.is_zero() {
             return Err(FlagError::InvalidPeriod);
@@ -154,7 +172,40 @@ impl Flags {
         if !delays.is_zero() && delays >= self.intensity.period {
             return Err(FlagError::BackoffOutlastsPeriod { delays, period: self.intensity.period });
         }
+        if self.anonymous && (self.strategy != Strategy::OneForOne || !self.is_dynamic()) {
+            return Err(FlagError::AnonymousStrategy);
+        }
+        if self.anonymous && self.auto_shutdown != AutoShutdown::Never {
+            return Err(FlagError::AnonymousAutoShutdown);
+        }
         Ok(())
+    }
+
+    /// Checks flags and initial children together, without making anything of them.
+    pub fn check_children<'a>(
+        &self,
+        children: impl IntoIterator<Item = (&'a Key, &'a Policy)>,
+    ) -> Result<(), SpecError> {
+        self.validate()?;
+        let mut keys = Vec::new();
+        for (key, policy) in children {
+            policy.validate(self)?;
+            if key.is_empty() {
+                return Err(SpecError::MissingKey);
+            }
+            keys.push(key);
+        }
+        if self.anonymous && !keys.is_empty() {
+            return Err(SpecError::AnonymousInitialChildren);
+        }
+        if keys.len() > self.max_children {
+            return Err(SpecError::TooManyChildren);
+        }
+        keys.sort_unstable();
+        match keys.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(SpecError::DuplicateKey(pair[0].clone())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -177,6 +228,12 @@ pub enum FlagError {
         /// The period.
         period: Duration,
     },
+    /// Children without names are independent of each other: one for one, stopped all at once.
+    #[error("children without names need one_for_one and a parallel stop")]
+    AnonymousStrategy,
+    /// Children without names cannot be significant.
+    #[error("a supervisor whose children have no names cannot have auto_shutdown")]
+    AnonymousAutoShutdown,
 }
 
 /// When a child that ended is started again.
@@ -214,7 +271,7 @@ pub enum Kind {
 }
 
 /// What the core needs to know about a child: how it is treated, not what it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Policy {
     /// When it is started again.
     pub restart: Restart,
@@ -269,7 +326,13 @@ pub enum SpecError {
     SignificantWithoutAutoShutdown,
     /// Two initial children have one key.
     #[error("two children are called {0}")]
-    DuplicateKey(crate::Key),
+    DuplicateKey(Key),
+    /// The key has no text, so that no path could lead to the child.
+    #[error("a child has an empty key")]
+    MissingKey,
+    /// A supervisor whose children have no names begins empty.
+    #[error("a supervisor whose children have no names has no initial children")]
+    AnonymousInitialChildren,
     /// More initial children than the supervisor may have.
     #[error("more children than max_children")]
     TooManyChildren,

@@ -34,8 +34,8 @@ use std::collections::VecDeque;
 
 pub use backoff::Backoff;
 pub use event::{
-    Answer, CallId, ChildInfo, ChildState, Command, Counts, Event, Moment, Notice, Request, Spec,
-    SupervisorError, TimerId, Verdict,
+    Answer, CallId, ChildInfo, ChildState, Command, Counts, Event, Moment, Notice, Request, Spec, SpecInfo,
+    SupervisorError, Target, TimerId, Verdict,
 };
 pub use flags::{
     AutoShutdown, FlagError, Flags, Intensity, Kind, Policy, Restart, Shutdown, SpecError, StopOrder,
@@ -69,16 +69,9 @@ pub struct Supervisor<P> {
 impl<P> Supervisor<P> {
     /// A supervisor with its initial children, oldest first. Nothing happens before [`Event::Boot`].
     pub fn new(flags: Flags, specs: Vec<Spec<P>>) -> Result<Self, SpecError> {
-        flags.validate()?;
-        if specs.len() > flags.max_children {
-            return Err(SpecError::TooManyChildren);
-        }
+        flags.check_children(specs.iter().map(|spec| (&spec.key, &spec.policy)))?;
         let mut roster = Roster::default();
         for spec in specs {
-            spec.policy.validate(&flags)?;
-            if roster.find(&spec.key).is_some() {
-                return Err(SpecError::DuplicateKey(spec.key));
-            }
             roster.push(spec.key, Child::new(spec.policy, spec.payload));
         }
         Ok(Supervisor {
@@ -142,6 +135,11 @@ impl<P> Supervisor<P> {
     /// The children with what the shell keeps for them, oldest specification first.
     pub fn payloads(&self) -> impl DoubleEndedIterator<Item = (ChildId, &Key, &P)> {
         self.roster.iter().map(|(id, key, child)| (id, key, &child.payload))
+    }
+
+    /// The child of this name, whether or not it has a process.
+    pub fn find(&self, key: &Key) -> Option<ChildId> {
+        self.roster.find(key)
     }
 
     /// How a child is treated.

@@ -9,37 +9,6 @@ fn abc(strategy: Strategy) -> World {
     world
 }
 
-/// OTP: one_for_one.
-#[test]
-fn one_for_one_touches_only_the_one_that_failed() {
-    let mut world = abc(Strategy::OneForOne);
-    world.crash("b");
-    assert_eq!(world.done(), "+b");
-}
-
-/// OTP: one_for_all, order_of_children.
-#[test]
-fn one_for_all_stops_the_others_newest_first_and_starts_all_oldest_first() {
-    let mut world = abc(Strategy::OneForAll);
-    world.crash("b");
-    assert_eq!(world.done(), "-c -a +a +b +c");
-}
-
-/// OTP: rest_for_one, order_of_children.
-#[test]
-fn rest_for_one_leaves_older_children_alone() {
-    let mut world = abc(Strategy::RestForOne);
-    world.crash("b");
-    assert_eq!(world.done(), "-c +b +c");
-    world.crash("a");
-    assert_eq!(world.done(), "-c -b +a +b +c");
-    world.crash("c");
-    assert_eq!(world.done(), "+c");
-    assert_eq!(world.exit, None);
-    world.crash("c");
-    world.assert_gave_up_on("c");
-}
-
 #[test]
 fn a_sibling_is_fully_stopped_before_the_next_one_is_asked() {
     let mut world = abc(Strategy::OneForAll);
@@ -61,38 +30,6 @@ fn one_event_counts_once_however_many_siblings_are_restarted() {
     world.assert_gave_up_on("b");
 }
 
-/// OTP: one_for_all_other_child_fails_restart.
-#[test]
-fn one_for_all_stops_the_restarted_ones_again_when_another_does_not_come_up() {
-    let mut world = abc(Strategy::OneForAll);
-    world.next_starts("b", &[Outcome::Fails]);
-    world.crash("a");
-    assert_eq!(world.done(), "-c -b +a +b -a +a +b +c");
-}
-
-/// OTP: rest_for_one_other_child_fails_restart.
-#[test]
-fn rest_for_one_retries_only_from_the_one_that_did_not_come_up() {
-    let mut world = abc(Strategy::RestForOne);
-    world.next_starts("b", &[Outcome::Fails]);
-    world.crash("a");
-    assert_eq!(world.done(), "-c -b +a +b +b +c");
-}
-
-/// OTP: temporary_bystander.
-#[test]
-fn a_temporary_child_stopped_because_of_a_sibling_is_gone() {
-    for strategy in [Strategy::OneForAll, Strategy::RestForOne] {
-        let specs = vec![worker("a"), with("t", Restart::Temporary), worker("c")];
-        let mut world = World::boot(Flags { strategy, ..Flags::default() }, specs);
-        world.done();
-        world.crash("a");
-        assert_eq!(world.done(), "-c -t ~t +a +c");
-        assert_eq!(world.which(), "c:running a:running");
-    }
-}
-
-/// OTP: tree (`supchild3` comes back).
 #[test]
 fn a_group_restart_also_starts_what_had_finished_or_was_terminated() {
     let specs = vec![worker("a"), with("b", Restart::Transient), worker("c"), worker("d")];
@@ -109,7 +46,7 @@ fn a_call_waits_for_a_group_restart_and_a_shutdown_does_not() {
     let mut world = abc(Strategy::OneForAll);
     world.stubborn.insert("c".into());
     world.crash("b");
-    let terminate = world.ask(Request::Terminate(Key::id("a")));
+    let terminate = world.ask(Request::Terminate(Key::id("a").into()));
     world.settle();
     assert_eq!(world.answers.get(&terminate), None);
     assert_eq!(world.which(), "c:stopping b:stopped a:running", "looking does not wait");
@@ -132,7 +69,6 @@ fn a_bystander_that_dies_during_a_group_restart_gets_its_own_afterwards() {
     assert_eq!(world.done(), "+c -c -b +a +b +c");
 }
 
-/// OTP: hanging_restart_loop_rest_for_one.
 #[test]
 fn with_backoff_dependants_are_down_while_the_head_waits() {
     let backoff = Backoff { jitter: 0.0, ..Backoff::exponential(ms(100), ms(400)) };

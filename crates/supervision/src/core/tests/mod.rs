@@ -3,9 +3,9 @@
 mod exits;
 mod groups;
 mod limits;
+mod otp;
 mod properties;
 mod requests;
-mod significant;
 mod stopping;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -53,8 +53,12 @@ pub(super) struct World {
     next_call: u64,
     pub(super) answers: BTreeMap<u64, Result<Answer, SupervisorError>>,
     pub(super) notices: Vec<Notice>,
+    /// How children ended, in that order.
+    pub(super) ends: Vec<(Name, ExitReason)>,
     pub(super) ready: bool,
     pub(super) exit: Option<ExitReason>,
+    /// How much the supervisor had to say: its work, in commands.
+    pub(super) commands: usize,
     /// When a restart was made, that is a start that nobody asked for.
     pub(super) restarts: Vec<Duration>,
     counts_restarts: bool,
@@ -96,8 +100,10 @@ impl World {
             next_call: 0,
             answers: BTreeMap::new(),
             notices: Vec::new(),
+            ends: Vec::new(),
             ready: false,
             exit: None,
+            commands: 0,
             restarts: Vec::new(),
             counts_restarts: false,
         }
@@ -128,6 +134,7 @@ impl World {
             matches!(event, Event::Exited { .. } | Event::StartFailed { .. } | Event::Timer(_)) && self.ready;
         let mut commands = Vec::new();
         self.core.decide(event, Moment { now: self.now, random: 0 }, &mut commands);
+        self.commands += commands.len();
         for command in commands {
             self.perform(command);
         }
@@ -184,7 +191,12 @@ impl World {
                 self.live.remove(&name);
                 self.log.push(format!("?{name}"));
             }
-            Command::Notice(notice) => self.notices.push(notice),
+            Command::Notice(notice) => {
+                if let Notice::Exited { child, reason, .. } = &notice {
+                    self.ends.push((self.name(*child), reason.clone()));
+                }
+                self.notices.push(notice);
+            }
             Command::Exit(reason) => self.exit = Some(reason),
         }
     }
@@ -218,6 +230,14 @@ impl World {
         self.hear(Event::Exited { child, incarnation, reason });
     }
 
+    /// A start that hung fails at last.
+    pub(super) fn fail_start(&mut self, name: &str, reason: ExitReason) {
+        let (child, incarnation) = self.live.remove(name).unwrap_or_else(|| panic!("{name} is not starting"));
+        self.dead.insert((child, incarnation));
+        self.hear(Event::StartFailed { child, incarnation, reason });
+        self.settle();
+    }
+
     pub(super) fn exit(&mut self, name: &str, reason: ExitReason) {
         self.die(name, reason);
         self.settle();
@@ -245,7 +265,13 @@ impl World {
     }
 
     pub(super) fn terminate(&mut self, name: &str) -> Option<Result<Answer, SupervisorError>> {
-        self.call(Request::Terminate(Key::id(name)))
+        self.call(Request::Terminate(Key::id(name).into()))
+    }
+
+    /// The handle of a child's present life.
+    pub(super) fn life(&self, name: &str) -> Target {
+        let (child, incarnation) = self.live[name];
+        Target::Child(child, incarnation)
     }
 
     pub(super) fn restart(&mut self, name: &str) -> Option<Result<Answer, SupervisorError>> {
@@ -286,6 +312,32 @@ impl World {
         let Some(Ok(Answer::Children(children))) = self.call(Request::Which) else { panic!("no list") };
         let print = |child: &ChildInfo| format!("{}:{:?}", child.key, child.state).to_lowercase();
         children.iter().map(print).collect::<Vec<_>>().join(" ")
+    }
+
+    /// What one child is doing.
+    pub(super) fn which_one(&mut self, target: impl Into<Target>) -> Result<String, SupervisorError> {
+        match self.call(Request::WhichOne(target.into())).expect("looking never waits") {
+            Ok(Answer::Child(child)) => Ok(format!("{}:{:?}", child.key, child.state).to_lowercase()),
+            Ok(answer) => panic!("{answer:?}"),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stops the supervisor, if it has not ended, and proves that nothing is left: no child, no timer, no call.
+    pub(super) fn end(&mut self) {
+        self.shutdown();
+        self.pass(Duration::from_secs(86_400));
+        self.assert_nothing_is_left();
+    }
+
+    /// The supervisor ended by itself, and nothing is left.
+    pub(super) fn assert_nothing_is_left(&self) {
+        assert!(self.exit.is_some(), "it ends");
+        assert!(self.live.is_empty(), "still alive: {:?}", self.live);
+        assert!(self.timers.is_empty(), "still armed: {:?}", self.timers);
+        assert_eq!(self.core.payloads().count(), 0, "still specified");
+        let open = (1..=self.next_call).find(|call| !self.answers.contains_key(call));
+        assert_eq!(open, None, "every call is answered");
     }
 
     pub(super) fn counts(&mut self) -> Counts {

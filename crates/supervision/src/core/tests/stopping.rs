@@ -6,30 +6,6 @@ fn shutdown_as(name: &str, shutdown: Shutdown) -> Spec<Name> {
     spec(name, Policy { shutdown, ..Policy::WORKER })
 }
 
-/// OTP: order_of_children.
-#[test]
-fn children_are_stopped_in_the_reverse_order_of_their_start() {
-    let mut world = World::boot(Flags::one_for_one(), vec![worker("a"), worker("b"), worker("c")]);
-    world.crash("a");
-    world.done();
-    world.shutdown();
-    assert_eq!(world.done(), "-c ~c -b ~b -a ~a");
-    assert_eq!(world.exit, Some(ExitReason::SHUTDOWN));
-}
-
-/// OTP: sup_stop_infinity.
-#[test]
-fn a_child_with_infinite_time_is_waited_for() {
-    let mut world = World::boot(Flags::one_for_one(), vec![shutdown_as("a", Shutdown::Infinity)]);
-    world.stubborn.insert("a".into());
-    world.shutdown();
-    world.pass(Duration::from_secs(86_400));
-    assert_eq!(world.done(), "+a -a");
-    world.exit("a", ExitReason::SHUTDOWN);
-    assert_eq!(world.exit, Some(ExitReason::SHUTDOWN));
-}
-
-/// OTP: sup_stop_timeout.
 #[test]
 fn a_child_past_its_time_is_killed_and_the_next_one_is_asked() {
     let slow = shutdown_as("b", Shutdown::Timeout(ms(1000)));
@@ -43,7 +19,6 @@ fn a_child_past_its_time_is_killed_and_the_next_one_is_asked() {
     assert_eq!(world.done(), "!b ~b -a ~a");
 }
 
-/// OTP: sup_stop_brutal_kill.
 #[test]
 fn a_child_to_be_killed_is_not_asked() {
     let specs = vec![worker("a"), shutdown_as("b", Shutdown::BrutalKill)];
@@ -53,7 +28,6 @@ fn a_child_to_be_killed_is_not_asked() {
     assert_eq!(world.done(), "!b ~b -a ~a");
 }
 
-/// OTP: sup_stop_timeout_dynamic, sup_stop_brutal_kill_dynamic, simple_one_for_one_shutdown.
 #[test]
 fn a_dynamic_supervisor_stops_all_its_children_at_once() {
     let specs = (1..=10).map(|n| shutdown_as(&format!("c{n}"), Shutdown::Timeout(ms(n * 100)))).collect();
@@ -66,38 +40,6 @@ fn a_dynamic_supervisor_stops_all_its_children_at_once() {
     assert_eq!(world.exit, Some(ExitReason::SHUTDOWN), "and its time is the whole time");
 }
 
-/// OTP: sup_stop_race, sup_stop_non_shutdown_exit_dynamic.
-#[test]
-fn children_that_die_by_themselves_during_the_shutdown_do_not_disturb_it() {
-    let reasons = [ExitReason::Normal, crash(), ExitReason::Killed, ExitReason::ArbiterLost];
-    for flags in [Flags::one_for_one(), Flags::one_for_all(), Flags::dynamic()] {
-        let specs = (0..4).map(|n| worker(&n.to_string())).collect();
-        let mut world = World::boot(flags, specs);
-        world.stubborn.extend(["1".into(), "3".into()]);
-        world.shutdown();
-        for (n, reason) in reasons.iter().enumerate() {
-            if world.live.contains_key(&n.to_string()) {
-                world.exit(&n.to_string(), reason.clone());
-            }
-        }
-        world.pass(ms(5000));
-        assert_eq!(world.exit, Some(ExitReason::SHUTDOWN));
-        assert!(world.restarts.is_empty());
-    }
-}
-
-/// OTP: child_unlink (here: an actor that ignores the request to stop).
-#[test]
-fn a_child_that_ignores_the_request_cannot_hang_its_termination() {
-    let mut world = World::boot(Flags::one_for_one(), vec![worker("a")]);
-    world.stubborn.insert("a".into());
-    let call = world.ask(Request::Terminate(Key::id("a")));
-    world.settle();
-    assert_eq!(world.answers.get(&call), None);
-    world.pass(ms(5000));
-    assert_eq!(world.answers[&call], Ok(Answer::Terminated));
-}
-
 /// The one state that OTP does not have: nothing can end code that never yields.
 #[test]
 fn a_child_that_survives_its_kill_is_reported_as_stuck_and_abandoned() {
@@ -105,7 +47,7 @@ fn a_child_that_survives_its_kill_is_reported_as_stuck_and_abandoned() {
     let mut world = World::boot(flags, vec![worker("a"), worker("b")]);
     world.stuck.insert("b".into());
     world.done();
-    let call = world.ask(Request::Terminate(Key::id("b")));
+    let call = world.ask(Request::Terminate(Key::id("b").into()));
     world.settle();
     world.pass(ms(6999));
     assert_eq!(world.answers.get(&call), None);
