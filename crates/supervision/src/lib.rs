@@ -6,7 +6,8 @@
 //! shutdown, and reasons that say what happened and where. It knows nothing of what the actors do.
 //!
 //! Two halves. [`core`] decides: a pure state machine without actors, clock or async, tested against OTP's own cases. The rest
-//! is a thin shell that owns each actor's future and turns decisions into effects.
+//! is a thin shell that owns each actor's future and turns decisions into effects. Which cases these are, and where, is told
+//! in [`otp`].
 //!
 //! # In short
 //!
@@ -67,6 +68,9 @@
 //! # Differences from OTP
 //!
 //! * Starts and stops are asynchronous, so under one-for-one children start independently; see [`core`].
+//! * Under `simple_one_for_one` ([`Flags::simple_one_for_one`]) there is no specification to copy: each start brings its own, made by
+//!   a function of yours. Any dynamic supervisor, not only that one, knows its children by their lives as well
+//!   ([`SupervisorRef::terminate_life`]).
 //! * Backoff between restarts, a bound on children, and reports of refused restarts ([`Verdict`]) are additions.
 //! * A child that was killed and never yields cannot be ended: it is reported as stuck, abandoned, and its place is free again.
 //!   Should its code come to, it is dropped at once. A [`Heartbeat`] tells of blocked arbiters.
@@ -79,6 +83,7 @@
 //! actors, hot code upgrade. A panic while unwinding, `abort` and a stack overflow still end the process.
 
 pub mod core;
+pub mod otp;
 
 mod addr;
 mod arbiters;

@@ -4,11 +4,10 @@ mod common;
 
 use common::*;
 use ghostlight_supervision::{
-    AutoShutdown, Backoff, ChildSpec, ChildState, ExitReason, Flags, Key, Kind, SendError, Shutdown,
-    StableAddr, StartContext, StartError, SupervisorError, SupervisorRef,
+    AutoShutdown, Backoff, ChildSpec, ChildState, ExitReason, Flags, Key, Kind, SendError, StableAddr,
+    StartContext, SupervisorError, SupervisorRef,
 };
 
-/// OTP: order_of_children.
 #[tokio::test(start_paused = true)]
 async fn children_stop_newest_first_each_fully_before_the_next() {
     on_one_arbiter(async {
@@ -30,23 +29,6 @@ async fn children_stop_newest_first_each_fully_before_the_next() {
     .await;
 }
 
-/// OTP: sup_stop_timeout.
-#[tokio::test(start_paused = true)]
-async fn a_graceful_actor_past_its_time_is_killed_without_hooks() {
-    on_one_arbiter(async {
-        let (addr, log) = (StableAddr::new(), Log::default());
-        let root = start(Flags::dynamic(), Vec::new).await;
-        let spec = graceful_puppet("p", &addr, &log).shutdown_timeout(std::time::Duration::from_millis(500));
-        let child = root.supervisor().start_child(spec).await.expect("starts").expect("a child");
-        let down = child.down();
-        root.supervisor().terminate_child(child.key()).await.expect("ends");
-        assert_eq!(down.await.reason, ExitReason::Killed);
-        assert_eq!(log.line(), "+p finishing-p");
-        stop(root).await;
-    })
-    .await;
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_graceful_actor_is_told_before_the_messages_that_wait() {
     on_one_arbiter(async {
@@ -60,22 +42,6 @@ async fn a_graceful_actor_is_told_before_the_messages_that_wait() {
         assert_eq!(late.await, Ok(1), "it still answers while it finishes");
         assert_eq!(log.line(), "+p finishing-p finished-p -p ~p");
         stop(root).await;
-    })
-    .await;
-}
-
-/// OTP: sup_stop_brutal_kill.
-#[tokio::test(start_paused = true)]
-async fn a_child_to_be_killed_is_not_asked() {
-    on_one_arbiter(async {
-        let (addr, log) = (StableAddr::new(), Log::default());
-        let (spec_addr, spec_log) = (addr.clone(), log.clone());
-        let root = start(Flags::one_for_one(), move || {
-            vec![puppet("p", &spec_addr, &spec_log).shutdown(Shutdown::BrutalKill)]
-        })
-        .await;
-        stop(root).await;
-        assert_eq!(log.line(), "+p");
     })
     .await;
 }
@@ -228,7 +194,7 @@ async fn a_root_that_has_ended_says_why_again_and_can_still_be_stopped() {
     .await;
 }
 
-/// OTP: tree. The inner supervisor gives up, is permanent, and is restarted without its dynamic children.
+/// The inner supervisor gives up, is permanent, and is restarted without its dynamic children.
 #[tokio::test(start_paused = true)]
 async fn a_supervisor_that_gave_up_is_restarted_whole_and_keeps_its_name() {
     on_one_arbiter(async {
@@ -253,40 +219,6 @@ async fn a_supervisor_that_gave_up_is_restarted_whole_and_keeps_its_name() {
         assert_eq!((node.incarnation, node.restarts), (2, 1));
         assert!(matches!(node.last_exit, Some(ExitReason::GaveUp { .. })));
         stop(root).await;
-    })
-    .await;
-}
-
-/// OTP: faulty_application_shutdown.
-#[tokio::test(start_paused = true)]
-async fn a_failed_first_start_travels_up_with_its_cause() {
-    on_one_arbiter(async {
-        let (tree, log) = (tree_with_log().0, Log::default());
-        let spec_log = log.clone();
-        let started = tree.start("root", Flags::one_for_one(), move || {
-            let log = spec_log.clone();
-            vec![
-                puppet("first", &StableAddr::new(), &spec_log),
-                ChildSpec::supervisor("inner", &SupervisorRef::new(), Flags::one_for_one(), move || {
-                    vec![
-                        puppet("second", &StableAddr::new(), &log),
-                        ChildSpec::new("faulty", |start: StartContext| async move {
-                            match start.incarnation() {
-                                0 => Ok(start.task(std::future::pending::<Result<(), String>>())),
-                                _ => Err(StartError::new("no space left")),
-                            }
-                        }),
-                    ]
-                }),
-            ]
-        });
-        let Err(reason) = started.await else { panic!("started") };
-        assert_eq!(
-            reason.to_string(),
-            "could not start inner: could not start faulty: failed: no space left"
-        );
-        assert_eq!(log.line(), "+first +second -second ~second -first ~first");
-        assert_eq!(tree.live(), 0);
     })
     .await;
 }
@@ -413,41 +345,4 @@ async fn the_end_of_the_root_task_with_its_thread_is_seen_as_a_lost_arbiter() {
     drop(local);
     assert_eq!(root.ended().await, ExitReason::ArbiterLost);
     assert_eq!(tree.live(), 0);
-}
-
-/// OTP: significant_escalation.
-#[tokio::test(start_paused = true)]
-async fn auto_shutdown_climbs_only_through_significant_supervisors() {
-    on_one_arbiter(async {
-        for significant in [true, false] {
-            let (addr, log) = (StableAddr::new(), Log::default());
-            let (spec_addr, spec_log) = (addr.clone(), log.clone());
-            let flags = || Flags::one_for_one().auto_shutdown(AutoShutdown::AnySignificant);
-            let mut root = start(flags(), move || {
-                let (addr, log) = (spec_addr.clone(), spec_log.clone());
-                let children = move || vec![puppet("inner", &addr, &log).transient().significant()];
-                let middle =
-                    ChildSpec::supervisor("middle", &SupervisorRef::new(), flags(), children).transient();
-                vec![sleeper("sibling"), if significant { middle.significant() } else { middle }]
-            })
-            .await;
-            addr.send(Do::Stop).await.expect("heard");
-            settle().await;
-            assert_eq!(
-                root.tree().snapshot_of("middle").map(|node| node.state),
-                match significant {
-                    true => None,
-                    false => Some(ChildState::Stopped),
-                }
-            );
-            assert_eq!(root.is_running(), !significant);
-            if significant {
-                assert_eq!(root.ended().await, ExitReason::SHUTDOWN);
-                assert_eq!(root.tree().live(), 0);
-            } else {
-                stop(root).await;
-            }
-        }
-    })
-    .await;
 }

@@ -64,6 +64,15 @@ pub(super) struct World {
     counts_restarts: bool,
 }
 
+/// No test leaves a child behind, whatever it is about.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.end();
+        }
+    }
+}
+
 pub(super) fn spec(name: &str, policy: Policy) -> Spec<Name> {
     Spec { key: Key::id(name), policy, payload: name.into() }
 }

@@ -14,6 +14,8 @@ enum Step {
     Together(usize, usize),
     Add(usize, Restart),
     Terminate(usize),
+    /// By the handle of the present life, of an earlier one, or of a stranger's.
+    TerminateLife(usize, u32),
     Restart(usize),
     Delete(usize),
     NextStarts(usize, Vec<Outcome>),
@@ -48,6 +50,7 @@ fn step() -> impl Strategy1<Value = Step> {
         1 => (child(), child()).prop_map(|(n, m)| Step::Together(n, m)),
         2 => (child(), restart()).prop_map(|(n, restart)| Step::Add(n, restart)),
         1 => child().prop_map(Step::Terminate),
+        1 => (child(), 0..3u32).prop_map(|(n, earlier)| Step::TerminateLife(n, earlier)),
         1 => child().prop_map(Step::Restart),
         1 => child().prop_map(Step::Delete),
         2 => (child(), prop::collection::vec(outcome(), 1..4)).prop_map(|(n, o)| Step::NextStarts(n, o)),
@@ -64,10 +67,11 @@ fn flags() -> impl Strategy1<Value = Flags> {
         Just(super::Strategy::RestForOne)
     ];
     let order = prop_oneof![Just(StopOrder::NewestFirst), Just(StopOrder::Parallel)];
-    (strategy, order, 0u32..4, 500u64..4000, any::<bool>()).prop_map(
-        |(strategy, order, max_restarts, period, backoff)| {
+    (strategy, order, 0u32..4, 500u64..4000, any::<bool>(), any::<bool>()).prop_map(
+        |(strategy, order, max_restarts, period, backoff, anonymous)| {
             let backoff = if backoff { Backoff::exponential(ms(50), ms(100)) } else { Backoff::OFF };
-            let flags = Flags { strategy, stop_order: order, ..Flags::default() };
+            let mut flags = Flags { strategy, stop_order: order, ..Flags::default() };
+            flags.anonymous = anonymous && flags.is_dynamic() && strategy == super::Strategy::OneForOne;
             flags.intensity(max_restarts, ms(period)).backoff(backoff)
         },
     )
@@ -90,6 +94,13 @@ fn perform(world: &mut World, step: Step) {
         }
         Step::Add(n, restart) => drop(world.add(with(NAMES[n], restart))),
         Step::Terminate(n) => drop(world.terminate(NAMES[n])),
+        Step::TerminateLife(n, earlier) => {
+            let target = match world.live.get(NAMES[n]) {
+                Some((child, incarnation)) => Target::Child(*child, incarnation.saturating_sub(earlier)),
+                None => Target::Stranger { alive: earlier == 0 },
+            };
+            drop(world.call(Request::Terminate(target)));
+        }
         Step::Restart(n) => drop(world.restart(NAMES[n])),
         Step::Delete(n) => drop(world.delete(NAMES[n])),
         Step::NextStarts(n, outcomes) => world.next_starts(NAMES[n], &outcomes),
@@ -138,6 +149,9 @@ fn check_accounts(world: &mut World) {
             world.live
         );
     }
+    if world.core.flags().anonymous {
+        assert!(!listed.contains(":stopped"), "nothing is kept without a process: {listed}");
+    }
     let counts = world.counts();
     assert_eq!(counts.active, world.live.len() + waiting);
     assert_eq!(counts.specs, listed.split_whitespace().count());
@@ -163,8 +177,13 @@ proptest! {
     ) {
         let one_for_one = flags.strategy == super::Strategy::OneForOne;
         let intensity = flags.intensity;
-        let specs = first.iter().enumerate().map(|(n, restart)| with(NAMES[n], *restart)).collect();
+        let anonymous = flags.anonymous;
+        let mut specs: Vec<_> = first.iter().enumerate().map(|(n, restart)| with(NAMES[n], *restart)).collect();
+        let added = specs.split_off(if anonymous { 0 } else { specs.len() });
         let mut world = World::boot(flags, specs);
+        for spec in added {
+            world.add(spec);
+        }
         for step in steps {
             perform(&mut world, step);
             if world.exit.is_some() {

@@ -11,7 +11,8 @@ fn refusal(flags: Flags, children: Vec<Spec<Name>>) -> SpecError {
 #[test]
 fn child_specs() {
     for restart in [Restart::Permanent, Restart::Transient, Restart::Temporary] {
-        for shutdown in [Shutdown::BrutalKill, Shutdown::Timeout(ms(0)), Shutdown::Infinity] {
+        let timeouts = [0, 1000].map(|time| Shutdown::Timeout(ms(time)));
+        for shutdown in timeouts.into_iter().chain([Shutdown::Infinity, Shutdown::BrutalKill]) {
             for kind in [Kind::Worker, Kind::Supervisor] {
                 let policy = Policy { restart, shutdown, kind, significant: false };
                 let child = spec("child", policy.clone());
@@ -149,7 +150,8 @@ fn count_children() {
     world.end();
 }
 
-/// A child counts among the supervisors when its specification says that it is one, with or without a process.
+/// A child counts among the supervisors when its specification says that it is one, with or without a process, also when there
+/// are two thousand of them.
 #[test]
 fn count_children_supervisor() {
     let children = vec![spec("s", Policy::SUPERVISOR), worker("w"), spec("t", Policy::SUPERVISOR)];
@@ -158,6 +160,17 @@ fn count_children_supervisor() {
     world.terminate("s");
     assert_eq!(world.counts(), Counts { specs: 3, active: 2, supervisors: 2, workers: 1 });
     world.end();
+
+    let mut many = World::boot(simple(2), vec![]);
+    for count in 1..=2000 {
+        let policy = Policy { restart: Restart::Temporary, ..Policy::SUPERVISOR };
+        up(many.add(spec(&count.to_string(), policy)));
+        if count % 1000 == 0 {
+            assert_eq!(many.counts(), Counts { specs: count, active: count, supervisors: count, workers: 0 });
+            assert_eq!(many.which().split(' ').count(), count);
+        }
+    }
+    many.end();
 }
 
 /// Children whose restart does not succeed are counted as specifications and workers and not as active, and as active again

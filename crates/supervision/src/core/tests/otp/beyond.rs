@@ -1,4 +1,4 @@
-//! What OTP's suite leaves out. The third of these, a jump of the wall clock, is about the shell: `tests/otp_trees.rs`.
+//! What OTP's suite leaves out. The third of these, a jump of the wall clock, is about the shell: `tests/otp/trees.rs`.
 
 use super::*;
 

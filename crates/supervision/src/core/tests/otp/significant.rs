@@ -15,11 +15,14 @@ fn any_end() -> [ExitReason; 4] {
 fn never_reacts(restart: Restart) {
     for auto_shutdown in [Never, AnySignificant, AllSignificant] {
         for reason in any_end() {
-            let mut world = World::boot(folding(auto_shutdown), vec![with("a", restart), worker("b")]);
+            let children = ["a", "b"].map(|name| with(name, restart)).into();
+            let mut world = World::boot(folding(auto_shutdown), children);
             world.exit("a", reason.clone());
             assert_eq!(world.exit, None, "{auto_shutdown:?} {reason}");
-            world.exit("b", reason);
-            assert_eq!(world.exit, None);
+            let restarted = restart == Restart::Transient && reason.is_abnormal();
+            assert_eq!(world.live.contains_key("a"), restarted);
+            world.terminate("b");
+            assert_eq!(world.exit, None, "by hand");
             world.end();
         }
     }
@@ -115,26 +118,35 @@ fn significant_simple() {
 fn significant_bystander() {
     for strategy in ALL_STRATEGIES {
         for mode in [AnySignificant, AllSignificant] {
-            let flags = Flags { strategy, ..folding(mode) };
-            let children = vec![
-                worker("a"),
-                significant("temporary", Restart::Temporary),
-                significant("transient", Restart::Transient),
-            ];
-            let mut world = World::boot(flags, children);
-            world.crash("a");
-            assert_eq!(world.exit, None, "{strategy:?} {mode:?}");
-            let expected = match strategy {
-                Strategy::OneForOne => "transient:running temporary:running a:running",
-                Strategy::OneForAll | Strategy::RestForOne => "transient:running a:running",
-            };
-            assert_eq!(world.which(), expected);
-            if world.live.contains_key("temporary") {
-                world.terminate("temporary");
+            for restart in [Restart::Transient, Restart::Temporary] {
+                let flags = Flags { strategy, ..folding(mode) };
+                let children = vec![
+                    significant("older", restart),
+                    with("a", Restart::Transient),
+                    significant("younger", restart),
+                ];
+                let mut world = World::boot(flags, children);
+                world.done();
+                world.exit("a", ExitReason::Killed);
+                assert_eq!(world.exit, None, "{strategy:?} {mode:?} {restart:?}");
+                let stopped = world.done().split(' ').filter(|entry| entry.starts_with('-')).count();
+                let expected = match strategy {
+                    Strategy::OneForOne => 0,
+                    Strategy::OneForAll => 2,
+                    Strategy::RestForOne => 1,
+                };
+                assert_eq!(stopped, expected, "{strategy:?}");
+                let significant = world.live.keys().filter(|name| *name != "a").cloned().collect::<Vec<_>>();
+                let lost = if restart == Restart::Temporary { expected } else { 0 };
+                assert_eq!(significant.len(), 2 - lost);
+                for name in significant {
+                    if world.exit.is_none() {
+                        world.exit(&name, ExitReason::Normal);
+                    }
+                }
+                assert_eq!(world.exit.is_some(), lost < 2, "its own end counts");
+                world.end();
             }
-            world.exit("transient", ExitReason::Normal);
-            assert_eq!(world.exit, Some(ExitReason::SHUTDOWN));
-            world.assert_nothing_is_left();
         }
     }
 }

@@ -151,26 +151,31 @@ fn rest_for_one_other_child_fails_restart() {
 /// Under simple_one_for_one a child whose restart is ignored is dropped, as one whose start is.
 #[test]
 fn simple_one_for_one_restart_ignore() {
-    let mut world = World::boot(simple(2), vec![]);
-    up(world.add(worker("a")));
-    world.next_starts("a", &[Outcome::Ignores]);
-    world.crash("a");
-    assert_eq!((world.which().as_str(), world.counts()), ("", counted(0, 0)));
-    world.end();
-    assert_eq!(world.exit, Some(ExitReason::SHUTDOWN));
+    for restart in [Restart::Transient, Restart::Permanent] {
+        let mut world = World::boot(simple(10), vec![]);
+        up(world.add(with("a", restart)));
+        world.next_starts("a", &[Outcome::Up, Outcome::Ignores]);
+        world.exit("a", ExitReason::Killed);
+        assert_eq!(world.which(), "a:running");
+        world.exit("a", ExitReason::Killed);
+        assert_eq!((world.which().as_str(), world.counts()), ("", counted(0, 0)));
+        world.end();
+        assert_eq!(world.exit, Some(ExitReason::SHUTDOWN));
+    }
 }
 
 /// Children start in the order in which they are listed and stop in the exact reverse; rest_for_one stops only the younger
 /// ones of the one that failed, in reverse too.
 #[test]
 fn order_of_children() {
-    let children = ["a", "b", "c", "d", "e"].map(worker).into();
+    // Their names are in another order.
+    let children = ["7", "3", "10", "2", "5"].map(worker).into();
     let mut world = World::boot(flags(Strategy::RestForOne, 2), children);
-    assert_eq!(world.done(), "+a +b +c +d +e");
-    world.crash("c");
-    assert_eq!(world.done(), "-e -d +c +d +e");
+    assert_eq!(world.done(), "+7 +3 +10 +2 +5");
+    world.crash("10");
+    assert_eq!(world.done(), "-5 -2 +10 +2 +5");
     world.shutdown();
-    assert_eq!(world.done(), "-e ~e -d ~d -c ~c -b ~b -a ~a");
+    assert_eq!(world.done(), "-5 ~5 -2 ~2 -10 ~10 -3 ~3 -7 ~7");
     assert_eq!(world.exit, Some(ExitReason::SHUTDOWN));
     world.assert_nothing_is_left();
 }
