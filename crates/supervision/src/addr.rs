@@ -92,14 +92,6 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
         self.0.load().as_ref().map(|live| Path(live.node.clone()))
     }
 
-    /// Who bears the name and has not ended.
-    pub(crate) fn holder(&self) -> Option<Path> {
-        let live = self.0.load();
-        let live = live.as_ref().filter(|live| live.addr.connected())?;
-        let ended = live.node.state() == ChildState::Stopped;
-        (!ended).then(|| Path(live.node.clone()))
-    }
-
     /// The address of the present incarnation, for what actix itself wants to be given. It ends with the incarnation, and
     /// what is sent by it is neither counted nor bounded.
     pub fn current(&self) -> Option<Addr<A>> {
@@ -108,6 +100,25 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
 
     pub(crate) fn bind(&self, live: Arc<Live<A>>) {
         self.0.store(Some(live));
+    }
+
+    /// Gives the name to this incarnation, unless another child bears it and has not ended: then that one is the answer.
+    pub(crate) fn bind_unless_taken(&self, live: &Arc<Live<A>>) -> Result<(), Path> {
+        loop {
+            let bearer = self.0.load();
+            if let Some(bearer) = bearer.as_ref()
+                && bearer.addr.connected()
+                && bearer.node.state() != ChildState::Stopped
+                && !Arc::ptr_eq(&bearer.node, &live.node)
+            {
+                return Err(Path(bearer.node.clone()));
+            }
+            let before = self.0.compare_and_swap(&*bearer, Some(live.clone()));
+            // Else somebody was quicker, and may be there to stay.
+            if before.as_ref().map(Arc::as_ptr) == bearer.as_ref().map(Arc::as_ptr) {
+                return Ok(());
+            }
+        }
     }
 
     /// Takes the name from an incarnation that ended, unless a later one bears it already.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::ExitReason;
 use crate::addr::{Live, StableAddr};
 use crate::context::Context;
-use crate::node::Node;
+use crate::node::{Node, Path};
 use crate::runner::Runner;
 
 /// A child in its prime. All calls come from the child's task, within its catch of panics. Dropping it runs no hooks: it may be
@@ -53,6 +53,13 @@ impl<A: Actor<Context = Context<A>>> ActorBody<A> {
         }
         ActorBody { runner: Runner::new(actor, ctx, mailbox), live, name }
     }
+
+    /// Takes a name that nobody else may bear. Answers with who does.
+    pub(crate) fn claim(&mut self, name: StableAddr<A>) -> Result<(), Path> {
+        name.bind_unless_taken(&self.live)?;
+        self.name = Some(name);
+        Ok(())
+    }
 }
 
 impl<A: Actor<Context = Context<A>>> Body for ActorBody<A> {
@@ -80,6 +87,21 @@ impl<A: Actor<Context = Context<A>>> Drop for ActorBody<A> {
             name.unbind(&self.live);
         }
     }
+}
+
+/// A child that never comes up, because of what was found out last.
+pub(crate) struct RefusedBody(pub(crate) ExitReason);
+
+impl Body for RefusedBody {
+    fn poll(&mut self, _: &mut TaskContext<'_>) -> Poll<ExitReason> {
+        Poll::Ready(self.0.clone())
+    }
+
+    fn is_ready(&self) -> bool {
+        false
+    }
+
+    fn stop(&mut self) {}
 }
 
 /// A child that is a plain future. It sees a shutdown through its [`Stopping`](crate::Stopping), or is dropped.

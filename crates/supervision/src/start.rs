@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::ExitReason;
 use crate::addr::{MAILBOX_MAX, StableAddr};
-use crate::body::{ActorBody, Body, TaskBody};
+use crate::body::{ActorBody, Body, RefusedBody, TaskBody};
 use crate::context::{Context, Graceful};
 use crate::core::Flags;
 use crate::handle::SupervisorRef;
@@ -66,7 +66,14 @@ impl StartContext {
 
     /// The child is this actor. What it answers is refined by its methods and returned from the factory.
     pub fn actor<A: Actor<Context = Context<A>>>(self, actor: A) -> ActorStart<A> {
-        ActorStart { start: self, actor, name: None, mailbox_max: MAILBOX_MAX, on_shutdown: None }
+        ActorStart {
+            start: self,
+            actor,
+            name: None,
+            exclusive: false,
+            mailbox_max: MAILBOX_MAX,
+            on_shutdown: None,
+        }
     }
 
     /// The child is a future, which is dropped when the child is asked to stop. `Ok` is a normal end.
@@ -121,6 +128,7 @@ pub struct ActorStart<A: Actor<Context = Context<A>>> {
     start: StartContext,
     actor: A,
     name: Option<StableAddr<A>>,
+    exclusive: bool,
     mailbox_max: u32,
     on_shutdown: Option<fn(&mut A, &mut Context<A>)>,
 }
@@ -134,11 +142,9 @@ impl<A: Actor<Context = Context<A>>> ActorStart<A> {
 
     /// The actor is reached by this name, and the start fails when somebody else bears it, who is named in the error. An
     /// earlier life of this child is nobody else.
-    pub fn register(self, name: &StableAddr<A>) -> Result<Self, StartError> {
-        match name.holder().filter(|holder| !Arc::ptr_eq(&holder.0, &self.start.node)) {
-            Some(holder) => Err(StartError::new(format_args!("the name is taken by {holder}"))),
-            None => Ok(self.at(name)),
-        }
+    pub fn register(mut self, name: &StableAddr<A>) -> Self {
+        self.exclusive = true;
+        self.at(name)
     }
 
     /// How many messages sent by its name may wait; default [`MAILBOX_MAX`].
@@ -159,8 +165,13 @@ impl<A: Actor<Context = Context<A>>> ActorStart<A> {
 
 impl<A: Actor<Context = Context<A>>> From<ActorStart<A>> for Started {
     fn from(from: ActorStart<A>) -> Self {
-        let ActorStart { start, actor, name, mailbox_max, on_shutdown } = from;
-        let body = ActorBody::new(actor, start.node, start.incarnation, name, mailbox_max, on_shutdown);
+        let ActorStart { start, actor, name, exclusive, mailbox_max, on_shutdown } = from;
+        let (claimed, name) = if exclusive { (name, None) } else { (None, name) };
+        let mut body = ActorBody::new(actor, start.node, start.incarnation, name, mailbox_max, on_shutdown);
+        if let Some(Err(holder)) = claimed.map(|name| body.claim(name)) {
+            let refused = ExitReason::failed(format_args!("the name is taken by {holder}"));
+            return Started(Some(Box::new(RefusedBody(refused))));
+        }
         Started(Some(Box::new(body)))
     }
 }

@@ -36,7 +36,8 @@ async fn sup_start_ignore_init() {
 #[tokio::test(start_paused = true)]
 async fn sup_start_error_return() {
     on_one_arbiter(async {
-        let cases: [(Flags, fn() -> Vec<ChildSpec>, &str); 2] = [
+        type Case = (Flags, fn() -> Vec<ChildSpec>, &'static str);
+        let cases: [Case; 2] = [
             (
                 Flags::one_for_one().intensity(1, secs(0)),
                 Vec::new,
@@ -143,7 +144,7 @@ fn registered(key: &'static str, name: &StableAddr<Puppet>, log: &Log) -> ChildS
     let (name, log) = (name.clone(), log.clone());
     ChildSpec::new(key, move |start: StartContext| {
         let (name, log) = (name.clone(), log.clone());
-        async move { start.actor(Puppet::new(key, &log)).register(&name) }
+        async move { Ok::<_, StartError>(start.actor(Puppet::new(key, &log)).register(&name)) }
     })
 }
 
@@ -162,6 +163,7 @@ async fn already_started_outside_supervisor() {
         assert_eq!(inside.supervisor().count_children().await, Ok(counted(0, 0)));
         assert_eq!(name.path().map(|path| path.to_string()).as_deref(), Some("holder"));
         assert_eq!(name.send(Count).await, Ok(1), "the holder noticed nothing");
+        assert_eq!(log.line(), "+holder", "and the late one never began");
 
         outside.supervisor().terminate_child(&"holder".into()).await.expect("stops");
         let late = inside.supervisor().start_child(registered("late", &name, &log)).await;
