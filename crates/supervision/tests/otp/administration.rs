@@ -165,6 +165,18 @@ async fn extra_return() {
         assert_eq!(added.info(), Some(&Extra(1)));
         let without = supervisor.start_child(sleeper("child2")).await.expect("starts").expect("a child");
         assert_eq!(without.info::<Extra>(), None);
+
+        let only_first = ChildSpec::new("child3", |start: StartContext| async move {
+            if start.incarnation() == 1 {
+                start.hand_back(Extra(1));
+            }
+            Ok::<_, StartError>(start.task(std::future::pending::<Result<(), String>>()))
+        });
+        let first = supervisor.start_child(only_first).await.expect("starts").expect("a child");
+        assert_eq!(first.info(), Some(&Extra(1)));
+        supervisor.terminate_child(first.key()).await.expect("stops");
+        let second = supervisor.restart_child(first.key()).await.expect("starts").expect("a child");
+        assert_eq!(second.info::<Extra>(), None, "what an earlier life handed back is not its own");
         stop(root).await;
     })
     .await;
