@@ -31,6 +31,7 @@ pub fn check_workflow(text: &str, format: Format, agents: &AgentDirectory) -> Ch
         .map(|agent| KnownAgent {
             name: agent.name.clone(),
             capabilities: agent.capabilities.iter().cloned().collect(),
+            effect: agent.effect,
         })
         .collect();
     let mut missing = language::check_targets(&workflow, &known);

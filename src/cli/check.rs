@@ -76,14 +76,12 @@ fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnos
         return agent::compile(&source).diagnostics;
     }
     let mut compiled = language::compile(&source);
-    let missing = match (&compiled.workflow, known) {
-        (Some(workflow), Some(known)) => {
-            let mut missing = language::check_targets(workflow, known);
-            compiled.locate(&mut missing);
-            missing
-        }
-        _ => Vec::new(),
+    let mut missing = match (&compiled.workflow, known) {
+        (Some(workflow), Some(known)) => language::check_targets(workflow, known),
+        (Some(workflow), None) => language::check_without_agents(workflow),
+        (None, _) => Vec::new(),
     };
+    compiled.locate(&mut missing);
     compiled.diagnostics.extend(missing);
     compiled.diagnostics
 }
@@ -97,13 +95,9 @@ fn is_agent(document: &Document) -> bool {
 
 /// The built-in agents, and those of the folder.
 fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
-    let of = |definition: &agent::AgentDefinition| KnownAgent {
-        name: definition.name.clone(),
-        capabilities: definition.capabilities.clone(),
-    };
     let mut known: Vec<KnownAgent> = agent::Builtin::ALL
         .into_iter()
-        .map(|builtin| of(&agent::AgentDefinition::of_builtin(builtin)))
+        .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
         .collect();
     let entries = std::fs::read_dir(folder)
         .map_err(|error| CliError::usage(format!("cannot read {}: {error}", folder.display())))?;
@@ -114,7 +108,7 @@ fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
         let document = arguments::document(&entry.path())?;
         if let Some(agent) = agent::compile(&Source { text: &document.text, format: document.format }).agent {
             known.retain(|other| other.name != agent.name);
-            known.push(of(&agent));
+            known.push(KnownAgent::from(&*agent));
         }
     }
     Ok(known)

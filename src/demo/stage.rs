@@ -197,11 +197,8 @@ mod tests {
 
     #[test]
     fn every_shipped_workflow_compiles_and_finds_its_agents() {
-        let known: Vec<KnownAgent> = AGENTS
-            .iter()
-            .map(|(_, text)| agent(text))
-            .map(|agent| KnownAgent { name: agent.name.clone(), capabilities: agent.capabilities.clone() })
-            .collect();
+        let known: Vec<KnownAgent> =
+            AGENTS.iter().map(|(_, text)| agent(text)).map(|agent| KnownAgent::from(&*agent)).collect();
         for (file, text) in WORKFLOWS {
             let compiled = language::compile(&Source { text, format: Format::Yaml });
             assert!(compiled.diagnostics.is_empty(), "{file}: {:#?}", compiled.diagnostics);

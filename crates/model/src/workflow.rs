@@ -4,6 +4,8 @@
 //! can be checked without running has been checked: the graph has no cycle, every node can be reached, every binding
 //! and condition reads only what is upstream.
 
+mod supervision;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use crate::language::condition::Condition;
 use crate::language::schema::Schema;
 use crate::language::text::Text;
 use crate::retry::RetryPolicy;
+
+pub use supervision::{RestartBackoff, RunStrategy, RunSupervision};
 
 /// The place of a node in [`Workflow::nodes`]. Parents always stand before their children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,21 +80,6 @@ impl Workflow {
     pub fn find(&self, id: &str) -> Option<NodeIndex> {
         let id = NodeId::new(id).ok()?;
         self.by_id.get(&id).copied()
-    }
-}
-
-/// How the actors of one run are supervised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunSupervision {
-    /// Restarts allowed within `period`.
-    pub max_restarts: u32,
-    /// The window in which restarts are counted.
-    pub period: Duration,
-}
-
-impl Default for RunSupervision {
-    fn default() -> Self {
-        Self { max_restarts: 3, period: Duration::from_secs(5) }
     }
 }
 

@@ -66,7 +66,7 @@ impl fmt::Debug for AgentDefinition {
 
 impl From<&AgentDefinition> for KnownAgent {
     fn from(agent: &AgentDefinition) -> Self {
-        Self { name: agent.name.clone(), capabilities: agent.capabilities.clone() }
+        Self { name: agent.name.clone(), capabilities: agent.capabilities.clone(), effect: agent.effect }
     }
 }
 

@@ -70,6 +70,7 @@ codes! {
     NoLanguageVersion "GL0210" "no_language_version" Warning "the document does not say in which version of the language it is written";
     KeyNotForType "GL0211" "key_not_for_type" Error "the key means nothing for a node of this type";
     BadSchema "GL0212" "bad_schema" Error "a JSON Schema does not compile";
+    BackoffOutlastsPeriod "GL0213" "backoff_outlasts_period" Error "the waits before the restarts that are allowed take longer than the period in which they are counted, so a run that keeps crashing would never be set aside";
     // 03: the graph
     NoNodes "GL0301" "no_nodes" Error "a workflow needs at least one node";
     TooManyNodes "GL0302" "too_many_nodes" Error "a workflow has more than 10,000 nodes";
@@ -98,6 +99,7 @@ codes! {
     ForbiddenTarget "GL0504" "forbidden_target" Error "an `allow` entry names an address that no agent may reach";
     BadAddress "GL0505" "bad_address" Error "an address or an `allow` entry does not have the required shape";
     BadCommand "GL0506" "bad_command" Error "a command is not given as words that begin with an absolute path";
+    StrategyEndsWrite "GL0507" "strategy_ends_write" Error "under the strategy of `supervision` the crash of one actor would cut off a step that writes, and nobody would know what it did";
 }
 
 impl Code {

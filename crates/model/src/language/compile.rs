@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
 
 use petgraph::stable_graph::StableDiGraph;
 use serde_json::{Map, Value};
@@ -22,6 +21,7 @@ use super::names::{Access, Visible};
 use super::reach::{Reach, ReachNode};
 use super::reader::{self, MapReader, Problems, Suggestions};
 use super::schema::Schema;
+use super::supervision;
 use super::text::Text;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ids::{DefinitionHash, Name, NodeId};
@@ -154,6 +154,7 @@ fn compile_tree(
     let drafts: Vec<Draft<'_>> = entries.iter().map(|entry| draft::read(entry, problems)).collect();
     let ids: HashMap<&str, usize> =
         drafts.iter().enumerate().map(|(index, draft)| (draft.key, index)).collect();
+    supervision::check_declared(top.supervision.strategy, &drafts, problems);
     let edges = edges::collect(&drafts, &ids, &map, problems);
     let graph = Graph::new(drafts.len(), edges.iter().map(|edge| (edge.from, edge.to)));
     let order = graph.order();
@@ -190,26 +191,8 @@ fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
         input: map.schema("input", problems),
         context,
         labels: map.labels(problems),
-        supervision: supervision(map, problems),
+        supervision: supervision::read(map, problems),
     }
-}
-
-fn supervision(map: &MapReader<'_>, problems: &mut Problems) -> RunSupervision {
-    const LATER: [&str; 3] = ["one_for_all", "rest_for_one", "simple_one_for_one"];
-    let mut supervision = RunSupervision::default();
-    let Some(entry) = map.entry("supervision") else { return supervision };
-    let Some(map) = MapReader::open(&entry.value, entry.key_span, "`supervision`", problems) else {
-        return supervision;
-    };
-    map.only(&[&["strategy", "max_restarts", "period"]], &["backoff"], problems);
-    map.word("strategy", &[("one_for_one", ())], &LATER, problems);
-    if let Some(max_restarts) = map.whole("max_restarts", 0..=1000, problems) {
-        supervision.max_restarts = u32::try_from(max_restarts).unwrap_or(supervision.max_restarts);
-    }
-    if let Some(period) = map.duration("period", Duration::from_millis(1), problems) {
-        supervision.period = period;
-    }
-    supervision
 }
 
 /// Cycles, nodes that cannot be reached, nodes that stand alone, joins of nothing.
@@ -516,7 +499,7 @@ fn compile_node(
         input,
         timeout: draft.timeout,
         retry: draft.retry.clone(),
-        effect: draft.effect,
+        effect: draft.effect.map(|(effect, _)| effect),
         on_error: draft.on_error,
         estimate: draft.estimate,
         labels: draft.labels.clone(),

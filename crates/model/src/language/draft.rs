@@ -29,7 +29,8 @@ pub(super) struct Draft<'d> {
     pub input: Option<&'d Item>,
     pub timeout: Option<Duration>,
     pub retry: Option<RetryPolicy>,
-    pub effect: Option<EffectClass>,
+    /// With the place of its word.
+    pub effect: Option<(EffectClass, Span)>,
     pub on_error: OnError,
     pub estimate: Option<Duration>,
     pub labels: BTreeMap<String, String>,
@@ -172,7 +173,7 @@ pub(super) fn read<'d>(entry: &'d Entry, problems: &mut Problems) -> Draft<'d> {
     }
     draft.timeout = map.duration("timeout", Duration::from_millis(1), problems);
     draft.retry = map.entry("retry").and_then(|entry| fields::retry(entry, problems));
-    draft.effect = map.word("effect", &EFFECTS, &[], problems);
+    draft.effect = map.word("effect", &EFFECTS, &[], problems).zip(map.place("effect"));
     draft.on_error = on_error(&map, problems);
     draft.estimate = map.duration("estimate", Duration::ZERO, problems);
     draft.labels = map.labels(problems);

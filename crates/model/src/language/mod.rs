@@ -19,6 +19,7 @@ pub mod plan;
 mod reach;
 pub(crate) mod reader;
 pub mod schema;
+mod supervision;
 mod targets;
 pub mod text;
 mod toml;
@@ -30,7 +31,7 @@ pub(crate) use compile::canonical;
 pub use compile::{Compiled, NODES_MAX, Source, compile};
 pub use document::Format;
 pub use edges::EDGES_MAX;
-pub use targets::{KnownAgent, check_targets};
+pub use targets::{KnownAgent, check_targets, check_without_agents};
 
 #[cfg(test)]
 mod tests;

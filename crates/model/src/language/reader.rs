@@ -132,6 +132,12 @@ impl<'d> MapReader<'d> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
+    /// The place of a key's value.
+    #[must_use]
+    pub fn place(&self, key: &str) -> Option<Span> {
+        self.entry(key).map(|entry| place_of(&entry.value, entry.key_span))
+    }
+
     /// Refuses every key that is neither in `known` nor, as a word of later versions, in `later`.
     pub fn only(&self, known: &[&[&str]], later: &[&str], problems: &mut Problems) {
         for entry in self.entries {

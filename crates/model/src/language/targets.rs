@@ -3,10 +3,12 @@
 //! Which agents there are is not known when a workflow is compiled; who knows them asks here.
 
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::failure::EffectClass;
 use crate::ids::{Name, NodeId};
 use crate::workflow::{Call, NodeIndex, NodeKind, Target, Workflow};
 
 use super::reader::{nearest, quoted};
+use super::supervision;
 
 /// An agent or a tool that is registered and enabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,8 @@ pub struct KnownAgent {
     pub name: Name,
     /// What it offers.
     pub capabilities: Vec<Name>,
+    /// What calling it twice does.
+    pub effect: EffectClass,
 }
 
 impl Workflow {
@@ -27,8 +31,9 @@ impl Workflow {
     }
 }
 
-/// Says which calls name an agent or a capability that nobody of `known` is or offers. The diagnostics know their JSON pointer;
-/// [`super::Compiled::locate`] adds the place in the text.
+/// Says which calls name an agent or a capability that nobody of `known` is or offers, and which of them may write although
+/// the workflow's strategy would cut them off. The diagnostics know their JSON pointer; [`super::Compiled::locate`] adds
+/// the place in the text.
 #[must_use]
 pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
@@ -55,7 +60,15 @@ pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnosti
         };
         diagnostics.push(Diagnostic { path: pointer(&workflow.node(index).id, call), ..diagnostic });
     }
+    diagnostics.extend(supervision::check_agents(workflow, Some(known)));
     diagnostics
+}
+
+/// The same where no agent is known: says which calls have to declare their effect, because the workflow's strategy would
+/// cut them off.
+#[must_use]
+pub fn check_without_agents(workflow: &Workflow) -> Vec<Diagnostic> {
+    supervision::check_agents(workflow, None)
 }
 
 fn suggest<'n>(

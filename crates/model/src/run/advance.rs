@@ -14,8 +14,8 @@ use crate::event::{
     SkipCause, StepCancelled, StepCompleted, StepFailed, StepScheduled, StepSkipped, StepStarted,
     StepWaiting, Usage, WaitReason,
 };
-use crate::failure::{ErrorClass, Failure, Happened};
-use crate::ids::{ApprovalId, StepPath};
+use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
+use crate::ids::{ApprovalId, Name, StepPath};
 use crate::language::condition::Condition;
 use crate::payload::Payload;
 use crate::workflow::{
@@ -365,6 +365,10 @@ impl<'a> Draft<'a> {
             Ok(prepared) => prepared,
             Err(failure) => return self.fail(index, failure),
         };
+        let effect = node.effect.map_or(entry.effect, |own| own.max(entry.effect));
+        if effect == EffectClass::Write && self.run.workflow.supervision.strategy.ends_siblings() {
+            return self.fail(index, self.would_be_cut_off(&entry.name));
+        }
         let step = self.run.path(index);
         if !self.context.slots.take(&entry.name) {
             if !matches!(self.run.step(index).state, StepState::Scheduled) {
@@ -381,12 +385,22 @@ impl<'a> Draft<'a> {
             epoch: self.context.epoch,
             agent: entry.name.clone(),
             agent_version: entry.version,
-            effect: node.effect.map_or(entry.effect, |own| own.max(entry.effect)),
+            effect,
             input,
             timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
         };
         self.started += 1;
         self.emit(started);
+    }
+
+    /// Why a write does not begin under a strategy that ends siblings. Saving the workflow refused that; the agent was
+    /// changed since, or was not known then.
+    fn would_be_cut_off(&self, agent: &Name) -> Failure {
+        let strategy = self.run.workflow.supervision.strategy.as_str();
+        let message = format!(
+            "agent `{agent}` writes, and under `{strategy}` the crash of another actor would cut it off"
+        );
+        Failure::new(ErrorClass::Configuration, "strategy_ends_write", message, Happened::No)
     }
 
     /// Whom to call and with what. All attempts of an iteration get the same input.

@@ -1,6 +1,7 @@
 //! The workflow that the documentation shows.
 
 use super::*;
+use crate::failure::EffectClass;
 use crate::ids::Name;
 use crate::language::plan::{Estimate, plan};
 use crate::language::{KnownAgent, check_targets};
@@ -54,6 +55,7 @@ fn unknown_agents_and_capabilities_are_found_with_their_place_by_who_knows_the_r
     let agent = |name: &str, capabilities: &[&str]| KnownAgent {
         name: Name::new(name).unwrap(),
         capabilities: capabilities.iter().map(|name| Name::new(name).unwrap()).collect(),
+        effect: EffectClass::Write,
     };
     let known = [
         agent("http-prob", &[]),

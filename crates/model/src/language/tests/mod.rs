@@ -5,6 +5,7 @@ mod evaluation;
 mod example;
 mod golden;
 mod properties;
+mod supervision;
 
 use serde_json::Value;
 

@@ -263,6 +263,26 @@ fn a_paused_run_takes_results_but_starts_nothing_until_it_is_resumed() {
     assert_eq!(bench.give(Command::Resume).unwrap(), ["run.resumed", "step.started"]);
 }
 
+/// An agent may have become a `write` after the workflow was saved: its attempt does not begin.
+#[test]
+fn a_write_does_not_begin_under_a_strategy_that_would_cut_it_off() {
+    for (strategy, agent, starts) in [
+        ("one_for_one", "writer", true),
+        ("one_for_all", "writer", false),
+        ("rest_for_one", "writer", false),
+        ("one_for_all", "keyed", true),
+        ("rest_for_one", "reader", true),
+    ] {
+        let yaml = one(agent, ", effect: read") + &format!("supervision: {{ strategy: {strategy} }}\n");
+        let bench = Bench::start(&yaml, empty());
+        assert_eq!(bench.running().len(), usize::from(starts), "{strategy} {agent}");
+        if let (false, Some((_, failure))) = (starts, &bench.run.failure) {
+            assert_eq!((failure.class, &*failure.code), (ErrorClass::Configuration, "strategy_ends_write"));
+        }
+        assert_eq!(bench.run.status.is_terminal(), !starts);
+    }
+}
+
 #[test]
 fn a_quarantined_run_is_released_by_resume() {
     let mut bench = Bench::start(CHAIN, json!({ "n": 1 }));
