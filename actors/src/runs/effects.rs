@@ -94,7 +94,7 @@ impl WorkflowActor {
         let slot = self.slots.iter().position(|guard| *guard.agent() == attempt.agent);
         let slot = slot.map(|at| self.slots.swap_remove(at));
         let call = execution::call(&self.run, index, id, attempt, &self.place);
-        let spec = execution::spec(&self.place, id, call, slot);
+        let spec = execution::spec(&self.place, id, call, slot, &self.run.workflow.supervision);
         self.place.residents.attempts().insert(id.clone(), Resident { child: None });
         self.watched.insert(id.clone());
         let starting = self.place.supervisor.start_child(spec);
@@ -191,9 +191,10 @@ impl WorkflowActor {
         let is_open =
             |approval: &ApprovalId| run.approvals.get(approval).is_some_and(|open| open.decided.is_none());
         let mut over = Vec::new();
-        self.place.residents.gates().retain(|approval, child| {
+        self.place.residents.gates().retain(|approval, _| {
             let open = is_open(approval);
-            if !open && child.is_alive() {
+            // Not only what is alive in the life that was begun here: after a crash its supervisor made it again.
+            if !open {
                 over.push(*approval);
             }
             open

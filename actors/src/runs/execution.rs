@@ -16,13 +16,14 @@ use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use ghostlight_model::ids::AttemptId;
 use ghostlight_model::payload::Payload;
 use ghostlight_model::run::{Attempt, Command, Run, idempotency_key};
-use ghostlight_model::workflow::NodeIndex;
+use ghostlight_model::workflow::{NodeIndex, RunSupervision};
 use ghostlight_supervision::{ChildSpec, Context, Graceful, Key, StartContext};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::place::RunPlace;
 use super::slots::SlotGuard;
+use super::supervision::patience_when_stopped;
 use super::words::CommandError;
 use super::workflow::Give;
 use crate::caller::{Caller, StoreError};
@@ -45,6 +46,8 @@ pub struct Execution {
     id: AttemptId,
     call: Option<Prepared>,
     cancel: CancelToken,
+    /// How long it reports to a workflow that is not there, once it was told to stop.
+    patience: Duration,
     /// Held for as long as the attempt lives.
     _slot: Option<SlotGuard>,
 }
@@ -85,11 +88,18 @@ pub fn call(run: &Run, index: NodeIndex, id: &AttemptId, attempt: &Attempt, plac
 }
 
 /// The specification of an attempt's actor.
-pub fn spec(place: &RunPlace, id: &AttemptId, call: Prepared, slot: Option<SlotGuard>) -> ChildSpec {
+pub fn spec(
+    place: &RunPlace,
+    id: &AttemptId,
+    call: Prepared,
+    slot: Option<SlotGuard>,
+    supervision: &RunSupervision,
+) -> ChildSpec {
     let (place, attempt) = (place.clone(), id.clone());
+    let patience = patience_when_stopped(supervision);
     ChildSpec::once(key(id), move |start: StartContext| {
-        let actor =
-            Execution { place, id: attempt, call: Some(call), cancel: CancelToken::new(), _slot: slot };
+        let cancel = CancelToken::new();
+        let actor = Execution { place, id: attempt, call: Some(call), cancel, patience, _slot: slot };
         std::future::ready(Ok(start.actor(actor).graceful()))
     })
     .shutdown_timeout(STOP_TIME)
@@ -125,7 +135,14 @@ impl Execution {
             ErrorClass::Cancelled if !stopped => Failure { class: ErrorClass::Unknown, ..failure },
             _ => failure,
         });
-        let report = repeat_report(self.place.clone(), self.id.clone(), outcome, usage);
+        let (place, cancel, patience) = (self.place.clone(), self.cancel.clone(), self.patience);
+        let is_for_nothing = move |unheard: Duration| {
+            // When the daemon goes down and the workflow is gone, nobody will listen: the next start finds the attempt
+            // cut off. So does the workflow that comes after this attempt, when the attempt was told to stop.
+            (place.services.is_draining() && unheard >= GONE_PATIENCE)
+                || (cancel.is_cancelled() && unheard >= patience)
+        };
+        let report = repeat_report(self.place.clone(), self.id.clone(), outcome, usage, is_for_nothing);
         ctx.spawn(report.into_actor(self).map(|(), _, ctx: &mut Context<Self>| ctx.stop()));
     }
 }
@@ -147,17 +164,18 @@ async fn bury_earlier_attempts(place: &RunPlace, call: &Call) -> Result<(), Fail
     Err(Failure::new(ErrorClass::Transient, "earlier_attempt_alive", message, Happened::No))
 }
 
-/// Reports until the workflow has taken it, durably, or has said that it never will.
+/// Reports until the workflow has taken it, durably, or has said that it never will; or until reporting `is_for_nothing`,
+/// which is asked with the time that no workflow was there.
 async fn repeat_report(
     place: RunPlace,
     attempt: AttemptId,
     outcome: Result<Arc<Value>, Failure>,
     usage: Usage,
+    is_for_nothing: impl Fn(Duration) -> bool,
 ) {
     let mut wait = REPORT_RETRY;
     let mut unheard = Duration::ZERO;
-    // When the daemon goes down and the workflow is gone, nobody will listen: the next start finds the attempt cut off.
-    while unheard < GONE_PATIENCE || !place.services.is_draining() {
+    loop {
         let (answer, answered) = oneshot::channel();
         let command = Command::Report { attempt: attempt.clone(), outcome: outcome.clone(), usage };
         let give = Give { command, caller: Caller::runtime(), key: None, answer: Some(answer) };
@@ -165,8 +183,8 @@ async fn repeat_report(
             match answered.await {
                 Ok(Ok(_)) => return,
                 Ok(Err(CommandError::Store(StoreError::TooLarge { bytes, bytes_max }))) => {
-                    return Box::pin(repeat_report(place, attempt, Err(too_large(bytes, bytes_max)), usage))
-                        .await;
+                    let outcome = Err(too_large(bytes, bytes_max));
+                    return Box::pin(repeat_report(place, attempt, outcome, usage, is_for_nothing)).await;
                 }
                 Ok(Err(CommandError::Rejected(rejection))) => {
                     tracing::warn!(run = %place.id, %attempt, %rejection, "a report was refused");
@@ -176,6 +194,9 @@ async fn repeat_report(
             }
         }
         if !place.workflow.is_running() {
+            if is_for_nothing(unheard) {
+                return;
+            }
             unheard += wait;
         }
         tokio::time::sleep(wait).await;

@@ -13,6 +13,7 @@ pub mod planner;
 pub mod quarantine;
 pub mod services;
 pub mod slots;
+pub mod supervision;
 pub mod timers;
 mod unit;
 pub mod words;

@@ -12,8 +12,8 @@ use ghostlight_model::ids::RunId;
 use ghostlight_model::run::Command;
 use ghostlight_model::workflow::RunSupervision;
 use ghostlight_supervision::{
-    AutoShutdown, ChildRef, ChildSpec, Context, Down, ExitReason, Flags, Key, SendError, StableAddr,
-    StartContext, SupervisorRef,
+    ChildRef, ChildSpec, Context, Down, ExitReason, Flags, Key, SendError, StableAddr, StartContext,
+    SupervisorRef,
 };
 
 use super::loading;
@@ -21,6 +21,7 @@ use super::origin::{self, NewRun};
 use super::place::{Residents, RunPlace};
 use super::quarantine::quarantine;
 use super::services::Services;
+use super::supervision;
 use super::timers::{DueSoon, Timers, due_soon};
 use super::words::CommandError;
 use super::workflow::{Answer, CutOff, Drain, Give, StartNothing, WorkflowActor};
@@ -309,15 +310,12 @@ fn refuse(answer: Option<Answer>, reason: CommandError) {
 fn run_spec(place: RunPlace, new: Option<Box<NewRun>>) -> ChildSpec {
     let key = Key::id(place.id.to_string());
     ChildSpec::once(key, move |start: StartContext| async move {
-        let supervision = match &new {
+        let said = match &new {
             Some(new) => new.workflow.supervision.clone(),
             None => stored_supervision(&place).await,
         };
-        let flags = Flags::one_for_one()
-            .intensity(supervision.max_restarts, supervision.period)
-            .auto_shutdown(AutoShutdown::AnySignificant);
         let name = place.supervisor.clone();
-        start.supervisor(&name, flags, vec![origin::spec(place, new)])
+        start.supervisor(&name, supervision::flags(&said), vec![origin::spec(place, new)])
     })
     .as_supervisor()
 }
