@@ -1,0 +1,133 @@
+//! The real house for tests of whole runs: a store in a folder, the supervision tree, and the agents that are built in.
+
+#![allow(dead_code, reason = "each test uses its own part")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use ghostlight_actors::Caller;
+use ghostlight_actors::runs::{Definition, RunCommand, RunRead, StartRun};
+use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
+use ghostlight_model::ids::RunId;
+use ghostlight_model::language::Format;
+use ghostlight_model::run::RunStatus;
+use ghostlight_supervision::TreeNode;
+use ghostlight_world::World;
+use serde_json::{Map, json};
+
+/// How long is waited for what has to happen.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+pub async fn open(folder: &Path) -> (Ghostlight, House) {
+    let settings = Settings {
+        data: folder.join("data"),
+        agents: folder.join("agents"),
+        workflows: folder.join("workflows"),
+        program: std::env::current_exe().unwrap(),
+        slots: 8,
+        workers: 2,
+        allow_api_command: false,
+        sled_cache_bytes: 16 << 20,
+        segment_bytes: 4 << 20,
+    };
+    runtime::open(settings, World::real(), |_| Vec::new()).await.unwrap()
+}
+
+/// Shuts down and proves that nothing is left alive.
+pub async fn close(ghostlight: Ghostlight, house: House) {
+    let tree = ghostlight.tree.clone();
+    house.shutdown(Duration::from_secs(5)).await.unwrap();
+    assert_eq!(tree.live(), 0, "nothing of the tree is left alive");
+}
+
+pub fn own(yaml: &str) -> StartRun {
+    StartRun {
+        definition: Definition::Own { source: yaml.to_owned(), format: Format::Yaml },
+        input: json!({}),
+        context: Map::new(),
+        labels: Default::default(),
+        key: None,
+    }
+}
+
+pub async fn start(ghostlight: &Ghostlight, yaml: &str) -> RunId {
+    ghostlight.runs.start(own(yaml), Caller::runtime()).await.unwrap().run
+}
+
+pub async fn read(ghostlight: &Ghostlight, run: RunId) -> RunRead {
+    ghostlight.runs.read(run).await.unwrap().unwrap()
+}
+
+/// Looks until something is there.
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let patience = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < patience, "{what} did not happen");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+pub async fn ended(ghostlight: &Ghostlight, run: RunId) -> RunRead {
+    assert!(ghostlight.runs.wait(run, PATIENCE).await.unwrap(), "the run ends");
+    read(ghostlight, run).await
+}
+
+pub async fn is(ghostlight: &Ghostlight, run: RunId, status: RunStatus) -> RunRead {
+    until("the status", async || {
+        let read = read(ghostlight, run).await;
+        (read.run.status == status).then_some(read)
+    })
+    .await
+}
+
+/// The actor of a run at this place of it, if there is one.
+pub fn actor(ghostlight: &Ghostlight, run: RunId, part: &str) -> Option<TreeNode> {
+    let tree = ghostlight.tree.snapshot()?;
+    let wanted = format!("/{run}/{part}");
+    tree.flatten().into_iter().find(|node| node.path.contains(&wanted)).cloned()
+}
+
+/// The same, once it is up in a life of at least this number.
+pub async fn alive(ghostlight: &Ghostlight, run: RunId, part: &str, incarnation: u32) -> TreeNode {
+    until(&format!("life {incarnation} of {part}"), async || {
+        let running = |node: &TreeNode| node.state == ghostlight_supervision::ChildState::Running;
+        actor(ghostlight, run, part).filter(|node| node.incarnation >= incarnation && running(node))
+    })
+    .await
+}
+
+/// Makes an actor panic once it is up.
+#[cfg(feature = "chaos")]
+pub async fn crash(ghostlight: &Ghostlight, run: RunId, part: &str, incarnation: u32) {
+    let node = alive(ghostlight, run, part, incarnation).await;
+    ghostlight.tree.panic(&node.path).unwrap();
+}
+
+/// Says yes to the one question that is open, once there is one.
+pub async fn approve(ghostlight: &Ghostlight, run: RunId) {
+    let approval = until("a question", async || {
+        let read = read(ghostlight, run).await;
+        read.run.approvals.iter().find(|(_, open)| open.decided.is_none()).map(|(approval, _)| *approval)
+    })
+    .await;
+    ghostlight.runs.answer(approval, true, None, None, None, Caller::runtime()).await.unwrap();
+}
+
+pub async fn cancel(ghostlight: &Ghostlight, run: RunId) {
+    let cancel = RunCommand::Cancel { reason: "seen".into() };
+    ghostlight.runs.command(run, cancel, None, Caller::runtime()).await.unwrap();
+    assert_eq!(ended(ghostlight, run).await.run.status, RunStatus::Cancelled);
+}
+
+/// How many attempts of a step were begun.
+pub fn attempts(read: &RunRead, step: &str) -> u32 {
+    read.run.step(read.run.workflow.find(step).unwrap()).attempts
+}
+
+/// How many events of this name there are.
+pub fn count(read: &RunRead, event: &str) -> usize {
+    read.events.iter().filter(|seen| seen.recorded.event.name() == event).count()
+}
