@@ -12,6 +12,7 @@ mod text;
 use std::sync::Arc;
 
 use ghostlight_actors::runtime::Ghostlight;
+use ghostlight_actors::tree_log::TreeCounts;
 
 use requests::Requests;
 use runs::RunCounts;
@@ -90,6 +91,7 @@ fn state(page: &mut Page, ghostlight: &Ghostlight, feeds: usize) {
     page.gauge("ghostlight_slots_used", "Attempts that run.", &[], f64::from(slots.used));
     page.gauge("ghostlight_slots_waiting", "Runs that wait for a slot.", &[], f64::from(slots.waiting));
     let tree = ghostlight.tree_log.counts();
+    lives(page, &tree);
     page.counter(
         "ghostlight_actor_restarts_total",
         "Actors started again after an abnormal end.",
@@ -131,6 +133,32 @@ fn state(page: &mut Page, ghostlight: &Ghostlight, feeds: usize) {
             behind as f64,
         );
     }
+}
+
+/// How often actors came and went, whatever the reason.
+fn lives(page: &mut Page, tree: &TreeCounts) {
+    page.counter(
+        "ghostlight_actor_starts_total",
+        "Actors that came up, by their first start or by hand.",
+        &[],
+        tree.started,
+    );
+    let ends = [("normal", tree.finished), ("shutdown", tree.stopped), ("abnormal", tree.exited_abnormally)];
+    for (class, count) in ends {
+        page.counter(
+            "ghostlight_actor_exits_total",
+            "Actors that ended, by the class of their reason.",
+            &[("class", class)],
+            count,
+        );
+    }
+    page.counter("ghostlight_actor_stuck_total", "Actors and threads that did not react.", &[], tree.stuck);
+    page.counter(
+        "ghostlight_actor_unrecorded_total",
+        "Abnormal ends that could not be recorded, because too many waited.",
+        &[],
+        tree.unrecorded,
+    );
 }
 
 fn journal(page: &mut Page, ghostlight: &Ghostlight) {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ghostlight_model::event::{ActorRestarted, Event, SupervisorGaveUp};
-use ghostlight_supervision::{ChildSpec, Key, Observer, StartContext, Stopping, TreeEvent};
+use ghostlight_supervision::{ChildSpec, ExitClass, Key, Observer, StartContext, Stopping, TreeEvent};
 use tokio::sync::mpsc;
 
 use crate::feed::FeedHandle;
@@ -36,6 +36,8 @@ struct Shared {
 #[derive(Default)]
 struct Counters {
     started: AtomicU64,
+    finished: AtomicU64,
+    stopped: AtomicU64,
     exited_abnormally: AtomicU64,
     restarted: AtomicU64,
     gave_up: AtomicU64,
@@ -46,8 +48,12 @@ struct Counters {
 /// How often things happened to the tree since the daemon was started.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TreeCounts {
-    /// Actors that came up.
+    /// Actors that came up, by their first start or by hand.
     pub started: u64,
+    /// Actors that ended because they were finished.
+    pub finished: u64,
+    /// Actors that were stopped in good order.
+    pub stopped: u64,
     /// Actors that ended abnormally.
     pub exited_abnormally: u64,
     /// Actors that were restarted.
@@ -82,6 +88,8 @@ impl TreeLog {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         TreeCounts {
             started: read(&counts.started),
+            finished: read(&counts.finished),
+            stopped: read(&counts.stopped),
             exited_abnormally: read(&counts.exited_abnormally),
             restarted: read(&counts.restarted),
             gave_up: read(&counts.gave_up),
@@ -150,7 +158,11 @@ impl Shared {
         };
         match event {
             TreeEvent::ActorStarted { .. } => count(&counts.started),
-            TreeEvent::ActorExited { reason, .. } if reason.is_abnormal() => count(&counts.exited_abnormally),
+            TreeEvent::ActorExited { reason, .. } => count(match reason.class() {
+                ExitClass::Normal => &counts.finished,
+                ExitClass::Shutdown => &counts.stopped,
+                ExitClass::Abnormal => &counts.exited_abnormally,
+            }),
             TreeEvent::ActorRestarted { path, incarnation, cause, .. } => {
                 count(&counts.restarted);
                 if cause.is_abnormal() {

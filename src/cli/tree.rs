@@ -88,8 +88,8 @@ fn line(node: &TreeNode) -> String {
     if node.restarts > 0 {
         facts.push(format!("restarted {} times", node.restarts).yellow().to_string());
     }
-    if let Some(exit) = node.last_exit.as_ref().filter(|_| node.restarts > 0) {
-        facts.push(word(exit).red().to_string());
+    if let Some(exit) = node.exit_text().filter(|_| node.restarts > 0) {
+        facts.push(plain(&exit).red().to_string());
     }
     let facts = if facts.is_empty() { String::new() } else { format!("  {}", facts.join(", ").dimmed()) };
     format!("{sign} {name}{facts}\n")
@@ -108,7 +108,7 @@ mod tests {
             "children": [
                 {"path": "runs", "kind": "supervisor", "state": "running", "children": [
                     {"path": "runs/p0", "kind": "worker", "state": "running", "handled": 3, "mailbox": 1, "restarts": 2,
-                     "last_exit": "panicked: oh"}]},
+                     "last_exit": {"kind": "panicked", "text": "panicked: oh"}}]},
                 {"path": "views", "kind": "worker", "state": "stopped"}],
         }))
         .unwrap();

@@ -285,6 +285,9 @@ pub struct TreeNode {
     /// What it is doing.
     #[serde(default)]
     pub state: Value,
+    /// Which life of it, from 1.
+    #[serde(default)]
+    pub incarnation: u32,
     /// How often it was restarted.
     #[serde(default)]
     pub restarts: u32,
@@ -300,7 +303,28 @@ pub struct TreeNode {
     /// How its last life ended.
     #[serde(default)]
     pub last_exit: Option<Value>,
+    /// The arbiter it lives on.
+    #[serde(default)]
+    pub arbiter: Option<String>,
     /// What is below it.
     #[serde(default)]
     pub children: Vec<TreeNode>,
+}
+
+impl TreeNode {
+    /// How its last life ended, as a text; nothing before any did. Of a panic the message comes first, and its place after it:
+    /// there may not be room for both.
+    #[must_use]
+    pub fn exit_text(&self) -> Option<String> {
+        match self.last_exit.as_ref()? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            exit => match (exit["message"].as_str(), exit["location"].as_str(), exit["text"].as_str()) {
+                (Some(message), Some(location), _) => Some(format!("panicked: {message} ({location})")),
+                (_, _, Some(text)) => Some(text.to_owned()),
+                // Daemons before this one said no text.
+                (_, _, None) => Some(exit.to_string()),
+            },
+        }
+    }
 }

@@ -80,6 +80,11 @@ impl Inbox {
         self.queue().mail.pop_front()
     }
 
+    /// How much waits to be heard.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.queue().mail.len()).unwrap_or(u32::MAX)
+    }
+
     /// One call was answered.
     pub(crate) fn answered(&self) {
         let mut queue = self.queue();

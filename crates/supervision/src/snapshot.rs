@@ -28,7 +28,7 @@ pub struct TreeNode {
     /// How its last life ended, if one did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_exit: Option<ExitReason>,
-    /// Messages waiting that were sent by its stable name; absent for what is not up, and for supervisors.
+    /// Messages waiting that were sent by its stable name; of a supervisor, reports and calls. Absent for what is not up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mailbox: Option<u32>,
     /// Messages handled in this life.
@@ -47,7 +47,7 @@ impl TreeNode {
         let state = node.state();
         let up = matches!(state, ChildState::Running | ChildState::Stopping);
         let since = node.up_since_ms.load(Ordering::Relaxed);
-        TreeNode {
+        let mut picture = TreeNode {
             path: Path(node.clone()).to_string(),
             kind: node.kind,
             restart: node.restart,
@@ -60,7 +60,11 @@ impl TreeNode {
             arbiter: node.arbiter(),
             uptime_ms: if up { shared.now_ms().saturating_sub(since) } else { 0 },
             children: node.children().iter().map(|child| TreeNode::of(child, shared)).collect(),
+        };
+        if up && node.kind == Kind::Supervisor {
+            picture.mailbox = node.inbox().map(|inbox| inbox.len());
         }
+        picture
     }
 
     /// This node and all below it, parents before children.

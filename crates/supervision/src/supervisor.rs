@@ -323,6 +323,7 @@ impl Body for SupervisorBody {
                 return Poll::Ready(reason);
             }
             if let Some(mail) = self.inbox.take() {
+                self.node.handled.fetch_add(1, Ordering::Relaxed);
                 self.hear(mail);
             } else if let Some(timer) = self.due(cx) {
                 self.decide(Event::Timer(timer));
