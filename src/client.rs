@@ -207,6 +207,19 @@ impl Client {
         self.get("tree", &[]).await
     }
 
+    /// All measurements, in the text format of Prometheus.
+    pub async fn metrics(&self) -> Result<String, ClientError> {
+        let request = self.authorised(self.http.get(self.address("metrics", &[]))).timeout(ANSWER_PATIENCE);
+        let answer = request.send().await.map_err(|error| self.failed(&error))?;
+        let status = answer.status();
+        let bytes = self.body(answer).await?;
+        if !status.is_success() {
+            let problem = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+            return Err(ClientError::Refused(Box::new(Problem::of(status.as_u16(), problem))));
+        }
+        String::from_utf8(bytes).map_err(|_| self.strange("measurements that are no text".to_owned()))
+    }
+
     /// All tokens.
     pub async fn tokens(&self) -> Result<Answer<Page<Token>>, ClientError> {
         self.get("tokens", &[]).await
@@ -242,7 +255,10 @@ impl Client {
 
     /// A request to a path below the API's base, without a deadline.
     fn open(&self, method: Method, path: &str, query: &[(&str, String)]) -> RequestBuilder {
-        let request = self.http.request(method, self.address(&format!("api/v1/{path}"), query));
+        self.authorised(self.http.request(method, self.address(&format!("api/v1/{path}"), query)))
+    }
+
+    fn authorised(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,

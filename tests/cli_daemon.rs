@@ -170,13 +170,43 @@ fn agents_and_the_tree_are_shown() {
     assert_eq!(told.run("tree --output json").json()["path"], "ghostlight");
 }
 
+/// Two readings of the public API: what happens per second is known, and every actor is there.
+#[test]
+fn top_shows_once_how_the_daemon_is_and_its_busiest_actors() {
+    let told = Told::start();
+    told.run("runs start gate --input {\"door\":1}").ok();
+    told.approval();
+    let top = told.run("top --once --output json").json();
+    assert_eq!((&top["runs"]["running"], &top["approvals_waiting"]), (&1.into(), &1.into()), "{top}");
+    assert!(top["uptime_ms"].as_u64() > Some(0) && top["slots"]["total"].as_u64() > Some(0), "{top}");
+    assert!(top["commits_per_s"].is_f64() && top["syncs_per_s"].is_f64(), "{top}");
+    assert_eq!(top["restarts"], 0);
+    let actors = top["actors"].as_array().unwrap();
+    assert!(actors.iter().any(|actor| actor["path"] == "core/planner"), "{top}");
+    assert!(actors.iter().all(|actor| actor["handled_per_s"].is_f64()), "{top}");
+    let up = actors.iter().filter(|actor| actor["state"] == "running").count() as u64;
+    assert!(top["actors_up"].as_u64() >= Some(up - 1), "{top}");
+
+    let shown = told.run("top --once --sort uptime --limit 3").ok();
+    assert!(shown.contains("runs 1 running") && shown.contains("approvals 1 waiting"), "{shown}");
+    assert!(shown.contains("ACTOR") && shown.contains("core") && shown.contains("● running"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "no colours and no cursor where there is no terminal: {shown:?}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    let heading = shown.lines().position(|line| line.starts_with("ACTOR")).unwrap();
+    assert_eq!(shown.lines().count() - heading, 4, "three actors below their heading: {shown}");
+    let wrong = told.run("top --once --sort size");
+    assert_eq!(wrong.code, 2);
+}
+
 #[test]
 fn once_a_token_exists_every_verb_needs_one() {
     let told = Told::start();
     let made = told.run("token create --label me --output json").json();
-    let refused = told.run("runs list");
-    assert_eq!(refused.code, 4, "{}", refused.err);
-    assert!(refused.err.contains("unauthenticated"), "{}", refused.err);
+    for line in ["runs list", "top --once"] {
+        let refused = told.run(line);
+        assert_eq!(refused.code, 4, "{line}: {}", refused.err);
+        assert!(refused.err.contains("unauthenticated"), "{line}: {}", refused.err);
+    }
     let with =
         told.command("runs list").env("GHOSTLIGHT_TOKEN", made["token"].as_str().unwrap()).output().unwrap();
     assert!(with.status.success());

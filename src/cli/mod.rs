@@ -25,6 +25,7 @@ mod serve;
 mod store;
 mod tail;
 mod token;
+mod top;
 mod tree;
 pub(crate) mod watch;
 mod workflows;
@@ -107,6 +108,8 @@ pub(crate) enum Verb {
     Tail(tail::TailArgs),
     /// Show the supervision tree
     Tree(tree::TreeArgs),
+    /// Show how the daemon is and its busiest actors, live
+    Top(top::TopArgs),
     /// Access tokens: create, list, revoke
     #[command(subcommand)]
     Token(token::TokenVerb),
@@ -158,6 +161,7 @@ async fn run(cli: Cli) -> ExitCode {
         Verb::Workflows(verb) => workflows::run(verb, &context).await,
         Verb::Tail(args) => tail::run(args, &context).await,
         Verb::Tree(args) => tree::run(args, &context).await,
+        Verb::Top(args) => top::run(args, &context).await,
         Verb::Token(verb) => token::run(verb, &context).await,
         Verb::Config(verb) => config::run(&verb),
         Verb::Store(verb) => store::run(&verb, &context),
