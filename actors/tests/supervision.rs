@@ -68,7 +68,10 @@ fn one_for_all_ends_attempts_with_the_workflow_actor_and_the_new_one_makes_them_
         alive(&ghostlight, run, "gates/", 1).await;
         crash(&ghostlight, run, "workflow", 1).await;
         alive(&ghostlight, run, "executions/nap@2", 1).await;
-        assert!(actor(&ghostlight, run, "executions/nap@1").is_none(), "it was ended with the workflow actor");
+        assert!(
+            actor(&ghostlight, run, "executions/nap@1").is_none(),
+            "it was ended with the workflow actor"
+        );
         assert_eq!(actor(&ghostlight, run, "gates/").unwrap().incarnation, 2, "the gate came back with it");
         for run in [run, neighbour] {
             approve(&ghostlight, run).await;
@@ -83,7 +86,8 @@ fn one_for_all_ends_attempts_with_the_workflow_actor_and_the_new_one_makes_them_
 }
 
 #[test]
-fn one_for_all_takes_the_workflow_actor_and_attempts_along_when_a_gate_crashes_and_nobody_when_an_attempt_does() {
+fn one_for_all_takes_the_workflow_actor_and_attempts_along_when_a_gate_crashes_and_nobody_when_an_attempt_does()
+ {
     let folder = tempfile::tempdir().unwrap();
     actix::System::new().block_on(async {
         let (ghostlight, house) = open(folder.path()).await;
@@ -258,7 +262,10 @@ nodes:
             Event::RunQuarantined(quarantined) => Some(quarantined.message.clone()),
             _ => None,
         });
-        assert!(said.as_ref().is_some_and(|said| said.contains("gave up on workflow after 1 restarts")), "{said:?}");
+        assert!(
+            said.as_ref().is_some_and(|said| said.contains("gave up on workflow after 1 restarts")),
+            "{said:?}"
+        );
         until("the end of its actors", async || actor(&ghostlight, run, "").is_none().then_some(())).await;
         let read = read(&ghostlight, run).await;
         let done = read.run.step(read.run.workflow.find("done").unwrap());
