@@ -117,6 +117,38 @@ fn check_knows_agents_when_it_is_told_where_they_are() {
     assert!(ended.out.contains("GL0501") && ended.out.contains("did you mean `noper`?"), "{}", ended.out);
 }
 
+/// Without agents nobody knows who writes, so that such a strategy needs every effect declared.
+#[test]
+fn check_refuses_a_strategy_that_might_cut_off_a_write_until_effects_or_agents_are_known() {
+    let folder = Folder::new();
+    let workflow = |call: &str| {
+        format!(
+            "ghostlight: 1\nname: w\nsupervision: {{ strategy: one_for_all }}\nnodes:\n  a: {{ type: agent_call, {call} }}\n"
+        )
+    };
+    folder.write("w.yaml", &workflow("agent: mailer"));
+    folder.write("declared.yaml", &workflow("agent: mailer, effect: read"));
+    folder.write(
+        "agents/mailer.yaml",
+        "ghostlight: 1\nname: mailer\nkind: http\nurl: https://mail.example/x\n",
+    );
+    let unknown = folder.run("check w.yaml");
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.out.contains("GL0507") && unknown.out.contains("w.yaml:5:33"), "{}", unknown.out);
+    assert!(unknown.out.contains("declare its `effect`"), "{}", unknown.out);
+    assert_eq!(folder.run("check declared.yaml").code, 0);
+    for file in ["w.yaml", "declared.yaml"] {
+        let writes = folder.run(&format!("check --agents agents {file}"));
+        assert_eq!(writes.code, 2, "{}", writes.out);
+        assert!(writes.out.contains("agent `mailer` is a `write`"), "{}", writes.out);
+    }
+    folder.write(
+        "agents/mailer.yaml",
+        "ghostlight: 1\nname: mailer\nkind: http\nurl: https://mail.example/x\neffect: idempotent\n",
+    );
+    assert_eq!(folder.run("check --agents agents w.yaml").code, 0);
+}
+
 #[test]
 fn the_shipped_files_have_no_mistakes() {
     let folder = Folder::new();
