@@ -171,6 +171,7 @@ fn agents_and_the_tree_are_shown() {
 }
 
 /// Two readings of the public API: what happens per second is known, and every actor is there.
+/// Shows S1-5.1n2.
 #[test]
 fn top_shows_once_how_the_daemon_is_and_its_busiest_actors() {
     let told = Told::start();

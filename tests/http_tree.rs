@@ -40,6 +40,7 @@ async fn run_one(inside: &Inside) -> String {
     inside.send(begin).await.ok()["id"].as_str().unwrap().to_owned()
 }
 
+/// Shows S1-5.1d.
 #[tokio::test]
 async fn the_tree_shows_of_every_actor_all_that_is_promised() {
     let inside = Inside::start();
@@ -107,6 +108,7 @@ async fn interventions_stand_in_the_audit_with_their_reason_and_show_what_came_o
     assert_eq!(said, [(&stop, &path, &json!("noisy")), (&restart, &path, &json!("quiet now"))]);
 }
 
+/// Shows S1-5.1d.
 #[cfg(feature = "chaos")]
 #[tokio::test]
 async fn lives_that_begin_and_end_are_told_by_the_feed_and_counted() {

@@ -250,6 +250,7 @@ mod tests {
         assert_eq!((alone.commits_per_s, alone.actors[0].handled_per_s), (None, None));
     }
 
+    /// Shows S1-5.1n2.
     #[test]
     fn actors_come_in_the_order_that_was_asked_for() {
         let first = |sort| {
