@@ -56,6 +56,24 @@ fn one_for_one_leaves_an_attempt_alone_when_the_workflow_actor_crashes() {
     });
 }
 
+/// Who minded the question in its first life is not who minds it now.
+#[test]
+fn a_gate_that_was_restarted_ends_with_its_answer_as_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let run = start(&ghostlight, &beside("strategy: one_for_one").replace("2s", "60s")).await;
+        crash(&ghostlight, run, "gates/", 1).await;
+        alive(&ghostlight, run, "gates/", 2).await;
+        approve(&ghostlight, run).await;
+        until("the end of the gate", async || actor(&ghostlight, run, "gates/").is_none().then_some(()))
+            .await;
+        assert!(actor(&ghostlight, run, "executions/").is_some(), "the run goes on");
+        cancel(&ghostlight, run).await;
+        close(ghostlight, house).await;
+    });
+}
+
 /// The new workflow actor finds the attempt gone, records it as lost, and makes another one, since it only read.
 #[test]
 fn one_for_all_ends_attempts_with_the_workflow_actor_and_the_new_one_makes_them_again() {

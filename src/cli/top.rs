@@ -42,7 +42,7 @@ pub(crate) struct TopArgs {
     #[arg(long, value_enum, default_value_t, value_name = "KEY", hide_possible_values = true)]
     sort: Sort,
 
-    /// How many actors are shown [default: as many as fit; with --output json or yaml, all]
+    /// How many actors are shown at most [default: as many as fit; with --output json or yaml, all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
@@ -154,7 +154,9 @@ fn print(top: &Top, args: &TopArgs, context: &Context) -> bool {
     output::print_text(&match context.output {
         Format::Table => {
             let size = terminal::size().unwrap_or(SIZE_ELSEWHERE);
-            drawing::draw(top, size, args.limit, None)
+            // Text may be as long as whoever asked for so many actors wants it.
+            let rows = if args.limit.is_some() { usize::MAX } else { size.rows };
+            drawing::draw(top, Size { rows, ..size }, args.limit, None)
         }
         Format::Json if args.once => output::pretty(&document()),
         Format::Json => document().to_string(),

@@ -27,8 +27,8 @@ const COLUMNS_FOR_EXIT: usize = 72;
 /// The least that is left to the path.
 const PATH_MIN: usize = 16;
 
-/// A picture of at most so many lines of at most so many characters; `limit` bounds the actors instead where it is given.
-/// `note` says what is wrong with it.
+/// A picture of at most so many lines of at most so many characters, and of at most `limit` actors. `note` says what is
+/// wrong with it.
 pub(super) fn draw(top: &Top, size: Size, limit: Option<usize>, note: Option<&str>) -> String {
     let mut lines = head(top, size.columns);
     if let Some(note) = note {
@@ -36,7 +36,7 @@ pub(super) fn draw(top: &Top, size: Size, limit: Option<usize>, note: Option<&st
     }
     lines.push(String::new());
     let left = size.rows.saturating_sub(lines.len() + 1);
-    let shown = &top.actors[..top.actors.len().min(limit.unwrap_or(left))];
+    let shown = &top.actors[..top.actors.len().min(limit.unwrap_or(usize::MAX)).min(left)];
     let columns = Columns::of(shown, size.columns);
     lines.push(columns.headings().bold().to_string());
     lines.extend(shown.iter().map(|actor| columns.row(actor)));
@@ -277,6 +277,15 @@ mod tests {
             8,
             Some("no daemon answers at http://127.0.0.1:7070: connection refused")
         ));
+    }
+
+    #[test]
+    fn no_limit_makes_a_picture_longer_than_there_is_room() {
+        let lines = |rows, limit| {
+            let text = draw(&top(), Size { columns: 160, rows }, limit, None);
+            text.lines().count()
+        };
+        assert_eq!([lines(6, Some(5)), lines(6, Some(1)), lines(usize::MAX, None)], [6, 4, 8]);
     }
 
     #[test]
