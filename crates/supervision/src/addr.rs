@@ -1,7 +1,7 @@
 //! Stable names: how an actor is reached across its restarts.
 //!
-//! A supervised actor gets a fresh mailbox with each incarnation. A stable name points to the present one and is
-//! what others hold. It is made before the actor, so that siblings can be given each other's names.
+//! A supervised actor gets a fresh mailbox with each incarnation, unless it is restarted in place. A stable name points to the
+//! present one and is what others hold. It is made before the actor, so that siblings can be given each other's names.
 
 use std::fmt;
 use std::future::Future;
@@ -82,7 +82,7 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
         Ok(live)
     }
 
-    /// Whether somebody bears the name now. He may be gone a moment later.
+    /// Whether somebody bears the name now. He may be gone a moment later. One that is being restarted in place bears it on.
     pub fn is_running(&self) -> bool {
         self.0.load().as_ref().is_some_and(|live| live.addr.connected())
     }
@@ -96,6 +96,10 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
     /// what is sent by it is neither counted nor bounded.
     pub fn current(&self) -> Option<Addr<A>> {
         self.0.load().as_ref().map(|live| live.addr.clone())
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn bind(&self, live: Arc<Live<A>>) {

@@ -25,13 +25,55 @@ pub(crate) trait Body {
     }
     /// The supervisor asks it to stop.
     fn stop(&mut self);
+    /// It is over, and was not told to stop: what can outlive it is left to the next life, the rest is dropped.
+    fn retire(self: Box<Self>);
 }
 
-pub(crate) struct ActorBody<A: Actor<Context = Context<A>>> {
-    runner: Runner<A>,
+/// What of an actor can outlive it: its mailbox with what waits in it, its address, and its hold on its name. Dropping it
+/// lets go of the name and tells everybody who waits.
+pub(crate) struct Seat<A: Actor<Context = Context<A>>> {
+    pub(crate) mailbox: Mailbox<A>,
     live: Arc<Live<A>>,
     name: Option<StableAddr<A>>,
 }
+
+impl<A: Actor<Context = Context<A>>> Seat<A> {
+    fn new(node: Arc<Node>, name: Option<StableAddr<A>>, mailbox_max: u32) -> Self {
+        // Unbounded on actix's side: its bound adds a slot per sender and parks senders without waking them. Ours
+        // counts what comes by the stable name.
+        let (sender, receiver) = channel::channel(0);
+        let mailbox = Mailbox::new(receiver);
+        let live = Arc::new(Live { addr: actix::Addr::new(sender), node, mailbox_max });
+        if let Some(name) = &name {
+            name.bind(live.clone());
+        }
+        Seat { mailbox, live, name }
+    }
+
+    /// The seat of the life before, if it was left for this one. Whatever the names, it is found by the one it is given now.
+    fn inherited(node: &Node, incarnation: u32, name: Option<&StableAddr<A>>) -> Option<Self> {
+        let mut seat = *node.inherit(incarnation)?.downcast::<Seat<A>>().ok()?;
+        if let Some(name) = name {
+            name.bind(seat.live.clone());
+        }
+        if let Some(former) = std::mem::replace(&mut seat.name, name.cloned())
+            && !name.is_some_and(|name| name.is_same(&former))
+        {
+            former.unbind(&seat.live);
+        }
+        Some(seat)
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Seat<A> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.name {
+            name.unbind(&self.live);
+        }
+    }
+}
+
+pub(crate) struct ActorBody<A: Actor<Context = Context<A>>>(Runner<A>);
 
 impl<A: Actor<Context = Context<A>>> ActorBody<A> {
     pub(crate) fn new(
@@ -42,16 +84,10 @@ impl<A: Actor<Context = Context<A>>> ActorBody<A> {
         mailbox_max: u32,
         on_shutdown: Option<fn(&mut A, &mut Context<A>)>,
     ) -> Self {
-        // Unbounded on actix's side: its bound adds a slot per sender and parks senders without waking them. Ours
-        // counts what comes by the stable name.
-        let (sender, receiver) = channel::channel(0);
-        let mailbox = Mailbox::new(receiver);
-        let live = Arc::new(Live { addr: actix::Addr::new(sender), node, mailbox_max });
-        let ctx = Context::new(live.clone(), incarnation, on_shutdown);
-        if let Some(name) = &name {
-            name.bind(live.clone());
-        }
-        ActorBody { runner: Runner::new(actor, ctx, mailbox), live, name }
+        let seat = Seat::inherited(&node, incarnation, name.as_ref())
+            .unwrap_or_else(|| Seat::new(node, name, mailbox_max));
+        let ctx = Context::new(seat.live.clone(), incarnation, on_shutdown);
+        ActorBody(Runner::new(actor, ctx, seat))
     }
 
     /// Takes a name that nobody else may bear. Answers with who does.
@@ -64,11 +100,12 @@ impl<A: Actor<Context = Context<A>>> ActorBody<A> {
 
 impl<A: Actor<Context = Context<A>>> Body for ActorBody<A> {
     fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
-        self.runner.ctx.begin_turn();
-        match self.runner.poll(cx) {
-            Poll::Ready(()) => Poll::Ready(self.runner.ctx.exit_reason()),
+        let runner = &mut self.0;
+        runner.ctx.begin_turn();
+        match runner.poll(cx) {
+            Poll::Ready(()) => Poll::Ready(runner.ctx.exit_reason()),
             Poll::Pending => {
-                if self.runner.ctx.turn_is_used_up() {
+                if runner.ctx.turn_is_used_up() {
                     cx.waker().wake_by_ref();
                 }
                 Poll::Pending
@@ -77,15 +114,15 @@ impl<A: Actor<Context = Context<A>>> Body for ActorBody<A> {
     }
 
     fn stop(&mut self) {
-        self.runner.ctx.ask_to_stop();
+        self.0.ctx.ask_to_stop();
     }
-}
 
-impl<A: Actor<Context = Context<A>>> Drop for ActorBody<A> {
-    fn drop(&mut self) {
-        if let Some(name) = &self.name {
-            name.unbind(&self.live);
-        }
+    fn retire(self: Box<Self>) {
+        let Runner { seat, actor, ctx } = self.0;
+        let node = seat.live.node.clone();
+        // Before the actor is dropped: a destructor that panics must not cost the messages.
+        drop(node.leave(ctx.incarnation(), seat));
+        drop(actor);
     }
 }
 
@@ -130,4 +167,6 @@ impl Body for TaskBody {
             tell.send_replace(true);
         }
     }
+
+    fn retire(self: Box<Self>) {}
 }

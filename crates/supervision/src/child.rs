@@ -158,11 +158,15 @@ impl ChildTask {
         ChildTask { phase: Phase::New { factory, start }, told_to_stop: false, ticket }
     }
 
-    /// Drops whatever there is, without hooks.
+    /// Drops whatever there is, without hooks. Who ends by itself may have something to leave; who was told to stop has no heir.
     fn discard(&mut self) {
         let phase = std::mem::replace(&mut self.phase, Phase::Over);
+        let may_leave = !self.told_to_stop;
         // A destructor that panics has nothing left to say: the exit has its reason already.
-        let _ = panics::catch(move || drop(phase));
+        let _ = panics::catch(move || match phase {
+            Phase::Living(body) if may_leave => body.retire(),
+            phase => drop(phase),
+        });
     }
 
     fn over(&mut self, reason: ExitReason) -> Poll<()> {

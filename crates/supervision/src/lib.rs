@@ -50,7 +50,8 @@
 //! * **Signals overtake messages**, also in a flooded mailbox. An actor that wants to finish something is told in time
 //!   ([`Graceful`]) and killed when its time is over.
 //! * **A restarted child is a new incarnation** with fresh state and an empty mailbox. Callers reach it by [`StableAddr`];
-//!   who waited for an answer gets [`SendError::Closed`] and may ask again.
+//!   who waited for an answer gets [`SendError::Closed`] and may ask again. [`ChildSpec::in_place`] keeps the mailbox instead:
+//!   then the new incarnation handles what was queued, and only the message that crashed is lost.
 //! * **Restart intensity** is a true sliding window per supervisor, 3 in 5 s unless said otherwise. One restart more and the
 //!   supervisor stops its children and ends as [`ExitReason::GaveUp`], which its own supervisor answers. As in OTP that counts
 //!   as a shutdown: a *transient* supervisor that gave up stays down.
@@ -78,9 +79,8 @@
 //!
 //! # What is not here
 //!
-//! Deferred: keeping an actor's mailbox over a restart (actix could; it would hand everything that queued behind a poisonous
-//! message to an actor that may not have recovered yet). Not possible: killing code that never yields, links between arbitrary
-//! actors, hot code upgrade. A panic while unwinding, `abort` and a stack overflow still end the process.
+//! Not possible: killing code that never yields, links between arbitrary actors, hot code upgrade. A panic while unwinding,
+//! `abort` and a stack overflow still end the process.
 
 pub mod core;
 pub mod otp;

@@ -67,8 +67,8 @@ pub(crate) enum Signal {
 
 type Monitor = Box<dyn FnOnce(Down) + Send>;
 
-/// What a start hands back to whoever asked for it.
-pub(crate) type Info = Arc<dyn Any + Send + Sync>;
+/// What a child that is restarted in place leaves to its next life: an actor's seat. Untyped, because a node is.
+type Legacy = Box<dyn Any + Send>;
 
 pub(crate) struct Node {
     pub(crate) key: Key,
@@ -98,6 +98,14 @@ struct Detail {
     rare: Option<Box<Rare>>,
     /// Supervisors only.
     family: Option<Box<Family>>,
+    /// Children that are restarted in place only. Whoever holds it holds this node, so it is always taken out again: by the
+    /// next life, or by the supervisor as soon as there will be none.
+    estate: Option<Box<Estate>>,
+}
+
+#[derive(Default)]
+struct Estate {
+    legacy: Option<Legacy>,
 }
 
 /// Boxed together: a pointer's room when there is nothing, in a record of which there are many.
@@ -114,14 +122,15 @@ struct Family {
     children: BTreeMap<u64, Arc<Node>>,
 }
 
+/// Messages of others are dropped with it; a panic in one of their destructors is not the supervisor's.
+fn drop_quietly<T>(legacy: Option<T>) {
+    if let Some(legacy) = legacy {
+        let _ = panics::catch(move || drop(legacy));
+    }
+}
+
 impl Node {
-    pub(crate) fn new(
-        parent: Option<Arc<Node>>,
-        key: Key,
-        kind: Kind,
-        restart: Restart,
-        serial: u64,
-    ) -> Arc<Self> {
+    pub(crate) fn new(parent: Option<Arc<Node>>, key: Key, policy: &Policy, serial: u64) -> Arc<Self> {
         Arc::new(Node {
             key,
             kind,
@@ -198,28 +207,59 @@ impl Node {
     /// Opens a new life: signals for earlier ones are void.
     pub(crate) fn begin(&self, incarnation: u32, arbiter: Option<Arc<str>>) {
         self.control.store(u64::from(incarnation) << 32, Ordering::Release);
-        self.queued.store(0, Ordering::Relaxed);
         self.handled.store(0, Ordering::Relaxed);
         self.set_state(ChildState::Starting);
         let mut detail = self.detail();
         detail.arbiter = arbiter;
-        if let Some(rare) = &mut detail.rare {
-            rare.info = None;
+        let inherits = detail.estate.as_ref().is_some_and(|estate| estate.legacy.is_some());
+        if !inherits {
+            self.queued.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Keeps what a start hands back, if it is the present life's.
-    pub(crate) fn hand_back(&self, incarnation: u32, info: Info) {
+    /// From now on, what a life leaves is kept for the next one.
+    pub(crate) fn keep_legacies(&self) {
+        self.detail().estate.get_or_insert_default();
+    }
+
+    /// Leaves something to the next life; it comes back when there will be none, as far as is known, or when this life was
+    /// given up before.
+    pub(crate) fn leave<T: Any + Send>(&self, incarnation: u32, legacy: T) -> Option<T> {
         let mut detail = self.detail();
-        if self.incarnation() == incarnation {
-            detail.rare.get_or_insert_default().info = Some(info);
+        let has_heir = self.incarnation() == incarnation && self.state() != ChildState::Stopped;
+        match &mut detail.estate {
+            Some(estate) if has_heir => {
+                estate.legacy = Some(Box::new(legacy));
+                None
+            }
+            Some(_) | None => Some(legacy),
         }
     }
 
-    pub(crate) fn info(&self, incarnation: u32) -> Option<Info> {
-        let detail = self.detail();
-        let present = self.incarnation() == incarnation;
-        detail.rare.as_ref().filter(|_| present).and_then(|rare| rare.info.clone())
+    /// What the life before this one left.
+    pub(crate) fn inherit(&self, incarnation: u32) -> Option<Legacy> {
+        let mut detail = self.detail();
+        if self.incarnation() != incarnation {
+            return None;
+        }
+        detail.estate.as_mut()?.legacy.take()
+    }
+
+    /// There is no next life: what the last one left goes, and whoever waits for an answer from it is told.
+    pub(crate) fn drop_legacy(&self) {
+        let legacy = self.detail().estate.as_mut().and_then(|estate| estate.legacy.take());
+        drop_quietly(legacy);
+    }
+
+    /// There will never be a next life again.
+    pub(crate) fn drop_estate(&self) {
+        let estate = self.detail().estate.take();
+        drop_quietly(estate);
+    }
+
+    /// Whether messages wait for the next life.
+    pub(crate) fn has_legacy(&self) -> bool {
+        self.detail().estate.as_ref().is_some_and(|estate| estate.legacy.is_some())
     }
 
     /// Signals a child; false when that incarnation is not the present one.

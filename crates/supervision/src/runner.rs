@@ -6,20 +6,21 @@
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
-use actix::dev::Mailbox;
 use actix::{Actor, Running};
 
+use crate::body::Seat;
 use crate::context::{Context, Work};
 
 pub(crate) struct Runner<A: Actor<Context = Context<A>>> {
-    actor: A,
+    // First, so that nobody finds the actor any more when it is dropped.
+    pub(crate) seat: Seat<A>,
+    pub(crate) actor: A,
     pub(crate) ctx: Context<A>,
-    mailbox: Mailbox<A>,
 }
 
 impl<A: Actor<Context = Context<A>>> Runner<A> {
-    pub(crate) fn new(actor: A, ctx: Context<A>, mailbox: Mailbox<A>) -> Self {
-        Runner { actor, ctx, mailbox }
+    pub(crate) fn new(actor: A, ctx: Context<A>, seat: Seat<A>) -> Self {
+        Runner { seat, actor, ctx }
     }
 
     /// Lives on, until the actor has stopped.
@@ -31,7 +32,7 @@ impl<A: Actor<Context = Context<A>>> Runner<A> {
             ready!(self.poll_waits(cx));
             if !self.ctx.is_ending() {
                 self.ctx.tell_shutdown(&mut self.actor);
-                self.mailbox.poll(&mut self.actor, &mut self.ctx, cx);
+                self.seat.mailbox.poll(&mut self.actor, &mut self.ctx, cx);
             }
             if self.poll_items(cx) && !self.ctx.is_ending() {
                 continue;

@@ -44,6 +44,7 @@ pub struct ChildSpec {
     pub(crate) policy: Policy,
     pub(crate) placement: Placement,
     pub(crate) factory: Factory,
+    pub(crate) in_place: bool,
 }
 
 impl ChildSpec {
@@ -60,6 +61,7 @@ impl ChildSpec {
             policy: Policy::WORKER,
             placement: Placement::Here,
             factory: Factory::Many(Arc::new(factory)),
+            in_place: false,
         }
     }
 
@@ -76,6 +78,7 @@ impl ChildSpec {
             policy: Policy { restart: Restart::Temporary, ..Policy::WORKER },
             placement: Placement::Here,
             factory: Factory::Once(Box::new(factory)),
+            in_place: false,
         }
     }
 
@@ -135,6 +138,24 @@ impl ChildSpec {
     /// Never restarted.
     pub fn temporary(self) -> Self {
         self.restart(Restart::Temporary)
+    }
+
+    /// Restarts it in place: its mailbox and its address survive, and the next incarnation handles what was queued. Only who
+    /// waits for the message that crashed, and for answers that were begun, is told
+    /// [`SendError::Closed`](crate::SendError::Closed). The default is a fresh mailbox, as in OTP.
+    ///
+    /// The next incarnation is made by the factory like any other and is given nothing but the messages: no state, no futures,
+    /// no timers. The restart is decided and counted like any other too: while it is waited for nothing is handled, senders
+    /// find the mailbox open until it is full, and when there is no restart in the end everybody who waits is told so. Who is
+    /// stopped, by hand or with its group, comes back with a fresh mailbox, and so does who was abandoned with its thread.
+    ///
+    /// It fits actors whose messages stand for themselves and that need nothing from before: a gate to something outside, a
+    /// cache, a meter. It does not fit an actor that has a history to catch up with, such as that of a run: what queued behind
+    /// a poisonous message would reach an actor that has not recovered yet, and may be poisonous as well. For a task, a
+    /// supervisor and a temporary child it means nothing.
+    pub fn in_place(mut self) -> Self {
+        self.in_place = true;
+        self
     }
 
     /// Sets how it is stopped.

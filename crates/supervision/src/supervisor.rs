@@ -90,7 +90,12 @@ impl SupervisorBody {
     fn hear(&mut self, mail: Mail) {
         let event = match mail {
             Mail::Started { child, incarnation } => Event::Started { child, incarnation },
-            Mail::Ignored { child, incarnation } => Event::Ignored { child, incarnation },
+            Mail::Ignored { child, incarnation } => {
+                if let Some(slot) = self.core.payload(child) {
+                    slot.node.drop_legacy();
+                }
+                Event::Ignored { child, incarnation }
+            }
             Mail::StartFailed { child, incarnation, reason } => {
                 Event::StartFailed { child, incarnation, reason }
             }
@@ -160,6 +165,7 @@ impl SupervisorBody {
             }
             Command::Forget(child) => {
                 if let Some(slot) = self.core.payload(child) {
+                    slot.node.drop_estate();
                     self.node.disown(&slot.node);
                 }
             }
@@ -196,6 +202,7 @@ impl SupervisorBody {
             && slot.node.state() == ChildState::Restarting
         {
             slot.node.set_state(ChildState::Stopped);
+            slot.node.drop_legacy();
         }
     }
 
@@ -248,8 +255,9 @@ impl SupervisorBody {
             }
             Notice::Exited { child, incarnation, reason, verdict, starting } => {
                 let Some(node) = node_of(child) else { return };
-                if let Verdict::Restart { .. } = verdict {
-                    node.set_state(ChildState::Restarting);
+                match verdict {
+                    Verdict::Restart { .. } => node.set_state(ChildState::Restarting),
+                    _ => node.drop_legacy(),
                 }
                 let (kind, arbiter) = (node.kind, node.arbiter());
                 TreeEvent::ActorExited {
@@ -306,9 +314,12 @@ impl SupervisorBody {
 }
 
 fn slot(parent: &Arc<Node>, shared: &Shared, spec: ChildSpec) -> Spec<Slot> {
-    let ChildSpec { key, policy, placement, factory } = spec;
+    let ChildSpec { key, policy, placement, factory, in_place } = spec;
     let node =
         Node::new(Some(parent.clone()), key.clone(), policy.kind, policy.restart, shared.next_serial());
+    if in_place && policy.restart != Restart::Temporary {
+        node.keep_legacies();
+    }
     Spec { key, policy, payload: Slot { node, factory, placement } }
 }
 
@@ -342,6 +353,8 @@ impl Body for SupervisorBody {
     fn stop(&mut self) {
         self.decide(Event::Shutdown(ExitReason::SHUTDOWN));
     }
+
+    fn retire(self: Box<Self>) {}
 }
 
 impl Drop for SupervisorBody {
@@ -350,6 +363,7 @@ impl Drop for SupervisorBody {
         self.name.unbind(&self.inbox);
         self.inbox.close();
         for (_, _, slot) in self.core.payloads() {
+            slot.node.drop_estate();
             slot.node.signal(slot.node.incarnation(), Signal::Kill);
         }
     }
