@@ -180,6 +180,7 @@ impl ChildTask {
         match self.ticket.node.signalled(self.ticket.incarnation) {
             Signal::None => None,
             Signal::Kill => Some(ExitReason::Killed),
+            Signal::KillFor => Some(self.ticket.node.killed_for()),
             Signal::Shutdown if self.told_to_stop => None,
             Signal::Shutdown => {
                 self.told_to_stop = true;
@@ -191,6 +192,16 @@ impl ChildTask {
                     Phase::New { .. } | Phase::Starting(_) | Phase::Over => Some(ExitReason::SHUTDOWN),
                 }
             }
+        }
+    }
+
+    /// The child gets the thread, or gives it back.
+    fn turn(&self) {
+        let node = &self.ticket.node;
+        if let Some(heart) = node.heart()
+            && node.incarnation() == self.ticket.incarnation
+        {
+            heart.turn();
         }
     }
 
@@ -248,11 +259,13 @@ impl Future for ChildTask {
         if let Some(reason) = this.obey() {
             return this.over(reason);
         }
+        this.turn();
         let polled = panics::catch(|| {
             #[cfg(feature = "chaos")]
             this.ticket.node.fault();
             this.live(cx)
         });
+        this.turn();
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(reason)) | Err(reason) => this.over(reason),

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::ExitReason;
 use crate::addr::Live;
+use crate::alive::Alive;
 use crate::node::{Node, Path};
 use crate::runner::BoxedWork;
 
@@ -141,6 +142,12 @@ impl<A: Actor<Context = Self>> Context<A> {
     /// How many times the actor has been started by this specification, this time included.
     pub fn incarnation(&self) -> u32 {
         self.incarnation
+    }
+
+    /// By this the actor, and futures it hands it to, say that they get on with work that no message shows. Has a meaning for
+    /// an actor that owes a sign of life, see [`ChildSpec::heartbeat`](crate::ChildSpec::heartbeat).
+    pub fn alive(&self) -> Alive {
+        Alive::new(self.node().clone(), self.incarnation)
     }
 
     pub(crate) fn begin_turn(&mut self) {

@@ -33,6 +33,11 @@ pub enum ExitReason {
     },
     /// It was killed: by [`Shutdown::BrutalKill`](crate::Shutdown), after its shutdown time, or by hand.
     Killed,
+    /// It had work and got nowhere with it for its heartbeat, and was killed for that.
+    Hung {
+        /// For how long, in milliseconds.
+        silent_ms: u64,
+    },
     /// A supervisor could not start one of its initial children.
     StartFailed {
         /// The child.
@@ -88,6 +93,7 @@ impl ExitReason {
             ExitReason::Failed { .. }
             | ExitReason::Panicked { .. }
             | ExitReason::Killed
+            | ExitReason::Hung { .. }
             | ExitReason::StartFailed { .. }
             | ExitReason::ArbiterLost => ExitClass::Abnormal,
         }
@@ -108,6 +114,7 @@ impl fmt::Display for ExitReason {
             ExitReason::Failed { error } => write!(f, "failed: {error}"),
             ExitReason::Panicked { message, location } => write!(f, "panicked at {location}: {message}"),
             ExitReason::Killed => f.write_str("killed"),
+            ExitReason::Hung { silent_ms } => write!(f, "hung: no progress for {silent_ms} ms"),
             ExitReason::StartFailed { child, cause } => write!(f, "could not start {child}: {cause}"),
             ExitReason::ArbiterLost => f.write_str("its arbiter was lost"),
             ExitReason::GaveUp { child, restarts, cause } => {

@@ -86,6 +86,7 @@ pub mod core;
 pub mod otp;
 
 mod addr;
+mod alive;
 mod arbiters;
 mod body;
 mod child;
@@ -105,6 +106,7 @@ mod supervisor;
 mod tree;
 
 pub use addr::{MAILBOX_MAX, SendError, StableAddr};
+pub use alive::Alive;
 pub use arbiters::{ArbiterRef, Arbiters, Heartbeat, HeartbeatConfig};
 pub use context::{Context, Graceful};
 pub use core::{

@@ -13,7 +13,8 @@ use std::task::Waker;
 use futures::task::AtomicWaker;
 use serde::{Serialize, Serializer};
 
-use crate::core::{ChildState, Kind, Restart};
+use crate::alive::Heart;
+use crate::core::{ChildState, Kind, Policy, Pulse, Restart};
 use crate::inbox::Inbox;
 use crate::{ExitReason, Key, panics};
 
@@ -63,6 +64,8 @@ pub(crate) enum Signal {
     None = 0,
     Shutdown = 1,
     Kill = 2,
+    /// A kill whose reason was written down before.
+    KillFor = 3,
 }
 
 type Monitor = Box<dyn FnOnce(Down) + Send>;
@@ -85,6 +88,8 @@ pub(crate) struct Node {
     pub(crate) queued: AtomicU32,
     /// Milliseconds on the tree's clock.
     pub(crate) up_since_ms: AtomicU64,
+    /// Children that owe a sign of life only.
+    heart: Option<Box<Heart>>,
     #[cfg(feature = "chaos")]
     fault: std::sync::atomic::AtomicBool,
     detail: Mutex<Detail>,
@@ -133,8 +138,8 @@ impl Node {
     pub(crate) fn new(parent: Option<Arc<Node>>, key: Key, policy: &Policy, serial: u64) -> Arc<Self> {
         Arc::new(Node {
             key,
-            kind,
-            restart,
+            kind: policy.kind,
+            restart: policy.restart,
             serial,
             parent,
             state: AtomicU8::new(ChildState::Stopped as u8),
@@ -144,6 +149,7 @@ impl Node {
             handled: AtomicU64::new(0),
             queued: AtomicU32::new(0),
             up_since_ms: AtomicU64::new(0),
+            heart: policy.heartbeat.map(|_| Box::default()),
             #[cfg(feature = "chaos")]
             fault: std::sync::atomic::AtomicBool::new(false),
             detail: Mutex::default(),
@@ -209,6 +215,9 @@ impl Node {
         self.control.store(u64::from(incarnation) << 32, Ordering::Release);
         self.handled.store(0, Ordering::Relaxed);
         self.set_state(ChildState::Starting);
+        if let Some(heart) = self.heart() {
+            heart.begin();
+        }
         let mut detail = self.detail();
         detail.arbiter = arbiter;
         let inherits = detail.estate.as_ref().is_some_and(|estate| estate.legacy.is_some());
@@ -283,8 +292,35 @@ impl Node {
         match control & 0xFFFF_FFFF {
             0 => Signal::None,
             1 => Signal::Shutdown,
-            _ => Signal::Kill,
+            2 => Signal::Kill,
+            _ => Signal::KillFor,
         }
+    }
+
+    /// Kills a child for a reason that is to be the reason of its end.
+    pub(crate) fn kill_for(&self, incarnation: u32, reason: ExitReason) -> bool {
+        if let Some(heart) = self.heart() {
+            heart.condemn(reason);
+        }
+        self.signal(incarnation, Signal::KillFor)
+    }
+
+    /// Why the present life is killed.
+    pub(crate) fn killed_for(&self) -> ExitReason {
+        self.heart().and_then(Heart::sentence).unwrap_or(ExitReason::Killed)
+    }
+
+    /// What counts the life of a child that owes a sign of it.
+    pub(crate) fn heart(&self) -> Option<&Heart> {
+        self.heart.as_deref()
+    }
+
+    /// What can be seen of such a child's work now.
+    pub(crate) fn pulse(&self) -> Option<Pulse> {
+        let heart = self.heart()?;
+        let something_waits = self.queued.load(Ordering::Relaxed) > 0
+            || (self.kind == Kind::Supervisor && self.inbox().is_some_and(|inbox| !inbox.is_empty()));
+        Some(heart.pulse(something_waits, self.handled.load(Ordering::Relaxed)))
     }
 
     pub(crate) fn listen(&self, waker: &Waker) {

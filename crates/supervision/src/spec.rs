@@ -118,7 +118,8 @@ impl ChildSpec {
     /// waiting without limit for a thread that is blocked would take its parent along, while one past its time is
     /// killed, reported as stuck and abandoned.
     pub fn as_supervisor(mut self) -> Self {
-        self.policy = Policy { restart: self.policy.restart, ..Policy::SUPERVISOR };
+        let Policy { restart, heartbeat, .. } = self.policy;
+        self.policy = Policy { restart, heartbeat, ..Policy::SUPERVISOR };
         self
     }
 
@@ -155,6 +156,22 @@ impl ChildSpec {
     /// supervisor and a temporary child it means nothing.
     pub fn in_place(mut self) -> Self {
         self.in_place = true;
+        self
+    }
+
+    /// It owes a sign of life: if it has work and gets nowhere with it for this long, it is killed, ends as
+    /// [`ExitReason::Hung`](crate::ExitReason::Hung), and is restarted as its restart type says. It is never judged early, and
+    /// late by half of `time` at most.
+    ///
+    /// Work is a message that waits, sent by the stable name (or a supervisor's unread mail), and handling the next one is
+    /// getting on with it. So is a turn on its thread that does not end. A task, and an actor whose long work no message
+    /// shows, say it themselves by [`Alive`](crate::Alive). An actor that rests with an empty mailbox owes nothing.
+    ///
+    /// What waits at an await point dies at once. Code that blocks its thread cannot be killed: then the child is abandoned
+    /// as stuck after the kill grace, and its next incarnation starts beside it, on a thread of its own only if it was given
+    /// [one](ChildSpec::on) that is replaced. It is seen at all only from another thread than the one that is blocked.
+    pub fn heartbeat(mut self, time: Duration) -> Self {
+        self.policy.heartbeat = Some(time);
         self
     }
 

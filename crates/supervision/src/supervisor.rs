@@ -87,7 +87,19 @@ impl SupervisorBody {
         })
     }
 
+    /// Before a child's timer is heard, the core is told how the child is doing, if it owes a sign of life.
+    fn feel_pulse(&mut self, child: ChildId) {
+        let felt =
+            self.core.payload(child).and_then(|slot| Some((slot.node.incarnation(), slot.node.pulse()?)));
+        if let Some((incarnation, pulse)) = felt {
+            self.decide(Event::Pulse { child, incarnation, pulse });
+        }
+    }
+
     fn hear(&mut self, mail: Mail) {
+        if let Some(heart) = self.node.heart() {
+            heart.beat();
+        }
         let event = match mail {
             Mail::Started { child, incarnation } => Event::Started { child, incarnation },
             Mail::Ignored { child, incarnation } => {
@@ -156,6 +168,11 @@ impl SupervisorBody {
             Command::Start(child, incarnation) => self.start(child, incarnation),
             Command::Stop(child, incarnation) => self.signal(child, incarnation, Signal::Shutdown),
             Command::Kill(child, incarnation) => self.signal(child, incarnation, Signal::Kill),
+            Command::KillHung(child, incarnation, reason) => {
+                if let Some(slot) = self.core.payload(child) {
+                    slot.node.kill_for(incarnation, reason);
+                }
+            }
             Command::Arm(timer) => {
                 self.timers.insert(timer);
             }
@@ -282,10 +299,10 @@ impl SupervisorBody {
                     period_ms: u64::try_from(intensity.period.as_millis()).unwrap_or(u64::MAX),
                 }
             }
-            Notice::Stuck { child, incarnation } => {
+            Notice::Stuck { child, incarnation, reason } => {
                 let Some(node) = node_of(child) else { return };
                 // As far as anybody is concerned it is dead; its monitors have waited long enough.
-                node.end(incarnation, &ExitReason::Killed);
+                node.end(incarnation, &reason);
                 let arbiter = node.arbiter();
                 TreeEvent::ActorStuck { path: Path(node), incarnation, arbiter }
             }
@@ -315,8 +332,7 @@ impl SupervisorBody {
 
 fn slot(parent: &Arc<Node>, shared: &Shared, spec: ChildSpec) -> Spec<Slot> {
     let ChildSpec { key, policy, placement, factory, in_place } = spec;
-    let node =
-        Node::new(Some(parent.clone()), key.clone(), policy.kind, policy.restart, shared.next_serial());
+    let node = Node::new(Some(parent.clone()), key.clone(), &policy, shared.next_serial());
     if in_place && policy.restart != Restart::Temporary {
         node.keep_legacies();
     }
@@ -337,6 +353,7 @@ impl Body for SupervisorBody {
                 self.node.handled.fetch_add(1, Ordering::Relaxed);
                 self.hear(mail);
             } else if let Some(timer) = self.due(cx) {
+                self.feel_pulse(timer.child());
                 self.decide(Event::Timer(timer));
             } else {
                 return Poll::Pending;

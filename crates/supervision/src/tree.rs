@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::child::{ReportTo, Ticket, spawn};
-use crate::core::{ChildId, ChildState, Flags, Kind, Restart, SupervisorError};
-use crate::handle::{Asked, ChildRef, SupervisorRef, Whom, ask, child, done};
+use crate::core::{ChildId, ChildState, Flags, Policy, Restart, SupervisorError};
+use crate::handle::{Asked, ChildRef, SupervisorRef, ask, child, done};
 use crate::node::{Node, Signal};
 use crate::observer::{Observer, TreeEvent};
 use crate::panics;
@@ -148,7 +148,8 @@ impl Tree {
     ) -> Result<Root, ExitReason> {
         let supervisor = SupervisorRef::new();
         let spec = ChildSpec::supervisor(Key::named(name), &supervisor, flags, children);
-        let node = Node::new(None, spec.key, Kind::Supervisor, Restart::Temporary, self.shared.next_serial());
+        let policy = Policy { restart: Restart::Temporary, ..Policy::SUPERVISOR };
+        let node = Node::new(None, spec.key, &policy, self.shared.next_serial());
         if self.shared.root.set(node.clone()).is_err() {
             return Err(ExitReason::failed("this tree already has a root"));
         }

@@ -6,6 +6,7 @@ use super::Supervisor;
 use super::event::{Answer, CallId, ChildState, Command, Event, Notice, SupervisorError, TimerId, Verdict};
 use super::flags::{AutoShutdown, Kind, Policy, Restart, Shutdown, Strategy};
 use super::group::{Phase, Then};
+use super::heartbeat::Heart;
 use super::roster::ChildId;
 use crate::{ExitClass, ExitReason};
 
@@ -15,8 +16,8 @@ pub(super) struct Child<P> {
     pub(super) payload: P,
     pub(super) state: State,
     pub(super) incarnation: u32,
-    /// The last life that came up: by its handle a child is known while its restart is under way.
-    pub(super) last_up: u32,
+    /// Of a running child that owes a sign of life.
+    pub(super) heart: Option<Box<Heart>>,
     /// Restarts since it last ran quietly: the backoff's exponent.
     attempts: u32,
     up_since: Duration,
@@ -37,6 +38,16 @@ pub(super) struct Stopping {
     timer: Option<TimerId>,
     killed: bool,
     waiting: Vec<CallId>,
+    /// It was not asked to stop: it hung, and its end is to be answered like one of its own.
+    hung: Option<ExitReason>,
+}
+
+impl State {
+    /// Killed because it showed no sign of life.
+    pub(super) fn hung(grace: TimerId, reason: ExitReason) -> Self {
+        let stopping = Stopping { timer: Some(grace), killed: true, waiting: Vec::new(), hung: Some(reason) };
+        State::Stopping(Box::new(stopping))
+    }
 }
 
 #[derive(Debug)]
@@ -64,7 +75,7 @@ impl<P> Child<P> {
             payload,
             state: State::Idle,
             incarnation: 0,
-            last_up: 0,
+            heart: None,
             attempts: 0,
             up_since: Duration::ZERO,
         }
@@ -119,7 +130,7 @@ impl<P> Supervisor<P> {
     }
 
     /// The child, if the report is about its present life.
-    fn living(&mut self, id: ChildId, incarnation: u32) -> Option<&mut Child<P>> {
+    pub(super) fn living(&mut self, id: ChildId, incarnation: u32) -> Option<&mut Child<P>> {
         self.roster.get_mut(id).filter(|child| child.incarnation == incarnation && child.has_process())
     }
 
@@ -136,6 +147,7 @@ impl<P> Supervisor<P> {
             Origin::Added(call) | Origin::ByHand(call) => (Some(call), None),
             Origin::Again(cause) => (None, cause.map(|cause| *cause)),
         };
+        self.watch_heart(id);
         self.command(Command::Notice(Notice::Started { child: id, incarnation, cause }));
         if let Some(call) = call {
             self.reply(call, Ok(Answer::Started(id, incarnation)));
@@ -207,8 +219,13 @@ impl<P> Supervisor<P> {
 
     pub(super) fn exited(&mut self, id: ChildId, incarnation: u32, reason: ExitReason) {
         let Some(child) = self.living(id, incarnation) else { return };
-        match child.state {
+        match &mut child.state {
             State::Starting(_) => return self.start_failed(id, incarnation, reason),
+            State::Stopping(stopping) if stopping.hung.is_some() => {
+                let timer = stopping.timer.take();
+                child.state = State::Running;
+                timer.into_iter().for_each(|timer| self.command(Command::Disarm(timer)));
+            }
             State::Stopping(_) => return self.stopped(id, reason, Verdict::Terminated),
             State::Running => {}
             State::Idle | State::Restarting(_) => return,
@@ -294,7 +311,7 @@ impl<P> Supervisor<P> {
         }
     }
 
-    fn new_timer(&mut self, child: ChildId, delay: Duration) -> TimerId {
+    pub(super) fn new_timer(&mut self, child: ChildId, delay: Duration) -> TimerId {
         self.nonce += 1;
         TimerId { at: self.moment.now.saturating_add(delay), child, nonce: self.nonce }
     }
@@ -308,6 +325,7 @@ impl<P> Supervisor<P> {
 
     /// The child has no process any more; its specification stays for now.
     fn gone(&mut self, id: ChildId, reason: ExitReason, verdict: Verdict) {
+        self.rest_heart(id);
         let Some(child) = self.roster.get_mut(id) else { return };
         child.state = State::Idle;
         let incarnation = child.incarnation;
@@ -336,9 +354,12 @@ impl<P> Supervisor<P> {
 
     /// Makes sure that the child ends. Answers at once if it has no process.
     pub(super) fn stop(&mut self, id: ChildId, waiting: Vec<CallId>) {
+        self.rest_heart(id);
         let Some(child) = self.roster.get_mut(id) else { return };
         if let State::Stopping(stopping) = &mut child.state {
             stopping.waiting.extend(waiting);
+            // Whatever it was killed for: from now on it is asked for, and does not come back.
+            stopping.hung = None;
             return;
         }
         let before = std::mem::replace(&mut child.state, State::Idle);
@@ -361,7 +382,7 @@ impl<P> Supervisor<P> {
         };
         let timer = limit.map(|limit| self.new_timer(id, limit));
         if let Some(child) = self.roster.get_mut(id) {
-            child.state = State::Stopping(Box::new(Stopping { timer, killed, waiting }));
+            child.state = State::Stopping(Box::new(Stopping { timer, killed, waiting, hung: None }));
         }
         self.command(command);
         if let Some(timer) = timer {
@@ -397,6 +418,9 @@ impl<P> Supervisor<P> {
     }
 
     pub(super) fn timer(&mut self, fired: TimerId) {
+        if self.look_due(fired) {
+            return;
+        }
         let id = fired.child;
         let Some(child) = self.roster.get_mut(id) else { return };
         match &mut child.state {
@@ -434,8 +458,19 @@ impl<P> Supervisor<P> {
     fn abandon(&mut self, id: ChildId, incarnation: u32) {
         let Some(child) = self.roster.get_mut(id) else { return };
         let State::Stopping(stopping) = std::mem::replace(&mut child.state, State::Idle) else { return };
-        self.command(Command::Notice(Notice::Stuck { child: id, incarnation }));
-        self.stop_done(id, stopping.waiting, Err(SupervisorError::Stuck));
+        let Stopping { waiting, hung, .. } = *stopping;
+        let reason = hung.clone().unwrap_or(ExitReason::Killed);
+        self.command(Command::Notice(Notice::Stuck { child: id, incarnation, reason }));
+        match hung {
+            // Nobody asked for its end: as far as anybody is concerned, it has come to one of its own.
+            Some(reason) => {
+                if let Some(child) = self.roster.get_mut(id) {
+                    child.state = State::Running;
+                }
+                self.exited(id, incarnation, reason);
+            }
+            None => self.stop_done(id, waiting, Err(SupervisorError::Stuck)),
+        }
     }
 
     fn significant_ended(&mut self) {

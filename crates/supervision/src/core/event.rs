@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::flags::{Kind, Policy, SpecError};
+use super::heartbeat::Pulse;
 use super::roster::ChildId;
 use crate::{ExitReason, Key};
 
@@ -89,6 +90,15 @@ pub enum Event<P> {
         incarnation: u32,
         /// Why.
         reason: ExitReason,
+    },
+    /// What can be seen of a child that owes a sign of life. Told before each of its timers.
+    Pulse {
+        /// Which.
+        child: ChildId,
+        /// Which life of it.
+        incarnation: u32,
+        /// How it is doing.
+        pulse: Pulse,
     },
     /// A timer is due.
     Timer(TimerId),
@@ -273,6 +283,8 @@ pub enum Command {
     Stop(ChildId, u32),
     /// Kill it.
     Kill(ChildId, u32),
+    /// Kill it because it shows no sign of life, which is the reason of its end.
+    KillHung(ChildId, u32, ExitReason),
     /// Wake the core when the timer is due.
     Arm(TimerId),
     /// That is not needed any more.
@@ -329,6 +341,8 @@ pub enum Notice {
         child: ChildId,
         /// Which life of it.
         incarnation: u32,
+        /// Why it was to end.
+        reason: ExitReason,
     },
 }
 

@@ -281,6 +281,8 @@ pub struct Policy {
     pub significant: bool,
     /// Whether it is a supervisor.
     pub kind: Kind,
+    /// How long it may have work and get nowhere before it counts as hung; nobody looks when this is absent.
+    pub heartbeat: Option<Duration>,
 }
 
 impl Policy {
@@ -290,6 +292,7 @@ impl Policy {
         shutdown: Shutdown::Timeout(Duration::from_secs(5)),
         significant: false,
         kind: Kind::Worker,
+        heartbeat: None,
     };
 
     /// A permanent supervisor, which is waited for, so that no subtree is cut in half.
@@ -298,10 +301,14 @@ impl Policy {
         shutdown: Shutdown::Infinity,
         significant: false,
         kind: Kind::Supervisor,
+        heartbeat: None,
     };
 
-    /// Checks what depends on the supervisor: who may be significant.
+    /// Checks what the types cannot, and what depends on the supervisor: who may be significant.
     pub fn validate(&self, flags: &Flags) -> Result<(), SpecError> {
+        if self.heartbeat.is_some_and(|heartbeat| heartbeat.is_zero()) {
+            return Err(SpecError::InvalidHeartbeat);
+        }
         if !self.significant {
             return Ok(());
         }
@@ -324,6 +331,9 @@ pub enum SpecError {
     /// Significance means nothing to a supervisor that never shuts down by itself.
     #[error("a significant child needs a supervisor with auto_shutdown")]
     SignificantWithoutAutoShutdown,
+    /// The heartbeat is zero: nobody can keep it.
+    #[error("the heartbeat of the child is zero")]
+    InvalidHeartbeat,
     /// Two initial children have one key.
     #[error("two children are called {0}")]
     DuplicateKey(Key),

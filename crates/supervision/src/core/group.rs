@@ -102,6 +102,7 @@ impl<P> Supervisor<P> {
                 | Event::Started { .. }
                 | Event::Ignored { .. }
                 | Event::StartFailed { .. }
+                | Event::Pulse { .. }
                 | Event::Timer(_)
                 | Event::Shutdown(_) => {}
             }

@@ -15,8 +15,8 @@
 //! |---|---|---|---|---|---|---|
 //! | `Idle` | → `Starting` | | | | | |
 //! | `Starting` | | → `Running` | → `Restarting`, `Idle` or gone | as start failed | → `Stopping` | |
-//! | `Running` | | | | restart, `Idle` or gone | → `Stopping` | |
-//! | `Stopping` | | | as exited | → `Idle` or gone | | kill, then → stuck |
+//! | `Running` | | | | restart, `Idle` or gone | → `Stopping` | hung: killed, → `Stopping` |
+//! | `Stopping` | | | as exited | → `Idle` or gone; hung: as `Running` | | kill, then → stuck |
 //! | `Restarting` | | | | | → `Idle` or gone | counts, → `Starting` |
 
 mod backoff;
@@ -24,6 +24,7 @@ mod child;
 mod event;
 mod flags;
 mod group;
+mod heartbeat;
 mod intensity;
 mod requests;
 mod roster;
@@ -41,6 +42,7 @@ pub use flags::{
     AutoShutdown, FlagError, Flags, Intensity, Kind, Policy, Restart, Shutdown, SpecError, StopOrder,
     Strategy,
 };
+pub use heartbeat::Pulse;
 pub use roster::ChildId;
 
 use crate::Key;
@@ -113,6 +115,7 @@ impl<P> Supervisor<P> {
                 self.start_failed(child, incarnation, reason)
             }
             Event::Exited { child, incarnation, reason } => self.exited(child, incarnation, reason),
+            Event::Pulse { child, incarnation, pulse } => self.pulse(child, incarnation, pulse),
             Event::Timer(timer) => self.timer(timer),
             Event::Call(call, request) => self.call(call, request),
             Event::Shutdown(reason) => self.close(reason),

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, ResponseActFuture, Running,
-    WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, AtomicResponse, Handler, Message, ResponseActFuture,
+    Running, WrapFuture,
 };
 use ghostlight_supervision::{
     ChildSpec, Context, Flags, Graceful, Root, StableAddr, StartContext, StartError, Tree, TreeConfig,
@@ -164,6 +164,33 @@ impl Handler<Slowly> for Puppet {
 
     fn handle(&mut self, Slowly(time): Slowly, _: &mut Context<Self>) -> Self::Result {
         Box::pin(tokio::time::sleep(time).into_actor(self).map(|(), _, _| "at last"))
+    }
+}
+
+/// Answers after a while, and holds up the others meanwhile.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Wait(pub Duration);
+
+impl Handler<Wait> for Puppet {
+    type Result = AtomicResponse<Self, ()>;
+
+    fn handle(&mut self, Wait(time): Wait, _: &mut Context<Self>) -> Self::Result {
+        AtomicResponse::new(Box::pin(tokio::time::sleep(time).into_actor(self)))
+    }
+}
+
+/// Blocks the thread until the other side says so, or is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Hold(pub std::sync::mpsc::Receiver<()>);
+
+impl Handler<Hold> for Puppet {
+    type Result = ();
+
+    fn handle(&mut self, Hold(held): Hold, _: &mut Context<Self>) {
+        // Either answer means the same.
+        let _ = held.recv();
     }
 }
 

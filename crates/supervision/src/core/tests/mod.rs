@@ -2,6 +2,7 @@
 
 mod exits;
 mod groups;
+mod heartbeat;
 mod limits;
 mod otp;
 mod properties;
@@ -50,6 +51,8 @@ pub(super) struct World {
     pub(super) stubborn: BTreeSet<Name>,
     /// Children that do not even die.
     pub(super) stuck: BTreeSet<Name>,
+    /// What children that owe a sign of life look like; at rest when nothing is said.
+    pub(super) pulses: BTreeMap<Name, Pulse>,
     next_call: u64,
     pub(super) answers: BTreeMap<u64, Result<Answer, SupervisorError>>,
     pub(super) notices: Vec<Notice>,
@@ -106,6 +109,7 @@ impl World {
             outcomes: BTreeMap::new(),
             stubborn: BTreeSet::new(),
             stuck: BTreeSet::new(),
+            pulses: BTreeMap::new(),
             next_call: 0,
             answers: BTreeMap::new(),
             notices: Vec::new(),
@@ -129,12 +133,21 @@ impl World {
                 self.decide(event);
             } else if let Some(&timer) = self.timers.first().filter(|timer| timer.at() <= self.now) {
                 self.timers.remove(&timer);
+                self.feel_pulse(timer.child());
                 self.decide(Event::Timer(timer));
             } else {
                 return;
             }
         }
         panic!("the supervisor does not come to rest");
+    }
+
+    fn feel_pulse(&mut self, child: ChildId) {
+        let Some(name) = self.core.payload(child).cloned() else { return };
+        if let Some(&(child, incarnation)) = self.live.get(&name) {
+            let pulse = self.pulses.get(&name).copied().unwrap_or_default();
+            self.decide(Event::Pulse { child, incarnation, pulse });
+        }
     }
 
     fn decide(&mut self, event: Event<Name>) {
@@ -169,14 +182,19 @@ impl World {
                     self.die(&name, ExitReason::SHUTDOWN);
                 }
             }
-            Command::Kill(id, incarnation) => {
+            Command::Kill(..) | Command::KillHung(..) => {
+                let (id, incarnation, reason) = match command {
+                    Command::KillHung(id, incarnation, reason) => (id, incarnation, reason),
+                    Command::Kill(id, incarnation) => (id, incarnation, ExitReason::Killed),
+                    _ => return,
+                };
                 let name = self.name(id);
                 if self.live.get(&name) != Some(&(id, incarnation)) {
                     return assert!(self.dead.contains(&(id, incarnation)), "{name} never lived");
                 }
                 self.log.push(format!("!{name}"));
                 if !self.stuck.contains(&name) {
-                    self.die(&name, ExitReason::Killed);
+                    self.die(&name, reason);
                 }
             }
             Command::Arm(timer) => assert!(self.timers.insert(timer)),
