@@ -23,6 +23,15 @@ pub(crate) struct Live<A: Actor> {
     pub(crate) addr: Addr<A>,
     pub(crate) node: Arc<Node>,
     pub(crate) mailbox_max: u32,
+    /// The life that opened the mailbox.
+    pub(crate) incarnation: u32,
+}
+
+impl<A: Actor<Context = Context<A>>> Live<A> {
+    /// Whether messages can be left: somebody handles them, or will. Who is stuck on a blocked thread never does.
+    fn is_open(&self) -> bool {
+        self.addr.connected() && !self.node.is_abandoned(self.incarnation)
+    }
 }
 
 /// The name of an actor, good for all its incarnations and from any thread. Cloning costs a reference count.
@@ -73,7 +82,7 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
 
     /// Counts one message in, if there is room and somebody to receive it.
     fn reserve(&self) -> Result<Arc<Live<A>>, SendError> {
-        let live = self.0.load_full().filter(|live| live.addr.connected()).ok_or(SendError::NotRunning)?;
+        let live = self.0.load_full().filter(|live| live.is_open()).ok_or(SendError::NotRunning)?;
         let queued = live.node.queued.fetch_add(1, Ordering::Relaxed);
         if queued >= live.mailbox_max {
             live.node.queued.fetch_sub(1, Ordering::Relaxed);
@@ -84,7 +93,7 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
 
     /// Whether somebody bears the name now. He may be gone a moment later. One that is being restarted in place bears it on.
     pub fn is_running(&self) -> bool {
-        self.0.load().as_ref().is_some_and(|live| live.addr.connected())
+        self.0.load().as_ref().is_some_and(|live| live.is_open())
     }
 
     /// The path of the present incarnation.

@@ -38,12 +38,12 @@ pub(crate) struct Seat<A: Actor<Context = Context<A>>> {
 }
 
 impl<A: Actor<Context = Context<A>>> Seat<A> {
-    fn new(node: Arc<Node>, name: Option<StableAddr<A>>, mailbox_max: u32) -> Self {
+    fn new(node: Arc<Node>, incarnation: u32, name: Option<StableAddr<A>>, mailbox_max: u32) -> Self {
         // Unbounded on actix's side: its bound adds a slot per sender and parks senders without waking them. Ours
         // counts what comes by the stable name.
         let (sender, receiver) = channel::channel(0);
         let mailbox = Mailbox::new(receiver);
-        let live = Arc::new(Live { addr: actix::Addr::new(sender), node, mailbox_max });
+        let live = Arc::new(Live { addr: actix::Addr::new(sender), node, mailbox_max, incarnation });
         if let Some(name) = &name {
             name.bind(live.clone());
         }
@@ -85,7 +85,7 @@ impl<A: Actor<Context = Context<A>>> ActorBody<A> {
         on_shutdown: Option<fn(&mut A, &mut Context<A>)>,
     ) -> Self {
         let seat = Seat::inherited(&node, incarnation, name.as_ref())
-            .unwrap_or_else(|| Seat::new(node, name, mailbox_max));
+            .unwrap_or_else(|| Seat::new(node, incarnation, name, mailbox_max));
         let ctx = Context::new(seat.live.clone(), incarnation, on_shutdown);
         ActorBody(Runner::new(actor, ctx, seat))
     }

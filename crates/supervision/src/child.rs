@@ -14,12 +14,13 @@ use futures::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
 use crate::ExitReason;
+use crate::arbiters::Thread;
 use crate::body::Body;
 use crate::core::{ChildId, ChildState};
 use crate::inbox::{Inbox, Mail};
 use crate::node::{Node, Signal};
 use crate::panics;
-use crate::spec::{Factory, Placement};
+use crate::spec::Factory;
 use crate::start::{StartContext, StartError, Started};
 use crate::tree::Shared;
 
@@ -122,13 +123,14 @@ impl Drop for Ticket {
     }
 }
 
-/// Starts a child's life where it is to be lived. When that thread is gone, the ticket says so.
-pub(crate) fn spawn(ticket: Ticket, factory: Factory, placement: &Placement) {
-    match placement {
-        Placement::Here => drop(tokio::task::spawn_local(ChildTask::new(ticket, factory))),
-        Placement::On(arbiter) => {
+/// Starts a child's life where it is to be lived, which is here unless a thread is given. When that is gone, the ticket
+/// says so.
+pub(crate) fn spawn(ticket: Ticket, factory: Factory, thread: Option<&Thread>) {
+    match thread {
+        None => drop(tokio::task::spawn_local(ChildTask::new(ticket, factory))),
+        Some(thread) => {
             // The answer is not needed: a refused closure is dropped, and the ticket in it reports.
-            arbiter.handle().spawn_fn(move || {
+            thread.handle.spawn_fn(move || {
                 drop(tokio::task::spawn_local(ChildTask::new(ticket, factory)));
             });
         }

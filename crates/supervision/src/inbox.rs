@@ -10,6 +10,7 @@ use std::task::Waker;
 use futures::task::AtomicWaker;
 use tokio::sync::oneshot;
 
+use crate::ArbiterRef;
 use crate::ExitReason;
 use crate::core::{ChildId, SupervisorError};
 use crate::handle::{Asked, CallAnswer};
@@ -18,11 +19,30 @@ use crate::handle::{Asked, CallAnswer};
 pub(crate) const CALLS_MAX: usize = 65_536;
 
 pub(crate) enum Mail {
-    Started { child: ChildId, incarnation: u32 },
-    Ignored { child: ChildId, incarnation: u32 },
-    StartFailed { child: ChildId, incarnation: u32, reason: ExitReason },
-    Exited { child: ChildId, incarnation: u32, reason: ExitReason },
+    Started {
+        child: ChildId,
+        incarnation: u32,
+    },
+    Ignored {
+        child: ChildId,
+        incarnation: u32,
+    },
+    StartFailed {
+        child: ChildId,
+        incarnation: u32,
+        reason: ExitReason,
+    },
+    Exited {
+        child: ChildId,
+        incarnation: u32,
+        reason: ExitReason,
+    },
     Call(Asked, oneshot::Sender<CallAnswer>),
+    /// The thread that filled a place before this generation is given up, with all that lives on it.
+    ThreadLost {
+        arbiter: ArbiterRef,
+        generation: u32,
+    },
 }
 
 #[derive(Default)]

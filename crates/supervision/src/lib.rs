@@ -73,8 +73,10 @@
 //!   a function of yours. Any dynamic supervisor, not only that one, knows its children by their lives as well
 //!   ([`SupervisorRef::terminate_life`]).
 //! * Backoff between restarts, a bound on children, and reports of refused restarts ([`Verdict`]) are additions.
+//! * A child may owe a sign of life ([`ChildSpec::heartbeat`]): who has work and gets nowhere is killed and restarted.
 //! * A child that was killed and never yields cannot be ended: it is reported as stuck, abandoned, and its place is free again.
-//!   Should its code come to, it is dropped at once. A [`Heartbeat`] tells of blocked arbiters.
+//!   Should its code come to, it is dropped at once, and all below it. A [`Heartbeat`] tells of blocked arbiters, and
+//!   [`Arbiters::watch`] replaces them: their children are restarted on a fresh thread.
 //! * A killed supervisor takes its children along, but does not wait for their end.
 //!
 //! # What is not here
@@ -104,10 +106,11 @@ mod spec;
 mod start;
 mod supervisor;
 mod tree;
+mod watch;
 
 pub use addr::{MAILBOX_MAX, SendError, StableAddr};
 pub use alive::Alive;
-pub use arbiters::{ArbiterRef, Arbiters, Heartbeat, HeartbeatConfig};
+pub use arbiters::{ArbiterRef, Arbiters};
 pub use context::{Context, Graceful};
 pub use core::{
     AutoShutdown, Backoff, ChildInfo, ChildState, Counts, FlagError, Flags, Intensity, Kind, Policy, Restart,
@@ -122,3 +125,4 @@ pub use snapshot::TreeNode;
 pub use spec::{ChildSpec, Placement};
 pub use start::{ActorStart, StartContext, StartError, Started, Stopping};
 pub use tree::{Root, Tree, TreeConfig};
+pub use watch::{Heartbeat, HeartbeatConfig};

@@ -86,6 +86,8 @@ pub(crate) struct Node {
     waker: AtomicWaker,
     pub(crate) handled: AtomicU64,
     pub(crate) queued: AtomicU32,
+    /// The last life that was abandoned on a blocked thread; 0 when none was.
+    abandoned: AtomicU32,
     /// Milliseconds on the tree's clock.
     pub(crate) up_since_ms: AtomicU64,
     /// Children that owe a sign of life only.
@@ -148,6 +150,7 @@ impl Node {
             waker: AtomicWaker::new(),
             handled: AtomicU64::new(0),
             queued: AtomicU32::new(0),
+            abandoned: AtomicU32::new(0),
             up_since_ms: AtomicU64::new(0),
             heart: policy.heartbeat.map(|_| Box::default()),
             #[cfg(feature = "chaos")]
@@ -396,6 +399,27 @@ impl Node {
         if let Some(family) = &mut self.detail().family {
             family.children.remove(&child.serial);
         }
+    }
+
+    /// Lets go of a life whose thread is blocked, and of all below it, however deep, since it cannot do so itself any more: from
+    /// now on nobody reaches them by their names, and should the thread come to they die before they do anything else.
+    pub(crate) fn abandon(&self, incarnation: u32) {
+        if !self.signal(incarnation, Signal::Kill) {
+            return;
+        }
+        self.abandoned.fetch_max(incarnation, Ordering::AcqRel);
+        if let Some(inbox) = self.inbox() {
+            inbox.close();
+        }
+        for child in self.children() {
+            child.drop_estate();
+            child.abandon(child.incarnation());
+        }
+    }
+
+    /// Whether that life was abandoned, or a later one.
+    pub(crate) fn is_abandoned(&self, incarnation: u32) -> bool {
+        self.abandoned.load(Ordering::Acquire) >= incarnation
     }
 
     /// The children in the order of their specification.

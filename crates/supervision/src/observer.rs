@@ -93,6 +93,16 @@ pub enum TreeEvent {
         /// For how long, in milliseconds.
         silent_ms: u64,
     },
+    /// A stuck arbiter was replaced: a fresh thread fills its place, and what lived on the old one is restarted there.
+    #[serde(rename = "arbiter.replaced")]
+    ArbiterReplaced {
+        /// Its name, which the fresh one bears too.
+        arbiter: Arc<str>,
+        /// For how long it was silent, in milliseconds.
+        silent_ms: u64,
+        /// How many threads have filled the place, the fresh one included.
+        generation: u32,
+    },
     /// A stuck arbiter answers again.
     #[serde(rename = "arbiter.recovered")]
     ArbiterRecovered {

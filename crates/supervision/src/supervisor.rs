@@ -13,7 +13,6 @@ use std::task::{Context as TaskContext, Poll};
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use crate::ExitReason;
 use crate::body::Body;
 use crate::child::{ReportTo, Ticket, spawn};
 use crate::core::{
@@ -27,6 +26,7 @@ use crate::observer::TreeEvent;
 use crate::spec::{ChildSpec, Factory, Placement};
 use crate::start::{StartContext, StartError};
 use crate::tree::Shared;
+use crate::{ArbiterRef, ExitReason};
 
 /// How many events a supervisor takes in before it lets its arbiter breathe.
 const EVENTS_PER_TURN: u32 = 256;
@@ -36,12 +36,16 @@ struct Slot {
     node: Arc<Node>,
     factory: Factory,
     placement: Placement,
+    /// Which of the threads that fill its place its present life was started on.
+    generation: u32,
 }
 
 pub(crate) struct SupervisorBody {
     core: Supervisor<Slot>,
     node: Arc<Node>,
     inbox: Arc<Inbox>,
+    /// The places whose loss is told to this supervisor: those where it has started children.
+    places: Vec<ArbiterRef>,
     name: SupervisorRef,
     shared: Arc<Shared>,
     timers: BTreeSet<TimerId>,
@@ -74,6 +78,7 @@ impl SupervisorBody {
             core,
             node,
             inbox,
+            places: Vec::new(),
             name,
             shared,
             timers: BTreeSet::new(),
@@ -118,8 +123,17 @@ impl SupervisorBody {
                 self.calls.insert(call, answer);
                 Event::Call(call, self.request(asked))
             }
+            Mail::ThreadLost { arbiter, generation } => Event::Lost(self.living_on(&arbiter, generation)),
         };
         self.decide(event);
+    }
+
+    /// Who was started at a place before that generation of it.
+    fn living_on(&self, place: &ArbiterRef, generation: u32) -> Vec<(ChildId, u32)> {
+        let there = |slot: &Slot| matches!(&slot.placement, Placement::On(arbiter) if arbiter.is_same(place));
+        let children = self.core.payloads();
+        let lost = children.filter(|(_, _, slot)| there(slot) && slot.generation < generation);
+        lost.map(|(id, _, slot)| (id, slot.node.incarnation())).collect()
     }
 
     fn request(&self, asked: Asked) -> Request<Slot> {
@@ -173,6 +187,7 @@ impl SupervisorBody {
                     slot.node.kill_for(incarnation, reason);
                 }
             }
+            Command::Abandon(child, incarnation, reason) => self.abandon(child, incarnation, &reason),
             Command::Arm(timer) => {
                 self.timers.insert(timer);
             }
@@ -202,15 +217,23 @@ impl SupervisorBody {
                 std::mem::replace(&mut slot.factory, Factory::Spent)
             }
         };
-        let arbiter = match &slot.placement {
-            Placement::Here => self.node.arbiter(),
-            Placement::On(arbiter) => Some(arbiter.name().clone()),
+        let (arbiter, thread) = match &slot.placement {
+            Placement::Here => (self.node.arbiter(), None),
+            Placement::On(arbiter) => {
+                if !self.places.iter().any(|place| place.is_same(arbiter)) {
+                    arbiter.tell_of_loss(&self.inbox);
+                    self.places.push(arbiter.clone());
+                }
+                let thread = arbiter.thread();
+                slot.generation = thread.generation;
+                (Some(arbiter.name().clone()), Some(thread))
+            }
         };
         slot.node.begin(incarnation, arbiter);
         self.node.adopt(slot.node.clone());
         let report_to = ReportTo::Supervisor(self.inbox.clone());
         let ticket = Ticket::new(slot.node.clone(), child, incarnation, self.shared.clone(), report_to);
-        spawn(ticket, factory, &slot.placement);
+        spawn(ticket, factory, thread.as_deref());
     }
 
     /// A child that waited for its restart does not any more.
@@ -228,6 +251,13 @@ impl SupervisorBody {
             // False means that it ended in this moment; its report is on the way.
             slot.node.signal(incarnation, signal);
         }
+    }
+
+    /// A child whose thread is blocked is dead to everybody from now on: its monitors have waited long enough.
+    fn abandon(&self, child: ChildId, incarnation: u32, reason: &ExitReason) {
+        let Some(slot) = self.core.payload(child) else { return };
+        slot.node.abandon(incarnation);
+        slot.node.end(incarnation, reason);
     }
 
     fn reply(&mut self, call: CallId, answer: Result<Answer, SupervisorError>) {
@@ -301,8 +331,7 @@ impl SupervisorBody {
             }
             Notice::Stuck { child, incarnation, reason } => {
                 let Some(node) = node_of(child) else { return };
-                // As far as anybody is concerned it is dead; its monitors have waited long enough.
-                node.end(incarnation, &reason);
+                self.abandon(child, incarnation, &reason);
                 let arbiter = node.arbiter();
                 TreeEvent::ActorStuck { path: Path(node), incarnation, arbiter }
             }
@@ -336,7 +365,7 @@ fn slot(parent: &Arc<Node>, shared: &Shared, spec: ChildSpec) -> Spec<Slot> {
     if in_place && policy.restart != Restart::Temporary {
         node.keep_legacies();
     }
-    Spec { key, policy, payload: Slot { node, factory, placement } }
+    Spec { key, policy, payload: Slot { node, factory, placement, generation: 0 } }
 }
 
 impl Body for SupervisorBody {

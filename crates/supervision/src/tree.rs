@@ -16,7 +16,7 @@ use crate::node::{Node, Signal};
 use crate::observer::{Observer, TreeEvent};
 use crate::panics;
 use crate::snapshot::TreeNode;
-use crate::spec::{ChildSpec, Placement};
+use crate::spec::ChildSpec;
 use crate::{ExitReason, Key};
 
 /// What the parts of one tree share.
@@ -93,6 +93,9 @@ fn log(event: &TreeEvent) {
         TreeEvent::ArbiterStuck { arbiter, silent_ms } => {
             tracing::error!(%arbiter, silent_ms, "arbiter is stuck")
         }
+        TreeEvent::ArbiterReplaced { arbiter, silent_ms, generation } => {
+            tracing::error!(%arbiter, silent_ms, generation, "a fresh thread takes the place of a stuck arbiter");
+        }
         TreeEvent::ArbiterRecovered { arbiter, silent_ms } => {
             tracing::warn!(%arbiter, silent_ms, "arbiter answers again");
         }
@@ -158,7 +161,7 @@ impl Tree {
         let (tell_ended, ended) = oneshot::channel();
         let report_to = ReportTo::Root { started: Some(tell_started), ended: Some(tell_ended) };
         let ticket = Ticket::new(node, ChildId(0), 1, self.shared.clone(), report_to);
-        spawn(ticket, spec.factory, &Placement::Here);
+        spawn(ticket, spec.factory, None);
         started.await.unwrap_or(Err(ExitReason::ArbiterLost))?;
         Ok(Root { tree: self.clone(), supervisor, ended, reason: None })
     }

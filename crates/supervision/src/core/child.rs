@@ -263,9 +263,7 @@ impl<P> Supervisor<P> {
     /// Answers an end by a restart, now or after the backoff's delay, unless the limit is reached.
     fn restart(&mut self, id: ChildId, reason: ExitReason) {
         let hopeless = self.flags.intensity.max_restarts == 0;
-        if hopeless
-            || (self.flags.backoff.is_off() && !self.window.allow(self.flags.intensity, self.moment.now))
-        {
+        if hopeless || (self.flags.backoff.is_off() && !self.may_restart()) {
             self.gone(id, reason.clone(), Verdict::IntensityReached);
             return self.give_up(id, reason);
         }
@@ -282,9 +280,34 @@ impl<P> Supervisor<P> {
         }
     }
 
+    /// Counts one restart, unless it answers a failure that was counted already.
+    fn may_restart(&mut self) -> bool {
+        if self.common_failure == Some(true) {
+            return true;
+        }
+        let allowed = self.window.allow(self.flags.intensity, self.moment.now);
+        self.common_failure = self.common_failure.map(|_| allowed);
+        allowed
+    }
+
+    /// The thread of these children is given up. All of them are gone before any is answered, so that no group waits for one.
+    pub(super) fn lost(&mut self, mut children: Vec<(ChildId, u32)>) {
+        // The oldest first: what hangs on it comes after it.
+        children.sort_unstable();
+        children.retain(|(id, incarnation)| self.living(*id, *incarnation).is_some());
+        for &(id, incarnation) in &children {
+            self.command(Command::Abandon(id, incarnation, ExitReason::ArbiterLost));
+        }
+        self.common_failure = Some(false);
+        for (id, incarnation) in children {
+            self.exited(id, incarnation, ExitReason::ArbiterLost);
+        }
+        self.common_failure = None;
+    }
+
     /// The delay is over: this is the attempt that counts.
     fn try_again(&mut self, id: ChildId, cause: ExitReason) {
-        if !self.window.allow(self.flags.intensity, self.moment.now) {
+        if !self.may_restart() {
             return self.give_up(id, cause);
         }
         match self.flags.strategy {

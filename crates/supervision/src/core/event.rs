@@ -100,6 +100,9 @@ pub enum Event<P> {
         /// How it is doing.
         pulse: Pulse,
     },
+    /// The thread of these lives is blocked and given up: they are dead to everybody, whatever they do. It is one failure, and
+    /// counts as one restart however many are restarted for it.
+    Lost(Vec<(ChildId, u32)>),
     /// A timer is due.
     Timer(TimerId),
     /// Somebody asks for something and waits.
@@ -285,6 +288,8 @@ pub enum Command {
     Kill(ChildId, u32),
     /// Kill it because it shows no sign of life, which is the reason of its end.
     KillHung(ChildId, u32, ExitReason),
+    /// It is dead to everybody, for this reason, though nothing can end it: let go of it.
+    Abandon(ChildId, u32, ExitReason),
     /// Wake the core when the timer is due.
     Arm(TimerId),
     /// That is not needed any more.

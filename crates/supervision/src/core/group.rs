@@ -103,6 +103,7 @@ impl<P> Supervisor<P> {
                 | Event::Ignored { .. }
                 | Event::StartFailed { .. }
                 | Event::Pulse { .. }
+                | Event::Lost(_)
                 | Event::Timer(_)
                 | Event::Shutdown(_) => {}
             }

@@ -64,6 +64,8 @@ pub struct Supervisor<P> {
     /// Children dropped by the last event: their payload is readable until the next one.
     dropped: Vec<(ChildId, P)>,
     nonce: u64,
+    /// While one failure of several children is dealt with: whether it was counted.
+    common_failure: Option<bool>,
     moment: Moment,
     out: Vec<Command>,
 }
@@ -84,6 +86,7 @@ impl<P> Supervisor<P> {
             deferred: VecDeque::new(),
             dropped: Vec::new(),
             nonce: 0,
+            common_failure: None,
             moment: Moment::default(),
             out: Vec::new(),
         })
@@ -116,6 +119,7 @@ impl<P> Supervisor<P> {
             }
             Event::Exited { child, incarnation, reason } => self.exited(child, incarnation, reason),
             Event::Pulse { child, incarnation, pulse } => self.pulse(child, incarnation, pulse),
+            Event::Lost(children) => self.lost(children),
             Event::Timer(timer) => self.timer(timer),
             Event::Call(call, request) => self.call(call, request),
             Event::Shutdown(reason) => self.close(reason),

@@ -4,7 +4,7 @@ mod exits;
 mod groups;
 mod heartbeat;
 mod limits;
-mod otp;
+mod lost;
 mod properties;
 mod requests;
 mod stopping;
@@ -196,6 +196,12 @@ impl World {
                 if !self.stuck.contains(&name) {
                     self.die(&name, reason);
                 }
+            }
+            Command::Abandon(id, incarnation, _) => {
+                let name = self.name(id);
+                assert_eq!(self.live.remove(&name), Some((id, incarnation)), "only the living are abandoned");
+                self.dead.insert((id, incarnation));
+                self.log.push(format!("?{name}"));
             }
             Command::Arm(timer) => assert!(self.timers.insert(timer)),
             Command::Disarm(timer) => {
