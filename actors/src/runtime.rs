@@ -263,9 +263,9 @@ pub async fn open(
         observer: Some(Arc::new(tree_log.observer())),
         seed: services.jitter().into(),
     });
-    let heartbeat =
-        Heartbeat::start(arbiters.refs().to_vec(), HeartbeatConfig::default(), Arc::new(tree_log.observer()))
-            .map_err(machine("the watch over the worker threads could not be started"))?;
+    let heartbeat = arbiters
+        .watch(HeartbeatConfig::default(), Arc::new(tree_log.observer()))
+        .map_err(machine("the watch over the worker threads could not be started"))?;
     let ghostlight = Ghostlight {
         runs: Runs::new(services.clone(), planner.clone(), router.clone()),
         catalogue,

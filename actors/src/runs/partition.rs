@@ -2,10 +2,11 @@
 //!
 //! Its router is the only way to a run's actors: it starts them when something is to be done, passes commands on, lets
 //! idle runs leave memory and takes them back when somebody asks, and sets aside the runs whose supervisor gives up. It
-//! holds no truth: after a crash it finds the runs that are living where it left them.
+//! holds no truth: after a crash it finds the runs that are living where it left them. When the runs themselves were lost,
+//! with their supervisor or with a thread that was blocked, it makes them anew from the journal.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use ghostlight_model::ids::RunId;
@@ -78,11 +79,24 @@ pub struct EndAttempts;
 #[rtype(result = "usize")]
 pub struct Quiesce;
 
-/// The runs of a partition that are in memory. Outlives the router, so that a new one finds them.
+/// The runs of a partition that are in memory. Outlives the router, so that a new one finds them, and the supervisor of the
+/// runs, so that the next one takes them back.
 #[derive(Clone, Default)]
 pub struct RunTable {
-    entries: Arc<Mutex<HashMap<RunId, Entry>>>,
+    shared: Arc<Mutex<Shared>>,
 }
+
+#[derive(Default)]
+struct Shared {
+    /// Those that live under the present life of their supervisor.
+    entries: Entries,
+    /// Those that were left behind by a life before it, with the commands that waited for them.
+    left: Vec<(RunId, VecDeque<Give>)>,
+}
+
+/// What the routers of one life of the runs' supervisor share. A router that is stuck on a blocked thread keeps to its own, and
+/// can do nothing to those that came after it.
+type Entries = Arc<Mutex<HashMap<RunId, Entry>>>;
 
 struct Entry {
     state: EntryState,
@@ -96,22 +110,46 @@ enum EntryState {
     Live(ChildRef),
 }
 
+fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Entries are put and taken whole.
+    what.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl RunTable {
-    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, Entry>> {
-        // Entries are put and taken whole.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn entries(&self) -> Entries {
+        lock(&self.shared).entries.clone()
+    }
+
+    /// The supervisor of the runs starts: those that lived under it before are dead, or stuck on a blocked thread.
+    fn begin_anew(&self) {
+        let mut shared = lock(&self.shared);
+        let before = std::mem::take(&mut shared.entries);
+        let before = match before.try_lock() {
+            Ok(mut entries) => std::mem::take(&mut *entries),
+            Err(TryLockError::Poisoned(poisoned)) => std::mem::take(&mut *poisoned.into_inner()),
+            // Its router is stuck while it looks at them: the timers find those that have something to do.
+            Err(TryLockError::WouldBlock) => return,
+        };
+        shared.left.extend(before.into_iter().map(|(id, entry)| match entry.state {
+            EntryState::Between(waiting) => (id, waiting),
+            EntryState::Live(_) => (id, VecDeque::new()),
+        }));
+    }
+
+    fn take_left(&self) -> Vec<(RunId, VecDeque<Give>)> {
+        std::mem::take(&mut lock(&self.shared).left)
     }
 
     /// How many runs are in memory.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().len()
+        lock(&self.entries()).len()
     }
 
     /// Whether no run is in memory.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.len() == 0
     }
 }
 
@@ -122,6 +160,7 @@ pub struct Partition {
     name: StableAddr<Partition>,
     runs: SupervisorRef,
     table: RunTable,
+    entries: Entries,
 }
 
 /// The specifications of a partition's children, in start order: its runs, and the router before them.
@@ -134,9 +173,13 @@ pub fn specs(
 ) -> Vec<ChildSpec> {
     let runs = SupervisorRef::new();
     let (services, timers, table, router) = (services.clone(), timers.clone(), table.clone(), name.clone());
-    let of_runs = runs.clone();
+    let (of_runs, of_table) = (runs.clone(), table.clone());
+    let no_runs_yet = move || {
+        of_table.begin_anew();
+        Vec::new()
+    };
     vec![
-        ChildSpec::supervisor(Key::id("runs"), &runs, Flags::dynamic(), Vec::new),
+        ChildSpec::supervisor(Key::id("runs"), &runs, Flags::dynamic(), no_runs_yet),
         ChildSpec::actor(Key::id("router"), name, move || {
             let partition = Partition {
                 services: services.clone(),
@@ -144,6 +187,7 @@ pub fn specs(
                 name: router.clone(),
                 runs: of_runs.clone(),
                 table: table.clone(),
+                entries: table.entries(),
             };
             std::future::ready(Ok(partition))
         }),
@@ -161,7 +205,7 @@ impl Partition {
             partition: self.name.clone(),
             residents: Arc::default(),
         };
-        let mut table = self.table.lock();
+        let mut table = lock(&self.entries);
         let entry = table.entry(id).or_insert_with(|| Entry {
             state: EntryState::Between(VecDeque::new()),
             workflow: place.workflow.clone(),
@@ -182,7 +226,7 @@ impl Partition {
 
     fn started_run(&mut self, id: RunId, child: ChildRef, ctx: &mut Context<Self>) {
         self.watch(id, &child, ctx);
-        let mut table = self.table.lock();
+        let mut table = lock(&self.entries);
         let Some(entry) = table.get_mut(&id) else { return };
         let before = std::mem::replace(&mut entry.state, EntryState::Live(child));
         let workflow = entry.workflow.clone();
@@ -194,7 +238,7 @@ impl Partition {
 
     /// The run could not be started: whoever waits is told, and asks again if he likes.
     fn not_started(&mut self, id: RunId, reason: &str) {
-        let entry = self.table.lock().remove(&id);
+        let entry = lock(&self.entries).remove(&id);
         let Some(Entry { state: EntryState::Between(waiting), .. }) = entry else { return };
         self.services.slots.leave(id);
         tracing::warn!(run = %id, reason, "a run could not be started");
@@ -212,7 +256,11 @@ impl Partition {
 
     /// A run's supervisor has ended: because the run has, to leave memory, or because its actors kept crashing.
     fn ended(&mut self, id: RunId, down: &Down, ctx: &mut Context<Self>) {
-        let waiting = match self.table.lock().remove(&id) {
+        if !self.runs.is_running() {
+            // It went down with the supervisor of all runs, and that was not its fault: the next one takes it back.
+            return;
+        }
+        let waiting = match lock(&self.entries).remove(&id) {
             Some(Entry { state: EntryState::Between(waiting), .. }) => waiting,
             Some(Entry { state: EntryState::Live(_), .. }) | None => VecDeque::new(),
         };
@@ -240,7 +288,7 @@ impl Partition {
     }
 
     fn route(&mut self, id: RunId, give: Give, ctx: &mut Context<Self>) {
-        let mut table = self.table.lock();
+        let mut table = lock(&self.entries);
         match table.get_mut(&id) {
             Some(Entry { state: EntryState::Live(_), workflow, .. }) => {
                 let workflow = workflow.clone();
@@ -272,7 +320,7 @@ impl Partition {
                     workflow: StableAddr::new(),
                     residents: Arc::default(),
                 };
-                self.table.lock().insert(id, entry);
+                lock(&self.entries).insert(id, entry);
                 self.start(id, None, ctx);
             }
         }
@@ -334,7 +382,7 @@ impl Actor for Partition {
         // After a crash of the router: the runs live on. One that has ended meanwhile is told at once by the watch.
         let mut living = Vec::new();
         let mut between = Vec::new();
-        for (id, entry) in self.table.lock().iter() {
+        for (id, entry) in lock(&self.entries).iter() {
             match &entry.state {
                 EntryState::Live(child) => living.push((*id, child.clone())),
                 EntryState::Between(_) => between.push(*id),
@@ -342,6 +390,7 @@ impl Actor for Partition {
         }
         living.iter().for_each(|(id, child)| self.watch(*id, child, ctx));
         between.into_iter().for_each(|id| self.begin_again(id, ctx));
+        self.table.take_left().into_iter().for_each(|(id, waiting)| self.take_back(id, waiting, ctx));
     }
 }
 
@@ -351,7 +400,7 @@ impl Partition {
     fn begin_again(&mut self, id: RunId, ctx: &mut Context<Self>) {
         let ended = self.runs.terminate_child(&Key::id(id.to_string()));
         let again = ended.into_actor(self).map(move |_, actor, ctx: &mut Context<Self>| {
-            let entry = actor.table.lock().remove(&id);
+            let entry = lock(&actor.entries).remove(&id);
             actor.revive(id, ctx);
             if let Some(Entry { state: EntryState::Between(waiting), .. }) = entry {
                 waiting.into_iter().for_each(|give| actor.route(id, give, ctx));
@@ -360,9 +409,17 @@ impl Partition {
         ctx.spawn(again);
     }
 
+    /// A run lost its actors together with the supervisor of all runs, or with their thread: it is made anew from the journal.
+    /// What its old actors may still be at cannot harm it: their appends expect a state that is over, and are refused.
+    fn take_back(&mut self, id: RunId, waiting: VecDeque<Give>, ctx: &mut Context<Self>) {
+        self.services.slots.leave(id);
+        self.revive(id, ctx);
+        waiting.into_iter().for_each(|give| self.route(id, give, ctx));
+    }
+
     /// Takes a run back into memory, if it is not there, to look at the clock.
     fn revive(&mut self, id: RunId, ctx: &mut Context<Self>) {
-        if !self.table.lock().contains_key(&id) {
+        if !lock(&self.entries).contains_key(&id) {
             let give = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
             self.activate(id, give, ctx);
         }
@@ -381,7 +438,7 @@ impl Handler<EndAttempts> for Partition {
     type Result = ();
 
     fn handle(&mut self, _: EndAttempts, _: &mut Self::Context) {
-        for entry in self.table.lock().values() {
+        for entry in lock(&self.entries).values() {
             // One that is between two lives starts nothing any more.
             let _ = entry.workflow.try_send(CutOff);
         }
@@ -409,7 +466,7 @@ impl Handler<Idle> for Partition {
 
     fn handle(&mut self, idle: Idle, ctx: &mut Self::Context) {
         let id = idle.run;
-        let mut table = self.table.lock();
+        let mut table = lock(&self.entries);
         let Some(entry) = table.get_mut(&id) else { return };
         let EntryState::Live(child) = &entry.state else { return };
         let (child, workflow) = (child.clone(), entry.workflow.clone());
@@ -429,7 +486,7 @@ impl Handler<Idle> for Partition {
 impl Partition {
     /// The run has something to do after all.
     fn stays(&mut self, id: RunId, child: ChildRef, _: &mut Context<Self>) {
-        let mut table = self.table.lock();
+        let mut table = lock(&self.entries);
         let Some(entry) = table.get_mut(&id) else { return };
         let before = std::mem::replace(&mut entry.state, EntryState::Live(child));
         let workflow = entry.workflow.clone();
@@ -444,7 +501,7 @@ impl Handler<Quiesce> for Partition {
     type Result = usize;
 
     fn handle(&mut self, _: Quiesce, _: &mut Self::Context) -> usize {
-        let table = self.table.lock();
+        let table = lock(&self.entries);
         table
             .values()
             .map(|entry| {

@@ -68,6 +68,15 @@ pub(crate) enum Signal {
     KillFor = 3,
 }
 
+/// What is to go wrong in a child's own code.
+#[cfg(feature = "chaos")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Panic,
+    /// Its thread is blocked for so long.
+    Block(std::time::Duration),
+}
+
 type Monitor = Box<dyn FnOnce(Down) + Send>;
 
 /// What a child that is restarted in place leaves to its next life: an actor's seat. Untyped, because a node is.
@@ -93,7 +102,7 @@ pub(crate) struct Node {
     /// Children that owe a sign of life only.
     heart: Option<Box<Heart>>,
     #[cfg(feature = "chaos")]
-    fault: std::sync::atomic::AtomicBool,
+    fault: Mutex<Option<Fault>>,
     detail: Mutex<Detail>,
 }
 
@@ -154,7 +163,7 @@ impl Node {
             up_since_ms: AtomicU64::new(0),
             heart: policy.heartbeat.map(|_| Box::default()),
             #[cfg(feature = "chaos")]
-            fault: std::sync::atomic::AtomicBool::new(false),
+            fault: Mutex::default(),
             detail: Mutex::default(),
         })
     }
@@ -173,21 +182,29 @@ impl Node {
         write!(f, "{}", self.key)
     }
 
-    /// Makes the child panic in its next poll, which is at once. False if that incarnation is not the present one.
+    /// Plants a fault in a child's own code, for its next turn. False if that incarnation is not the present one.
     #[cfg(feature = "chaos")]
-    pub(crate) fn inject_panic(&self, incarnation: u32) -> bool {
+    pub(crate) fn plant(&self, incarnation: u32, fault: Fault) -> bool {
         let present = self.incarnation() == incarnation;
         if present {
-            self.fault.store(true, Ordering::Release);
-            self.waker.wake();
+            let at_once = fault == Fault::Panic;
+            *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+            if at_once {
+                self.waker.wake();
+            }
         }
         present
     }
 
-    /// Panics if somebody asked for it.
+    /// Goes wrong if somebody asked for it.
     #[cfg(feature = "chaos")]
     pub(crate) fn fault(&self) {
-        assert!(!self.fault.swap(false, Ordering::AcqRel), "a fault was injected");
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match fault {
+            Some(Fault::Panic) => panic!("a fault was injected"),
+            Some(Fault::Block(time)) => std::thread::sleep(time),
+            None => {}
+        }
     }
 
     pub(crate) fn parent(&self) -> Option<&Arc<Node>> {

@@ -220,8 +220,20 @@ impl Tree {
     /// Makes a child panic inside its own code, as a bug would. Its supervisor then does what its specification says.
     #[cfg(feature = "chaos")]
     pub fn panic(&self, path: &str) -> Result<(), SupervisorError> {
+        self.plant(path, crate::node::Fault::Panic)
+    }
+
+    /// Makes a child block its thread for this long, as a bug would, when it next has something to do; it then goes on with
+    /// that.
+    #[cfg(feature = "chaos")]
+    pub fn block(&self, path: &str, time: Duration) -> Result<(), SupervisorError> {
+        self.plant(path, crate::node::Fault::Block(time))
+    }
+
+    #[cfg(feature = "chaos")]
+    fn plant(&self, path: &str, fault: crate::node::Fault) -> Result<(), SupervisorError> {
         let child = self.child(path).ok_or(SupervisorError::NotFound)?;
-        if child.is_alive() && child.node.inject_panic(child.incarnation) {
+        if child.is_alive() && child.node.plant(child.incarnation, fault) {
             Ok(())
         } else {
             Err(SupervisorError::NotRunning)
