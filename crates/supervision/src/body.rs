@@ -23,6 +23,10 @@ pub(crate) trait Body {
     fn is_ready(&self) -> bool {
         true
     }
+    /// Whether it had come up before a turn that panicked: then its end is an end, and no failed start.
+    fn had_come_up(&self) -> bool {
+        false
+    }
     /// The supervisor asks it to stop.
     fn stop(&mut self);
     /// It is over, and was not told to stop: what can outlive it is left to the next life, the rest is dropped.
@@ -111,6 +115,10 @@ impl<A: Actor<Context = Context<A>>> Body for ActorBody<A> {
                 Poll::Pending
             }
         }
+    }
+
+    fn had_come_up(&self) -> bool {
+        self.0.ctx.has_started
     }
 
     fn stop(&mut self) {

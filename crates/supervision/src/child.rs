@@ -270,7 +270,15 @@ impl Future for ChildTask {
         this.turn();
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(reason)) | Err(reason) => this.over(reason),
+            Ok(Poll::Ready(reason)) => this.over(reason),
+            Err(reason) => {
+                // One that has messages waiting may crash in the turn in which it comes up.
+                let had_come_up = matches!(&this.phase, Phase::Living(body) if body.had_come_up());
+                if had_come_up && !this.ticket.started {
+                    this.ticket.report_started();
+                }
+                this.over(reason)
+            }
         }
     }
 }

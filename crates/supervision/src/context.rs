@@ -50,6 +50,8 @@ pub struct Context<A: Actor<Context = Self>> {
     state: ActorState,
     shutdown_due: bool,
     asked_to_stop: bool,
+    /// Its `started` hook has returned.
+    pub(crate) has_started: bool,
 }
 
 /// A future of an actor, and the handle by which it can be cancelled.
@@ -79,6 +81,7 @@ impl<A: Actor<Context = Self>> Context<A> {
             state: ActorState::Started,
             shutdown_due: false,
             asked_to_stop: false,
+            has_started: false,
         }
     }
 

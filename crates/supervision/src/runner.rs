@@ -27,6 +27,7 @@ impl<A: Actor<Context = Context<A>>> Runner<A> {
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
         if self.ctx.begin() {
             self.actor.started(&mut self.ctx);
+            self.ctx.has_started = true;
         }
         loop {
             ready!(self.poll_waits(cx));

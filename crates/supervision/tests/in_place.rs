@@ -89,6 +89,30 @@ async fn it_counts_like_any_other_restart_and_who_waits_is_told_when_there_is_no
     .await;
 }
 
+/// What queued may crash an actor in the very turn in which it comes up: it came up, then, and that is no failed start.
+#[tokio::test(start_paused = true)]
+async fn a_row_of_poison_is_a_row_of_restarts() {
+    on_one_arbiter(async {
+        let (tree, events) = tree_with_log();
+        let (addr, log) = (StableAddr::new(), Log::default());
+        let (spec_addr, spec_log) = (addr.clone(), log.clone());
+        let children = move || vec![puppet("p", &spec_addr, &spec_log).in_place()];
+        let flags = Flags::one_for_one().intensity(3, secs(5));
+        let root = tree.start("root", flags, children).await.expect("starts");
+        let poisons: Vec<_> = (0..3).map(|_| addr.send(Do::Panic)).collect();
+        let behind = addr.send(Count);
+        for poison in poisons {
+            assert_eq!(poison.await, Err(SendError::Closed));
+        }
+        assert_eq!(behind.await, Ok(1));
+        settle().await;
+        let told = events.take();
+        assert_eq!(told.iter().filter(|event| *event == "actor.restarted p").count(), 3, "{told:?}");
+        stop(root).await;
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn while_the_backoff_lasts_nothing_is_handled_and_senders_find_the_mailbox_open() {
     on_one_arbiter(async {
