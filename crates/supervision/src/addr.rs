@@ -65,7 +65,7 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        let request = self.reserve().map(|live| counted(|| live.addr.send(msg)));
+        let request = self.with_room(|live| live.addr.send(msg));
         async move { request?.await.map_err(|_| SendError::Closed) }
     }
 
@@ -76,19 +76,20 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
         M: Message + Send + 'static,
         M::Result: Send,
     {
-        let live = self.reserve()?;
-        counted(|| live.addr.try_send(msg)).map_err(|_| SendError::Closed)
+        self.with_room(|live| live.addr.try_send(msg))?.map_err(|_| SendError::Closed)
     }
 
-    /// Counts one message in, if there is room and somebody to receive it.
-    fn reserve(&self) -> Result<Arc<Live<A>>, SendError> {
-        let live = self.0.load_full().filter(|live| live.is_open()).ok_or(SendError::NotRunning)?;
+    /// Counts one message in and sends it, if there is room and somebody to receive it.
+    fn with_room<T>(&self, send: impl FnOnce(&Live<A>) -> T) -> Result<T, SendError> {
+        // Borrowed: a count of references that all senders share would cost more than the message.
+        let bearer = self.0.load();
+        let live = bearer.as_deref().filter(|live| live.is_open()).ok_or(SendError::NotRunning)?;
         let queued = live.node.queued.fetch_add(1, Ordering::Relaxed);
         if queued >= live.mailbox_max {
             live.node.queued.fetch_sub(1, Ordering::Relaxed);
             return Err(SendError::Full);
         }
-        Ok(live)
+        Ok(counted(|| send(live)))
     }
 
     /// Whether somebody bears the name now. He may be gone a moment later. One that is being restarted in place bears it on.

@@ -161,7 +161,7 @@ impl Node {
             queued: AtomicU32::new(0),
             abandoned: AtomicU32::new(0),
             up_since_ms: AtomicU64::new(0),
-            heart: policy.heartbeat.map(|_| Box::default()),
+            heart: policy.heartbeat_ms.map(|_| Box::default()),
             #[cfg(feature = "chaos")]
             fault: Mutex::default(),
             detail: Mutex::default(),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,8 +119,8 @@ impl ChildSpec {
     /// waiting without limit for a thread that is blocked would take its parent along, while one past its time is
     /// killed, reported as stuck and abandoned.
     pub fn as_supervisor(mut self) -> Self {
-        let Policy { restart, heartbeat, .. } = self.policy;
-        self.policy = Policy { restart, heartbeat, ..Policy::SUPERVISOR };
+        let Policy { restart, heartbeat_ms, .. } = self.policy;
+        self.policy = Policy { restart, heartbeat_ms, ..Policy::SUPERVISOR };
         self
     }
 
@@ -161,7 +162,7 @@ impl ChildSpec {
 
     /// It owes a sign of life: if it has work and gets nowhere with it for this long, it is killed, ends as
     /// [`ExitReason::Hung`](crate::ExitReason::Hung), and is restarted as its restart type says. It is never judged early, and
-    /// late by half of `time` at most.
+    /// late by half of `time` at most. Counted in milliseconds, at least one.
     ///
     /// Work is a message that waits, sent by the stable name (or a supervisor's unread mail), and handling the next one is
     /// getting on with it. So is a turn on its thread that does not end. A task, and an actor whose long work no message
@@ -171,7 +172,8 @@ impl ChildSpec {
     /// as stuck after the kill grace, and its next incarnation starts beside it, on a thread of its own only if it was given
     /// [one](ChildSpec::on) that is replaced. It is seen at all only from another thread than the one that is blocked.
     pub fn heartbeat(mut self, time: Duration) -> Self {
-        self.policy.heartbeat = Some(time);
+        let ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        self.policy.heartbeat_ms = Some(NonZeroU32::new(ms).unwrap_or(NonZeroU32::MIN));
         self
     }
 

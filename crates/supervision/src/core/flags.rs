@@ -3,6 +3,7 @@
 //! Defaults are OTP's, but for the intensity, which is 3 in 5 s. Additions to OTP: backoff, a bound on children,
 //! and a time to wait after a kill before a child counts as stuck.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -281,8 +282,8 @@ pub struct Policy {
     pub significant: bool,
     /// Whether it is a supervisor.
     pub kind: Kind,
-    /// How long it may have work and get nowhere before it counts as hung; nobody looks when this is absent.
-    pub heartbeat: Option<Duration>,
+    /// How long, in milliseconds, it may have work and get nowhere before it counts as hung; nobody looks when this is absent.
+    pub heartbeat_ms: Option<NonZeroU32>,
 }
 
 impl Policy {
@@ -292,7 +293,7 @@ impl Policy {
         shutdown: Shutdown::Timeout(Duration::from_secs(5)),
         significant: false,
         kind: Kind::Worker,
-        heartbeat: None,
+        heartbeat_ms: None,
     };
 
     /// A permanent supervisor, which is waited for, so that no subtree is cut in half.
@@ -301,14 +302,16 @@ impl Policy {
         shutdown: Shutdown::Infinity,
         significant: false,
         kind: Kind::Supervisor,
-        heartbeat: None,
+        heartbeat_ms: None,
     };
 
-    /// Checks what the types cannot, and what depends on the supervisor: who may be significant.
+    /// How long it may have work and get nowhere, if that is bounded.
+    pub fn heartbeat(&self) -> Option<Duration> {
+        self.heartbeat_ms.map(|ms| Duration::from_millis(ms.get().into()))
+    }
+
+    /// Checks what depends on the supervisor: who may be significant.
     pub fn validate(&self, flags: &Flags) -> Result<(), SpecError> {
-        if self.heartbeat.is_some_and(|heartbeat| heartbeat.is_zero()) {
-            return Err(SpecError::InvalidHeartbeat);
-        }
         if !self.significant {
             return Ok(());
         }
@@ -331,9 +334,6 @@ pub enum SpecError {
     /// Significance means nothing to a supervisor that never shuts down by itself.
     #[error("a significant child needs a supervisor with auto_shutdown")]
     SignificantWithoutAutoShutdown,
-    /// The heartbeat is zero: nobody can keep it.
-    #[error("the heartbeat of the child is zero")]
-    InvalidHeartbeat,
     /// Two initial children have one key.
     #[error("two children are called {0}")]
     DuplicateKey(Key),

@@ -56,7 +56,7 @@ fn look_after(heartbeat: Duration) -> Duration {
 impl<P> Supervisor<P> {
     /// The child is up: from now on it is looked at, if it owes a sign of life.
     pub(super) fn watch_heart(&mut self, id: ChildId) {
-        let heartbeat = self.roster.get(id).and_then(|(_, child)| child.policy.heartbeat);
+        let heartbeat = self.roster.get(id).and_then(|(_, child)| child.policy.heartbeat());
         let Some(heartbeat) = heartbeat else { return };
         let timer = self.new_timer(id, look_after(heartbeat));
         if let Some(child) = self.roster.get_mut(id) {
@@ -84,7 +84,7 @@ impl<P> Supervisor<P> {
     pub(super) fn look_due(&mut self, fired: TimerId) -> bool {
         let (id, now) = (fired.child, self.moment.now);
         let Some(child) = self.roster.get_mut(id) else { return false };
-        let (Some(heartbeat), Some(heart)) = (child.policy.heartbeat, child.heart.as_mut()) else {
+        let (Some(heartbeat), Some(heart)) = (child.policy.heartbeat(), child.heart.as_mut()) else {
             return false;
         };
         if heart.timer != fired {
