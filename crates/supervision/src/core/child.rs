@@ -294,6 +294,7 @@ impl<P> Supervisor<P> {
     pub(super) fn lost(&mut self, mut children: Vec<(ChildId, u32)>) {
         // The oldest first: what hangs on it comes after it.
         children.sort_unstable();
+        children.dedup();
         children.retain(|(id, incarnation)| self.living(*id, *incarnation).is_some());
         for &(id, incarnation) in &children {
             self.command(Command::Abandon(id, incarnation, ExitReason::ArbiterLost));

@@ -23,6 +23,17 @@ enum Step {
     Pass(u64),
     /// A start that hung reports at last.
     Wake(usize, bool),
+    /// The thread of these is lost.
+    Lose(Vec<usize>),
+    /// It has work and gets nowhere, or gets on again.
+    Hang(usize, bool),
+    /// It does not even die, or would again.
+    Stuck(usize, bool),
+}
+
+/// As `with`, and it owes a sign of life.
+fn owing(name: &str, restart: Restart) -> Spec<Name> {
+    spec(name, Policy { restart, heartbeat_ms: std::num::NonZeroU32::new(400), ..Policy::WORKER })
 }
 
 fn reason() -> impl Strategy1<Value = ExitReason> {
@@ -57,6 +68,9 @@ fn step() -> impl Strategy1<Value = Step> {
         1 => (child(), any::<bool>()).prop_map(|(n, on)| Step::Stubborn(n, on)),
         3 => (0u64..3000).prop_map(Step::Pass),
         2 => (child(), any::<bool>()).prop_map(|(n, up)| Step::Wake(n, up)),
+        1 => prop::collection::vec(child(), 1..4).prop_map(Step::Lose),
+        1 => (child(), any::<bool>()).prop_map(|(n, on)| Step::Hang(n, on)),
+        1 => (child(), any::<bool>()).prop_map(|(n, on)| Step::Stuck(n, on)),
     ]
 }
 
@@ -92,7 +106,7 @@ fn perform(world: &mut World, step: Step) {
             }
             world.settle();
         }
-        Step::Add(n, restart) => drop(world.add(with(NAMES[n], restart))),
+        Step::Add(n, restart) => drop(world.add(owing(NAMES[n], restart))),
         Step::Terminate(n) => drop(world.terminate(NAMES[n])),
         Step::TerminateLife(n, earlier) => {
             let target = match world.live.get(NAMES[n]) {
@@ -107,6 +121,19 @@ fn perform(world: &mut World, step: Step) {
         Step::Stubborn(n, true) => drop(world.stubborn.insert(NAMES[n].into())),
         Step::Stubborn(n, false) => drop(world.stubborn.remove(NAMES[n])),
         Step::Pass(time) => world.pass(ms(time)),
+        Step::Lose(lost) => {
+            let living = lost.into_iter().filter_map(|n| world.live.get(NAMES[n]).copied()).collect();
+            world.hear(Event::Lost(living));
+            world.settle();
+        }
+        Step::Hang(n, true) => {
+            world.pulses.insert(NAMES[n].into(), Pulse { working: true, progress: 1 });
+        }
+        Step::Hang(n, false) => {
+            world.pulses.remove(NAMES[n]);
+        }
+        Step::Stuck(n, true) => drop(world.stuck.insert(NAMES[n].into())),
+        Step::Stuck(n, false) => drop(world.stuck.remove(NAMES[n])),
         Step::Wake(n, up) => {
             let Some(&(child, incarnation)) = world.live.get(NAMES[n]) else { return };
             // For a child that is already up, or is being stopped, this is a stray report: it must change nothing.
@@ -177,9 +204,7 @@ proptest! {
     ) {
         let one_for_one = flags.strategy == super::Strategy::OneForOne;
         let intensity = flags.intensity;
-        let anonymous = flags.anonymous;
-        let mut specs: Vec<_> = first.iter().enumerate().map(|(n, restart)| with(NAMES[n], *restart)).collect();
-        let added = specs.split_off(if anonymous { 0 } else { specs.len() });
+        let specs = first.iter().enumerate().map(|(n, restart)| owing(NAMES[n], *restart)).collect();
         let mut world = World::boot(flags, specs);
         for spec in added {
             world.add(spec);
