@@ -121,7 +121,7 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
         loop {
             let bearer = self.0.load();
             if let Some(bearer) = bearer.as_ref()
-                && bearer.addr.connected()
+                && bearer.is_open()
                 && bearer.node.state() != ChildState::Stopped
                 && !Arc::ptr_eq(&bearer.node, &live.node)
             {

@@ -54,18 +54,23 @@ impl<A: Actor<Context = Context<A>>> Seat<A> {
         Seat { mailbox, live, name }
     }
 
-    /// The seat of the life before, if it was left for this one. Whatever the names, it is found by the one it is given now.
+    /// The seat of the life before, if it was left for this one. It is found by the name it is given now, else as before.
     fn inherited(node: &Node, incarnation: u32, name: Option<&StableAddr<A>>) -> Option<Self> {
         let mut seat = *node.inherit(incarnation)?.downcast::<Seat<A>>().ok()?;
         if let Some(name) = name {
             name.bind(seat.live.clone());
-        }
-        if let Some(former) = std::mem::replace(&mut seat.name, name.cloned())
-            && !name.is_some_and(|name| name.is_same(&former))
-        {
-            former.unbind(&seat.live);
+            seat.rename(name.clone());
         }
         Some(seat)
+    }
+
+    /// It bears this name now, and no other one.
+    fn rename(&mut self, name: StableAddr<A>) {
+        if let Some(former) = self.name.replace(name.clone())
+            && !former.is_same(&name)
+        {
+            former.unbind(&self.live);
+        }
     }
 }
 
@@ -96,8 +101,9 @@ impl<A: Actor<Context = Context<A>>> ActorBody<A> {
 
     /// Takes a name that nobody else may bear. Answers with who does.
     pub(crate) fn claim(&mut self, name: StableAddr<A>) -> Result<(), Path> {
-        name.bind_unless_taken(&self.live)?;
-        self.name = Some(name);
+        let seat = &mut self.0.seat;
+        name.bind_unless_taken(&seat.live)?;
+        seat.rename(name);
         Ok(())
     }
 }
@@ -147,6 +153,8 @@ impl Body for RefusedBody {
     }
 
     fn stop(&mut self) {}
+
+    fn retire(self: Box<Self>) {}
 }
 
 /// A child that is a plain future. It sees a shutdown through its [`Stopping`](crate::Stopping), or is dropped.

@@ -288,6 +288,8 @@ where
         if tx.as_ref().is_some_and(oneshot::Sender::is_closed) {
             return;
         }
+        #[cfg(feature = "chaos")]
+        ctx.node().block();
         if let Some(msg) = self.msg.take() {
             actor.handle(msg, ctx).handle(ctx, tx);
         }

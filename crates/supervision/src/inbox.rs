@@ -100,8 +100,9 @@ impl Inbox {
         self.queue().mail.pop_front()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.queue().mail.is_empty()
+    /// How much waits to be heard.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.queue().mail.len()).unwrap_or(u32::MAX)
     }
 
     /// One call was answered.

@@ -82,6 +82,9 @@ type Monitor = Box<dyn FnOnce(Down) + Send>;
 /// What a child that is restarted in place leaves to its next life: an actor's seat. Untyped, because a node is.
 type Legacy = Box<dyn Any + Send>;
 
+/// What a start hands back to whoever asked for it.
+pub(crate) type Info = Arc<dyn Any + Send + Sync>;
+
 pub(crate) struct Node {
     pub(crate) key: Key,
     pub(crate) kind: Kind,
@@ -182,7 +185,7 @@ impl Node {
         write!(f, "{}", self.key)
     }
 
-    /// Plants a fault in a child's own code, for its next turn. False if that incarnation is not the present one.
+    /// Plants a fault in a child's own code: for its next turn, which is at once, or for its next message. False if that incarnation is not the present one.
     #[cfg(feature = "chaos")]
     pub(crate) fn plant(&self, incarnation: u32, fault: Fault) -> bool {
         let present = self.incarnation() == incarnation;
@@ -196,14 +199,22 @@ impl Node {
         present
     }
 
-    /// Goes wrong if somebody asked for it.
+    #[cfg(feature = "chaos")]
+    fn take_fault(&self, is_wanted: impl FnOnce(&mut Fault) -> bool) -> Option<Fault> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take_if(is_wanted)
+    }
+
+    /// The child's turn: panics if somebody asked for it.
     #[cfg(feature = "chaos")]
     pub(crate) fn fault(&self) {
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match fault {
-            Some(Fault::Panic) => panic!("a fault was injected"),
-            Some(Fault::Block(time)) => std::thread::sleep(time),
-            None => {}
+        assert!(self.take_fault(|fault| *fault == Fault::Panic).is_none(), "a fault was injected");
+    }
+
+    /// An actor's message: blocks the thread if somebody asked for it.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn block(&self) {
+        if let Some(Fault::Block(time)) = self.take_fault(|fault| *fault != Fault::Panic) {
+            std::thread::sleep(time);
         }
     }
 
@@ -243,6 +254,9 @@ impl Node {
         let inherits = detail.estate.as_ref().is_some_and(|estate| estate.legacy.is_some());
         if !inherits {
             self.queued.store(0, Ordering::Relaxed);
+        }
+        if let Some(rare) = &mut detail.rare {
+            rare.info = None;
         }
     }
 
@@ -289,6 +303,20 @@ impl Node {
     /// Whether messages wait for the next life.
     pub(crate) fn has_legacy(&self) -> bool {
         self.detail().estate.as_ref().is_some_and(|estate| estate.legacy.is_some())
+    }
+
+    /// Keeps what a start hands back, if it is the present life's.
+    pub(crate) fn hand_back(&self, incarnation: u32, info: Info) {
+        let mut detail = self.detail();
+        if self.incarnation() == incarnation {
+            detail.rare.get_or_insert_default().info = Some(info);
+        }
+    }
+
+    pub(crate) fn info(&self, incarnation: u32) -> Option<Info> {
+        let detail = self.detail();
+        let present = self.incarnation() == incarnation;
+        detail.rare.as_ref().filter(|_| present).and_then(|rare| rare.info.clone())
     }
 
     /// Signals a child; false when that incarnation is not the present one.
@@ -339,7 +367,7 @@ impl Node {
     pub(crate) fn pulse(&self) -> Option<Pulse> {
         let heart = self.heart()?;
         let something_waits = self.queued.load(Ordering::Relaxed) > 0
-            || (self.kind == Kind::Supervisor && self.inbox().is_some_and(|inbox| !inbox.is_empty()));
+            || (self.kind == Kind::Supervisor && self.inbox().is_some_and(|inbox| inbox.len() > 0));
         Some(heart.pulse(something_waits, self.handled.load(Ordering::Relaxed)))
     }
 

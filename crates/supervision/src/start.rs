@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::ExitReason;
 use crate::addr::{MAILBOX_MAX, StableAddr};
 use crate::alive::Alive;
-use crate::body::{ActorBody, Body, TaskBody};
+use crate::body::{ActorBody, Body, RefusedBody, TaskBody};
 use crate::context::{Context, Graceful};
 use crate::core::Flags;
 use crate::handle::SupervisorRef;
@@ -61,6 +61,13 @@ impl StartContext {
     /// By this a child that owes a sign of life gives it, see [`ChildSpec::heartbeat`].
     pub fn alive(&self) -> Alive {
         Alive::new(self.node.clone(), self.incarnation)
+    }
+
+    /// Hands something back to whoever started the child, who finds it in [`ChildRef::info`](crate::ChildRef::info): with
+    /// what `start_child` and `restart_child` answer, and with the handle of a life that began by an automatic restart. What is
+    /// handed back last counts; a start that fails hands back nothing.
+    pub fn hand_back(&self, info: impl Any + Send + Sync) {
+        self.node.hand_back(self.incarnation, Arc::new(info));
     }
 
     /// The child is this actor. What it answers is refined by its methods and returned from the factory.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::child::{ReportTo, Ticket, spawn};
 use crate::core::{ChildId, ChildState, Flags, Policy, Restart, SupervisorError};
-use crate::handle::{Asked, ChildRef, SupervisorRef, ask, child, done};
+use crate::handle::{Asked, ChildRef, SupervisorRef, Whom, ask, child, done};
 use crate::node::{Node, Signal};
 use crate::observer::{Observer, TreeEvent};
 use crate::panics;
@@ -223,8 +223,7 @@ impl Tree {
         self.plant(path, crate::node::Fault::Panic)
     }
 
-    /// Makes a child block its thread for this long, as a bug would, when it next has something to do; it then goes on with
-    /// that.
+    /// Makes an actor block its thread for this long, as a bug would, when it next handles a message; it then goes on with it.
     #[cfg(feature = "chaos")]
     pub fn block(&self, path: &str, time: Duration) -> Result<(), SupervisorError> {
         self.plant(path, crate::node::Fault::Block(time))

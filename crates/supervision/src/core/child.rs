@@ -18,6 +18,8 @@ pub(super) struct Child<P> {
     pub(super) incarnation: u32,
     /// Of a running child that owes a sign of life.
     pub(super) heart: Option<Box<Heart>>,
+    /// The last life that came up: by its handle a child is known while its restart is under way.
+    pub(super) last_up: u32,
     /// Restarts since it last ran quietly: the backoff's exponent.
     attempts: u32,
     up_since: Duration,
@@ -76,6 +78,7 @@ impl<P> Child<P> {
             state: State::Idle,
             incarnation: 0,
             heart: None,
+            last_up: 0,
             attempts: 0,
             up_since: Duration::ZERO,
         }

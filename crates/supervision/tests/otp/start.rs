@@ -90,6 +90,7 @@ async fn sup_start_map() {
             shutdown: Shutdown::Timeout(secs(5)),
             significant: false,
             kind: Kind::Worker,
+            heartbeat_ms: None,
         };
         let brutal = Policy { shutdown: Shutdown::BrutalKill, ..worker.clone() };
         let supervisor = Policy { shutdown: Shutdown::Infinity, kind: Kind::Supervisor, ..worker.clone() };

@@ -121,7 +121,7 @@ fn a_hung_child_that_somebody_stops_meanwhile_stays_down() {
     world.stuck.insert("a".into());
     world.pulses.insert("a".into(), working(1));
     world.pass(ms(1500));
-    let call = world.ask(Request::Terminate(Key::id("a")));
+    let call = world.ask(Request::Terminate(Target::Key(Key::id("a"))));
     world.pass(ms(300));
     assert_eq!(world.answers[&call], Err(SupervisorError::Stuck));
     assert_eq!((world.done().as_str(), world.which().as_str()), ("!a ?a", "a:stopped"));

@@ -60,7 +60,7 @@ fn restart_types_hold_for_the_lost_as_for_any_other_end() {
 fn who_is_being_stopped_on_a_lost_thread_has_stopped() {
     let mut world = World::boot(Flags::one_for_one(), vec![worker("a"), worker("b")]);
     world.stuck.insert("a".into());
-    let call = world.ask(Request::Terminate(Key::id("a")));
+    let call = world.ask(Request::Terminate(Target::Key(Key::id("a"))));
     world.settle();
     world.done();
     lose(&mut world, &["a", "b"]);

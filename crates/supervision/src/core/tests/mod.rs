@@ -5,6 +5,7 @@ mod groups;
 mod heartbeat;
 mod limits;
 mod lost;
+mod otp;
 mod properties;
 mod requests;
 mod stopping;

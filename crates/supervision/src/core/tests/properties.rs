@@ -204,7 +204,9 @@ proptest! {
     ) {
         let one_for_one = flags.strategy == super::Strategy::OneForOne;
         let intensity = flags.intensity;
-        let specs = first.iter().enumerate().map(|(n, restart)| owing(NAMES[n], *restart)).collect();
+        let anonymous = flags.anonymous;
+        let mut specs: Vec<_> = first.iter().enumerate().map(|(n, restart)| owing(NAMES[n], *restart)).collect();
+        let added = specs.split_off(if anonymous { 0 } else { specs.len() });
         let mut world = World::boot(flags, specs);
         for spec in added {
             world.add(spec);

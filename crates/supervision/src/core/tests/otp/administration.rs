@@ -14,7 +14,7 @@ fn child_specs() {
         let timeouts = [0, 1000].map(|time| Shutdown::Timeout(ms(time)));
         for shutdown in timeouts.into_iter().chain([Shutdown::Infinity, Shutdown::BrutalKill]) {
             for kind in [Kind::Worker, Kind::Supervisor] {
-                let policy = Policy { restart, shutdown, kind, significant: false };
+                let policy = Policy { restart, shutdown, kind, ..Policy::WORKER };
                 let child = spec("child", policy.clone());
                 assert_eq!(Flags::one_for_one().check_children([(&child.key, &policy)]), Ok(()));
                 let mut world = World::boot(Flags::one_for_one(), vec![child.clone()]);
