@@ -20,7 +20,7 @@ use url::Url;
 pub use error::{ClientError, Problem};
 pub use feed::{Feed, FeedOptions, Frame};
 pub use resources::{
-    Accepted, Agent, Approval, Failure, NewToken, Page, Run, Saved, Step, Token, TreeNode, Workflow,
+    Accepted, Agent, Approval, Failure, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode, Workflow,
 };
 
 /// How long an answer may take.
@@ -108,6 +108,19 @@ impl Client {
         labels: &Value,
         version: Option<u64>,
     ) -> Result<Answer<Run>, ClientError> {
+        let key = uuid::Uuid::new_v4().to_string();
+        self.start_run_as(&key, from, input, labels, version).await
+    }
+
+    /// The same under a key of the caller's: however often it is asked, it starts one run.
+    pub async fn start_run_as(
+        &self,
+        key: &str,
+        from: &StartFrom,
+        input: &Value,
+        labels: &Value,
+        version: Option<u64>,
+    ) -> Result<Answer<Run>, ClientError> {
         let (path, mut body) = match from {
             StartFrom::Workflow(name) => (format!("workflows/{name}/runs"), json!({ "input": input })),
             StartFrom::Definition(definition) => {
@@ -120,7 +133,6 @@ impl Client {
         if let Some(version) = version {
             body["version"] = json!(version);
         }
-        let key = uuid::Uuid::new_v4().to_string();
         let request = self.request(Method::POST, &path, &[]).header("idempotency-key", key);
         self.answer(request.json(&body)).await
     }
@@ -128,6 +140,17 @@ impl Client {
     /// One run.
     pub async fn run(&self, id: &str) -> Result<Answer<Run>, ClientError> {
         self.get(&format!("runs/{id}"), &[]).await
+    }
+
+    /// One run, when it has ended or so many seconds are over.
+    pub async fn run_within(&self, id: &str, seconds: u64) -> Result<Answer<Run>, ClientError> {
+        self.get(&format!("runs/{id}"), &[("wait", seconds.to_string())]).await
+    }
+
+    /// One page of a run's events, those after a global sequence.
+    pub async fn events(&self, id: &str, after: &str) -> Result<Answer<Page<RunEvent>>, ClientError> {
+        let query = [("after", after.to_owned()), ("limit", "1000".to_owned())];
+        self.get(&format!("runs/{id}/events"), &query).await
     }
 
     /// The steps of a run.
@@ -218,6 +241,12 @@ impl Client {
             return Err(ClientError::Refused(Box::new(Problem::of(status.as_u16(), problem))));
         }
         String::from_utf8(bytes).map_err(|_| self.strange("measurements that are no text".to_owned()))
+    }
+
+    /// Makes a fault to an actor.
+    pub async fn strike(&self, path: &str, kind: &str, reason: &str) -> Result<(), ClientError> {
+        let body = json!({ "path": path, "kind": kind, "reason": reason });
+        self.send(self.request(Method::POST, "tree/chaos", &[]).json(&body)).await.map(drop)
     }
 
     /// All tokens.

@@ -184,7 +184,7 @@ impl Default for Log {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Chaos {
-    /// Whether actors may be killed on demand. Has an effect only in a binary that was built with the feature `chaos`.
+    /// Whether faults may be made to actors on demand. Has an effect only on loopback and without a proxy.
     pub enabled: bool,
 }
 

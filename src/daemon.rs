@@ -13,12 +13,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
+use ghostlight_actors::tree_log::TreeLog;
 use ghostlight_actors::{Caller, StoreError};
 use ghostlight_world::World;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::access::{check_listen, is_loopback};
+use crate::chaos::Rate;
 use crate::cli::{CliError, Exit};
 use crate::client::Client;
 use crate::config::{Config, Log, LogFormat};
@@ -36,6 +38,8 @@ pub struct DaemonSettings {
     pub folder: PathBuf,
     /// Where it listens.
     pub place: Place,
+    /// How often it strikes actors of its own at random.
+    pub strikes: Option<Rate>,
 }
 
 /// Where a daemon listens.
@@ -73,6 +77,12 @@ pub enum DaemonError {
         /// The feature.
         feature: &'static str,
     },
+    /// It was to strike its own actors, and may not.
+    #[error("this daemon does not strike its own actors: {reason}")]
+    NoChaos {
+        /// What stands against it.
+        reason: &'static str,
+    },
     /// It was told twice to end, and did so at once.
     #[error("ended at once: what was under way is recorded as interrupted at the next start")]
     ToldTwice,
@@ -97,7 +107,7 @@ impl Daemon {
     /// # Errors
     /// [`DaemonError`]; what had been started is stopped again.
     pub async fn start(settings: DaemonSettings) -> Result<Self, DaemonError> {
-        let DaemonSettings { config, folder, place } = settings;
+        let DaemonSettings { config, folder, place, strikes } = settings;
         if config.chaos.enabled && !cfg!(feature = "chaos") {
             return Err(DaemonError::NotBuilt { setting: "chaos.enabled", feature: "chaos" });
         }
@@ -105,6 +115,7 @@ impl Daemon {
         if let Place::At(listen) = place {
             surface = HttpSettings { listen, behind_proxy: false, ..surface };
         }
+        let surface = with_chaos(surface, &config, strikes)?;
         // The address is taken first: a daemon that cannot be reached has no business in the data folder.
         let listener = Listener::bind(surface.listen)?;
         let address = listener.address();
@@ -120,6 +131,12 @@ impl Daemon {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What happens to its tree, counted.
+    #[must_use]
+    pub fn tree_log(&self) -> TreeLog {
+        self.ghostlight.tree_log.clone()
     }
 
     /// A client of it, for the command in whose process it lives. Where tokens are needed, one is made for it, which
@@ -202,10 +219,30 @@ fn of_surface(config: &Config) -> HttpSettings {
         body_bytes_max: server.body_bytes_max.as_usize(),
         feeds_max: server.feeds_max,
         connections_max: server.connections_max,
-        // Faults on demand are for those who sit at the machine.
-        chaos: config.chaos.enabled && server.listen.ip().is_loopback(),
         ..HttpSettings::default()
     }
+}
+
+/// Faults on demand are for those who sit at the machine, and only where the operator has switched them on.
+fn with_chaos(
+    surface: HttpSettings,
+    config: &Config,
+    strikes: Option<Rate>,
+) -> Result<HttpSettings, DaemonError> {
+    let is_private = is_loopback(surface.listen) && !surface.behind_proxy;
+    let chaos = config.chaos.enabled && is_private;
+    if strikes.is_some() && !chaos {
+        let reason = if is_private {
+            "`chaos.enabled` is not switched on in its configuration"
+        } else {
+            "it can be reached from other machines"
+        };
+        return Err(DaemonError::NoChaos { reason });
+    }
+    if config.chaos.enabled && !is_private {
+        tracing::warn!("`chaos.enabled` has no effect: this daemon can be reached from other machines");
+    }
+    Ok(HttpSettings { chaos, strikes, ..surface })
 }
 
 fn of_house(config: &Config, folder: &std::path::Path) -> Result<Settings, DaemonError> {

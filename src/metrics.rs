@@ -7,15 +7,18 @@
 mod process;
 mod requests;
 mod runs;
+mod strikes;
 mod text;
 
 use std::sync::Arc;
 
 use ghostlight_actors::runtime::Ghostlight;
 use ghostlight_actors::tree_log::TreeCounts;
+use ghostlight_supervision::Fault;
 
 use requests::Requests;
 use runs::RunCounts;
+use strikes::Strikes;
 use text::Page;
 
 /// What is measured. Cheap to clone.
@@ -28,6 +31,7 @@ pub struct Metrics {
 struct Shared {
     requests: Requests,
     runs: RunCounts,
+    strikes: Strikes,
 }
 
 impl Metrics {
@@ -40,6 +44,11 @@ impl Metrics {
     /// A request of this route (its pattern, never its path) was answered.
     pub fn request(&self, route: &str, status: u16, took: std::time::Duration) {
         self.shared.requests.count(route, status, took);
+    }
+
+    /// A fault was made to an actor on demand.
+    pub fn struck(&self, fault: Fault) {
+        self.shared.strikes.count(fault);
     }
 
     /// Counts runs from the journal until it is closed.
@@ -59,6 +68,7 @@ impl Metrics {
         );
         self.shared.runs.write(&mut page);
         self.shared.requests.write(&mut page);
+        self.shared.strikes.write(&mut page);
         state(&mut page, ghostlight, feeds);
         journal(&mut page, ghostlight);
         process::write(&mut page);

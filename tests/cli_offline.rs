@@ -355,6 +355,28 @@ fn serve_refuses_what_it_cannot_use_with_2_and_the_reason() {
     assert_eq!(std::fs::read_to_string(&manifest).unwrap(), newer);
 }
 
+#[cfg(feature = "chaos")]
+#[test]
+fn a_daemon_does_not_strike_its_own_actors_unless_it_is_switched_on_and_nobody_else_reaches_it() {
+    let folder = Folder::new();
+    for (line, enabled, said) in [
+        ("serve --listen 127.0.0.1:0 --chaos 1/s", "false", "`chaos.enabled` is not switched on"),
+        ("serve --listen 0.0.0.0:0 --chaos 1/s", "true", "can be reached from other machines"),
+        (
+            "serve --listen 127.0.0.1:0 --behind-proxy --chaos 1/s",
+            "true",
+            "can be reached from other machines",
+        ),
+        ("serve --listen 127.0.0.1:0 --chaos often", "true", "is no rate"),
+    ] {
+        let mut serve = folder.command(line);
+        let refused = ended(serve.env("GHOSTLIGHT_CHAOS__ENABLED", enabled).output().unwrap());
+        assert_eq!(refused.code, 2, "{line}: {}", refused.err);
+        assert!(refused.err.contains(said), "{line}: {}", refused.err);
+        assert!(!folder.path().join("ghostlight-data").exists(), "{line}");
+    }
+}
+
 #[cfg(not(feature = "chaos"))]
 #[test]
 fn chaos_is_refused_by_a_binary_that_was_built_without_it() {

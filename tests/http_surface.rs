@@ -58,7 +58,8 @@ async fn a_helper_of_the_server_that_panics_is_restarted_and_the_server_notices_
     let server = node(&inside, "surface/http");
     for path in ["surface/sweep", "surface/metrics"] {
         let before = node(&inside, path);
-        inside.ghostlight.tree.panic(path).unwrap();
+        inside.ghostlight.tree.permit_faults();
+        inside.ghostlight.tree.inject(path, ghostlight_supervision::Fault::Panic).unwrap();
         let after = next_life(&inside, &before).await;
         assert_eq!((after.incarnation, after.restarts), (2, 1), "{after:?}");
         assert!(after.last_exit.as_ref().is_some_and(ghostlight_supervision::ExitReason::is_abnormal));

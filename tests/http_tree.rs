@@ -8,6 +8,7 @@ mod inside;
 use std::time::Duration;
 
 use futures::StreamExt;
+use ghostlight_supervision::Fault;
 use inside::{Inside, ONE};
 use serde_json::{Value, json};
 use tokio_tungstenite::connect_async;
@@ -132,13 +133,14 @@ async fn lives_that_begin_and_end_are_told_by_the_feed_and_counted() {
         inside.post("/api/v1/workflows/long/runs", &json!({})).await.ok()["id"].as_str().unwrap().to_owned();
     let workflow = format!("/{id}/workflow");
     let mut told = Vec::new();
+    inside.ghostlight.tree.permit_faults();
     // Twice: after the one restart that is allowed, its supervisor gives up and the run is set aside.
     for event in ["actor.started", "actor.restarted"] {
         let path = until(&mut socket, &mut told, event, &workflow).await["data"]["path"]
             .as_str()
             .unwrap()
             .to_owned();
-        inside.ghostlight.tree.panic(&path).unwrap();
+        inside.ghostlight.tree.inject(&path, Fault::Panic).unwrap();
         let exited = until(&mut socket, &mut told, "actor.exited", &workflow).await;
         assert!(exited["data"]["exit"].as_str().unwrap().starts_with("panicked at "), "{exited}");
         assert!(exited.get("sequence").is_none(), "live events are not journalled: {exited}");

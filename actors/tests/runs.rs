@@ -12,6 +12,8 @@ use ghostlight_actors::{Caller, IdempotencyKey};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
 use ghostlight_model::run::{RunStatus, StepStatus};
+#[cfg(feature = "chaos")]
+use ghostlight_supervision::Fault;
 use ghostlight_world::World;
 use serde_json::{Map, Value, json};
 
@@ -30,7 +32,9 @@ fn settings(folder: &Path) -> Settings {
 }
 
 async fn open(folder: &Path) -> (Ghostlight, House) {
-    runtime::open(settings(folder), World::real(), |_| Vec::new()).await.unwrap()
+    let (ghostlight, house) = runtime::open(settings(folder), World::real(), |_| Vec::new()).await.unwrap();
+    ghostlight.tree.permit_faults();
+    (ghostlight, house)
 }
 
 async fn close(ghostlight: Ghostlight, house: House) {
@@ -264,7 +268,7 @@ fn a_panic_in_each_actor_of_a_run_is_contained_and_the_run_completes() {
             let neighbour =
                 ghostlight.runs.start(start(CAREFUL, json!({})), Caller::runtime()).await.unwrap();
             let path = find_actor(&ghostlight, started.run, victim).await;
-            ghostlight.tree.panic(&path).unwrap();
+            ghostlight.tree.inject(&path, Fault::Panic).unwrap();
             for run in [started.run, neighbour.run] {
                 answer_all(&ghostlight, run).await;
                 let read = ended(&ghostlight, run).await;
@@ -275,6 +279,30 @@ fn a_panic_in_each_actor_of_a_run_is_contained_and_the_run_completes() {
             }
         }
         assert!(ghostlight.tree_log.counts().exited_abnormally >= 3);
+        close(ghostlight, house).await;
+    });
+}
+
+/// An attempt whose actor makes no progress minds no time of its own: its run does, ends it and makes it again.
+#[cfg(feature = "chaos")]
+#[test]
+fn an_attempt_that_hangs_is_ended_after_its_time_and_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let nap = "
+ghostlight: 1
+name: nap
+nodes:
+  nap: { type: agent_call, agent: sleep, input: { for: 300ms }, timeout: 500ms }
+";
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let started = ghostlight.runs.start(start(nap, json!({})), Caller::runtime()).await.unwrap();
+        let path = find_actor(&ghostlight, started.run, "executions/").await;
+        ghostlight.tree.inject(&path, Fault::Hang).unwrap();
+        let read = ended(&ghostlight, started.run).await;
+        assert_eq!(read.run.status, RunStatus::Completed);
+        let names: Vec<_> = read.events.iter().map(|event| event.recorded.event.name()).collect();
+        assert_eq!(names.iter().filter(|name| **name == "step.interrupted").count(), 1, "{names:?}");
         close(ghostlight, house).await;
     });
 }
@@ -331,7 +359,7 @@ fn a_run_that_keeps_crashing_is_quarantined_and_released_by_resume() {
             }
             let path = find_actor_if_any(&ghostlight, started.run, "workflow");
             // It may be between two lives, or set aside already.
-            let _ = path.map(|path| ghostlight.tree.panic(&path));
+            let _ = path.map(|path| ghostlight.tree.inject(&path, Fault::Panic));
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
         assert_eq!(quarantined.pause, Some(ghostlight_model::event::PauseReason::Quarantined));

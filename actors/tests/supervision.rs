@@ -15,7 +15,8 @@ use ghostlight_model::event::{Event, PauseReason};
 use ghostlight_model::run::{RunStatus, StepStatus};
 use ghostlight_model::workflow::{RestartBackoff, RunSupervision};
 use ghostlight_supervision::{
-    ChildSpec, ChildState, ExitReason, Flags, Key, StartContext, SupervisorRef, Tree, TreeConfig, TreeEvent,
+    ChildSpec, ChildState, ExitReason, Fault, Flags, Key, StartContext, SupervisorRef, Tree, TreeConfig,
+    TreeEvent,
 };
 use house::{
     actor, alive, approve, attempts, cancel, close, count, crash, ended, is, open, own, read, start, until,
@@ -216,18 +217,19 @@ fn the_waits_between_restarts_double_up_to_the_longest_and_then_the_supervisor_g
             let name = SupervisorRef::new();
             vec![ChildSpec::supervisor(Key::id("run"), &name, supervision::flags(&said), work).temporary()]
         };
+        tree.permit_faults();
         let root = tree.start("root", Flags::one_for_one(), children).await.unwrap();
         let run = tree.child("run").unwrap();
         for (made, wait) in [(1, second), (2, 2 * second), (3, 3 * second)] {
             let crashed = tokio::time::Instant::now();
-            tree.panic("run/workflow").unwrap();
+            tree.inject("run/workflow", Fault::Panic).unwrap();
             while tree.snapshot_of("run/workflow").unwrap().incarnation <= made {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             let waited = crashed.elapsed();
             assert!(waited >= wait / 2 && waited <= wait + second / 100, "restart {made}: {waited:?}");
         }
-        tree.panic("run/workflow").unwrap();
+        tree.inject("run/workflow", Fault::Panic).unwrap();
         let down = run.down().await;
         assert!(matches!(down.reason, ExitReason::GaveUp { restarts: 3, .. }), "{:?}", down.reason);
         assert_eq!(*gave_up.lock().unwrap(), [("run".to_owned(), 3)]);

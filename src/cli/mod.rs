@@ -7,6 +7,7 @@
 mod agents;
 mod approvals;
 mod arguments;
+mod chaos;
 mod check;
 mod completion;
 mod config;
@@ -34,6 +35,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::chaos::AppendArgs;
 use crate::output::{self, Format};
 use crate::shop::{ShopArgs, ShopRestartArgs};
 
@@ -108,6 +110,8 @@ pub(crate) enum Verb {
     Tail(tail::TailArgs),
     /// Show the supervision tree
     Tree(tree::TreeArgs),
+    /// Strike random actors while runs go on, and prove that nothing is lost or done twice
+    Chaos(chaos::ChaosArgs),
     /// Show how the daemon is and its busiest actors, live
     Top(top::TopArgs),
     /// Access tokens: create, list, revoke
@@ -131,6 +135,9 @@ pub(crate) enum Verb {
     /// Restart the example shop, as a command agent
     #[command(hide = true)]
     ShopRestart(ShopRestartArgs),
+    /// Append a line to a file, as a command agent
+    #[command(hide = true)]
+    ChaosAppend(AppendArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -144,7 +151,8 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli) -> ExitCode {
     let context = Context::new(cli.common);
     let ended = match cli.verb {
-        // These two are other programs that live in this binary, with exit codes of their own.
+        // These are other programs that live in this binary, with exit codes of their own.
+        Verb::ChaosAppend(args) => return crate::chaos::run_append(args).await,
         Verb::ShopRestart(args) => return crate::shop::run_restart(args).await,
         Verb::Shop(args) => crate::shop::run_shop(args)
             .await
@@ -161,6 +169,7 @@ async fn run(cli: Cli) -> ExitCode {
         Verb::Workflows(verb) => workflows::run(verb, &context).await,
         Verb::Tail(args) => tail::run(args, &context).await,
         Verb::Tree(args) => tree::run(args, &context).await,
+        Verb::Chaos(args) => chaos::run(args, &context).await,
         Verb::Top(args) => top::run(args, &context).await,
         Verb::Token(verb) => token::run(verb, &context).await,
         Verb::Config(verb) => config::run(&verb),

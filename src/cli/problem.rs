@@ -45,6 +45,9 @@ impl From<DaemonError> for CliError {
             DaemonError::Surface(ServeError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
                 plain.help("something listens there already: take another address with --listen")
             }
+            DaemonError::NoChaos { .. } => plain.help(
+                "nothing was changed: `--chaos` needs `chaos.enabled = true` in the configuration, a loopback address and no proxy",
+            ),
             DaemonError::Surface(_)
             | DaemonError::Open(_)
             | DaemonError::Machine { .. }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::exit::{CliError, Exit};
+use crate::chaos::Rate;
 use crate::config::{self, Loaded, LogFormat, Sources};
 use crate::daemon::{self, Daemon, DaemonSettings, Place};
 use crate::output;
@@ -35,13 +36,22 @@ pub(crate) struct ServeArgs {
     /// A proxy with TLS stands in front: everybody needs a token
     #[arg(long)]
     behind_proxy: bool,
+
+    /// Strike actors of this daemon at random, so often (`1/s`), while it serves; needs `chaos.enabled` in the configuration
+    #[arg(long, value_name = "RATE")]
+    chaos: Option<Rate>,
 }
 
 pub(super) async fn run(args: ServeArgs) -> Result<Exit, CliError> {
     let settings = settings(args.config.as_deref(), args.data.as_deref(), args.listen, args.behind_proxy)?;
     daemon::log_to_stderr(&settings.loaded.config.log);
     let deadline = settings.loaded.config.runs.shutdown_deadline.0;
-    let mut daemon = Daemon::start(settings.daemon()).await?;
+    let mut daemon = Daemon::start(DaemonSettings { strikes: args.chaos, ..settings.daemon() }).await?;
+    if let Some(rate) = args.chaos {
+        output::warn(&format!(
+            "CHAOS: this daemon strikes actors of its own at random, {rate}: it is no place for work that counts"
+        ));
+    }
     // Whoever reads the log as JSON finds the address in there.
     if settings.loaded.config.log.format == LogFormat::Text {
         output::note(&format!("Ghostlight {} listens on {}", env!("CARGO_PKG_VERSION"), daemon.url()));
@@ -66,7 +76,7 @@ impl Settings {
             // Agents and workflows may be there without a configuration file.
             None => Path::new(CONFIG_DEFAULT).parent().map(Path::to_owned).unwrap_or_default(),
         };
-        DaemonSettings { config: self.loaded.config.clone(), folder, place: Place::Configured }
+        DaemonSettings { config: self.loaded.config.clone(), folder, place: Place::Configured, strikes: None }
     }
 }
 

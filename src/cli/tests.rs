@@ -56,6 +56,8 @@ fn wrong_usage_is_refused_and_right_usage_taken() {
         "ghostlight approvals approve a --comment c --changes {}",
         "ghostlight tail r --after 5 --types run.* --live",
         "ghostlight token create --expires 90d --data d",
+        "ghostlight serve --chaos 1/s",
+        "ghostlight chaos --for 5s --rate 20/s --kinds kill,hang --runs-in-flight 4 --seed 1 --data d",
         "ghostlight shop-restart --state d",
     ] {
         assert_eq!(parse(right).map_err(|error| error.to_string()), Ok(()), "{right}");
@@ -67,6 +69,10 @@ fn wrong_usage_is_refused_and_right_usage_taken() {
         "ghostlight runs list --limit 0",
         "ghostlight runs reconcile r s",
         "ghostlight serve --listen here",
+        "ghostlight serve --chaos often",
+        "ghostlight chaos --for 0s",
+        "ghostlight chaos --kinds sneeze",
+        "ghostlight chaos --runs-in-flight 0",
         "ghostlight check",
         "ghostlight tree --output xml",
     ] {

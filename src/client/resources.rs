@@ -108,15 +108,36 @@ pub struct Step {
     /// Who does it.
     #[serde(default)]
     pub agent: Option<String>,
+    /// From 1; a retry by a person raises it.
+    #[serde(default)]
+    pub iteration: u32,
     /// How many attempts were made.
     #[serde(default)]
     pub attempts: u32,
+    /// The question that it asks.
+    #[serde(default)]
+    pub approval: Option<String>,
     /// How long it took or takes.
     #[serde(default)]
     pub duration_ms: Option<u64>,
     /// Why it failed.
     #[serde(default)]
     pub error: Option<Failure>,
+}
+
+/// An event of a run.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RunEvent {
+    /// Global sequence.
+    pub sequence: String,
+    /// Sequence within the run, dense from 1.
+    pub streamsequence: String,
+    /// `step.completed`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The event's own fields.
+    #[serde(default)]
+    pub data: Value,
 }
 
 /// A question to a person.

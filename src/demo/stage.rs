@@ -104,6 +104,7 @@ impl Stage {
             config: self.config.clone(),
             folder: self.root.join("config"),
             place: Place::Configured,
+            strikes: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! surface (one_for_one)
 //! ├── metrics    counts runs as they are committed (transient: done when the journal is closed)
 //! ├── sweep      ends feeds whose clients have stopped reading
+//! ├── chaos      strikes actors at random; only where `serve --chaos` asked for it
 //! └── http       the server; a new one listens on the same socket
 //! ```
 //!
@@ -25,7 +26,7 @@ use super::listener::Listener;
 use super::sessions::{self, STUCK_AFTER};
 use super::settings::HttpSettings;
 use super::surface::{App, Surface};
-use super::{descriptors, middleware, routes};
+use super::{descriptors, middleware, routes, striker};
 use crate::metrics::Metrics;
 
 /// The name of the server's place in its group.
@@ -73,7 +74,13 @@ enum ServerError {
 #[must_use]
 pub fn children(ghostlight: &Ghostlight, listener: &Listener, settings: &HttpSettings) -> Vec<ChildSpec> {
     let app: App = web::Data::new(Surface::new(ghostlight.clone(), settings.clone(), Metrics::new()));
-    vec![metrics(&app), sweeper(&app), server(&app, listener)]
+    if settings.chaos {
+        ghostlight.tree.permit_faults();
+    }
+    let mut children = vec![metrics(&app), sweeper(&app)];
+    children.extend(settings.strikes.filter(|_| settings.chaos).map(|rate| striker::spec(&app, rate)));
+    children.push(server(&app, listener));
+    children
 }
 
 /// Counts runs. What was committed while nobody counted is made up for by the next incarnation.

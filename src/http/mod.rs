@@ -26,6 +26,7 @@ mod sessions;
 mod settings;
 mod sse;
 mod strict;
+mod striker;
 mod surface;
 mod tokens;
 mod tree;

@@ -12,7 +12,7 @@ use ghostlight_model::definitions::ETag;
 use ghostlight_model::definitions::token::TokenRejection;
 use ghostlight_model::language::schema::SchemaViolation;
 use ghostlight_model::run::Rejection;
-use ghostlight_supervision::SupervisorError;
+use ghostlight_supervision::{FaultError, SupervisorError};
 use serde_json::json;
 
 use super::problem::{Code, Problem, Violation};
@@ -229,6 +229,17 @@ impl From<SupervisorError> for Problem {
         let code = match error {
             SupervisorError::NotFound => Code::UnknownActor,
             _ => Code::ActorState,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<FaultError> for Problem {
+    fn from(error: FaultError) -> Self {
+        let code = match error {
+            FaultError::NotPermitted => Code::NotFound,
+            FaultError::NotFound => Code::UnknownActor,
+            FaultError::NotRunning => Code::ActorState,
         };
         Self::new(code, error.to_string())
     }

@@ -60,7 +60,7 @@ routes! {
     approvals::list, approvals::show, approvals::approve, approvals::reject,
     agents::list, agents::show, agents::replace, agents::enable, agents::disable, agents::reload,
     tokens::list, tokens::create, tokens::revoke,
-    tree::show, tree::restart, tree::stop, tree::panic,
+    tree::show, tree::restart, tree::stop, tree::panic, tree::chaos,
     feeds::feed, feeds::run_feed,
     docs::openapi, docs::readable, docs::style, docs::problem,
     health::healthz, health::readyz, health::metrics,

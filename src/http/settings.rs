@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use crate::chaos::Rate;
+
 /// How the surface is set up.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
@@ -21,8 +23,10 @@ pub struct HttpSettings {
     pub connections_max: usize,
     /// How many threads answer requests.
     pub workers: usize,
-    /// Whether actors may be made to panic on demand.
+    /// Whether faults may be made to actors on demand.
     pub chaos: bool,
+    /// How often the daemon strikes actors of its own by itself.
+    pub strikes: Option<Rate>,
 }
 
 impl Default for HttpSettings {
@@ -37,6 +41,7 @@ impl Default for HttpSettings {
             connections_max: 8_192,
             workers: 2,
             chaos: false,
+            strikes: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use ghostlight_actors::Caller;
 use ghostlight_actors::audit::{Announced, Entry};
 use ghostlight_actors::keys::{Begun, Claim};
 use ghostlight_actors::tree::SURFACE;
-use ghostlight_supervision::TreeNode;
+use ghostlight_supervision::{Fault, TreeNode};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -34,6 +34,30 @@ pub struct TreeQuery {
 pub struct InterveneBody {
     /// The path of an actor or supervisor.
     path: String,
+    /// Why: it stands in the audit.
+    reason: String,
+}
+
+/// What is done to an actor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// It panics inside its own code, as a bug would.
+    Panic,
+    /// It is dropped at its next await, without any hook.
+    Kill,
+    /// It makes no progress until it is killed, or for 30 s.
+    Hang,
+}
+
+/// Which fault to make to whom.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChaosBody {
+    /// The path of an actor or supervisor.
+    path: String,
+    /// `panic`, `kill` or `hang`.
+    kind: FaultKind,
     /// Why: it stands in the audit.
     reason: String,
 }
@@ -68,33 +92,44 @@ pub async fn stop(app: App, request: HttpRequest, payload: Payload) -> Answer {
     intervene(&app, &request, payload, Intervention::Stop).await
 }
 
-/// Makes an actor panic inside its own code, as a bug would, to show that the tree stands it. Answers only in a program
-/// that was built with the feature `chaos` and is told `chaos.enabled`; else there is no such path.
+/// Makes an actor panic inside its own code: `/tree/chaos` of the kind `panic`, under an older name.
 #[utoipa::path(tag = "tree", request_body = InterveneBody, responses((status = 200, body = TreeBody),
     (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/panic")]
 pub async fn panic(app: App, request: HttpRequest, payload: Payload) -> Answer {
-    if !app.settings.chaos {
-        return Err(Problem::new(Code::NotFound, "faults on demand are not switched on"));
+    refuse_unless_switched_on(&app)?;
+    intervene(&app, &request, payload, Intervention::Fault(Fault::Panic)).await
+}
+
+/// Makes an actor panic, kills it or lets it hang, to show that the tree stands it. Answers only where `chaos.enabled` is
+/// switched on and the daemon listens on loopback without a proxy; else there is no such path.
+#[utoipa::path(tag = "tree", request_body = ChaosBody, responses((status = 200, body = TreeBody),
+    (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/tree/chaos")]
+pub async fn chaos(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    refuse_unless_switched_on(&app)?;
+    let (body, bytes): (ChaosBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
+    let ChaosBody { path, kind, reason } = body;
+    let fault = match kind {
+        FaultKind::Panic => Fault::Panic,
+        FaultKind::Kill => Fault::Kill,
+        FaultKind::Hang => Fault::Hang,
+    };
+    made(&app, &request, InterveneBody { path, reason }, &bytes, Intervention::Fault(fault)).await
+}
+
+fn refuse_unless_switched_on(app: &App) -> Result<(), Problem> {
+    if app.settings.chaos {
+        return Ok(());
     }
-    intervene(&app, &request, payload, Intervention::Panic).await
-}
-
-#[cfg(feature = "chaos")]
-fn make_panic(app: &App, path: &str) -> Result<(), Problem> {
-    Ok(app.ghostlight.tree.panic(path)?)
-}
-
-#[cfg(not(feature = "chaos"))]
-fn make_panic(_: &App, _: &str) -> Result<(), Problem> {
-    Err(Problem::new(Code::NotFound, "this program was built without faults on demand"))
+    Err(Problem::new(Code::NotFound, "faults on demand are not switched on"))
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Intervention {
     Restart,
     Stop,
-    Panic,
+    Fault(Fault),
 }
 
 impl Intervention {
@@ -102,15 +137,19 @@ impl Intervention {
         match self {
             Self::Restart => "tree.restart",
             Self::Stop => "tree.stop",
-            Self::Panic => "tree.panic",
+            Self::Fault(Fault::Panic) => "tree.panic",
+            Self::Fault(Fault::Kill) => "tree.kill",
+            Self::Fault(Fault::Hang) => "tree.hang",
         }
     }
 
     /// Whether it may be made there.
     fn check(self, node: &TreeNode) -> Result<(), Problem> {
         match self {
-            Self::Restart | Self::Stop => refuse_own_ground(node),
-            Self::Panic => Ok(()),
+            // A server that hangs could be asked for nothing any more.
+            Self::Restart | Self::Stop | Self::Fault(Fault::Hang) => refuse_own_ground(node),
+            // A crash is another matter: its supervisor answers that.
+            Self::Fault(Fault::Panic | Fault::Kill) => Ok(()),
         }
     }
 
@@ -118,19 +157,33 @@ impl Intervention {
         match self {
             Self::Restart => Ok(app.ghostlight.tree.restart(path).await.map(drop)?),
             Self::Stop => Ok(app.ghostlight.tree.stop(path).await?),
-            Self::Panic => make_panic(app, path),
+            Self::Fault(fault) => {
+                app.ghostlight.tree.inject(path, fault)?;
+                app.metrics.struck(fault);
+                Ok(())
+            }
         }
     }
 }
 
-/// Makes an intervention, and shows what is there after it. Under a key it is made once, and a repeated request is shown what
-/// is there by then.
 async fn intervene(app: &App, request: &HttpRequest, payload: Payload, what: Intervention) -> Answer {
     let (body, bytes): (InterveneBody, _) = body::json(request, payload, app.settings.body_bytes_max).await?;
+    made(app, request, body, &bytes, what).await
+}
+
+/// Makes an intervention, and shows what is there after it. Under a key it is made once, and a repeated request is shown what
+/// is there by then.
+async fn made(
+    app: &App,
+    request: &HttpRequest,
+    body: InterveneBody,
+    bytes: &[u8],
+    what: Intervention,
+) -> Answer {
     if body.reason.trim().is_empty() {
         return Err(Problem::new(Code::InvalidValue, "`reason` says why, and must not be empty"));
     }
-    let key = idempotency(request, &bytes)?;
+    let key = idempotency(request, bytes)?;
     let claim = match app.ghostlight.keys.begin(key.as_ref()).await?? {
         Begun::First(claim) => claim,
         Begun::Again(holding) => {
@@ -143,13 +196,8 @@ async fn intervene(app: &App, request: &HttpRequest, payload: Payload, what: Int
     what.check(&found.ok_or_else(|| unknown(&body.path))?)?;
     let path = body.path.clone();
     // A client that goes away ends its request: what was announced is made all the same.
-    let made = actix_web::rt::spawn(announce_and_make(
-        app.clone(),
-        what,
-        body,
-        claim,
-        caller_with(request, &bytes)?,
-    ));
+    let made =
+        actix_web::rt::spawn(announce_and_make(app.clone(), what, body, claim, caller_with(request, bytes)?));
     let sequence = made.await.map_err(|error| Problem::internal("an intervention", &error))??;
     after(app, &path, sequence)
 }
@@ -180,7 +228,7 @@ async fn announce_and_make(
 }
 
 /// The server stops when what it is answering is done, and that would wait for the server; and once it is stopped, nobody
-/// is left who could be asked to start it. A crash is another matter: its supervisor answers that.
+/// is left who could be asked to start it.
 fn refuse_own_ground(node: &TreeNode) -> Result<(), Problem> {
     if node.path == SURFACE || node.path == format!("{SURFACE}/{SERVER}") {
         let detail = format!("`{}` carries this very request and is stopped with the daemon only", node.path);

@@ -91,6 +91,15 @@ impl Daemon {
         daemon
     }
 
+    /// Starts one with more arguments and waits until it is ready.
+    pub fn start_with(home: &Home, arguments: &[&str]) -> Self {
+        let port = free_port();
+        let child = home.command(port).args(arguments).spawn().expect("the program starts");
+        let daemon = Self { child, port };
+        daemon.wait_until_ready(home);
+        daemon
+    }
+
     /// Starts one and does not wait.
     pub fn spawn(home: &Home) -> Self {
         let port = free_port();

@@ -21,6 +21,8 @@ use crate::caller::Caller;
 const QUIET_BEFORE_PASSIVE: Duration = Duration::from_secs(2);
 /// A due time farther away than this is left to the timers.
 const NEAR: Duration = Duration::from_secs(10);
+/// How long after the end of its time an attempt may still tidy up and report.
+const OVERDUE: Duration = Duration::from_secs(8);
 /// How long a run waits to be called for a slot before it asks by itself: a call may be lost.
 const SLOT_PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
@@ -62,6 +64,7 @@ impl WorkflowActor {
         self.set_timer(due.into_iter().chain(slot_check).min(), ctx);
         let run = &self.run;
         self.fresh.retain(|id| run.is_outstanding(id));
+        self.reported.retain(|id| run.is_outstanding(id));
         self.place.residents.attempts().retain(|id, resident| {
             run.is_outstanding(id) || resident.child.as_ref().is_none_or(ChildRef::is_alive)
         });
@@ -114,15 +117,38 @@ impl WorkflowActor {
             resident.child = Some(child.clone());
         }
         self.watched.insert(id.clone());
-        let down = child.down().into_actor(self).map(move |down: Down, actor, ctx: &mut Context<Self>| {
-            actor.place.residents.attempts().remove(&id);
-            actor.watched.remove(&id);
-            actor.stopping.remove(&id);
-            actor.lost(id, down.reason.to_string(), true, ctx);
-            // Perhaps it was the last thing that kept the run in memory.
-            actor.watch_for_quiet(ctx);
+        let timeout =
+            self.run.find(&id.step).and_then(|index| self.run.attempt(index)).map(|it| it.timeout_ms);
+        let patience = Duration::from_millis(timeout.unwrap_or(u64::MAX)).saturating_add(OVERDUE);
+        let down = tokio::time::timeout(patience, child.down());
+        let ended = down.into_actor(self).map(move |down, actor, ctx: &mut Context<Self>| match down {
+            Ok(down) => actor.attempt_ended(id, &down, ctx),
+            Err(_) => actor.attempt_is_overdue(id, child, ctx),
         });
-        ctx.spawn(down);
+        ctx.spawn(ended);
+    }
+
+    fn attempt_ended(&mut self, id: AttemptId, down: &Down, ctx: &mut Context<Self>) {
+        self.place.residents.attempts().remove(&id);
+        self.watched.remove(&id);
+        self.stopping.remove(&id);
+        self.lost(id, down.reason.to_string(), true, ctx);
+        // Perhaps it was the last thing that kept the run in memory.
+        self.watch_for_quiet(ctx);
+    }
+
+    /// An attempt minds its own time. One that is long over it and has said nothing makes no progress: nobody else would
+    /// ever end it. One that has reported, and was not heard because the store took nothing, goes on saying so.
+    fn attempt_is_overdue(&mut self, id: AttemptId, child: ChildRef, ctx: &mut Context<Self>) {
+        if self.run.is_outstanding(&id) && !self.reported.contains(&id) {
+            tracing::warn!(run = %self.place.id, attempt = %id, "an attempt is long over its time and says nothing: it is killed");
+            // False when it has just ended; the watch tells in either case.
+            child.kill();
+        }
+        let ended = child.down().into_actor(self).map(move |down: Down, actor, ctx: &mut Context<Self>| {
+            actor.attempt_ended(id, &down, ctx);
+        });
+        ctx.spawn(ended);
     }
 
     /// An attempt's actor is gone. If the attempt is still outstanding it did not report.
@@ -258,7 +284,9 @@ impl WorkflowActor {
         }
         self.quiet = Some(ctx.run_later(QUIET_BEFORE_PASSIVE, |actor, ctx| {
             actor.quiet = None;
-            if actor.is_quiet() && actor.place.partition.try_send(Idle { run: actor.place.id }).is_err() {
+            if actor.is_quiet() {
+                // Nothing may come of it, as when the router crashes: then it is said again.
+                let _ = actor.place.partition.try_send(Idle { run: actor.place.id });
                 actor.watch_for_quiet(ctx);
             }
         }));

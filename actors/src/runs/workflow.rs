@@ -94,6 +94,8 @@ pub struct WorkflowActor {
     pub(super) fresh: BTreeSet<AttemptId>,
     /// Attempts whose actors this life of the actor watches, or is starting.
     pub(super) watched: BTreeSet<AttemptId>,
+    /// Attempts that have reported, as long as that is not recorded.
+    pub(super) reported: BTreeSet<AttemptId>,
     /// Attempts that were asked to stop.
     pub(super) stopping: BTreeSet<AttemptId>,
     /// The run waits, or may wait, in line for slots.
@@ -130,6 +132,7 @@ impl WorkflowActor {
             start_nothing: false,
             fresh: BTreeSet::new(),
             watched: BTreeSet::new(),
+            reported: BTreeSet::new(),
             stopping: BTreeSet::new(),
             in_line: Cell::new(false),
             elapsed: None,
@@ -503,6 +506,9 @@ impl Handler<Give> for WorkflowActor {
                 let _ = answer.send(Err(CommandError::Store(StoreError::Busy)));
             }
             return;
+        }
+        if let Command::Report { attempt, .. } = &give.command {
+            self.reported.insert(attempt.clone());
         }
         self.waiting.push_back(give);
         self.process(ctx);

@@ -11,7 +11,7 @@ use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
 use ghostlight_model::run::RunStatus;
-use ghostlight_supervision::TreeNode;
+use ghostlight_supervision::{Fault, TreeNode};
 use ghostlight_world::World;
 use serde_json::{Map, json};
 
@@ -30,7 +30,9 @@ pub async fn open(folder: &Path) -> (Ghostlight, House) {
         sled_cache_bytes: 16 << 20,
         segment_bytes: 4 << 20,
     };
-    runtime::open(settings, World::real(), |_| Vec::new()).await.unwrap()
+    let (ghostlight, house) = runtime::open(settings, World::real(), |_| Vec::new()).await.unwrap();
+    ghostlight.tree.permit_faults();
+    (ghostlight, house)
 }
 
 /// Shuts down and proves that nothing is left alive.
@@ -103,7 +105,7 @@ pub async fn alive(ghostlight: &Ghostlight, run: RunId, part: &str, incarnation:
 #[cfg(feature = "chaos")]
 pub async fn crash(ghostlight: &Ghostlight, run: RunId, part: &str, incarnation: u32) {
     let node = alive(ghostlight, run, part, incarnation).await;
-    ghostlight.tree.panic(&node.path).unwrap();
+    ghostlight.tree.inject(&node.path, Fault::Panic).unwrap();
 }
 
 /// Says yes to the one question that is open, once there is one.

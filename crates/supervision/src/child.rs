@@ -141,6 +141,9 @@ pub(crate) struct ChildTask {
     phase: Phase,
     told_to_stop: bool,
     ticket: Ticket,
+    /// While it hangs on demand: when that is over.
+    #[cfg(feature = "chaos")]
+    hangs: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 enum Phase {
@@ -157,7 +160,13 @@ impl ChildTask {
             incarnation: ticket.incarnation,
             shared: ticket.shared.clone(),
         };
-        ChildTask { phase: Phase::New { factory, start }, told_to_stop: false, ticket }
+        ChildTask {
+            phase: Phase::New { factory, start },
+            told_to_stop: false,
+            ticket,
+            #[cfg(feature = "chaos")]
+            hangs: None,
+        }
     }
 
     /// Drops whatever there is, without hooks. Who ends by itself may have something to leave; who was told to stop has no heir.
@@ -205,6 +214,23 @@ impl ChildTask {
         {
             heart.turn();
         }
+    }
+
+    /// Does to the child what somebody asked for. True while it hangs: then nothing of it is polled, and only signals are
+    /// heard.
+    #[cfg(feature = "chaos")]
+    fn meets_fault(&mut self, cx: &mut TaskContext<'_>) -> bool {
+        match self.ticket.node.take_fault() {
+            Some(crate::Fault::Panic) => panic!("a fault was injected"),
+            Some(crate::Fault::Hang) => self.hangs = Some(Box::pin(tokio::time::sleep(crate::HANG_MAX))),
+            // A kill comes as a signal.
+            Some(crate::Fault::Kill) | None => {}
+        }
+        let hangs = self.hangs.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_pending());
+        if !hangs {
+            self.hangs = None;
+        }
+        hangs
     }
 
     fn live(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
@@ -264,7 +290,9 @@ impl Future for ChildTask {
         this.turn();
         let polled = panics::catch(|| {
             #[cfg(feature = "chaos")]
-            this.ticket.node.fault();
+            if this.meets_fault(cx) {
+                return Poll::Pending;
+            }
             this.live(cx)
         });
         this.turn();

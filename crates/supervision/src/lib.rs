@@ -55,6 +55,8 @@
 //! * **Restart intensity** is a true sliding window per supervisor, 3 in 5 s unless said otherwise. One restart more and the
 //!   supervisor stops its children and ends as [`ExitReason::GaveUp`], which its own supervisor answers. As in OTP that counts
 //!   as a shutdown: a *transient* supervisor that gave up stays down.
+//! * **Faults on demand** ([`Tree::inject`]: a panic, a kill, a hang) are refused by a tree until it was told to permit them, and
+//!   are not compiled in without the feature `chaos`.
 //! * **The tree can be looked at** from any thread without disturbing anybody ([`Tree::snapshot`]), controlled by path, and
 //!   observed ([`Observer`]).
 //!
@@ -94,6 +96,7 @@ mod body;
 mod child;
 mod context;
 mod exit;
+mod fault;
 mod handle;
 mod inbox;
 mod key;
@@ -117,6 +120,7 @@ pub use core::{
     Shutdown, SpecError, SpecInfo, StopOrder, Strategy, SupervisorError, Verdict,
 };
 pub use exit::{ExitClass, ExitReason};
+pub use fault::{Fault, FaultError, HANG_MAX};
 pub use handle::{ChildRef, SupervisorRef};
 pub use key::Key;
 pub use node::{Down, Path};

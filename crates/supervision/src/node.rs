@@ -68,14 +68,9 @@ pub(crate) enum Signal {
     KillFor = 3,
 }
 
-/// What is to go wrong in a child's own code.
+/// The faults that a child's task makes to itself, by their numbers from 1.
 #[cfg(feature = "chaos")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Panic,
-    /// Its thread is blocked for so long.
-    Block(std::time::Duration),
-}
+const FAULTS: [crate::Fault; 2] = [crate::Fault::Panic, crate::Fault::Hang];
 
 type Monitor = Box<dyn FnOnce(Down) + Send>;
 
@@ -104,8 +99,12 @@ pub(crate) struct Node {
     pub(crate) up_since_ms: AtomicU64,
     /// Children that owe a sign of life only.
     heart: Option<Box<Heart>>,
+    /// The fault that the present life is to meet, as a number of [`FAULTS`].
     #[cfg(feature = "chaos")]
-    fault: Mutex<Option<Fault>>,
+    fault: AtomicU8,
+    /// For how long its next message is to block the thread, in milliseconds.
+    #[cfg(feature = "chaos")]
+    block_ms: AtomicU64,
     detail: Mutex<Detail>,
 }
 
@@ -166,7 +165,9 @@ impl Node {
             up_since_ms: AtomicU64::new(0),
             heart: policy.heartbeat_ms.map(|_| Box::default()),
             #[cfg(feature = "chaos")]
-            fault: Mutex::default(),
+            fault: AtomicU8::new(0),
+            #[cfg(feature = "chaos")]
+            block_ms: AtomicU64::new(0),
             detail: Mutex::default(),
         })
     }
@@ -185,37 +186,48 @@ impl Node {
         write!(f, "{}", self.key)
     }
 
-    /// Plants a fault in a child's own code: for its next turn, which is at once, or for its next message. False if that incarnation is not the present one.
+    /// Makes a fault to the present life, which meets it in its next poll: that is at once. False if that incarnation is not
+    /// the present one.
     #[cfg(feature = "chaos")]
-    pub(crate) fn plant(&self, incarnation: u32, fault: Fault) -> bool {
+    pub(crate) fn inject(&self, incarnation: u32, fault: crate::Fault) -> bool {
         let present = self.incarnation() == incarnation;
         if present {
-            let at_once = fault == Fault::Panic;
-            *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-            if at_once {
-                self.waker.wake();
-            }
+            let number = FAULTS.iter().position(|known| *known == fault).map_or(0, |at| at + 1);
+            self.fault.store(u8::try_from(number).unwrap_or(0), Ordering::Release);
+            self.waker.wake();
         }
         present
     }
 
+    /// Has the next message block the thread. False if that incarnation is not the present one.
     #[cfg(feature = "chaos")]
-    fn take_fault(&self, is_wanted: impl FnOnce(&mut Fault) -> bool) -> Option<Fault> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take_if(is_wanted)
-    }
-
-    /// The child's turn: panics if somebody asked for it.
-    #[cfg(feature = "chaos")]
-    pub(crate) fn fault(&self) {
-        assert!(self.take_fault(|fault| *fault == Fault::Panic).is_none(), "a fault was injected");
+    pub(crate) fn plant_block(&self, incarnation: u32, time: std::time::Duration) -> bool {
+        let present = self.incarnation() == incarnation;
+        if present {
+            let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            self.block_ms.store(time_ms, Ordering::Release);
+        }
+        present
     }
 
     /// An actor's message: blocks the thread if somebody asked for it.
     #[cfg(feature = "chaos")]
     pub(crate) fn block(&self) {
-        if let Some(Fault::Block(time)) = self.take_fault(|fault| *fault != Fault::Panic) {
-            std::thread::sleep(time);
+        if self.block_ms.load(Ordering::Acquire) != 0 {
+            let time_ms = self.block_ms.swap(0, Ordering::AcqRel);
+            std::thread::sleep(std::time::Duration::from_millis(time_ms));
         }
+    }
+
+    /// The fault that somebody asked for, once.
+    #[cfg(feature = "chaos")]
+    pub(crate) fn take_fault(&self) -> Option<crate::Fault> {
+        // Every poll of every child passes here: it must cost no more than a look.
+        if self.fault.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let number = self.fault.swap(0, Ordering::AcqRel);
+        FAULTS.get(usize::from(number).checked_sub(1)?).copied()
     }
 
     pub(crate) fn parent(&self) -> Option<&Arc<Node>> {
@@ -245,6 +257,8 @@ impl Node {
     pub(crate) fn begin(&self, incarnation: u32, arbiter: Option<Arc<str>>) {
         self.control.store(u64::from(incarnation) << 32, Ordering::Release);
         self.handled.store(0, Ordering::Relaxed);
+        #[cfg(feature = "chaos")]
+        self.fault.store(0, Ordering::Release);
         self.set_state(ChildState::Starting);
         if let Some(heart) = self.heart() {
             heart.begin();

@@ -2,7 +2,7 @@
 //!
 //! There are no global registries: a process may hold several trees, and tests do.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     live: AtomicUsize,
     serial: AtomicU64,
     random: AtomicU64,
+    /// Whether faults may be made on demand.
+    pub(crate) faults: AtomicBool,
 }
 
 impl Shared {
@@ -137,6 +139,7 @@ impl Tree {
             live: AtomicUsize::new(0),
             serial: AtomicU64::new(0),
             random: AtomicU64::new(config.seed),
+            faults: AtomicBool::new(false),
         };
         Tree { shared: Arc::new(shared) }
     }
@@ -215,28 +218,6 @@ impl Tree {
     pub fn kill(&self, path: &str) -> Result<(), SupervisorError> {
         let child = self.child(path).ok_or(SupervisorError::NotFound)?;
         if child.kill() { Ok(()) } else { Err(SupervisorError::NotRunning) }
-    }
-
-    /// Makes a child panic inside its own code, as a bug would. Its supervisor then does what its specification says.
-    #[cfg(feature = "chaos")]
-    pub fn panic(&self, path: &str) -> Result<(), SupervisorError> {
-        self.plant(path, crate::node::Fault::Panic)
-    }
-
-    /// Makes an actor block its thread for this long, as a bug would, when it next handles a message; it then goes on with it.
-    #[cfg(feature = "chaos")]
-    pub fn block(&self, path: &str, time: Duration) -> Result<(), SupervisorError> {
-        self.plant(path, crate::node::Fault::Block(time))
-    }
-
-    #[cfg(feature = "chaos")]
-    fn plant(&self, path: &str, fault: crate::node::Fault) -> Result<(), SupervisorError> {
-        let child = self.child(path).ok_or(SupervisorError::NotFound)?;
-        if child.is_alive() && child.node.plant(child.incarnation, fault) {
-            Ok(())
-        } else {
-            Err(SupervisorError::NotRunning)
-        }
     }
 
     fn managed(&self, path: &str) -> Result<(Arc<Node>, Arc<crate::inbox::Inbox>), SupervisorError> {

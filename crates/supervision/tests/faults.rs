@@ -10,6 +10,8 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, Running, StreamHandler, WrapFuture,
 };
 use common::*;
+#[cfg(feature = "chaos")]
+use ghostlight_supervision::Fault;
 use ghostlight_supervision::{
     ChildSpec, Context, ExitReason, Flags, Graceful, Key, Root, SendError, StableAddr, StartContext,
     StartError, SupervisorError,
@@ -351,7 +353,8 @@ async fn a_supervisor_that_panics_itself_is_restarted_by_its_parent_and_leaves_n
             .into_iter()
             .collect();
         let (down, call) = (tree.child("inner").expect("there").down(), addr.send(Slowly(secs(9))));
-        tree.panic("inner").expect("there");
+        tree.permit_faults();
+        tree.inject("inner", Fault::Panic).expect("there");
         assert!(matches!(down.await.reason, ExitReason::Panicked { .. }));
         assert_eq!(call.await, Err(SendError::Closed));
         for child in children {
@@ -379,8 +382,9 @@ async fn a_supervisor_that_keeps_panicking_ends_its_parent_in_good_order() {
         })
         .await;
         let tree = root.tree().clone();
+        tree.permit_faults();
         for _ in 0..3 {
-            tree.panic("inner").expect("there");
+            tree.inject("inner", Fault::Panic).expect("there");
             settle().await;
         }
         assert!(matches!(root.ended().await, ExitReason::GaveUp { restarts: 2, .. }));
