@@ -136,6 +136,7 @@ async fn block(
     until("the run is in memory", || workflow_of(ghostlight, run).is_some()).await;
     let workflow = workflow_of(ghostlight, run).unwrap();
     let partition = workflow.path.split('/').take(2).collect::<Vec<_>>().join("/");
+    ghostlight.tree.permit_faults();
     ghostlight.tree.block(&workflow.path, BLOCKED).unwrap();
     let pausing = ghostlight.clone();
     let pause = actix::spawn(async move {

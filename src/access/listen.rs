@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 pub enum ListenError {
     /// Anybody who reaches the address would be admin.
     #[error(
-        "{listen} can be reached from other machines, and there is no token: make one with `ghostlight token create`"
+        "{listen} can be reached from other machines, and there is no token: make one with `ghostlight token create` (with the same `--data` and `--config`), and put a proxy with TLS in front (`--behind-proxy`)"
     )]
     NoToken {
         /// The address.
@@ -23,7 +23,7 @@ pub enum ListenError {
     },
     /// Whoever comes through the proxy would be taken for the local user.
     #[error(
-        "behind a proxy a token is needed, since everybody comes from this machine: make one with `ghostlight token create`"
+        "behind a proxy a token is needed, since everybody comes from this machine: make one with `ghostlight token create` (with the same `--data` and `--config`)"
     )]
     ProxyWithoutToken,
 }

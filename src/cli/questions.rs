@@ -49,7 +49,9 @@ impl Question {
     }
 
     fn asked(&self) -> String {
-        format!("  {} {}?", "▸".yellow().bold(), self.action.bold())
+        // Who writes an action as a question has said it already.
+        let action = self.action.trim_end_matches('?');
+        format!("  {} {}?", "▸".yellow().bold(), action.bold())
     }
 
     /// The question with impact and risk.

@@ -54,7 +54,19 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<Exit, CliErr
     let names_a_folder = args.data.is_some() || args.config.is_some();
     let at_default = Client::new(SERVER_DEFAULT, context.token.as_deref())?;
     if context.server.is_some() || (!names_a_folder && at_default.is_reached().await) {
-        return asked.carried_out(&context.client()?, context).await;
+        let client = context.client()?;
+        let teller = asked.teller(context);
+        let teller = match &context.server {
+            Some(_) => teller.at(client.server()),
+            None => teller,
+        };
+        return tokio::select! {
+            ended = asked.carried_out(&client, teller, context) => ended,
+            _ = tokio::signal::ctrl_c() => {
+                output::note("the run goes on at the daemon: `ghostlight runs list` shows it");
+                Ok(Exit::Failed)
+            }
+        };
     }
     let settings = serve::settings(args.config.as_deref(), args.data.as_deref(), None, false)?;
     daemon::log_quietly(&settings.loaded.config.log);
@@ -63,8 +75,10 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<Exit, CliErr
     start.place = Place::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let mut daemon = Daemon::start(start).await?;
     let client = daemon.client().await?;
+    output::note(&format!("no daemon answers: this process carries the run, at {}", client.server()));
+    let teller = asked.teller(context).at(client.server());
     let ended = tokio::select! {
-        ended = asked.carried_out(&client, context) => ended,
+        ended = asked.carried_out(&client, teller, context) => ended,
         stopped = daemon.ended_or_signal() => stopped.map(|_| {
             output::note("the run goes on when `ghostlight serve` or `ghostlight run` opens this data folder again");
             Exit::Failed
@@ -82,14 +96,26 @@ struct Asked {
 }
 
 impl Asked {
-    async fn carried_out(&self, client: &Client, context: &Context) -> Result<Exit, CliError> {
+    fn shows(&self, context: &Context) -> bool {
+        self.watch && context.output == Format::Table
+    }
+
+    fn teller(&self, context: &Context) -> Teller {
+        Teller::new(self.shows(context))
+    }
+
+    async fn carried_out(
+        &self,
+        client: &Client,
+        mut teller: Teller,
+        context: &Context,
+    ) -> Result<Exit, CliError> {
         let started = client.start_run(&self.from, &self.input, &json!({}), None).await?.value;
         let answers = Answers::of(self.yes);
-        let show = self.watch && context.output == Format::Table;
-        if !show {
+        if !self.shows(context) {
             output::note(&format!("run {}", started.id));
         }
-        let ended = watch::follow(client, &started.id, &answers, &mut Teller::new(show)).await?;
+        let ended = watch::follow(client, &started.id, &answers, &mut teller).await?;
         print(&ended, client, context).await?;
         Ok(watch::exit_of(&ended))
     }

@@ -46,7 +46,10 @@ pub(super) async fn run(args: ServeArgs) -> Result<Exit, CliError> {
     let settings = settings(args.config.as_deref(), args.data.as_deref(), args.listen, args.behind_proxy)?;
     daemon::log_to_stderr(&settings.loaded.config.log);
     let deadline = settings.loaded.config.runs.shutdown_deadline.0;
-    let mut daemon = Daemon::start(DaemonSettings { strikes: args.chaos, ..settings.daemon() }).await?;
+    let start = DaemonSettings { strikes: args.chaos, ..settings.daemon() };
+    let folder = start.config.data.dir.clone();
+    let is_new = !folder.join("manifest.json").exists();
+    let mut daemon = Daemon::start(start).await?;
     if let Some(rate) = args.chaos {
         output::warn(&format!(
             "CHAOS: this daemon strikes actors of its own at random, {rate}: it is no place for work that counts"
@@ -55,6 +58,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<Exit, CliError> {
     // Whoever reads the log as JSON finds the address in there.
     if settings.loaded.config.log.format == LogFormat::Text {
         output::note(&format!("Ghostlight {} listens on {}", env!("CARGO_PKG_VERSION"), daemon.url()));
+        let what = if is_new { "a new store" } else { "what was under way goes on" };
+        output::note(&format!("data in {}: {what}", folder.display()));
     }
     let ended = daemon.ended_or_signal().await;
     daemon.stop(deadline).await?;

@@ -22,7 +22,7 @@ pub(crate) enum TokenVerb {
     #[command(after_help = "Example:\n  ghostlight token create --label dashboard --expires 90d")]
     Create {
         /// What it is for
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "command line")]
         label: String,
         /// After which time it opens nothing any more, such as 90d
         #[arg(long, value_name = "TIME")]

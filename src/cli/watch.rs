@@ -118,11 +118,18 @@ pub(crate) struct Teller {
     /// Whether every event is told.
     pub show: bool,
     story: Story,
+    /// What others have to add to reach the daemon.
+    server: String,
 }
 
 impl Teller {
     pub(crate) fn new(show: bool) -> Self {
-        Self { show, story: Story::default() }
+        Self { show, story: Story::default(), server: String::new() }
+    }
+
+    /// The same, for a daemon that others do not find on the default address.
+    pub(crate) fn at(self, server: &str) -> Self {
+        Self { server: format!(" --server {server}"), ..self }
     }
 }
 
@@ -141,8 +148,8 @@ impl Viewer for Teller {
         }
         if let Answers::Elsewhere = answers {
             output::note(&format!(
-                "  waits for an answer: ghostlight approvals approve {}",
-                question.approval
+                "  waits for an answer: ghostlight approvals approve {}{}",
+                question.approval, self.server
             ));
         }
     }

@@ -3,10 +3,11 @@
 
 use std::sync::LazyLock;
 
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::OpenApi;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
@@ -78,9 +79,25 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     document.security = Some(either.to_vec());
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
-        operations.into_iter().flatten().for_each(name_uniquely);
+        for operation in operations.into_iter().flatten() {
+            name_uniquely(operation);
+            describe_answers(operation);
+        }
     }
     document
+}
+
+/// OpenAPI asks for a description of every answer; where its status says it all, that is it.
+fn describe_answers(operation: &mut Operation) {
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(response) = answer
+            && response.description.is_empty()
+        {
+            let known = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
+            let reason = known.and_then(|code| code.canonical_reason());
+            response.description = reason.unwrap_or("A problem, as RFC 9457 has them").to_owned();
+        }
+    }
 }
 
 /// Handlers are named within their module, operations within the document: `runs_list`, `agents_list`.
@@ -219,6 +236,18 @@ mod tests {
         let text = document.to_string();
         for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             assert!(document.pointer(reference).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_answer_has_a_description_as_openapi_demands() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for operation in item.as_object().unwrap().values() {
+                for (status, answer) in operation["responses"].as_object().unwrap() {
+                    assert_ne!(answer["description"].as_str(), Some(""), "{path} {status}");
+                }
+            }
         }
     }
 

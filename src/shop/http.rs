@@ -3,10 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
@@ -21,10 +22,32 @@ const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How long the shop waits for its database to accept a connection when it is asked about it.
 const DATABASE_PATIENCE: Duration = Duration::from_millis(300);
 
+/// A shop that nobody has visited for this long closes: one that a demo has left behind is nobody's.
+const IDLE_MAX: Duration = Duration::from_secs(600);
+
 /// What handlers share.
 struct Context {
+    began: Instant,
+    /// Milliseconds from `began` to the latest request.
+    visited_ms: AtomicU64,
     shop: Shop,
     database: SocketAddr,
+}
+
+impl Context {
+    fn new(shop: Shop, database: SocketAddr) -> Self {
+        Self { began: Instant::now(), visited_ms: AtomicU64::new(0), shop, database }
+    }
+
+    fn is_visited(&self) {
+        let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.visited_ms.fetch_max(now_ms, Ordering::Relaxed);
+    }
+}
+
+/// How much longer a shop stays open that was visited last at `visited`; nothing when its time is over.
+fn stays_open(now: Duration, visited: Duration) -> Option<Duration> {
+    IDLE_MAX.checked_sub(now.saturating_sub(visited)).filter(|left| !left.is_zero())
 }
 
 /// `ghostlight shop`: serves until it is told to end (SIGTERM, SIGINT).
@@ -42,7 +65,7 @@ pub async fn run_shop(args: ShopArgs) -> io::Result<()> {
     }
     let (database_server, database) = database::serve(args.database_address())?;
     let shop = Shop::new(args.pool, args.leak_every, PATIENCE, log);
-    let context = web::Data::new(Context { shop, database });
+    let context = web::Data::new(Context::new(shop, database));
     let shared = context.clone();
     let server =
         HttpServer::new(move || App::new().app_data(shared.clone()).wrap(from_fn(counted)).configure(routes));
@@ -54,11 +77,23 @@ pub async fn run_shop(args: ShopArgs) -> io::Result<()> {
 
     let handle = database_server.handle();
     let database_task = actix_web::rt::spawn(database_server);
-    let ended = server.run().await;
+    let server = server.run();
+    let closing = actix_web::rt::spawn(close_when_idle(context.clone(), server.handle()));
+    let ended = server.await;
+    closing.abort();
     handle.stop(true).await;
     let _ = database_task.await;
     context.shop.log.write(line("stopped"));
     ended
+}
+
+async fn close_when_idle(context: web::Data<Context>, server: ServerHandle) {
+    let visited = || Duration::from_millis(context.visited_ms.load(Ordering::Relaxed));
+    while let Some(left) = stays_open(context.began.elapsed(), visited()) {
+        actix_web::rt::time::sleep(left).await;
+    }
+    context.shop.log.write(Line::new(Level::Info, "shop", "closing: nobody comes any more"));
+    server.stop(true).await;
 }
 
 fn routes(config: &mut web::ServiceConfig) {
@@ -128,6 +163,9 @@ async fn counted(
         "/dependencies" => "/dependencies",
         _ => "other",
     };
+    if let Some(context) = &context {
+        context.is_visited();
+    }
     let answered = next.call(request).await;
     if let (Some(context), Ok(response)) = (context, &answered) {
         context.shop.metrics.answered(path, response.status().as_u16(), began.elapsed());
@@ -145,7 +183,7 @@ mod tests {
     async fn asked(paths: &[&str]) -> Vec<(u16, String)> {
         let shop = Shop::new(1, 2, Duration::ZERO, Arc::new(Remembered::default()));
         let database = SocketAddr::from(([127, 0, 0, 1], 1));
-        let context = web::Data::new(Context { shop, database });
+        let context = web::Data::new(Context::new(shop, database));
         let app = init_service(App::new().app_data(context).wrap(from_fn(counted)).configure(routes)).await;
         let mut answers = Vec::new();
         for path in paths {
@@ -158,6 +196,14 @@ mod tests {
 
     fn statuses(answers: &[(u16, String)]) -> Vec<u16> {
         answers.iter().map(|(status, _)| *status).collect()
+    }
+
+    #[test]
+    fn a_shop_closes_ten_minutes_after_its_last_visit() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        assert_eq!(stays_open(minutes(3), minutes(0)), Some(minutes(7)));
+        assert_eq!(stays_open(minutes(30), minutes(25)), Some(minutes(5)));
+        assert_eq!(stays_open(minutes(35), minutes(25)), None);
     }
 
     #[actix_web::test]
