@@ -284,6 +284,7 @@ fn a_panic_in_each_actor_of_a_run_is_contained_and_the_run_completes() {
 }
 
 /// An attempt whose actor makes no progress minds no time of its own: its run does, ends it and makes it again.
+/// Shows S1-4.3n4.
 #[cfg(feature = "chaos")]
 #[test]
 fn an_attempt_that_hangs_is_ended_after_its_time_and_made_again() {

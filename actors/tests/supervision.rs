@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ghostlight_actors::Caller;
-use ghostlight_actors::runs::{RunCommand, StartError, supervision};
+use ghostlight_actors::runs::{RunCommand, RunRead, StartError, supervision};
 use ghostlight_model::event::{Event, PauseReason};
 use ghostlight_model::run::{RunStatus, StepStatus};
 use ghostlight_model::workflow::{RestartBackoff, RunSupervision};
@@ -35,6 +35,36 @@ nodes:
   after: {{ type: agent_call, agent: noop, needs: [nap, ask] }}
 "
     )
+}
+
+/// Whatever ends the actors of one branch, and how often: its sibling's output is what it would have been (S0-4.2d, S1-4.3n1).
+#[cfg(feature = "chaos")]
+#[test]
+fn a_branch_whose_actors_keep_ending_changes_nothing_for_its_sibling() {
+    const BRANCHES: &str = "ghostlight: 1
+name: branches
+nodes:
+  left: { type: agent_call, agent: sleep, input: { for: 300ms } }
+  right: { type: agent_call, agent: noop, input: { n: 1 } }
+  after: { type: agent_call, agent: noop, needs: [right], input: { n: $right.n } }
+  both: { type: join, needs: [left, after], require: all }
+output: { left: $left, after: $after.n }
+";
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let calm = start(&ghostlight, BRANCHES).await;
+        let stormy = start(&ghostlight, BRANCHES).await;
+        for attempt in 1..=3 {
+            crash(&ghostlight, stormy, &format!("executions/left@{attempt}"), 1).await;
+        }
+        let (calm, stormy) = (ended(&ghostlight, calm).await, ended(&ghostlight, stormy).await);
+        assert_eq!((calm.run.status, stormy.run.status), (RunStatus::Completed, RunStatus::Completed));
+        let output = |read: &RunRead| read.run.output.as_ref().unwrap().value().unwrap().clone();
+        assert_eq!(output(&calm), output(&stormy));
+        assert_eq!((attempts(&stormy, "left"), attempts(&stormy, "after")), (4, 1));
+        close(ghostlight, house).await;
+    });
 }
 
 #[test]

@@ -195,6 +195,7 @@ async fn the_timeout_ends_a_program_that_ignores_sigterm_and_its_children() {
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
+/// Shows S1-4.3n4.
 #[tokio::test]
 async fn silence_ends_an_attempt_and_signs_of_life_do_not() {
     let beating = |script| {
