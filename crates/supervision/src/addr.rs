@@ -6,7 +6,6 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use actix::{Actor, Addr, Handler, Message};
 use arc_swap::ArcSwapOption;
@@ -84,9 +83,7 @@ impl<A: Actor<Context = Context<A>>> StableAddr<A> {
         // Borrowed: a count of references that all senders share would cost more than the message.
         let bearer = self.0.load();
         let live = bearer.as_deref().filter(|live| live.is_open()).ok_or(SendError::NotRunning)?;
-        let queued = live.node.queued.fetch_add(1, Ordering::Relaxed);
-        if queued >= live.mailbox_max {
-            live.node.queued.fetch_sub(1, Ordering::Relaxed);
+        if !live.node.sent.enter(&live.node.received, live.mailbox_max) {
             return Err(SendError::Full);
         }
         Ok(counted(|| send(live)))

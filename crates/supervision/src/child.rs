@@ -235,6 +235,15 @@ impl ChildTask {
 
     fn live(&mut self, cx: &mut TaskContext<'_>) -> Poll<ExitReason> {
         loop {
+            // Looked at where it is: moving it would cost every message of a living child.
+            if let Phase::Living(body) = &mut self.phase {
+                let polled = body.poll(cx);
+                // A normal end right after the start is an end all the same, not a failed start.
+                if !self.ticket.started && body.is_ready() {
+                    self.ticket.report_started();
+                }
+                return polled;
+            }
             match std::mem::replace(&mut self.phase, Phase::Over) {
                 Phase::New { factory, start } => {
                     self.phase = Phase::Starting(match factory {
@@ -257,18 +266,7 @@ impl ChildTask {
                     }
                     Poll::Ready(Ok(Started(Some(body)))) => self.phase = Phase::Living(body),
                 },
-                Phase::Living(body) => {
-                    self.phase = Phase::Living(body);
-                    let Phase::Living(body) = &mut self.phase else { return Poll::Pending };
-                    let polled = body.poll(cx);
-                    // A normal end right after the start is an end all the same, not a failed start.
-                    let came_up = body.is_ready() && !self.ticket.started;
-                    if came_up {
-                        self.ticket.report_started();
-                    }
-                    return polled;
-                }
-                Phase::Over => return Poll::Ready(ExitReason::Normal),
+                Phase::Living(_) | Phase::Over => return Poll::Ready(ExitReason::Normal),
             }
         }
     }

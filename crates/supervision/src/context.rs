@@ -272,11 +272,10 @@ where
 {
     fn handle(&mut self, actor: &mut A, ctx: &mut Context<A>) {
         let node = ctx.node();
-        // An abandoned life may count down what a later one did not count up: that is put right at once.
-        if self.counted && node.queued.fetch_sub(1, Ordering::Relaxed) == 0 {
-            node.queued.fetch_add(1, Ordering::Relaxed);
-        }
         // Only the actor's own thread counts here, so nothing has to be locked for it.
+        if self.counted {
+            node.received.leave();
+        }
         node.handled.store(node.handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         ctx.messages_left = ctx.messages_left.saturating_sub(1);
         ctx.tell_shutdown(actor);

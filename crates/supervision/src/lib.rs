@@ -109,6 +109,7 @@ mod spec;
 mod start;
 mod supervisor;
 mod tree;
+mod waiting;
 mod watch;
 
 pub use addr::{MAILBOX_MAX, SendError, StableAddr};

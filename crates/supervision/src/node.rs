@@ -16,6 +16,7 @@ use serde::{Serialize, Serializer};
 use crate::alive::Heart;
 use crate::core::{ChildState, Kind, Policy, Pulse, Restart};
 use crate::inbox::Inbox;
+use crate::waiting::{Received, Sent};
 use crate::{ExitReason, Key, panics};
 
 /// The end of one incarnation, told once to each of its monitors.
@@ -80,7 +81,12 @@ type Legacy = Box<dyn Any + Send>;
 /// What a start hands back to whoever asked for it.
 pub(crate) type Info = Arc<dyn Any + Send + Sync>;
 
+/// In this order, so that what senders write with every message lies far from what the actor writes with every message.
+#[repr(C)]
 pub(crate) struct Node {
+    pub(crate) sent: Sent,
+    /// The last life that was abandoned on a blocked thread; 0 when none was.
+    abandoned: AtomicU32,
     pub(crate) key: Key,
     pub(crate) kind: Kind,
     pub(crate) restart: Restart,
@@ -91,10 +97,6 @@ pub(crate) struct Node {
     /// The incarnation (high half) and its signal (low half), so that a signal never reaches a later life.
     control: AtomicU64,
     waker: AtomicWaker,
-    pub(crate) handled: AtomicU64,
-    pub(crate) queued: AtomicU32,
-    /// The last life that was abandoned on a blocked thread; 0 when none was.
-    abandoned: AtomicU32,
     /// Milliseconds on the tree's clock.
     pub(crate) up_since_ms: AtomicU64,
     /// Children that owe a sign of life only.
@@ -106,6 +108,8 @@ pub(crate) struct Node {
     #[cfg(feature = "chaos")]
     block_ms: AtomicU64,
     detail: Mutex<Detail>,
+    pub(crate) handled: AtomicU64,
+    pub(crate) received: Received,
 }
 
 #[derive(Default)]
@@ -150,6 +154,8 @@ fn drop_quietly<T>(legacy: Option<T>) {
 impl Node {
     pub(crate) fn new(parent: Option<Arc<Node>>, key: Key, policy: &Policy, serial: u64) -> Arc<Self> {
         Arc::new(Node {
+            sent: Sent::default(),
+            abandoned: AtomicU32::new(0),
             key,
             kind: policy.kind,
             restart: policy.restart,
@@ -159,9 +165,6 @@ impl Node {
             restarts: AtomicU32::new(0),
             control: AtomicU64::new(0),
             waker: AtomicWaker::new(),
-            handled: AtomicU64::new(0),
-            queued: AtomicU32::new(0),
-            abandoned: AtomicU32::new(0),
             up_since_ms: AtomicU64::new(0),
             heart: policy.heartbeat_ms.map(|_| Box::default()),
             #[cfg(feature = "chaos")]
@@ -169,6 +172,8 @@ impl Node {
             #[cfg(feature = "chaos")]
             block_ms: AtomicU64::new(0),
             detail: Mutex::default(),
+            handled: AtomicU64::new(0),
+            received: Received::default(),
         })
     }
 
@@ -267,7 +272,7 @@ impl Node {
         detail.arbiter = arbiter;
         let inherits = detail.estate.as_ref().is_some_and(|estate| estate.legacy.is_some());
         if !inherits {
-            self.queued.store(0, Ordering::Relaxed);
+            self.sent.reset(&self.received);
         }
         if let Some(rare) = &mut detail.rare {
             rare.info = None;
@@ -377,10 +382,15 @@ impl Node {
         self.heart.as_deref()
     }
 
+    /// How many messages wait.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.sent.waiting(&self.received)
+    }
+
     /// What can be seen of such a child's work now.
     pub(crate) fn pulse(&self) -> Option<Pulse> {
         let heart = self.heart()?;
-        let something_waits = self.queued.load(Ordering::Relaxed) > 0
+        let something_waits = self.waiting() > 0
             || (self.kind == Kind::Supervisor && self.inbox().is_some_and(|inbox| inbox.len() > 0));
         Some(heart.pulse(something_waits, self.handled.load(Ordering::Relaxed)))
     }

@@ -55,8 +55,7 @@ impl TreeNode {
             incarnation: node.incarnation(),
             restarts: node.restarts.load(Ordering::Relaxed),
             last_exit: node.last_exit(),
-            mailbox: ((up && node.kind == Kind::Worker) || node.has_legacy())
-                .then(|| node.queued.load(Ordering::Relaxed)),
+            mailbox: ((up && node.kind == Kind::Worker) || node.has_legacy()).then(|| node.waiting()),
             handled: node.handled.load(Ordering::Relaxed),
             arbiter: node.arbiter(),
             uptime_ms: if up { shared.now_ms().saturating_sub(since) } else { 0 },

@@ -18,13 +18,16 @@ const ROUNDS: usize = 3;
 const LAPS: usize = 1_000;
 const RESTARTS: usize = 20_000;
 const MESSAGES: usize = 200_000;
+/// Each of them may wait for a thread to wake up.
+const ASKS: usize = 20_000;
 /// So many tells are sent before one ask waits for them: neither side outruns the other without bound.
 const TELLS_AT_ONCE: usize = 1_000;
 
-pub fn measure() -> Figures {
+/// The loads whose names hold `only`, all without it.
+pub fn measure(only: Option<&str>) -> Figures {
     let mut rounds = Vec::new();
-    for _ in 0..ROUNDS {
-        rounds.push(actix_rt::System::new().block_on(round()));
+    for round in 1..=ROUNDS {
+        rounds.push(actix_rt::System::new().block_on(self::round(round, only)));
     }
     let median = |name: &String| {
         let mut values: Vec<f64> = rounds.iter().map(|round: &Figures| round[name]).collect();
@@ -34,23 +37,42 @@ pub fn measure() -> Figures {
     rounds[0].keys().map(|name| (name.clone(), median(name))).collect()
 }
 
-async fn round() -> Figures {
+async fn round(round: usize, only: Option<&str>) -> Figures {
     let mut figures = Figures::new();
     let arbiters = Arbiters::new("bench", 2).unwrap();
     let other = arbiters.refs()[0].clone();
-    laps(&mut figures, "lap_in_place", |spec| spec.in_place()).await;
-    laps(&mut figures, "lap_fresh", |spec| spec).await;
-    let across = other.clone();
-    laps(&mut figures, "lap_across", move |spec| spec.on(&across)).await;
-    restarts(&mut figures, "restarts_in_place", Crash::Panic, |spec| spec.in_place()).await;
-    restarts(&mut figures, "restarts_fresh", Crash::Panic, |spec| spec).await;
-    restarts(&mut figures, "restarts_error", Crash::Error, |spec| spec).await;
-    for count in [1_000, 10_000, 100_000] {
-        starts_and_memory(&mut figures, count).await;
+    let is_wanted = |load: &str| {
+        let wanted = only.is_none_or(|only| load.contains(only));
+        if wanted {
+            eprintln!("round {round} of {ROUNDS}: {load}");
+        }
+        wanted
+    };
+    if is_wanted("laps") {
+        laps(&mut figures, "lap_in_place", |spec| spec.in_place()).await;
+        laps(&mut figures, "lap_fresh", |spec| spec).await;
+        let across = other.clone();
+        laps(&mut figures, "lap_across", move |spec| spec.on(&across)).await;
     }
-    messages(&mut figures, "here", None).await;
-    messages(&mut figures, "across", Some(&other)).await;
-    runs(&mut figures).await;
+    if is_wanted("restarts") {
+        restarts(&mut figures, "restarts_in_place", Crash::Panic, |spec| spec.in_place()).await;
+        restarts(&mut figures, "restarts_fresh", Crash::Panic, |spec| spec).await;
+        restarts(&mut figures, "restarts_error", Crash::Error, |spec| spec).await;
+    }
+    if is_wanted("starts") {
+        for count in [1_000, 10_000, 100_000] {
+            starts_and_memory(&mut figures, count).await;
+        }
+    }
+    if is_wanted("messages here") {
+        messages(&mut figures, "here", None).await;
+    }
+    if is_wanted("messages across") {
+        messages(&mut figures, "across", Some(&other)).await;
+    }
+    if is_wanted("runs") {
+        runs(&mut figures).await;
+    }
     tokio::task::spawn_blocking(move || arbiters.stop_and_join()).await.unwrap();
     figures
 }
@@ -252,33 +274,33 @@ async fn messages(figures: &mut Figures, place: &str, arbiter: Option<&ArbiterRe
             (1..TELLS_AT_ONCE).for_each(|_| supervised.try_send(Do::Answer).unwrap());
             supervised.send(Do::Answer).await.unwrap();
         }
-        keep(&mut best[0][0], begin);
+        keep(&mut best[0][0], MESSAGES, begin);
         let begin = Instant::now();
         for _ in 0..MESSAGES / TELLS_AT_ONCE {
             (1..TELLS_AT_ONCE).for_each(|_| plain.do_send(Do::Answer));
             plain.send(Do::Answer).await.unwrap();
         }
-        keep(&mut best[0][1], begin);
+        keep(&mut best[0][1], MESSAGES, begin);
         let begin = Instant::now();
-        for _ in 0..MESSAGES {
+        for _ in 0..ASKS {
             supervised.send(Do::Answer).await.unwrap();
         }
-        keep(&mut best[1][0], begin);
+        keep(&mut best[1][0], ASKS, begin);
         let begin = Instant::now();
-        for _ in 0..MESSAGES {
+        for _ in 0..ASKS {
             plain.send(Do::Answer).await.unwrap();
         }
-        keep(&mut best[1][1], begin);
+        keep(&mut best[1][1], ASKS, begin);
         let begin = Instant::now();
         for _ in 0..MESSAGES / 64 {
             futures::future::join_all((0..64).map(|_| supervised.send(Do::Answer))).await;
         }
-        keep(&mut best[2][0], begin);
+        keep(&mut best[2][0], MESSAGES, begin);
         let begin = Instant::now();
         for _ in 0..MESSAGES / 64 {
             futures::future::join_all((0..64).map(|_| plain.send(Do::Answer))).await;
         }
-        keep(&mut best[2][1], begin);
+        keep(&mut best[2][1], MESSAGES, begin);
     }
     root.stop().await;
     let names = ["tell", "ask", "ask_64"];
@@ -294,8 +316,8 @@ async fn messages(figures: &mut Figures, place: &str, arbiter: Option<&ArbiterRe
 }
 
 /// The best of the rounds: what disturbs a round only ever slows it.
-fn keep(best: &mut f64, begin: Instant) {
-    *best = best.max(per_second(MESSAGES, begin.elapsed()));
+fn keep(best: &mut f64, messages: usize, begin: Instant) {
+    *best = best.max(per_second(messages, begin.elapsed()));
 }
 
 /// A supervisor, a significant workflow and two executions, started one after another, then folded up.

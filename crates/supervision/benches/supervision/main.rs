@@ -156,8 +156,13 @@ fn main() {
             eprintln!("{info}");
         }
     }));
-    let house = house::measure();
-    let erlang = erlang::measure();
+    // Cargo says `--bench`.
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let house = house::measure(only.as_deref());
+    let erlang = match only {
+        None => erlang::measure(),
+        Some(_) => Err("it is measured with all loads".to_owned()),
+    };
     let (release, peer) = match &erlang {
         Ok(peer) => (peer.release.as_str(), peer.figures.clone()),
         Err(why) => {
