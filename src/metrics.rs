@@ -56,6 +56,11 @@ impl Metrics {
         self.shared.runs.follow(&ghostlight.journal).await;
     }
 
+    /// Waits, for a bounded time, until what was committed by now is counted.
+    pub async fn up_to_date(&self, ghostlight: &Ghostlight) {
+        self.shared.runs.up_to(ghostlight.journal.head()).await;
+    }
+
     /// All measurements. Reads the views, which may read the disk.
     #[must_use]
     pub fn render(&self, ghostlight: &Ghostlight, feeds: usize) -> String {

@@ -138,6 +138,7 @@ fn readiness(ghostlight: &Ghostlight) -> ReadinessBody {
     (status = "default", body = ProblemBody<'static>)))]
 #[get("/metrics")]
 pub async fn metrics(app: App) -> Answer {
+    app.metrics.up_to_date(&app.ghostlight).await;
     let (shared, feeds) = (app.clone(), app.sessions.count());
     let text = blocking(move || Ok::<_, Problem>(shared.metrics.render(&shared.ghostlight, feeds))).await?;
     Ok(HttpResponse::Ok()

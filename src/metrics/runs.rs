@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ghostlight_model::event::kind_name;
 use ghostlight_store::{FollowError, Record, SharedJournal};
+use tokio::sync::Notify;
 
 use super::text::Page;
 
@@ -14,8 +15,10 @@ use super::text::Page;
 const WORKFLOWS_MAX: usize = 200;
 /// The name that stands for the workflows beyond [`WORKFLOWS_MAX`]. No workflow can have it.
 const OTHERS: &str = "_other";
-/// How long commits gather before they are counted.
+/// How long commits gather before they are counted while nobody collects.
 const GATHER: Duration = Duration::from_millis(100);
+/// How long somebody who collects waits for what is committed to be counted.
+const COLLECT_WAIT: Duration = Duration::from_secs(1);
 /// How many records are read at once when some were missed.
 const PAGE: usize = 1_000;
 
@@ -25,6 +28,10 @@ pub struct RunCounts {
     by_workflow: Mutex<BTreeMap<String, Counts>>,
     /// The sequence up to which everything is counted; not there before anybody counted.
     seen: OnceLock<AtomicU64>,
+    /// Somebody collects: nothing is gathered any longer.
+    wanted: Notify,
+    /// Something was counted.
+    counted: Notify,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -37,19 +44,20 @@ struct Counts {
 }
 
 impl RunCounts {
-    /// Counts what is committed from now on, until the journal is closed, behind by [`GATHER`] at most. Whoever counts after
-    /// somebody else goes on where that one was.
+    /// Counts what is committed from now on, until the journal is closed, behind by [`GATHER`] at most, and by nothing that was
+    /// committed before somebody collected. Whoever counts after somebody else goes on where that one was.
     pub async fn follow(&self, journal: &SharedJournal) {
         let mut follow = journal.follow();
         let start = follow.start();
         let seen = self.seen.get_or_init(|| AtomicU64::new(start));
         self.catch_up(journal, seen, start).await;
+        self.counted.notify_waiters();
         loop {
             let next = match follow.try_next() {
                 Some(next) => next,
                 None => {
                     // One look at many commits costs less than many looks at one.
-                    tokio::time::sleep(GATHER).await;
+                    let _ = tokio::time::timeout(GATHER, self.wanted.notified()).await;
                     follow.next().await
                 }
             };
@@ -57,11 +65,35 @@ impl RunCounts {
                 Ok(batch) => {
                     self.count_unseen(seen, &batch.records, batch.last_sequence);
                     seen.fetch_max(batch.last_sequence, Ordering::Relaxed);
+                    self.counted.notify_waiters();
                 }
-                Err(FollowError::Lagged { resume_after }) => self.catch_up(journal, seen, resume_after).await,
+                Err(FollowError::Lagged { resume_after }) => {
+                    self.catch_up(journal, seen, resume_after).await;
+                    self.counted.notify_waiters();
+                }
                 Err(FollowError::Closed) => return,
             }
         }
+    }
+
+    /// Waits until everything up to this sequence is counted: who starts a run and then collects finds it. Whoever would wait
+    /// for longer than [`COLLECT_WAIT`] gets the counts as they are.
+    pub async fn up_to(&self, sequence: u64) {
+        let counting = async {
+            loop {
+                let counted = self.counted.notified();
+                tokio::pin!(counted);
+                // Listens before it looks, so that what is counted in between is not missed.
+                counted.as_mut().enable();
+                let seen = self.seen.get().map_or(0, |seen| seen.load(Ordering::Relaxed));
+                if seen >= sequence {
+                    return;
+                }
+                self.wanted.notify_one();
+                counted.await;
+            }
+        };
+        let _ = tokio::time::timeout(COLLECT_WAIT, counting).await;
     }
 
     async fn catch_up(&self, journal: &SharedJournal, seen: &AtomicU64, until: u64) {
