@@ -305,3 +305,24 @@ async fn a_workflow_is_edited_by_its_tag_deleted_and_restored() {
     inside.post("/api/v1/workflows/one/restore", &json!({})).await.ok();
     assert_eq!(inside.post("/api/v1/workflows/one/runs", &json!({})).await.status, 201);
 }
+
+/// An attempt that says nothing is shown as stuck before its time is over, with its last sign of life. Shows S1-4.3n4.
+#[tokio::test]
+async fn a_silent_step_is_shown_as_stuck_with_its_last_sign_of_life() {
+    const SILENT: &str = "ghostlight: 1\nname: silent\nnodes:\n  nap: { type: agent_call, agent: sleep, input: { for: 1h }, timeout: 4s }\n";
+    let inside = Inside::start();
+    save(&inside, SILENT).await;
+    let started = inside.post("/api/v1/workflows/silent/runs", &json!({})).await;
+    let path = started.header("location").to_owned();
+    let step = format!("{path}/steps/nap");
+    let running =
+        inside.until(&step, |step| step["status"] == "running" && !step["last_sign_at"].is_null()).await;
+    assert_eq!(running["reason"], Value::Null, "{running}");
+    let stuck = inside.until(&step, |step| step["reason"] == "stuck").await;
+    assert_eq!((&stuck["status"], &stuck["attempts"]), (&json!("running"), &json!(1)), "{stuck}");
+    assert_eq!(stuck["last_sign_at"].as_str().map(|at| at.ends_with('Z')), Some(true), "{stuck}");
+    let ended = inside.get(&format!("{path}?wait=10")).await.ok();
+    assert_eq!(ended["error"]["class"], "timeout", "{ended}");
+    let after = inside.get(&step).await.ok();
+    assert_eq!((&after["reason"], &after["last_sign_at"]), (&Value::Null, &Value::Null), "{after}");
+}

@@ -32,6 +32,7 @@ use crate::runs::marks::Marks;
 use crate::runs::partition::{Partition, RunTable};
 use crate::runs::planner::Planner;
 use crate::runs::quarantine::quarantine;
+use crate::runs::signs::LivingAttempts;
 use crate::runs::timers::Timers;
 use crate::runs::{Router, Runs, Services, SlotPool};
 use crate::system::{Boot, System};
@@ -248,6 +249,7 @@ pub async fn open(
         slots,
         marks,
         running,
+        living: LivingAttempts::default(),
         feed: feed.clone(),
         draining: draining.clone(),
     });

@@ -9,10 +9,11 @@ mod house;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::StreamExt;
 use ghostlight_actors::Caller;
 use ghostlight_actors::runs::{RunCommand, RunRead, StartError, supervision};
 use ghostlight_model::event::{Event, PauseReason};
-use ghostlight_model::run::{RunStatus, StepStatus};
+use ghostlight_model::run::{RunStatus, StepState, StepStatus};
 use ghostlight_model::workflow::{RestartBackoff, RunSupervision};
 use ghostlight_supervision::{
     ChildSpec, ChildState, ExitReason, Fault, Flags, Key, StartContext, SupervisorRef, Tree, TreeConfig,
@@ -21,6 +22,7 @@ use ghostlight_supervision::{
 use house::{
     actor, alive, approve, attempts, cancel, close, count, crash, ended, is, open, own, read, start, until,
 };
+use serde_json::json;
 
 /// A long attempt beside a question.
 fn beside(supervision: &str) -> String {
@@ -37,7 +39,48 @@ nodes:
     )
 }
 
-/// Whatever ends the actors of one branch, and how often: its sibling's output is what it would have been (S0-4.2d, S1-4.3n1).
+/// Kills of the actors of one branch, two in each run, and how many runs are struck at a time.
+const STRIKES: usize = 1_000;
+const STORMS_AT_ONCE: usize = 4;
+
+/// One branch's actor is killed a thousand times, and every time its sibling comes to its end with the output of a calm run
+/// (S0-4.2d).
+#[cfg(feature = "chaos")]
+#[test]
+fn a_thousand_kills_of_one_branch_leave_the_outputs_of_its_sibling_as_they_are() {
+    const BRANCHES: &str = "ghostlight: 1
+name: branches
+nodes:
+  left: { type: agent_call, agent: sleep, input: { for: 1h } }
+  right: { type: agent_call, agent: noop, input: { n: 1 } }
+  after: { type: agent_call, agent: noop, needs: [right], input: { n: $right.n } }
+";
+    let folder = tempfile::tempdir().unwrap();
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let storm = async || {
+            let run = start(&ghostlight, BRANCHES).await;
+            for attempt in 1..=2 {
+                crash(&ghostlight, run, &format!("executions/left@{attempt}"), 1).await;
+            }
+            let read = until("the sibling's end and both losses", async || {
+                let read = read(&ghostlight, run).await;
+                let after = read.run.step(read.run.workflow.find("after").unwrap()).state.status().0;
+                (after == StepStatus::Completed && count(&read, "step.interrupted") == 2).then_some(read)
+            })
+            .await;
+            cancel(&ghostlight, run).await;
+            let after = read.run.step(read.run.workflow.find("after").unwrap());
+            let StepState::Completed { output } = &after.state else { panic!("{after:?}") };
+            assert_eq!((output.value().unwrap().clone(), after.attempts), (Arc::new(json!({"n": 3})), 1));
+        };
+        let storms = futures::stream::iter(0..STRIKES / 2).map(|_| storm());
+        assert_eq!(storms.buffer_unordered(STORMS_AT_ONCE).count().await, STRIKES / 2);
+        close(ghostlight, house).await;
+    });
+}
+
+/// However the actors of one branch end, the run is completed as if nothing had been (S1-4.3n1).
 #[cfg(feature = "chaos")]
 #[test]
 fn a_branch_whose_actors_keep_ending_changes_nothing_for_its_sibling() {

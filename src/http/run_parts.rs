@@ -67,7 +67,7 @@ pub async fn all_steps(app: App, request: HttpRequest, id: Path<String>) -> Answ
     let status = one_of("status", query.status.as_deref(), status_named, &status_names())?;
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let read = app.read(run_id(&id)?).await?;
-    ok(&ListBody::of(steps(&read, status)))
+    ok(&ListBody::of(steps(&read, status, app.now())))
 }
 
 /// One step with its input, output and attempts.
@@ -80,7 +80,7 @@ pub async fn show_step(app: App, request: HttpRequest, place: Path<(String, Stri
     let path: StepPath = part(&path, Code::UnknownStep)?;
     let unknown = || Problem::new(Code::UnknownStep, format!("run `{}` has no step `{path}`", read.run.id));
     let index = read.run.find(&path).ok_or_else(unknown)?;
-    ok(&detail(&read, index))
+    ok(&detail(&read, index, app.now()))
 }
 
 /// The plan that a run follows.

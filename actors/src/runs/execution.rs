@@ -22,6 +22,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::place::RunPlace;
+use super::signs::Entered;
 use super::slots::SlotGuard;
 use super::supervision::patience_when_stopped;
 use super::words::CommandError;
@@ -50,6 +51,8 @@ pub struct Execution {
     patience: Duration,
     /// Held for as long as the attempt lives.
     _slot: Option<SlotGuard>,
+    /// Its signs of life can be seen while its agent works.
+    shown: Option<Entered>,
 }
 
 /// The key of an attempt's actor under its run's supervisor.
@@ -99,7 +102,8 @@ pub fn spec(
     let patience = patience_when_stopped(supervision);
     ChildSpec::once(key(id), move |start: StartContext| {
         let cancel = CancelToken::new();
-        let actor = Execution { place, id: attempt, call: Some(call), cancel, patience, _slot: slot };
+        let actor =
+            Execution { place, id: attempt, call: Some(call), cancel, patience, _slot: slot, shown: None };
         std::future::ready(Ok(start.actor(actor).graceful()))
     })
     .shutdown_timeout(STOP_TIME)
@@ -111,14 +115,18 @@ impl Execution {
             Some(Ok((agent, call))) => {
                 let (sink, progress) = progress_channel();
                 let (place, cancel) = (self.place.clone(), self.cancel.clone());
+                let silence = call.heartbeat.unwrap_or(call.timeout);
                 let outcome = async move {
                     bury_earlier_attempts(&place, &call).await?;
                     agent.call(call, sink, cancel).await
                 };
+                let living = &self.place.services.living;
+                self.shown = Some(living.enter(self.place.id, self.id.clone(), progress.signs(), silence));
                 let show = show(progress, self.place.clone(), self.id.clone());
                 // The agent's future and its progress end together: the sink goes with the agent.
                 let both = async move { futures::join!(outcome, show) };
                 let done = both.into_actor(self).map(|(outcome, usage), actor, ctx: &mut Context<Self>| {
+                    actor.shown = None;
                     actor.report(outcome, usage, ctx);
                 });
                 ctx.spawn(done);

@@ -86,7 +86,7 @@ pub fn load(services: &Services, id: RunId) -> Result<Option<RunRead>, LoadError
     fold_from(services, &mut run, |event| events.push(Arc::new(event)))?;
     provide_blobs(&mut run, &*services.blobs)?;
     let sequence = events.last().map_or(0, |event: &Arc<EventRead>| event.sequence);
-    Ok(Some(RunRead { run, events, sequence }))
+    Ok(Some(RunRead { run, events, sequence, silence: services.living.of(id) }))
 }
 
 /// The state of a run, from its snapshot if there is one that the journal bears out. Blocks on the disk.

@@ -12,6 +12,7 @@ pub mod place;
 pub mod planner;
 pub mod quarantine;
 pub mod services;
+pub mod signs;
 pub mod slots;
 pub mod supervision;
 pub mod timers;
@@ -21,6 +22,7 @@ pub mod workflow;
 
 pub use handle::{Router, Runs};
 pub use services::Services;
+pub use signs::Silence;
 pub use slots::{SlotPool, SlotUse};
 pub use words::{
     Accepted, Awaited, CommandError, Definition, EventRead, RunCommand, RunNow, RunRead, StartError,

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::marks::Marks;
+use super::signs::LivingAttempts;
 use super::slots::SlotPool;
 use crate::agents::AgentRegistry;
 use crate::catalogue::Catalogue;
@@ -41,6 +42,8 @@ pub struct Services {
     pub marks: Marks,
     /// Where the process groups of attempts are noted.
     pub running: PathBuf,
+    /// When the attempts that are being made last showed a sign of life.
+    pub living: LivingAttempts,
     /// Where progress is shown.
     pub feed: FeedHandle,
     /// Set when the daemon goes down: nothing new starts.

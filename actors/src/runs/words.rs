@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ghostlight_model::diagnostic::Diagnostic;
-use ghostlight_model::ids::{ApprovalId, Name, RunId, StepPath};
+use ghostlight_model::ids::{ApprovalId, AttemptId, Name, RunId, StepPath};
 use ghostlight_model::run::{Rejection, Run, RunStatus, evolve};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::signs::Silence;
 use crate::caller::{IdempotencyKey, StoreError};
 use crate::codec::Recorded;
 use crate::keys::KeyRefusal;
@@ -186,6 +187,8 @@ pub struct RunRead {
     pub events: Vec<Arc<EventRead>>,
     /// Global sequence of the last event.
     pub sequence: u64,
+    /// The attempts that are being made, and since when they have shown no sign of life.
+    pub silence: BTreeMap<AttemptId, Silence>,
 }
 
 impl From<RunRead> for RunNow {

@@ -30,5 +30,5 @@ pub use call::{Agent, Answer, Call, Outcome};
 pub use cancel::CancelToken;
 pub use command::{Swept, end_leftovers, sweep};
 pub use http::Egress;
-pub use progress::{Progress, ProgressReceiver, ProgressSink, progress_channel};
+pub use progress::{Progress, ProgressReceiver, ProgressSink, Signs, progress_channel};
 pub use secret::{EnvAndFiles, SecretError, SecretSource};

@@ -4,10 +4,13 @@
 //! never dropped: what has not been read yet is added up. Nor is the end of stderr, of which there is one per attempt.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ghostlight_model::event::Usage;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// The most items that wait for the reader.
 const ITEMS_MAX: usize = 256;
@@ -57,15 +60,23 @@ impl Progress {
 /// A channel of progress for one attempt.
 #[must_use]
 pub fn progress_channel() -> (ProgressSink, ProgressReceiver) {
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Shared {
+        queue: Mutex::default(),
+        notify: Notify::new(),
+        opened: Instant::now(),
+        last_sign_us: AtomicU64::new(0),
+    });
     let sender = Arc::new(Sender(shared.clone()));
     (ProgressSink(Some(sender)), ProgressReceiver(shared))
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
     notify: Notify,
+    opened: Instant,
+    /// When the attempt last showed a sign of life, in microseconds after `opened`.
+    last_sign_us: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -79,6 +90,11 @@ struct Queue {
 }
 
 impl Shared {
+    fn show_sign(&self) {
+        let since_us = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last_sign_us.fetch_max(since_us, Ordering::Relaxed);
+    }
+
     /// A panic while the lock was held cannot leave the queue half changed in a way that matters.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -110,9 +126,30 @@ impl ProgressSink {
     /// Reports something. Drops it when the reader is too far behind, unless it is usage or the end of stderr.
     pub fn send(&self, progress: Progress) {
         if let Some(sender) = &self.0 {
+            sender.0.show_sign();
             sender.0.lock().push(progress);
             sender.0.notify.notify_one();
         }
+    }
+
+    /// Shows a sign of life that says nothing.
+    pub fn alive(&self) {
+        if let Some(sender) = &self.0 {
+            sender.0.show_sign();
+        }
+    }
+}
+
+/// When an attempt last showed a sign of life; good beyond its end.
+#[derive(Debug, Clone)]
+pub struct Signs(Arc<Shared>);
+
+impl Signs {
+    /// How long ago its last sign was; if there was none, how long ago its channel was made.
+    #[must_use]
+    pub fn silent_for(&self) -> Duration {
+        let last = Duration::from_micros(self.0.last_sign_us.load(Ordering::Relaxed));
+        self.0.opened.elapsed().saturating_sub(last)
     }
 }
 
@@ -175,6 +212,12 @@ impl ProgressReceiver {
         }
     }
 
+    /// Where its signs of life can be seen.
+    #[must_use]
+    pub fn signs(&self) -> Signs {
+        Signs(self.0.clone())
+    }
+
     /// The next report, if one is there.
     pub fn try_recv(&mut self) -> Option<Progress> {
         self.0.lock().pop()
@@ -216,6 +259,21 @@ mod tests {
         assert_eq!(items, ITEMS_MAX);
         assert_eq!(receiver.dropped(), 10_000 - ITEMS_MAX as u64);
         assert_eq!(tail.as_deref(), Some("end"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_is_sent_is_a_sign_of_life_and_so_is_saying_nothing_else() {
+        let (sink, receiver) = progress_channel();
+        let signs = receiver.signs();
+        let pass = Duration::from_secs(3);
+        tokio::time::advance(pass).await;
+        assert_eq!(signs.silent_for(), pass);
+        sink.send(usage(1));
+        assert_eq!(signs.silent_for(), Duration::ZERO);
+        tokio::time::advance(pass).await;
+        sink.alive();
+        tokio::time::advance(pass).await;
+        assert_eq!(signs.silent_for(), pass);
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl StatusBody {
             reason: run.pause.map(pause_reason),
             progress: how_far.ratio,
             eta: how_far.remaining.map(|left| eta(now, left)),
-            current: current.map(|(index, _, _)| step(read, index)).collect(),
+            current: current.map(|(index, _, _)| step(read, index, now)).collect(),
             counts: how_far.counts.into_iter().map(|(status, count)| (status.as_str(), count)).collect(),
             created_at: run.created_at,
             sequence: read.sequence.to_string(),

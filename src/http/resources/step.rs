@@ -2,6 +2,7 @@
 
 use ghostlight_actors::runs::RunRead;
 use ghostlight_model::event::{SkipCause, WaitReason};
+use ghostlight_model::ids::AttemptId;
 use ghostlight_model::run::{StepState, StepStatus, idempotency_key};
 use ghostlight_model::workflow::NodeIndex;
 use jiff::Timestamp;
@@ -11,6 +12,9 @@ use utoipa::ToSchema;
 
 use super::attempt::{AttemptBody, attempts};
 use super::{FailureBody, UsageBody, ms_between, value_of};
+
+/// Why a running step deserves a look.
+const STUCK: &str = "stuck";
 
 /// A step, as lists show it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -29,7 +33,8 @@ pub struct StepBody {
     pub needs: Vec<String>,
     /// `pending`, `ready`, `running`, `waiting`, `retrying`, `completed`, `failed`, `skipped`, `cancelled`.
     pub status: &'static str,
-    /// What it waits for: `approval`, `slot`, `reconcile`.
+    /// What it waits for: `approval`, `slot`, `reconcile`. `stuck` while it is running and has shown no sign of life for
+    /// half of the silence that will end its attempt: its agent's heartbeat, else its timeout.
     pub reason: Option<&'static str>,
     /// Who was called last.
     pub agent: Option<String>,
@@ -48,6 +53,9 @@ pub struct StepBody {
     /// When the next attempt starts.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub retry_at: Option<Timestamp>,
+    /// When its attempt last showed a sign of life, or began; null when none is being made.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_sign_at: Option<Timestamp>,
     /// The question that is asked.
     pub approval: Option<String>,
     /// Why it failed, or how the last attempt did.
@@ -77,18 +85,21 @@ pub struct StepDetail {
 
 /// All steps of a run, parents before children, or those of one status.
 #[must_use]
-pub fn steps(read: &RunRead, status: Option<StepStatus>) -> Vec<StepBody> {
+pub fn steps(read: &RunRead, status: Option<StepStatus>, now: Timestamp) -> Vec<StepBody> {
     let all =
         read.run.iter().filter(|(_, _, step)| status.is_none_or(|status| step.state.status().0 == status));
-    all.map(|(index, _, _)| step(read, index)).collect()
+    all.map(|(index, _, _)| step(read, index, now)).collect()
 }
 
 /// One step.
 #[must_use]
-pub fn step(read: &RunRead, index: NodeIndex) -> StepBody {
+pub fn step(read: &RunRead, index: NodeIndex, now: Timestamp) -> StepBody {
     let run = &read.run;
     let (node, step) = (run.workflow.node(index), run.step(index));
     let (status, reason) = step.state.status();
+    let silence = run.attempt(index).and_then(|attempt| {
+        read.silence.get(&AttemptId { step: run.path(index), number: attempt.number }).copied()
+    });
     let needs = node.parents.iter().map(|parent| run.workflow.node(parent.parent).id.to_string());
     StepBody {
         path: run.path(index).to_string(),
@@ -97,7 +108,7 @@ pub fn step(read: &RunRead, index: NodeIndex) -> StepBody {
         level: node.level,
         needs: needs.collect(),
         status: status.as_str(),
-        reason: reason.map(wait_reason),
+        reason: reason.map(wait_reason).or(silence.filter(|silence| silence.is_stuck()).map(|_| STUCK)),
         agent: step.agent.as_ref().map(ToString::to_string),
         iteration: step.iteration,
         attempts: step.attempts,
@@ -108,6 +119,7 @@ pub fn step(read: &RunRead, index: NodeIndex) -> StepBody {
             StepState::Retrying { retry_at, .. } => Some(*retry_at),
             _ => None,
         },
+        last_sign_at: silence.and_then(|silence| now.checked_sub(silence.lasts).ok()),
         approval: match &step.state {
             StepState::AwaitingApproval { approval } => Some(approval.to_string()),
             _ => None,
@@ -128,12 +140,12 @@ pub fn step(read: &RunRead, index: NodeIndex) -> StepBody {
 
 /// One step with everything about it.
 #[must_use]
-pub fn detail(read: &RunRead, index: NodeIndex) -> StepDetail {
+pub fn detail(read: &RunRead, index: NodeIndex, now: Timestamp) -> StepDetail {
     let (path, own) = (read.run.path(index), read.run.step(index));
     let history =
         attempts(read.events.iter().map(|event| &**event)).into_iter().filter(|attempt| attempt.step == path);
     StepDetail {
-        step: step(read, index),
+        step: step(read, index, now),
         idempotency_key: idempotency_key(read.run.id, &path, own.iteration),
         input: own.input.as_ref().map(value_of),
         output: match &own.state {

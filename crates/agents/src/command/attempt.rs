@@ -174,12 +174,14 @@ impl<'a> Talk<'a> {
                 exit = watch.ended() => return Turn::Exited(exit),
                 read = read_some(&mut self.stdout, &mut self.out_piece) => {
                     last_sign = Instant::now();
+                    self.progress.alive();
                     if let Some(turn) = self.take_stdout(read) {
                         return turn;
                     }
                 }
                 read = read_some(&mut self.stderr, &mut self.err_piece) => {
                     last_sign = Instant::now();
+                    self.progress.alive();
                     self.take_stderr(read);
                 }
                 written = write_some(&mut self.stdin, unwritten) => {

@@ -6,6 +6,7 @@ use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use reqwest::Response;
 
 use super::failure::request_failure;
+use crate::ProgressSink;
 
 /// What was read.
 pub(crate) struct Body {
@@ -37,15 +38,17 @@ pub(super) fn silent(silence: Duration, unsure: Happened) -> Failure {
     Failure::new(ErrorClass::Timeout, "heartbeat_lost", message, unsure)
 }
 
-/// Reads at most `bytes_max` bytes.
+/// Reads at most `bytes_max` bytes. Every piece of them is a sign of life.
 pub(crate) async fn read_body(
     response: &mut Response,
     bytes_max: usize,
     silence: Option<Duration>,
     unsure: Happened,
+    progress: &ProgressSink,
 ) -> Result<Body, Failure> {
     let mut bytes = Vec::new();
     while let Some(piece) = next_piece(response, silence, unsure).await? {
+        progress.alive();
         if bytes.len() + piece.len() > bytes_max {
             bytes.extend_from_slice(&piece[..bytes_max - bytes.len()]);
             return Ok(Body { bytes, is_cut: true });

@@ -189,8 +189,14 @@ impl Exchange<'_> {
         if kind == "application/x-ndjson" {
             return self.lines(&mut response).await;
         }
-        let body =
-            read_body(&mut response, self.plan.bytes_max, self.call.heartbeat, self.call.unsure()).await?;
+        let body = read_body(
+            &mut response,
+            self.plan.bytes_max,
+            self.call.heartbeat,
+            self.call.unsure(),
+            self.progress,
+        )
+        .await?;
         if body.is_cut {
             return Err(self.too_long());
         }
@@ -242,6 +248,7 @@ impl Exchange<'_> {
         while !reader.is_answered() {
             let piece: Option<Bytes> = next_piece(response, self.call.heartbeat, self.call.unsure()).await?;
             let Some(piece) = piece else { break };
+            progress.alive();
             reader.push(&piece, &mut report).map_err(|broken| broken_failure(&broken, self.call))?;
         }
         match reader.finish(&mut report).map_err(|broken| broken_failure(&broken, self.call))? {
@@ -255,7 +262,7 @@ impl Exchange<'_> {
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(retry_after);
         let reported = if kind.starts_with("application/") && kind.ends_with("json") {
             // What its reasons are is worth a moment, and no more.
-            let body = read_body(&mut response, PROBLEM_BYTES_MAX, None, self.call.unsure());
+            let body = read_body(&mut response, PROBLEM_BYTES_MAX, None, self.call.unsure(), self.progress);
             let body = tokio::time::timeout(PROBLEM_PATIENCE, body).await;
             body.ok().and_then(Result::ok).and_then(|body| Reported::from_problem(&body.bytes))
         } else {

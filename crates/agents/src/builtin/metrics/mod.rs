@@ -77,7 +77,8 @@ async fn fetch(egress: &Egress, target: &Target, call: &Call) -> Result<String, 
             &format!("the server answered {}", status.as_u16()),
         ));
     }
-    let body = read_body(&mut response, PAGE_BYTES_MAX, None, call.unsure()).await?;
+    let body =
+        read_body(&mut response, PAGE_BYTES_MAX, None, call.unsure(), &ProgressSink::discard()).await?;
     if body.is_cut {
         let message = format!("the page is longer than {PAGE_BYTES_MAX} bytes");
         return Err(Failure::new(ErrorClass::Budget, "output_too_long", message, Happened::No));
