@@ -45,6 +45,13 @@ impl Payload {
         }
     }
 
+    /// Gives it the value of its blob, if it is this one and nobody has fetched it yet.
+    pub fn provide(&mut self, blob: &BlobRef, value: &Arc<Value>) {
+        if self.missing() == Some(blob) {
+            *self = Self::Blob(blob.clone(), Some(value.clone()));
+        }
+    }
+
     /// The reference whose value is still to be fetched.
     #[must_use]
     pub fn missing(&self) -> Option<&BlobRef> {

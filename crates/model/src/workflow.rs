@@ -4,9 +4,11 @@
 //! can be checked without running has been checked: the graph has no cycle, every node can be reached, every binding
 //! and condition reads only what is upstream.
 
+mod kinds;
 mod supervision;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use petgraph::stable_graph::StableDiGraph;
@@ -18,9 +20,12 @@ use crate::ids::{DefinitionHash, Name, NodeId};
 use crate::language::binding::Bound;
 use crate::language::condition::Condition;
 use crate::language::schema::Schema;
-use crate::language::text::Text;
 use crate::retry::RetryPolicy;
 
+pub use kinds::{
+    Call, Case, ChildWorkflow, Emit, Gate, Join, Loop, Map as MapNode, Merge, MergeWord, NodeKind, OnParentCancel, OnTimeout,
+    Parallel, Require, Risk, Signal, Target, Transform, Until, Wait,
+};
 pub use supervision::{RestartBackoff, RunStrategy, RunSupervision};
 
 /// The place of a node in [`Workflow::nodes`]. Parents always stand before their children.
@@ -55,6 +60,10 @@ pub struct Workflow {
     pub labels: BTreeMap<String, String>,
     /// How the actors of one run are supervised.
     pub supervision: RunSupervision,
+    /// How many attempts of one run are made at the same time, unless the run says otherwise.
+    pub max_parallel: Option<u32>,
+    /// How many steps of one run may hold each resource at the same time.
+    pub resources: BTreeMap<NodeId, u32>,
     /// All nodes in topological order; ties in the order of the document.
     pub nodes: Vec<Node>,
     /// Places by id.
@@ -108,6 +117,10 @@ pub struct Node {
     pub on_error: OnError,
     /// How long it is expected to take.
     pub estimate: Option<Duration>,
+    /// What an attempt of it holds.
+    pub resources: Vec<NodeId>,
+    /// The `parallel` to whose branches it belongs, if that has a limit.
+    pub group: Option<NodeIndex>,
     /// For people and filters.
     pub labels: BTreeMap<String, String>,
     /// For people.
@@ -123,8 +136,21 @@ pub struct Dependency {
     pub parent: NodeIndex,
     /// What the parent's end means for the child.
     pub kind: DependencyKind,
+    /// When it is taken at all.
+    pub taken: Taken,
     /// The edge's own condition: false means that for this edge the parent counts as skipped.
     pub when: Option<Condition>,
+}
+
+/// When a dependency is taken. One that is not counts as a parent that was skipped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// When the parent completed.
+    Always,
+    /// When the parent chose one of these cases, counted from 0.
+    Cases(Vec<u32>),
+    /// When the parent failed: the node is the target of its `goto`.
+    OnFailure,
 }
 
 /// What a parent's end means for its child: the table stands in [`crate::run`].
@@ -139,118 +165,17 @@ pub enum DependencyKind {
     Optional,
 }
 
-/// What a node does.
-#[derive(Debug)]
-pub enum NodeKind {
-    /// Calls an agent or a tool.
-    Call(Call),
-    /// Asks a person.
-    Gate(Gate),
-    /// Decides: true completes, false skips.
-    Condition(Condition),
-    /// Opens branches; completes at once.
-    Parallel,
-    /// Waits for its parents as `require` says and gathers their outputs.
-    Join(Join),
-}
-
-impl NodeKind {
-    /// The type as it stands in files and in the API.
-    #[must_use]
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Call(Call { tool: false, .. }) => "agent_call",
-            Self::Call(Call { tool: true, .. }) => "tool_call",
-            Self::Gate(_) => "human_gate",
-            Self::Condition(_) => "condition",
-            Self::Parallel => "parallel",
-            Self::Join(_) => "join",
-        }
-    }
-}
-
-/// A call of an agent or a tool.
-#[derive(Debug)]
-pub struct Call {
-    /// Whom to call.
-    pub target: Target,
-    /// Whether it stands as `tool_call` in the document.
-    pub tool: bool,
-}
-
-/// Whom a call names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// This agent or tool.
-    Agent(Name),
-    /// The first enabled agent, by name, that offers this capability.
-    Capability(Name),
-}
-
-/// A question to a person.
-#[derive(Debug)]
-pub struct Gate {
-    /// What will be done.
-    pub action: Text,
-    /// What that means.
-    pub impact: Option<Text>,
-    /// How dangerous it is.
-    pub risk: Risk,
-    /// How long the question stands; none: until somebody answers.
-    pub timeout: Option<Duration>,
-    /// What happens when the time is over.
-    pub on_timeout: OnTimeout,
-    /// What changes an approver may make.
-    pub form: Option<Schema>,
-}
-
-/// How dangerous an action is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Risk {
-    /// Easily undone.
-    Low,
-    /// The default.
-    Medium,
-    /// Hurts when wrong.
-    High,
-    /// Hurts many when wrong.
-    Critical,
-}
-
-/// What an approval does when its time is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnTimeout {
-    /// Ends the step as rejected.
-    Reject,
-    /// Goes on as if approved.
-    Approve,
-    /// Stays open.
-    Wait,
-}
-
-/// Gathering of branches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Join {
-    /// How many parents must complete.
-    pub require: Require,
-}
-
-/// How many parents of a join must complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Require {
-    /// Every parent that was not skipped, and at least one.
-    All,
-}
-
 /// What a failure after all attempts does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum OnError {
-    /// The step fails, hard children are skipped, and the run fails unless a soft child took it.
+    /// The step fails, hard children are skipped, and the run fails unless a soft child or a join took it.
     Fail,
     /// The step fails, its children see it as `soft`, and the run ends `completed` with `result: partial`.
     Continue,
+    /// The step fails, and its children get this value in place of its output.
+    Default(Arc<Value>),
+    /// The step fails, its children are skipped, and this node is gone on with.
+    Goto(NodeIndex),
+    /// The run is paused; when it is resumed, the step is tried again.
+    Pause,
 }

@@ -71,6 +71,7 @@ codes! {
     KeyNotForType "GL0211" "key_not_for_type" Error "the key means nothing for a node of this type";
     BadSchema "GL0212" "bad_schema" Error "a JSON Schema does not compile";
     BackoffOutlastsPeriod "GL0213" "backoff_outlasts_period" Error "the waits before the restarts that are allowed take longer than the period in which they are counted, so a run that keeps crashing would never be set aside";
+    UnknownName "GL0214" "unknown_name" Error "a node names a timeout, a retry or a resource that the file does not declare";
     // 03: the graph
     NoNodes "GL0301" "no_nodes" Error "a workflow needs at least one node";
     TooManyNodes "GL0302" "too_many_nodes" Error "a workflow has more than 10,000 nodes";
@@ -83,6 +84,7 @@ codes! {
     Isolated "GL0309" "isolated" Warning "a node has no dependency in either direction, although the workflow has several nodes";
     JoinWithoutParents "GL0310" "join_without_parents" Error "a join has nothing to gather";
     JoinKind "GL0311" "join_kind" Error "a join counts its parents by `require`, so `soft` and `optional` mean nothing there";
+    QuorumTooLarge "GL0312" "quorum_too_large" Error "a join wants more parents to complete than it has";
     // 04: what is read while a run goes on
     BadBinding "GL0401" "bad_binding" Error "a string that begins with `$` is no binding";
     BadCondition "GL0402" "bad_condition" Error "a condition is not a CEL expression";

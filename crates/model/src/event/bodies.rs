@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{EffectClass, Failure, Happened};
-use crate::ids::{ApprovalId, DefinitionHash, Name, StepPath};
+use crate::ids::{ApprovalId, DefinitionHash, Name, RunId, StepPath};
 use crate::payload::Payload;
 use crate::workflow::Risk;
 
@@ -37,6 +37,28 @@ pub struct RunCreated {
     /// The idempotency key it was started with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The step of another run that started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentStep>,
+}
+
+/// The step of a run that started another run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentStep {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepPath,
+    /// How many runs stand above the one that was started: 1 for a child, 2 for a grandchild.
+    pub generation: u32,
+}
+
+/// `plan.revised`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRevised {
+    /// How many attempts are made at the same time from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<u32>,
 }
 
 /// `plan.created`
@@ -178,10 +200,28 @@ pub enum WaitReason {
     Slot,
     /// For somebody to say whether a write happened.
     Reconcile,
+    /// For a time.
+    Time,
+    /// For a signal.
+    Signal,
+    /// For the end of a run that it started.
+    Child,
+}
+
+/// A run that a step started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChildRun {
+    /// The run.
+    pub run: RunId,
+    /// Its workflow.
+    pub workflow: Name,
+    /// Its version; the latest at the start when it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
 }
 
 /// `step.waiting`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepWaiting {
     /// Which step.
     pub step: StepPath,
@@ -196,6 +236,69 @@ pub struct StepWaiting {
     /// The approval, when that is what it waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalId>,
+    /// Until when, when there is an end to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The name of the signal, when that is what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<Name>,
+    /// The run, when that is what it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<ChildRun>,
+    /// What that run is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Payload>,
+}
+
+impl StepWaiting {
+    /// A step waits; for what is to be said.
+    #[must_use]
+    pub fn new(step: StepPath, reason: WaitReason) -> Self {
+        Self {
+            step,
+            reason,
+            attempt: None,
+            failure: None,
+            approval: None,
+            until: None,
+            signal: None,
+            child: None,
+            input: None,
+        }
+    }
+}
+
+/// `step.opened`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepOpened {
+    /// Which step.
+    pub step: StepPath,
+    /// How many items it has; absent for a loop, whose passes are made one after another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<u32>,
+    /// The list that it goes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Payload>,
+}
+
+/// `event.emitted`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventEmitted {
+    /// The step that says it.
+    pub step: StepPath,
+    /// Its name.
+    pub event: String,
+    /// What it says.
+    pub data: Payload,
+}
+
+/// `signal.received`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SignalReceived {
+    /// Its name.
+    pub name: Name,
+    /// What it says.
+    pub payload: Payload,
 }
 
 /// What an attempt used.
@@ -346,6 +449,12 @@ pub struct StepCancelled {
     /// Whether the attempt had its effect; absent when there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub happened: Option<Happened>,
+    /// Whether another branch was faster, and its result is what counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost_race: bool,
+    /// What the attempt used.
+    #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+    pub usage: Usage,
 }
 
 /// `step.result_discarded`

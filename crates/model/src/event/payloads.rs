@@ -14,6 +14,10 @@ impl Event {
             Self::RunCompleted(body) => vec![&mut body.output],
             Self::StepStarted(body) => vec![&mut body.input],
             Self::StepCompleted(body) => vec![&mut body.output],
+            Self::StepWaiting(body) => body.input.as_mut().into_iter().collect(),
+            Self::StepOpened(body) => body.input.as_mut().into_iter().collect(),
+            Self::EventEmitted(body) => vec![&mut body.data],
+            Self::SignalReceived(body) => vec![&mut body.payload],
             Self::StepResultDiscarded(body) => body.output.as_mut().into_iter().collect(),
             Self::ApprovalRequested(body) => {
                 [Some(&mut body.action), body.impact.as_mut()].into_iter().flatten().collect()
@@ -31,8 +35,8 @@ impl Event {
             | Self::RunReopened(_)
             | Self::RunQuarantined(_)
             | Self::PlanCreated(_)
+            | Self::PlanRevised(_)
             | Self::StepScheduled(_)
-            | Self::StepWaiting(_)
             | Self::StepRetrying(_)
             | Self::StepInterrupted(_)
             | Self::StepReconciled(_)

@@ -30,6 +30,12 @@ const SAMPLES: &[(u16, u8, &str)] = &[
         1,
         r#"{"definition":"1111111111111111111111111111111111111111111111111111111111111111","makespan_ms":3000}"#,
     ),
+    (
+        1,
+        1,
+        r#"{"workflow":"child","version":1,"definition":"1111111111111111111111111111111111111111111111111111111111111111","input":{"json":{}},"parent":{"run":"01980c00-0000-7000-8000-000000000002","step":"each.2","generation":1}}"#,
+    ),
+    (21, 1, r#"{"max_parallel":4}"#),
     (30, 1, r#"{"step":"a"}"#),
     (
         31,
@@ -42,6 +48,13 @@ const SAMPLES: &[(u16, u8, &str)] = &[
         r#"{"step":"a","reason":"reconcile","attempt":2,"failure":{"class":"timeout","code":"timeout","message":"no answer","happened":"unknown","retry_after_ms":2000}}"#,
     ),
     (32, 1, r#"{"step":"a","reason":"approval","approval":"01980c00-0000-7000-8000-000000000001"}"#),
+    (32, 1, r#"{"step":"a","reason":"time","until":"2026-11-20T12:15:00Z"}"#),
+    (32, 1, r#"{"step":"a","reason":"signal","until":"2026-11-20T12:15:00Z","signal":"go-on"}"#),
+    (
+        32,
+        1,
+        r#"{"step":"a","reason":"child","child":{"run":"01980c00-0000-7000-8000-000000000002","workflow":"child","version":3},"input":{"json":{"n":1}}}"#,
+    ),
     (
         33,
         1,
@@ -59,7 +72,11 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (38, 1, r#"{"step":"c","why":{"because":"condition","condition":"!a.healthy"}}"#),
     (38, 1, r#"{"step":"c","why":{"because":"skipped","chain":["a"]}}"#),
     (39, 1, r#"{"step":"a","attempt":1,"happened":"unknown"}"#),
+    (39, 1, r#"{"step":"b","attempt":1,"happened":"unknown","lost_race":true,"usage":{"input_tokens":5}}"#),
     (40, 1, r#"{"step":"a","attempt":1,"output":{"json":1}}"#),
+    (41, 1, r#"{"step":"each","items":2,"input":{"json":[1,2]}}"#),
+    (41, 1, r#"{"step":"again"}"#),
+    (42, 1, r#"{"step":"say","event":"report.ready","data":{"json":{"pages":3}}}"#),
     (
         50,
         1,
@@ -70,6 +87,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
         1,
         r#"{"approval":"01980c00-0000-7000-8000-000000000001","step":"ask","decision":"approved","comment":{"json":"fine"},"changes":{"json":{}},"shown":"ab"}"#,
     ),
+    (52, 1, r#"{"name":"go-on","payload":{"json":true}}"#),
     (
         70,
         1,

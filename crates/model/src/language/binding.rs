@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::document::{Content, Entry, Item, shorten};
-use super::names::{self, Refusal, Root, Visible};
+use super::names::{self, Local, Refusal, Root, Visible};
 use super::reader::{Problems, nearest, quoted};
 use crate::diagnostic::Code;
 use crate::workflow::NodeIndex;
@@ -25,6 +25,12 @@ pub trait Scope {
 
     /// The workflow's default context with the run's own merged over it: an object.
     fn context(&self) -> &Value;
+
+    /// The item or the pass that the reader is in.
+    fn local(&self, local: Local) -> Option<&Value> {
+        let _ = local;
+        None
+    }
 
     /// The output of a node, or `None` when it has none: skipped, failed, cancelled or not ended.
     fn output(&self, node: NodeIndex) -> Option<&Value>;
@@ -215,7 +221,7 @@ fn compile_text(text: &str, visible: &dyn Visible) -> Result<Bound, Refusal> {
                 .collect();
             optional = keys.is_some_and(|keys| visible.input_optional(&keys));
         }
-        Root::Context => {}
+        Root::Context | Root::Local(_) => {}
     }
     Ok(Bound::Reference(Reference { text: text.into(), root, path, root_nullable, optional }))
 }
@@ -257,6 +263,10 @@ impl Reference {
         let mut here = match self.root {
             Root::Input => scope.input(),
             Root::Context => scope.context(),
+            Root::Local(local) => match scope.local(local) {
+                Some(value) => value,
+                None => return Err(missing("it stands in no item or pass".to_owned())),
+            },
             Root::Node(node) => match scope.output(node) {
                 Some(output) => output,
                 None if self.root_nullable => return Ok(None),

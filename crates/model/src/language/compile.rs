@@ -4,6 +4,9 @@
 //! knowing what stands before what, compile bindings, conditions and templates. A step that fails does not hide what a
 //! later one has to say, as far as that can be known.
 
+mod nodes;
+mod view;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -11,45 +14,46 @@ use petgraph::stable_graph::StableDiGraph;
 use serde_json::{Map, Value};
 
 use super::binding::Bound;
-use super::condition::Condition;
 use super::deep_stack;
-use super::document::{self, Content, Format, Item, shorten};
-use super::draft::{self, Draft, DraftKind, Placed};
+use super::document::{self, Format, Item, shorten};
+use super::draft::{self, Draft, DraftKind};
 use super::edges::{self, Edge};
 use super::graph::Graph;
-use super::names::{Access, Visible};
-use super::reach::{Reach, ReachNode};
-use super::reader::{self, MapReader, Problems, Suggestions};
+use super::reader::{self, MapReader, Problems};
 use super::schema::Schema;
+use super::shared::{self, Shared};
 use super::supervision;
-use super::text::Text;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ids::{DefinitionHash, Name, NodeId};
-use crate::workflow::{Call, Dependency, Gate, Join, Node, NodeIndex, NodeKind, RunSupervision, Workflow};
+use crate::workflow::{Node, NodeIndex, Require, RunSupervision, Workflow};
+use nodes::{Found, compile_nodes};
+use view::{Place, Reader, View, index};
 
 /// The most nodes.
 pub const NODES_MAX: usize = 10_000;
 
-const TOP: [&str; 11] = [
+const TOP: [&str; 16] = [
     "ghostlight",
     "name",
     "description",
     "input",
     "context",
+    "defaults",
     "labels",
     "supervision",
+    "max_parallel",
+    "timeouts",
+    "retries",
+    "resources",
     "nodes",
     "edges",
     "chain",
     "output",
 ];
-const LATER: [&str; 9] = [
-    "defaults",
+const LATER: [&str; 6] = [
     "concurrency",
     "priority",
     "budget",
-    "max_parallel",
-    "resources",
     "validate",
     "selectors",
     "expose",
@@ -127,6 +131,8 @@ struct Top {
     context: Map<String, Value>,
     labels: BTreeMap<String, String>,
     supervision: RunSupervision,
+    max_parallel: Option<u32>,
+    shared: Shared,
 }
 
 fn compile_tree(
@@ -151,7 +157,7 @@ fn compile_tree(
         problems.add(Code::TooManyNodes, nodes.key_span, message);
         return None;
     }
-    let drafts: Vec<Draft<'_>> = entries.iter().map(|entry| draft::read(entry, problems)).collect();
+    let drafts: Vec<Draft<'_>> = entries.iter().map(|entry| draft::read(entry, &top.shared, problems)).collect();
     let ids: HashMap<&str, usize> =
         drafts.iter().enumerate().map(|(index, draft)| (draft.key, index)).collect();
     supervision::check_declared(top.supervision.strategy, &drafts, problems);
@@ -161,9 +167,9 @@ fn compile_tree(
     check_graph(&drafts, &edges, &graph, &order, problems);
 
     let view = View::new(&drafts, &ids, &edges, &graph, order, top.input.as_ref());
-    let nodes = compile_nodes(&view, &edges, targets, problems);
+    let nodes = compile_nodes(&view, &edges, &mut Found { targets, problems });
     let output = map.entry("output").map(|entry| {
-        let reader = Place { view: &view, reader: Reader::Output };
+        let reader = Place { view: &view, reader: Reader::Output, locals: Vec::new() };
         Bound::compile(&entry.value, &reader, problems)
     });
     if problems.errors() > 0 {
@@ -192,6 +198,8 @@ fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
         context,
         labels: map.labels(problems),
         supervision: supervision::read(map, problems),
+        max_parallel: draft::max_parallel(map, problems),
+        shared: shared::read(map, problems),
     }
 }
 
@@ -225,6 +233,18 @@ fn check_graph(
     }
     for (index, draft) in drafts.iter().enumerate() {
         let (parents, children) = (&graph.parents[index], &graph.children[index]);
+        if let Some(DraftKind::Join(join)) = &draft.kind
+            && let Require::Quorum(wanted) = join.require
+            && wanted as usize > parents.len()
+            && !parents.is_empty()
+        {
+            let (count, key) = (parents.len(), shorten(draft.key));
+            let message = format!("the join `{key}` wants {wanted} parents to complete and has {count}");
+            problems.push(
+                Diagnostic::new(Code::QuorumTooLarge, draft.key_span, message)
+                    .help(format!("write `quorum: {count}` at most, or `require: all`")),
+            );
+        }
         if matches!(draft.kind, Some(DraftKind::Join(_))) && parents.is_empty() && draft.needs.is_empty() {
             let message = format!("the join `{}` has no parents", shorten(draft.key));
             problems.push(
@@ -263,251 +283,6 @@ fn cycle_problem(cycle: &[usize], drafts: &[Draft<'_>], edges: &[Edge<'_>]) -> D
     .help("remove one of these dependencies; none of the nodes could ever start")
 }
 
-/// The graph as the expressions of a workflow see it.
-struct View<'v, 'd> {
-    drafts: &'v [Draft<'d>],
-    ids: &'v HashMap<&'d str, usize>,
-    graph: &'v Graph,
-    input: Option<&'v Schema>,
-    /// Drafts in the order of the compiled nodes.
-    order: Vec<usize>,
-    /// The place of each draft in `order`.
-    places: Vec<usize>,
-    suggestions: Suggestions,
-    /// `None` when cycles leave open what stands before what.
-    reach: Option<Reach>,
-}
-
-impl<'v, 'd> View<'v, 'd> {
-    fn new(
-        drafts: &'v [Draft<'d>],
-        ids: &'v HashMap<&'d str, usize>,
-        edges: &[Edge<'d>],
-        graph: &'v Graph,
-        mut order: Vec<usize>,
-        input: Option<&'v Schema>,
-    ) -> Self {
-        let complete = order.len() == drafts.len();
-        if !complete {
-            order = (0..drafts.len()).collect();
-        }
-        let mut places = vec![0; drafts.len()];
-        for (place, draft) in order.iter().enumerate() {
-            places[*draft] = place;
-        }
-        let reach = complete.then(|| {
-            let mut nodes: Vec<ReachNode> = order
-                .iter()
-                .map(|draft| ReachNode {
-                    is_join: matches!(drafts[*draft].kind, Some(DraftKind::Join(_))),
-                    on_error: drafts[*draft].on_error,
-                    parents: Vec::new(),
-                })
-                .collect();
-            for edge in edges {
-                nodes[places[edge.to]].parents.push((places[edge.from], edge.kind));
-            }
-            Reach::of(&nodes)
-        });
-        Self { drafts, ids, graph, input, order, places, suggestions: Suggestions::default(), reach }
-    }
-}
-
-fn index(place: usize) -> NodeIndex {
-    // At most NODES_MAX nodes.
-    NodeIndex(u32::try_from(place).unwrap_or(u32::MAX))
-}
-
-/// Who reads.
-#[derive(Clone, Copy)]
-enum Reader {
-    /// The node at this place.
-    Node(usize),
-    /// The condition of an edge from the parent at this place, read when the parent has ended.
-    Edge(usize),
-    /// The run's output.
-    Output,
-}
-
-/// One reader's view.
-struct Place<'p, 'v, 'd> {
-    view: &'p View<'v, 'd>,
-    reader: Reader,
-}
-
-impl Visible for Place<'_, '_, '_> {
-    fn find(&self, id: &str) -> Option<NodeIndex> {
-        self.view.ids.get(id).map(|draft| index(self.view.places[*draft]))
-    }
-
-    fn access(&self, node: NodeIndex) -> Access {
-        let Some(reach) = &self.view.reach else { return Access::Certain };
-        let node = node.at();
-        let reader = match self.reader {
-            Reader::Output => return Access::Nullable,
-            Reader::Edge(parent) if parent == node => return Access::Certain,
-            Reader::Edge(place) | Reader::Node(place) => place,
-        };
-        if reach.is_certain(node, reader) {
-            Access::Certain
-        } else if reach.is_nullable(node, reader) {
-            Access::Nullable
-        } else if reach.is_upstream(node, reader) {
-            Access::MaySkip
-        } else if node == reader {
-            Access::Itself
-        } else if reach.is_upstream(reader, node) {
-            Access::Downstream
-        } else {
-            Access::NotUpstream
-        }
-    }
-
-    fn ids(&self) -> Vec<&str> {
-        self.view.drafts.iter().map(|draft| draft.key).collect()
-    }
-
-    fn suggest(&self, word: &str) -> Option<&str> {
-        self.view
-            .suggestions
-            .nearest(word, self.view.drafts.iter().map(|draft| draft.key).chain(["input", "context"]))
-    }
-
-    fn fields(&self, node: NodeIndex) -> Option<Vec<&str>> {
-        let draft = self.view.order[node.at()];
-        match self.view.drafts[draft].kind.as_ref()? {
-            DraftKind::Gate(_) => Some(vec!["decision", "comment", "changes", "by", "at"]),
-            DraftKind::Condition(_) => Some(vec!["value"]),
-            DraftKind::Join(_) => {
-                let parents = &self.view.graph.parents[draft];
-                Some(parents.iter().map(|parent| self.view.drafts[*parent].key).collect())
-            }
-            DraftKind::Call { .. } | DraftKind::Parallel { .. } => None,
-        }
-    }
-
-    fn input_optional(&self, path: &[&str]) -> bool {
-        self.view.input.is_some_and(|schema| schema.declares_optional(path))
-    }
-}
-
-fn condition(
-    (text, span): Placed<'_>,
-    place: &Place<'_, '_, '_>,
-    problems: &mut Problems,
-) -> Option<Condition> {
-    match Condition::compile(text, place) {
-        Ok(condition) => Some(condition),
-        Err(refusals) => {
-            refusals.into_iter().for_each(|refusal| problems.push(refusal.at(span)));
-            None
-        }
-    }
-}
-
-fn template((text, span): Placed<'_>, place: &Place<'_, '_, '_>, problems: &mut Problems) -> Option<Text> {
-    match Text::compile(text, place) {
-        Ok(text) => Some(text),
-        Err(refusals) => {
-            refusals.into_iter().for_each(|refusal| problems.push(refusal.at(span)));
-            None
-        }
-    }
-}
-
-/// Compiles all nodes, in topological order. Shorter than the drafts when there are errors.
-fn compile_nodes(
-    view: &View<'_, '_>,
-    edges: &[Edge<'_>],
-    targets: &mut BTreeMap<String, Span>,
-    problems: &mut Problems,
-) -> Vec<Node> {
-    let mut incoming: Vec<Vec<Dependency>> = view.order.iter().map(|_| Vec::new()).collect();
-    for edge in edges {
-        let (parent, child) = (view.places[edge.from], view.places[edge.to]);
-        let place = Place { view, reader: Reader::Edge(parent) };
-        let when = edge.when.and_then(|when| condition(when, &place, problems));
-        incoming[child].push(Dependency { parent: index(parent), kind: edge.kind, when });
-    }
-    let levels =
-        if view.reach.is_some() { view.graph.levels(&view.order) } else { vec![0; view.order.len()] };
-    let mut nodes = Vec::with_capacity(view.order.len());
-    for (place, parents) in incoming.into_iter().enumerate() {
-        let draft = view.order[place];
-        if let Some(mut node) = compile_node(view, place, targets, problems) {
-            node.parents = parents;
-            node.children =
-                view.graph.children[draft].iter().map(|child| index(view.places[*child])).collect();
-            node.children.sort_unstable();
-            node.level = levels[draft];
-            nodes.push(node);
-        }
-    }
-    nodes
-}
-
-fn compile_node(
-    view: &View<'_, '_>,
-    place: usize,
-    targets: &mut BTreeMap<String, Span>,
-    problems: &mut Problems,
-) -> Option<Node> {
-    let draft = &view.drafts[view.order[place]];
-    let here = Place { view, reader: Reader::Node(place) };
-    let when = draft.when.and_then(|when| condition(when, &here, problems));
-    let input = match draft.input {
-        Some(item) => Bound::compile(item, &here, problems),
-        None => Bound::Literal(Value::Object(Map::new())),
-    };
-    if let (Some(Item { content: Content::Text(_), span }), Bound::Literal(Value::String(_))) =
-        (draft.input, &input)
-    {
-        problems.add(
-            Code::WrongType,
-            *span,
-            "`input` is a mapping or one binding like `$node.field`, not a plain text",
-        );
-    }
-    let kind = match draft.kind.as_ref()? {
-        DraftKind::Call { call, target_span } => {
-            if let Some(id) = &draft.id {
-                targets.insert(super::targets::pointer(id, call), *target_span);
-            }
-            NodeKind::Call(Call { target: call.target.clone(), tool: call.tool })
-        }
-        DraftKind::Gate(gate) => {
-            let impact = gate.impact.and_then(|impact| template(impact, &here, problems));
-            NodeKind::Gate(Gate {
-                action: template(gate.action, &here, problems)?,
-                impact,
-                risk: gate.risk,
-                timeout: draft.timeout,
-                on_timeout: gate.on_timeout,
-                form: gate.form.clone(),
-            })
-        }
-        DraftKind::Condition(when) => NodeKind::Condition(condition(*when, &here, problems)?),
-        DraftKind::Parallel { .. } => NodeKind::Parallel,
-        DraftKind::Join(require) => NodeKind::Join(Join { require: *require }),
-    };
-    Some(Node {
-        id: draft.id.clone()?,
-        kind,
-        parents: Vec::new(),
-        children: Vec::new(),
-        when,
-        input,
-        timeout: draft.timeout,
-        retry: draft.retry.clone(),
-        effect: draft.effect.map(|(effect, _)| effect),
-        on_error: draft.on_error,
-        estimate: draft.estimate,
-        labels: draft.labels.clone(),
-        description: draft.description.clone(),
-        level: 0,
-    })
-}
-
 fn assemble(
     top: Top,
     nodes: Vec<Node>,
@@ -534,6 +309,8 @@ fn assemble(
         context: top.context,
         labels: top.labels,
         supervision: top.supervision,
+        max_parallel: top.max_parallel,
+        resources: top.shared.limits,
         nodes,
         by_id,
         graph,

@@ -26,6 +26,8 @@ pub const CONDITION_BYTES_MAX: usize = 4096;
 /// The most items that `all`, `exists`, `filter` and `map` go through.
 pub const ITEMS_MAX: usize = 10_000;
 const REASON_CHARACTERS_MAX: usize = 1024;
+/// Bound on a value that an expression gives, counted roughly as its JSON text.
+const VALUE_BYTES_MAX: usize = super::binding::RESOLVED_BYTES_MAX;
 
 /// A CEL expression, compiled.
 #[derive(Clone)]
@@ -79,10 +81,31 @@ impl Condition {
     /// # Errors
     /// [`ConditionError`] when the values at hand do not fit the expression.
     pub fn evaluate(&self, scope: &dyn Scope) -> Result<bool, ConditionError> {
-        let failed = |reason: &str| ConditionError::Failed {
-            text: self.text.to_string(),
-            reason: reason.chars().take(REASON_CHARACTERS_MAX).collect(),
-        };
+        match self.resolve(scope)? {
+            cel::Value::Bool(answer) => Ok(answer),
+            other => Err(ConditionError::NotABool {
+                text: self.text.to_string(),
+                found: other.type_of().to_string(),
+            }),
+        }
+    }
+
+    /// The value that the expression gives, as JSON.
+    ///
+    /// # Errors
+    /// [`ConditionError::Failed`] when the values at hand do not fit the expression, or it gives something that JSON has no
+    /// word for, or too much.
+    pub fn value(&self, scope: &dyn Scope) -> Result<Value, ConditionError> {
+        let mut left = VALUE_BYTES_MAX;
+        from_cel(&self.resolve(scope)?, &mut left).map_err(|reason| self.failed(reason))
+    }
+
+    fn failed(&self, reason: &str) -> ConditionError {
+        let reason = reason.chars().take(REASON_CHARACTERS_MAX).collect();
+        ConditionError::Failed { text: self.text.to_string(), reason }
+    }
+
+    fn resolve(&self, scope: &dyn Scope) -> Result<cel::Value, ConditionError> {
         // A panic in the library is a failed condition, not the end of the run's actor.
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut context = Context::with_env(environment().clone());
@@ -91,19 +114,16 @@ impl Condition {
                     Root::Input => Some(scope.input()),
                     Root::Context => Some(scope.context()),
                     Root::Node(node) => scope.output(*node),
+                    Root::Local(local) => scope.local(*local),
                 };
                 context.add_variable_from_value(name.as_str(), value.map_or(cel::Value::Null, to_cel));
             }
             context.resolve(&self.expression).map_err(|error| explain(&error))
         }));
         match result {
-            Ok(Ok(cel::Value::Bool(answer))) => Ok(answer),
-            Ok(Ok(other)) => Err(ConditionError::NotABool {
-                text: self.text.to_string(),
-                found: other.type_of().to_string(),
-            }),
-            Ok(Err(reason)) => Err(failed(&reason)),
-            Err(_) => Err(failed("the evaluator gave up")),
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(reason)) => Err(self.failed(&reason)),
+            Err(_) => Err(self.failed("the evaluator gave up")),
         }
     }
 
@@ -163,6 +183,47 @@ fn to_cel(value: &Value) -> cel::Value {
             let pairs = map.iter().map(|(key, value)| (cel::objects::Key::from(key.as_str()), to_cel(value)));
             cel::Value::Map(cel::objects::Map { map: Arc::new(pairs.collect::<HashMap<_, _>>()) })
         }
+    }
+}
+
+/// The value of an expression as JSON, within so many bytes.
+fn from_cel(value: &cel::Value, left: &mut usize) -> Result<Value, &'static str> {
+    let mut take = |bytes: usize| -> Result<(), &'static str> {
+        *left = left.checked_sub(bytes).ok_or("the value is larger than 16 MiB")?;
+        Ok(())
+    };
+    match value {
+        cel::Value::Null => take(4).map(|()| Value::Null),
+        cel::Value::Bool(flag) => take(5).map(|()| Value::Bool(*flag)),
+        cel::Value::Int(number) => take(8).map(|()| Value::from(*number)),
+        cel::Value::UInt(number) => take(8).map(|()| Value::from(*number)),
+        cel::Value::Float(number) => {
+            take(8)?;
+            serde_json::Number::from_f64(*number).map(Value::Number).ok_or("the number is not finite")
+        }
+        cel::Value::String(text) => {
+            take(text.len() + 2)?;
+            Ok(Value::String(text.to_string()))
+        }
+        cel::Value::List(items) => {
+            take(2 + items.len())?;
+            items.iter().map(|item| from_cel(item, left)).collect::<Result<_, _>>().map(Value::Array)
+        }
+        cel::Value::Map(map) => {
+            take(2)?;
+            let mut pairs = serde_json::Map::new();
+            for (key, value) in map.map.iter() {
+                let key = match key {
+                    cel::objects::Key::String(text) => text.to_string(),
+                    cel::objects::Key::Int(number) => number.to_string(),
+                    cel::objects::Key::Uint(number) => number.to_string(),
+                    cel::objects::Key::Bool(flag) => flag.to_string(),
+                };
+                pairs.insert(key, from_cel(value, left)?);
+            }
+            Ok(Value::Object(pairs))
+        }
+        _ => Err("the value is of a type that JSON does not have"),
     }
 }
 

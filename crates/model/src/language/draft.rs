@@ -1,17 +1,24 @@
 //! The nodes of a workflow file as they stand there: shape and types checked, names and expressions not looked at yet.
 
+mod kinds;
+
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::document::{Content, Entry, Item, shorten};
-use super::fields::{self, EFFECTS};
-use super::reader::{self, MapReader, Problems, not_supported_yet, place_of};
+use super::fields::EFFECTS;
+use super::reader::{self, MapReader, Problems, place_of};
+use super::shared::Shared;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::failure::EffectClass;
-use crate::ids::{Name, NodeId};
-use crate::language::schema::Schema;
+use crate::ids::NodeId;
 use crate::retry::RetryPolicy;
-use crate::workflow::{Call, DependencyKind, OnError, OnTimeout, Require, Risk, Target};
+use crate::workflow::{Call, ChildWorkflow, DependencyKind, Join, Signal};
+
+pub(super) use kinds::{DraftCase, DraftGate, max_parallel};
 
 /// A text of the document and its place.
 pub(super) type Placed<'d> = (&'d str, Span);
@@ -31,7 +38,8 @@ pub(super) struct Draft<'d> {
     pub retry: Option<RetryPolicy>,
     /// With the place of its word.
     pub effect: Option<(EffectClass, Span)>,
-    pub on_error: OnError,
+    pub on_error: DraftOnError<'d>,
+    pub resources: Vec<NodeId>,
     pub estimate: Option<Duration>,
     pub labels: BTreeMap<String, String>,
     pub description: String,
@@ -42,16 +50,38 @@ pub(super) enum DraftKind<'d> {
     Call { call: Call, target_span: Span },
     Gate(DraftGate<'d>),
     Condition(Placed<'d>),
-    Parallel { branches: Vec<Vec<Placed<'d>>> },
-    Join(Require),
+    Cases(Vec<DraftCase<'d>>),
+    Parallel { branches: Vec<Vec<Placed<'d>>>, max_parallel: Option<u32> },
+    Join(Join),
+    Map { over: &'d Item, max_parallel: Option<u32>, body: Box<Draft<'d>> },
+    Loop { until: Placed<'d>, max: u32, body: Box<Draft<'d>> },
+    Workflow(ChildWorkflow),
+    For(Duration),
+    Until(Placed<'d>),
+    Signal(Signal),
+    Emit { event: String, data: Option<&'d Item> },
+    Value(&'d Item),
+    Expression(Placed<'d>),
 }
 
-pub(super) struct DraftGate<'d> {
-    pub action: Placed<'d>,
-    pub impact: Option<Placed<'d>>,
-    pub risk: Risk,
-    pub on_timeout: OnTimeout,
-    pub form: Option<Schema>,
+impl<'d> DraftKind<'d> {
+    /// The node that is done for each item or pass.
+    pub fn body(&self) -> Option<&Draft<'d>> {
+        match self {
+            Self::Map { body, .. } | Self::Loop { body, .. } => Some(body),
+            _ => None,
+        }
+    }
+}
+
+/// What a failure does, before names are resolved.
+#[derive(Clone)]
+pub(super) enum DraftOnError<'d> {
+    Fail,
+    Continue,
+    Default(Arc<Value>),
+    Goto(Placed<'d>),
+    Pause,
 }
 
 /// A parent as `needs` names it.
@@ -68,19 +98,30 @@ enum Type {
     Condition,
     Parallel,
     Join,
+    Map,
+    Loop,
+    Workflow,
+    Wait,
+    Emit,
+    Transform,
 }
 
-const TYPES: [(&str, Type); 6] = [
+const TYPES: [(&str, Type); 12] = [
     ("agent_call", Type::AgentCall),
     ("tool_call", Type::ToolCall),
     ("human_gate", Type::Gate),
     ("condition", Type::Condition),
     ("parallel", Type::Parallel),
     ("join", Type::Join),
+    ("map", Type::Map),
+    ("loop", Type::Loop),
+    ("workflow", Type::Workflow),
+    ("wait", Type::Wait),
+    ("emit", Type::Emit),
+    ("transform", Type::Transform),
 ];
-const LATER_TYPES: [&str; 6] = ["map", "loop", "workflow", "wait", "emit", "transform"];
 
-const COMMON: [&str; 11] = [
+const COMMON: [&str; 12] = [
     "type",
     "needs",
     "when",
@@ -90,6 +131,7 @@ const COMMON: [&str; 11] = [
     "effect",
     "on_error",
     "estimate",
+    "resources",
     "labels",
     "description",
 ];
@@ -135,51 +177,154 @@ const TEMPLATE_BYTES_MAX: usize = super::text::TEMPLATE_BYTES_MAX;
 /// A condition that is longer gets its own message where it is compiled.
 const CONDITION_BYTES_MAX: usize = 64 * 1024;
 
+/// Maps and loops in maps and loops.
+pub const NESTING_MAX: usize = 4;
+
 /// Reads one entry of `nodes`.
-pub(super) fn read<'d>(entry: &'d Entry, problems: &mut Problems) -> Draft<'d> {
-    let mut draft = Draft {
-        key: &entry.key,
-        key_span: entry.key_span,
-        id: id(entry, problems),
-        kind: None,
-        needs: Vec::new(),
-        when: None,
-        input: None,
-        timeout: None,
-        retry: None,
-        effect: None,
-        on_error: OnError::Fail,
-        estimate: None,
-        labels: BTreeMap::new(),
-        description: String::new(),
-    };
+pub(super) fn read<'d>(entry: &'d Entry, shared: &Shared, problems: &mut Problems) -> Draft<'d> {
+    let id = id(entry, problems);
+    let mut draft = Draft::new(&entry.key, entry.key_span, id);
     let Some(map) = MapReader::open(&entry.value, entry.key_span, "a node", problems) else { return draft };
     // The place of a missing key is that of the node's id, in every layout.
     let map = map.pointing_at(entry.key_span).named("the node", &entry.key);
     draft.needs = map.entry("needs").map_or_else(Vec::new, |entry| needs(entry, problems));
-    let kind = match map.required("type", problems) {
-        Some(_) => map.word("type", &TYPES, &LATER_TYPES, problems),
-        None => None,
-    };
-    // Of a node whose type is not known nothing else can be said.
-    let Some(kind) = kind else { return draft };
-    check_keys(&map, kind, problems);
-    draft.when = map.text("when", CONDITION_BYTES_MAX, problems);
-    draft.input = map.entry("input").map(|entry| &entry.value);
-    if let Some(entry) = map.entry("input")
-        && !matches!(entry.value.content, Content::Map(_) | Content::Text(_))
-    {
-        reader::wrong_type(entry, "a mapping or one binding", problems);
-    }
-    draft.timeout = map.duration("timeout", Duration::from_millis(1), problems);
-    draft.retry = map.entry("retry").and_then(|entry| fields::retry(entry, problems));
-    draft.effect = map.word("effect", &EFFECTS, &[], problems).zip(map.place("effect"));
-    draft.on_error = on_error(&map, problems);
-    draft.estimate = map.duration("estimate", Duration::ZERO, problems);
-    draft.labels = map.labels(problems);
-    draft.description = map.description(problems);
-    draft.kind = self::kind(&map, kind, &mut draft.when, problems);
+    draft.read_body(&map, &Around { shared, depth: 0 }, problems);
     draft
+}
+
+/// Where a node stands.
+#[derive(Clone, Copy)]
+struct Around<'s> {
+    shared: &'s Shared,
+    /// In how many maps and loops.
+    depth: usize,
+}
+
+/// Reads the node that a map or a loop does for each item or pass.
+fn inline<'d>(
+    parent: &MapReader<'d>,
+    key: &'d str,
+    around: &Around<'_>,
+    problems: &mut Problems,
+) -> Option<Draft<'d>> {
+    let entry = parent.required("node", problems)?;
+    if around.depth >= NESTING_MAX {
+        let message = format!("maps and loops are nested deeper than {NESTING_MAX} levels");
+        problems.push(
+            Diagnostic::new(Code::TooDeep, entry.key_span, message)
+                .help("put the inner part into a workflow of its own, and call it with `type: workflow`"),
+        );
+        return None;
+    }
+    let map = MapReader::open(&entry.value, entry.key_span, "`node`", problems)?;
+    let map = map.pointing_at(entry.key_span).named("the inner node of", key);
+    for (word, help) in [
+        ("needs", "it starts with its item or pass; what it reads stands before the node around it"),
+        ("when", "put the condition on the node around it, or make the choice in a workflow of its own"),
+    ] {
+        if let Some(entry) = map.entry(word) {
+            let message = format!("`{word}` means nothing inside of a node");
+            problems.push(Diagnostic::new(Code::KeyNotForType, entry.key_span, message).help(help));
+        }
+    }
+    let mut draft = Draft::new(key, entry.key_span, NodeId::new(key).ok());
+    let around = Around { depth: around.depth + 1, ..*around };
+    draft.read_body(&map, &around, problems);
+    Some(draft)
+}
+
+impl<'d> Draft<'d> {
+    fn new(key: &'d str, key_span: Span, id: Option<NodeId>) -> Self {
+        Self {
+            key,
+            key_span,
+            id,
+            kind: None,
+            needs: Vec::new(),
+            when: None,
+            input: None,
+            timeout: None,
+            retry: None,
+            effect: None,
+            on_error: DraftOnError::Fail,
+            resources: Vec::new(),
+            estimate: None,
+            labels: BTreeMap::new(),
+            description: String::new(),
+        }
+    }
+
+    /// Everything but the id and the needs.
+    fn read_body(&mut self, map: &MapReader<'d>, around: &Around<'_>, problems: &mut Problems) {
+        let kind = match map.required("type", problems) {
+            Some(_) => map.word("type", &TYPES, &[], problems),
+            None => None,
+        };
+        // Of a node whose type is not known nothing else can be said.
+        let Some(kind) = kind else { return };
+        if around.depth > 0 && matches!(kind, Type::Condition | Type::Parallel | Type::Join) {
+            let span = map.place("type").unwrap_or(map.span);
+            let message = format!("a `{}` cannot stand inside of a node", kind.name());
+            problems.push(
+                Diagnostic::new(Code::KeyNotForType, span, message)
+                    .help("what belongs together for each item goes into a workflow of its own: `type: workflow`"),
+            );
+            return;
+        }
+        check_keys(map, kind, problems);
+        let shared = around.shared;
+        self.when = map.text("when", CONDITION_BYTES_MAX, problems);
+        self.input = map.entry("input").map(|entry| &entry.value);
+        if let Some(entry) = map.entry("input")
+            && !matches!(entry.value.content, Content::Map(_) | Content::Text(_))
+        {
+            reader::wrong_type(entry, "a mapping or one binding", problems);
+        }
+        let is_call = matches!(kind, Type::AgentCall | Type::ToolCall);
+        let defaults = is_call.then_some(&shared.defaults);
+        self.timeout = shared.timeout(map, problems).or_else(|| defaults?.timeout);
+        self.retry = shared.retry(map, problems).or_else(|| defaults?.retry.clone());
+        self.effect = map.word("effect", &EFFECTS, &[], problems).zip(map.place("effect"));
+        self.resources = shared.resources(map, problems);
+        self.estimate =
+            map.duration("estimate", Duration::ZERO, problems).or_else(|| defaults?.estimate);
+        self.labels = map.labels(problems);
+        self.description = map.description(problems);
+        self.on_error = match map.entry("on_error") {
+            Some(entry) => on_error(map, entry, problems),
+            None => match defaults.and_then(|defaults| defaults.on_error.clone()) {
+                Some(value) => value,
+                None => DraftOnError::Fail,
+            },
+        };
+        self.check_on_error(map, is_call, around, problems);
+        self.kind = kinds::read(map, kind, self, around, problems);
+    }
+
+    fn check_on_error(
+        &self,
+        map: &MapReader<'d>,
+        is_call: bool,
+        around: &Around<'_>,
+        problems: &mut Problems,
+    ) {
+        let span = map.place("on_error").unwrap_or(map.span);
+        match self.on_error {
+            DraftOnError::Pause if !is_call => {
+                let message = "`on_error: pause` is for calls, which can be made again";
+                problems.push(
+                    Diagnostic::new(Code::BadValue, span, message).help("use `fail`, `continue`, a `default` or a `goto`"),
+                );
+            }
+            DraftOnError::Goto(_) if around.depth > 0 => {
+                let message = "`goto` leads nowhere from inside of a node";
+                problems.push(
+                    Diagnostic::new(Code::BadValue, span, message).help("put it on the node around it"),
+                );
+            }
+            _ => {}
+        }
+    }
 }
 
 fn id(entry: &Entry, problems: &mut Problems) -> Option<NodeId> {
@@ -200,148 +345,93 @@ fn id(entry: &Entry, problems: &mut Problems) -> Option<NodeId> {
     }
 }
 
+impl Type {
+    fn name(self) -> &'static str {
+        TYPES.iter().find(|(_, other)| *other == self).map_or("", |(name, _)| name)
+    }
+
+    /// The keys that only this type has.
+    fn own(self) -> &'static [&'static str] {
+        match self {
+            Self::AgentCall => &["agent", "capability"],
+            Self::ToolCall => &["tool", "capability"],
+            Self::Gate => &["action", "impact", "risk", "on_timeout", "form"],
+            Self::Condition => &["cases"],
+            Self::Parallel => &["branches", "max_parallel"],
+            Self::Join => &["require", "merge"],
+            Self::Map => &["over", "node", "max_parallel"],
+            Self::Loop => &["until", "max", "node"],
+            Self::Workflow => &["workflow", "version", "on_parent_cancel"],
+            Self::Wait => &["for", "until", "signal"],
+            Self::Emit => &["event", "data"],
+            Self::Transform => &["value", "expression"],
+        }
+    }
+
+    /// The common keys that mean nothing for this type.
+    fn meaningless(self) -> &'static [&'static str] {
+        match self {
+            Self::AgentCall | Self::ToolCall => &[],
+            Self::Gate => &["input", "retry", "effect", "resources"],
+            Self::Workflow => &["retry", "effect", "timeout", "resources"],
+            Self::Condition
+            | Self::Parallel
+            | Self::Join
+            | Self::Map
+            | Self::Loop
+            | Self::Wait
+            | Self::Emit
+            | Self::Transform => &["input", "retry", "effect", "timeout", "resources"],
+        }
+    }
+}
+
 fn check_keys(map: &MapReader<'_>, kind: Type, problems: &mut Problems) {
-    let (own, later): (&[&str], &[&str]) = match kind {
-        Type::AgentCall => (&["agent", "capability"], &[]),
-        Type::ToolCall => (&["tool", "capability"], &[]),
-        Type::Gate => (&["action", "impact", "risk", "on_timeout", "form"], &[]),
-        Type::Condition => (&[], &["cases"]),
-        Type::Parallel => (&["branches"], &["max_parallel"]),
-        Type::Join => (&["require"], &["merge"]),
-    };
-    let later: Vec<&str> = LATER.iter().chain(later).copied().collect();
-    map.only(&[&COMMON, own], &later, problems);
-    let meaningless: &[&str] = match kind {
-        Type::AgentCall | Type::ToolCall => &[],
-        Type::Gate => &["input", "retry", "effect"],
-        Type::Condition | Type::Parallel | Type::Join => &["input", "retry", "effect", "timeout"],
-    };
-    for key in meaningless {
+    map.only(&[&COMMON, kind.own()], &LATER, problems);
+    for key in kind.meaningless() {
         if let Some(entry) = map.entry(key) {
-            let name = TYPES.iter().find(|(_, other)| *other == kind).map_or("", |(name, _)| name);
-            let message = format!("`{key}` means nothing for a `{name}`");
+            let message = format!("`{key}` means nothing for a `{}`", kind.name());
             problems.add(Code::KeyNotForType, entry.key_span, message);
         }
     }
 }
 
-fn kind<'d>(
+/// Reads `on_error`: a word, `{default: value}` or `{goto: node}`.
+pub(super) fn on_error<'d>(
     map: &MapReader<'d>,
-    kind: Type,
-    when: &mut Option<Placed<'d>>,
+    entry: &'d Entry,
     problems: &mut Problems,
-) -> Option<DraftKind<'d>> {
-    match kind {
-        Type::AgentCall => call(map, "agent", false, problems),
-        Type::ToolCall => {
-            map.required("effect", problems);
-            call(map, "tool", true, problems)
-        }
-        Type::Gate => gate(map, problems),
-        Type::Condition => {
-            if map.entry("cases").is_none() {
-                map.required("when", problems);
-            }
-            when.take().map(DraftKind::Condition)
-        }
-        Type::Parallel => branches(map, problems).map(|branches| DraftKind::Parallel { branches }),
-        Type::Join => {
-            map.required("require", problems);
-            require(map, problems).map(DraftKind::Join)
-        }
-    }
-}
-
-fn call<'d>(map: &MapReader<'d>, key: &str, tool: bool, problems: &mut Problems) -> Option<DraftKind<'d>> {
-    let (key, target): (&str, fn(Name) -> Target) = match (map.entry(key), map.entry("capability")) {
-        (Some(_), None) => (key, Target::Agent),
-        (None, Some(_)) => ("capability", Target::Capability),
-        (None, None) => {
-            let message = format!("a call needs `{key}` or `capability`, to say whom to call");
-            problems.add(Code::MissingKey, map.span, message);
-            return None;
-        }
-        (Some(_), Some(second)) => {
-            let message = format!("a call names its `{key}` or a `capability`, not both");
-            problems.add(Code::BadValue, second.key_span, message);
-            return None;
-        }
+) -> DraftOnError<'d> {
+    const WORDS: [(&str, u8); 3] = [("fail", 0), ("continue", 1), ("pause", 2)];
+    let Content::Map(entries) = &entry.value.content else {
+        return match map.word("on_error", &WORDS, &[], problems) {
+            Some(1) => DraftOnError::Continue,
+            Some(2) => DraftOnError::Pause,
+            _ => DraftOnError::Fail,
+        };
     };
-    let entry = map.entry(key)?;
-    let target = target(map.name(key, problems)?);
-    let target_span = place_of(&entry.value, entry.key_span);
-    Some(DraftKind::Call { call: Call { target, tool }, target_span })
-}
-
-fn gate<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<DraftKind<'d>> {
-    const RISKS: [(&str, Risk); 4] =
-        [("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High), ("critical", Risk::Critical)];
-    const ON_TIMEOUT: [(&str, OnTimeout); 3] =
-        [("reject", OnTimeout::Reject), ("approve", OnTimeout::Approve), ("wait", OnTimeout::Wait)];
-    map.required("action", problems);
-    let risk = map.word("risk", &RISKS, &[], problems).unwrap_or(Risk::Medium);
-    let on_timeout =
-        map.word("on_timeout", &ON_TIMEOUT, &["escalate"], problems).unwrap_or(OnTimeout::Reject);
-    if let (Some(entry), None) = (map.entry("on_timeout"), map.entry("timeout"))
-        && on_timeout != OnTimeout::Wait
-    {
-        let message = "`on_timeout` means nothing without a `timeout`: the gate waits for ever";
-        problems.add(Code::MissingKey, entry.key_span, message);
-    }
-    let impact = map.text("impact", TEMPLATE_BYTES_MAX, problems);
-    let form = map.schema("form", problems);
-    let action = map.text("action", TEMPLATE_BYTES_MAX, problems)?;
-    Some(DraftKind::Gate(DraftGate { action, impact, risk, on_timeout, form }))
-}
-
-fn branches<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<Vec<Vec<Placed<'d>>>> {
-    let entry = map.required("branches", problems)?;
-    let branches = MapReader::open(&entry.value, entry.key_span, "`branches`", problems)?;
-    if branches.entries().is_empty() {
-        problems.add(Code::BadValue, entry.key_span, "a `parallel` has at least one branch");
-    }
-    let mut read = Vec::new();
-    for branch in branches.entries() {
-        if NodeId::new(&branch.key).is_err() {
-            let message = format!("`{}` cannot be the name of a branch", shorten(&branch.key));
-            let help = "it is made like the id of a node: lowercase letters, digits and `_`";
-            problems.push(Diagnostic::new(Code::BadName, branch.key_span, message).help(help));
+    let Some(own) = MapReader::open(&entry.value, entry.key_span, "`on_error`", problems) else {
+        return DraftOnError::Fail;
+    };
+    own.only(&[&["default", "goto"]], &[], problems);
+    match (own.entry("default"), own.entry("goto")) {
+        (Some(default), None) => DraftOnError::Default(Arc::new(default.value.to_value())),
+        (None, Some(_)) => match own.text("goto", 4096, problems) {
+            Some(target) => DraftOnError::Goto(target),
+            None => DraftOnError::Fail,
+        },
+        (Some(_), Some(second)) => {
+            problems.add(Code::BadValue, second.key_span, "`on_error` has a `default` or a `goto`, not both");
+            DraftOnError::Fail
         }
-        let before = problems.errors();
-        let nodes = reader::texts(branch, problems);
-        if nodes.is_empty() && problems.errors() == before {
-            problems.add(
-                Code::BadValue,
-                branch.key_span,
-                format!("the branch `{}` has no nodes", shorten(&branch.key)),
-            );
+        (None, None) => {
+            if entries.is_empty() {
+                let message = "`on_error` says `default` or `goto`, or is one of the words `fail`, `continue`, `pause`";
+                problems.add(Code::MissingKey, place_of(&entry.value, entry.key_span), message);
+            }
+            DraftOnError::Fail
         }
-        read.push(nodes);
     }
-    Some(read)
-}
-
-fn require(map: &MapReader<'_>, problems: &mut Problems) -> Option<Require> {
-    let entry = map.entry("require")?;
-    if let Content::Map(entries) = &entry.value.content
-        && entries.iter().any(|entry| entry.key == "quorum")
-    {
-        not_supported_yet("`quorum` for `require`", entry.value.span, problems);
-        return None;
-    }
-    map.word("require", &[("all", Require::All)], &["any", "first_success", "collect"], problems)
-}
-
-fn on_error(map: &MapReader<'_>, problems: &mut Problems) -> OnError {
-    const WORDS: [(&str, OnError); 2] = [("fail", OnError::Fail), ("continue", OnError::Continue)];
-    let Some(entry) = map.entry("on_error") else { return OnError::Fail };
-    if let Content::Map(entries) = &entry.value.content
-        && let Some(known) = entries.iter().find(|entry| matches!(entry.key.as_str(), "default" | "goto"))
-    {
-        not_supported_yet(&format!("`{}` for `on_error`", known.key), known.key_span, problems);
-        return OnError::Fail;
-    }
-    map.word("on_error", &WORDS, &["pause"], problems).unwrap_or(OnError::Fail)
 }
 
 fn needs<'d>(entry: &'d Entry, problems: &mut Problems) -> Vec<Need<'d>> {

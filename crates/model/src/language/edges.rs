@@ -3,30 +3,38 @@
 use std::collections::HashMap;
 
 use super::document::{Content, Item, shorten};
-use super::draft::{Draft, DraftKind, KINDS, Placed};
+use super::draft::{Draft, DraftKind, DraftOnError, KINDS, Placed};
 use super::reader::{self, MapReader, Problems, Suggestions, wrong_type};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::workflow::DependencyKind;
+use crate::workflow::{DependencyKind, Taken};
 
 /// The most dependencies.
 pub const EDGES_MAX: usize = 50_000;
 
 /// One dependency, between places in the list of drafts.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Edge<'d> {
     pub from: usize,
     pub to: usize,
     pub kind: DependencyKind,
     pub when: Option<Placed<'d>>,
+    pub taken: Taken,
     /// Where it is written.
     pub span: Span,
+}
+
+impl Edge<'_> {
+    fn hard(from: usize, to: usize, taken: Taken, span: Span) -> Self {
+        Self { from, to, kind: DependencyKind::Hard, when: None, taken, span }
+    }
 }
 
 struct Collector<'c, 'd> {
     drafts: &'c [Draft<'d>],
     ids: &'c HashMap<&'d str, usize>,
     edges: Vec<Edge<'d>>,
-    seen: HashMap<(usize, usize), Span>,
+    /// The place of each in `edges`.
+    seen: HashMap<(usize, usize), usize>,
     full: bool,
     suggestions: Suggestions,
 }
@@ -49,15 +57,27 @@ pub(super) fn collect<'d>(
     for (to, draft) in drafts.iter().enumerate() {
         for need in &draft.needs {
             if let Some(from) = collector.node(need.node, problems) {
-                collector.add(Edge { from, to, kind: need.kind, when: None, span: need.node.1 }, problems);
+                let (kind, span) = (need.kind, need.node.1);
+                collector.add(Edge { from, to, kind, when: None, taken: Taken::Always, span }, problems);
             }
         }
     }
     for (index, draft) in drafts.iter().enumerate() {
-        if let Some(DraftKind::Parallel { branches }) = &draft.kind {
-            for branch in branches {
-                collector.chain(Some(index), branch, problems);
+        match &draft.kind {
+            Some(DraftKind::Parallel { branches, .. }) => {
+                branches.iter().for_each(|branch| collector.chain(Some(index), branch, problems));
             }
+            Some(DraftKind::Cases(cases)) => {
+                for (number, case) in (0..).zip(cases) {
+                    for target in &case.to {
+                        collector.way(index, *target, Taken::Cases(vec![number]), problems);
+                    }
+                }
+            }
+            _ => {}
+        }
+        if let DraftOnError::Goto(target) = draft.on_error {
+            collector.way(index, target, Taken::OnFailure, problems);
         }
     }
     if let Some(entry) = top.entry("chain") {
@@ -118,9 +138,16 @@ impl<'d> Collector<'_, 'd> {
         for id in ids {
             let node = self.node(*id, problems);
             if let (Some(from), Some(to)) = (before, node) {
-                self.add(Edge { from, to, kind: DependencyKind::Hard, when: None, span: id.1 }, problems);
+                self.add(Edge::hard(from, to, Taken::Always, id.1), problems);
             }
             before = node;
+        }
+    }
+
+    /// A way that is taken only sometimes.
+    fn way(&mut self, from: usize, target: Placed<'d>, taken: Taken, problems: &mut Problems) {
+        if let Some(to) = self.node(target, problems) {
+            self.add(Edge::hard(from, to, taken, target.1), problems);
         }
     }
 
@@ -136,7 +163,7 @@ impl<'d> Collector<'_, 'd> {
         let from = from.and_then(|from| self.node(from, problems));
         let to = to.and_then(|to| self.node(to, problems));
         if let (Some(from), Some(to)) = (from, to) {
-            self.add(Edge { from, to, kind, when, span: item.span }, problems);
+            self.add(Edge { from, to, kind, when, taken: Taken::Always, span: item.span }, problems);
         }
     }
 
@@ -150,9 +177,14 @@ impl<'d> Collector<'_, 'd> {
             );
             return;
         }
-        if let Some(first) = self.seen.get(&(edge.from, edge.to)) {
+        if let Some(first) = self.seen.get(&(edge.from, edge.to)).map(|at| &mut self.edges[*at]) {
+            if let (Taken::Cases(cases), Taken::Cases(more)) = (&mut first.taken, &edge.taken) {
+                // Several cases may lead to one node.
+                cases.extend(more);
+                return;
+            }
             let message = format!("`{}` depends on `{}` twice", shorten(to.key), shorten(from.key));
-            let help = format!("the same dependency is in line {}; keep one of them", first.line);
+            let help = format!("the same dependency is in line {}; keep one of them", first.span.line);
             problems.push(Diagnostic::new(Code::DuplicateDependency, edge.span, message).help(help));
             return;
         }
@@ -169,7 +201,7 @@ impl<'d> Collector<'_, 'd> {
             self.full = true;
             return;
         }
-        self.seen.insert((edge.from, edge.to), edge.span);
+        self.seen.insert((edge.from, edge.to), self.edges.len());
         self.edges.push(edge);
     }
 }

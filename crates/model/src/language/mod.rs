@@ -19,6 +19,7 @@ pub mod plan;
 mod reach;
 pub(crate) mod reader;
 pub mod schema;
+mod shared;
 mod supervision;
 mod targets;
 pub mod text;
@@ -30,8 +31,10 @@ pub use binding::Scope;
 pub(crate) use compile::canonical;
 pub use compile::{Compiled, NODES_MAX, Source, compile};
 pub use document::Format;
+pub use draft::NESTING_MAX;
 pub use edges::EDGES_MAX;
-pub use targets::{KnownAgent, check_targets, check_without_agents};
+pub use names::Local;
+pub use targets::{CallAt, KnownAgent, check_targets, check_without_agents};
 
 #[cfg(test)]
 mod tests;

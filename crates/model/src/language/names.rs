@@ -61,6 +61,8 @@ pub(crate) trait Visible {
     fn suggest(&self, word: &str) -> Option<&str>;
     /// The fields that the output of a node has, where its type says so.
     fn fields(&self, node: NodeIndex) -> Option<Vec<&str>>;
+    /// The words that stand for the item or the pass that the reader is in.
+    fn locals(&self) -> &[Local];
     /// Whether the run's input may be without the value behind this path, as its schema has it.
     fn input_optional(&self, path: &[&str]) -> bool;
 }
@@ -71,6 +73,42 @@ pub(crate) enum Root {
     Input,
     Context,
     Node(NodeIndex),
+    Local(Local),
+}
+
+/// A word that stands for the item of a map or the pass of a loop, the innermost around the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Local {
+    /// The item.
+    Item,
+    /// The number of the item, from 0.
+    Index,
+    /// What the pass before gave; null in the first one.
+    Last,
+    /// The number of the pass, from 1.
+    Iteration,
+}
+
+impl Local {
+    /// Those of a map.
+    pub const OF_MAP: [Self; 2] = [Self::Item, Self::Index];
+    /// Those of a loop.
+    pub const OF_LOOP: [Self; 2] = [Self::Last, Self::Iteration];
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Item => "item",
+            Self::Index => "index",
+            Self::Last => "last",
+            Self::Iteration => "iteration",
+        }
+    }
+
+    fn named(word: &str) -> Option<Self> {
+        [Self::Item, Self::Index, Self::Last, Self::Iteration].into_iter().find(|local| local.as_str() == word)
+    }
 }
 
 /// Looks up the first word of a binding or a variable of an expression. The flag says whether its value may be null.
@@ -78,11 +116,15 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
     match word {
         "input" => return Ok((Root::Input, false)),
         "context" => return Ok((Root::Context, false)),
-        "item" | "index" | "last" | "iteration" => {
-            return Err(Refusal::new(Code::NotSupportedYet, format!("`{word}` is not supported yet"))
-                .help("it belongs to `map` and `loop`, which come with a later version of Ghostlight"));
-        }
         _ => {}
+    }
+    if let Some(local) = Local::named(word) {
+        if visible.locals().contains(&local) {
+            return Ok((Root::Local(local), local == Local::Last));
+        }
+        let around = if Local::OF_MAP.contains(&local) { "map" } else { "loop" };
+        return Err(Refusal::new(Code::UnknownVariable, format!("`{word}` has no meaning here"))
+            .help(format!("it can be read inside of the `node` of a `{around}`")));
     }
     let Some(node) = visible.find(word) else {
         let refusal = Refusal::new(Code::UnknownVariable, format!("there is no node `{}`", shorten(word)));

@@ -147,13 +147,18 @@ fn critical_path(workflow: &Workflow, estimates: &[Estimate]) -> (Vec<NodeIndex>
     (path, *makespan)
 }
 
+/// What is done in the end: by the node itself, or for each item or in each pass.
+fn innermost(node: &Node) -> &Node {
+    std::iter::successors(Some(node), |node| node.kind.body()).last().unwrap_or(node)
+}
+
 fn agent(node: &Node) -> Option<String> {
-    match &node.kind {
+    match &innermost(node).kind {
         NodeKind::Call(call) => match &call.target {
             Target::Agent(name) => Some(name.to_string()),
             Target::Capability(_) => None,
         },
-        NodeKind::Gate(_) | NodeKind::Condition(_) | NodeKind::Parallel | NodeKind::Join(_) => None,
+        _ => None,
     }
 }
 
@@ -161,7 +166,7 @@ fn risk(workflow: &Workflow) -> Risk {
     let of = |node: &Node| match &node.kind {
         NodeKind::Gate(gate) => gate.risk,
         NodeKind::Call(_) if node.effect == Some(EffectClass::Write) => Risk::Medium,
-        NodeKind::Call(_) | NodeKind::Condition(_) | NodeKind::Parallel | NodeKind::Join(_) => Risk::Low,
+        _ => Risk::Low,
     };
-    workflow.nodes.iter().map(of).max().unwrap_or(Risk::Low)
+    workflow.nodes.iter().map(innermost).map(of).max().unwrap_or(Risk::Low)
 }

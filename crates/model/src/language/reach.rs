@@ -4,15 +4,34 @@
 //! A *nullable* one stands behind an edge by which the document declares that it may be missing: `soft`, `optional`, or a parent
 //! with `on_error: continue`. Other nodes upstream may have been skipped without a word about it (behind a join).
 
-use crate::workflow::{DependencyKind, OnError};
+use crate::workflow::DependencyKind;
 
 /// What the sets need to know about one node; nodes stand in topological order.
 #[derive(Debug)]
 pub(super) struct ReachNode {
-    pub is_join: bool,
-    pub on_error: OnError,
-    /// Places of the parents, all lower than the node's own, and the kinds of the edges.
-    pub parents: Vec<(usize, DependencyKind)>,
+    pub join: Option<Joins>,
+    /// Its children go on when it failed, and find nothing: `on_error: continue`.
+    pub may_fail: bool,
+    pub parents: Vec<ReachParent>,
+}
+
+/// What is sure about the parents of a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joins {
+    /// At least one of them completed.
+    One,
+    /// Nothing: all may have failed.
+    Nothing,
+}
+
+/// A parent of a node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReachParent {
+    /// Its place, lower than the node's own.
+    pub place: usize,
+    pub kind: DependencyKind,
+    /// The edge is taken when the parent failed.
+    pub on_failure: bool,
 }
 
 /// The sets of all nodes.
@@ -32,23 +51,26 @@ impl Reach {
             nullable: Rows::new(nodes.len()),
         };
         for (index, node) in nodes.iter().enumerate() {
-            for &(parent, kind) in &node.parents {
-                reach.upstream.add_row(parent, index);
-                reach.upstream.set(index, parent);
-                reach.nullable.add_row(parent, index);
-                if kind != DependencyKind::Hard {
-                    reach.nullable.copy_from(&reach.upstream, parent, index);
-                    reach.nullable.set(index, parent);
-                } else if nodes[parent].on_error == OnError::Continue {
-                    reach.nullable.set(index, parent);
+            for parent in &node.parents {
+                let place = parent.place;
+                reach.upstream.add_row(place, index);
+                reach.upstream.set(index, place);
+                reach.nullable.add_row(place, index);
+                if parent.kind != DependencyKind::Hard {
+                    reach.nullable.copy_from(&reach.upstream, place, index);
+                    reach.nullable.set(index, place);
+                } else if nodes[place].may_fail || parent.on_failure {
+                    reach.nullable.set(index, place);
                 }
             }
-            if node.is_join {
-                reach.join_certain(nodes, index);
-            } else {
-                for &(parent, kind) in &node.parents {
-                    if kind == DependencyKind::Hard {
-                        reach.add_certain(nodes, parent, index);
+            match node.join {
+                Some(Joins::One) => reach.join_certain(nodes, index),
+                Some(Joins::Nothing) => {}
+                None => {
+                    for parent in &node.parents {
+                        if parent.kind == DependencyKind::Hard {
+                            reach.add_certain(nodes, *parent, index);
+                        }
                     }
                 }
             }
@@ -57,19 +79,19 @@ impl Reach {
     }
 
     /// A hard parent completed, and all that was certain for it; with `on_error: continue` it may have failed, but it ran.
-    fn add_certain(&mut self, nodes: &[ReachNode], parent: usize, index: usize) {
-        self.certain.add_row(parent, index);
-        if nodes[parent].on_error == OnError::Fail {
-            self.certain.set(index, parent);
+    fn add_certain(&mut self, nodes: &[ReachNode], parent: ReachParent, index: usize) {
+        self.certain.add_row(parent.place, index);
+        if !nodes[parent.place].may_fail && !parent.on_failure {
+            self.certain.set(index, parent.place);
         }
     }
 
     /// At least one parent of a join completed, and nobody knows which: what is certain for all of them is certain.
     fn join_certain(&mut self, nodes: &[ReachNode], index: usize) {
         let mut common: Option<Vec<u64>> = None;
-        for &(parent, _) in &nodes[index].parents {
+        for &ReachParent { place: parent, .. } in &nodes[index].parents {
             let mut row = self.certain.row(parent).to_vec();
-            if nodes[parent].on_error == OnError::Fail {
+            if !nodes[parent].may_fail {
                 row[parent / 64] |= 1 << (parent % 64);
             }
             common = Some(match common {
@@ -149,11 +171,16 @@ mod tests {
     use DependencyKind::{Hard, Optional, Soft};
 
     fn node(parents: &[(usize, DependencyKind)]) -> ReachNode {
-        ReachNode { is_join: false, on_error: OnError::Fail, parents: parents.to_vec() }
+        let parent = |(place, kind): &(usize, DependencyKind)| ReachParent {
+            place: *place,
+            kind: *kind,
+            on_failure: false,
+        };
+        ReachNode { join: None, may_fail: false, parents: parents.iter().map(parent).collect() }
     }
 
     fn join(parents: &[usize]) -> ReachNode {
-        ReachNode { is_join: true, ..node(&parents.iter().map(|parent| (*parent, Hard)).collect::<Vec<_>>()) }
+        ReachNode { join: Some(Joins::One), ..node(&parents.iter().map(|parent| (*parent, Hard)).collect::<Vec<_>>()) }
     }
 
     /// c: certain, n: nullable, u: only upstream, -: not upstream.
@@ -192,9 +219,23 @@ mod tests {
     }
 
     #[test]
+    fn who_is_reached_by_a_failure_knows_what_came_before_it_and_not_what_failed() {
+        let mut nodes = vec![node(&[]), node(&[(0, Hard)]), node(&[(1, Hard)])];
+        nodes[2].parents[0].on_failure = true;
+        assert_eq!(seen(&nodes, 2), "cn-");
+    }
+
+    #[test]
+    fn of_a_join_that_only_collects_nothing_is_certain() {
+        let mut nodes = vec![node(&[]), node(&[(0, Hard)]), join(&[1])];
+        nodes[2].join = Some(Joins::Nothing);
+        assert_eq!(seen(&nodes, 2), "uu-");
+    }
+
+    #[test]
     fn a_parent_that_may_fail_and_go_on_is_nullable_but_what_it_needed_is_certain() {
         let mut nodes = vec![node(&[]), node(&[(0, Hard)]), node(&[(1, Hard)])];
-        nodes[1].on_error = OnError::Continue;
+        nodes[1].may_fail = true;
         assert_eq!(seen(&nodes, 2), "cn-");
     }
 }

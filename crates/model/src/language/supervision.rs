@@ -10,10 +10,10 @@ use std::time::Duration;
 use super::document::Content;
 use super::draft::{Draft, DraftKind};
 use super::reader::{MapReader, Problems, place_of};
-use super::targets::{KnownAgent, pointer};
+use super::targets::{CallAt, KnownAgent};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::failure::EffectClass;
-use crate::workflow::{Call, Node, RestartBackoff, RunStrategy, RunSupervision, Target, Workflow};
+use crate::workflow::{RestartBackoff, RunStrategy, RunSupervision, Target, Workflow};
 
 const STRATEGIES: [(&str, RunStrategy); 3] = [
     ("one_for_one", RunStrategy::OneForOne),
@@ -107,7 +107,8 @@ pub(super) fn check_declared(strategy: RunStrategy, drafts: &[Draft<'_>], proble
     if !strategy.ends_siblings() {
         return;
     }
-    for draft in drafts {
+    let innermost = |draft| std::iter::successors(Some(draft), |draft: &&Draft<'_>| draft.kind.as_ref()?.body()).last();
+    for draft in drafts.iter().filter_map(innermost) {
         let is_call = matches!(draft.kind, Some(DraftKind::Call { .. }));
         if let (true, Some((EffectClass::Write, span))) = (is_call, draft.effect) {
             problems
@@ -125,7 +126,8 @@ pub(super) fn check_agents(workflow: &Workflow, known: Option<&[KnownAgent]>) ->
     if !strategy.ends_siblings() {
         return Vec::new();
     }
-    let problem = |(node, call): (&Node, &Call)| {
+    let problem = |at: CallAt<'_>| {
+        let (node, call) = (at.node, at.call);
         let (what, help) = match known {
             Some(known) => {
                 let agent = writer(&call.target, known)?;
@@ -144,9 +146,9 @@ pub(super) fn check_agents(workflow: &Workflow, known: Option<&[KnownAgent]>) ->
             }
         };
         let diagnostic = refusal(strategy, &what, Span::default()).help(help);
-        Some(Diagnostic { path: pointer(&node.id, call), ..diagnostic })
+        Some(Diagnostic { path: at.pointer(), ..diagnostic })
     };
-    workflow.targets().map(|(index, call)| (workflow.node(index), call)).filter_map(problem).collect()
+    workflow.targets().filter_map(problem).collect()
 }
 
 fn refusal(strategy: RunStrategy, what: &str, span: Span) -> Diagnostic {

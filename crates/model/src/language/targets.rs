@@ -4,8 +4,8 @@
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::failure::EffectClass;
-use crate::ids::{Name, NodeId};
-use crate::workflow::{Call, NodeIndex, NodeKind, Target, Workflow};
+use crate::ids::Name;
+use crate::workflow::{Call, Node, NodeKind, Target, Workflow};
 
 use super::reader::{nearest, quoted};
 use super::supervision;
@@ -21,12 +21,35 @@ pub struct KnownAgent {
     pub effect: EffectClass,
 }
 
+/// A call of a workflow.
+#[derive(Debug, Clone, Copy)]
+pub struct CallAt<'w> {
+    /// The node that calls.
+    pub node: &'w Node,
+    /// Whom it calls.
+    pub call: &'w Call,
+    /// In how many maps and loops it stands.
+    pub depth: usize,
+}
+
+impl CallAt<'_> {
+    /// Where in the document it names its target.
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        pointer(&format!("/nodes/{}{}", self.node.id, "/node".repeat(self.depth)), self.call)
+    }
+}
+
 impl Workflow {
-    /// The calls of the workflow and whom they name, in topological order.
-    pub fn targets(&self) -> impl Iterator<Item = (NodeIndex, &Call)> {
-        (0..).map(NodeIndex).zip(&self.nodes).filter_map(|(index, node)| match &node.kind {
-            NodeKind::Call(call) => Some((index, call)),
-            NodeKind::Gate(_) | NodeKind::Condition(_) | NodeKind::Parallel | NodeKind::Join(_) => None,
+    /// The calls of the workflow, those inside of maps and loops included, in topological order.
+    pub fn targets(&self) -> impl Iterator<Item = CallAt<'_>> {
+        self.nodes.iter().filter_map(|node| {
+            let innermost = std::iter::successors(Some(node), |node| node.kind.body());
+            let (depth, node) = innermost.enumerate().last()?;
+            match &node.kind {
+                NodeKind::Call(call) => Some(CallAt { node, call, depth }),
+                _ => None,
+            }
         })
     }
 }
@@ -37,7 +60,8 @@ impl Workflow {
 #[must_use]
 pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
-    for (index, call) in workflow.targets() {
+    for at in workflow.targets() {
+        let call = at.call;
         let diagnostic = match &call.target {
             Target::Agent(name) if known.iter().any(|agent| agent.name == *name) => continue,
             Target::Agent(name) => {
@@ -58,7 +82,7 @@ pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnosti
                 suggest(Diagnostic::new(Code::UnknownCapability, Span::default(), message), name, names)
             }
         };
-        diagnostics.push(Diagnostic { path: pointer(&workflow.node(index).id, call), ..diagnostic });
+        diagnostics.push(Diagnostic { path: at.pointer(), ..diagnostic });
     }
     diagnostics.extend(supervision::check_agents(workflow, Some(known)));
     diagnostics
@@ -89,12 +113,12 @@ fn suggest<'n>(
     }
 }
 
-/// Where in the document a call names its target.
-pub(super) fn pointer(id: &NodeId, call: &Call) -> String {
+/// Where in the document a call of the node at this JSON pointer names its target.
+pub(super) fn pointer(node: &str, call: &Call) -> String {
     let key = match (&call.target, call.tool) {
         (Target::Capability(_), _) => "capability",
         (Target::Agent(_), true) => "tool",
         (Target::Agent(_), false) => "agent",
     };
-    format!("/nodes/{id}/{key}")
+    format!("{node}/{key}")
 }

@@ -82,6 +82,7 @@ impl Text {
                 Root::Input => scope.input(),
                 Root::Context => scope.context(),
                 Root::Node(node) => scope.output(*node).unwrap_or(&null),
+                Root::Local(local) => scope.local(*local).unwrap_or(&null),
             };
             (name.as_str(), shown(value))
         });

@@ -5,59 +5,59 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::decide::{Context, Rejection, join_violations};
-use super::directory::AgentEntry;
+use super::decide::{Context, Rejection};
 use super::evolve::evolve;
-use super::state::{Run, RunScope, RunStatus, StepState};
+use super::judge::{Verdict, is_fatal, judge};
+use super::load::Load;
+use super::place::StepAt;
+use super::race::{is_loser, losers};
+use super::scope::RunScope;
+use super::state::{Run, RunStatus, StepState};
 use crate::event::{
-    ApprovalDecided, ApprovalRequested, Decision, Event, RunCancelled, RunCompleted, RunFailed, RunResult,
-    SkipCause, StepCancelled, StepCompleted, StepFailed, StepScheduled, StepSkipped, StepStarted,
-    StepWaiting, Usage, WaitReason,
+    ApprovalDecided, Decision, Event, RunCancelled, RunCompleted, RunFailed, RunResult, SkipCause,
+    StepCancelled, StepCompleted, StepFailed, StepSkipped, Usage,
 };
-use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
-use crate::ids::{ApprovalId, Name, StepPath};
-use crate::language::condition::Condition;
+use crate::failure::{ErrorClass, Failure, Happened};
+use crate::ids::{ApprovalId, StepPath};
 use crate::payload::Payload;
-use crate::workflow::{
-    Call, Dependency, DependencyKind, Gate, Node, NodeIndex, NodeKind, OnError, OnTimeout,
-};
+use crate::workflow::{Node, NodeIndex, NodeKind, OnParentCancel, Require, Wait};
 
-/// Attempts that one decision starts at most, so that its events fit into one append whatever their inputs are. Whoever
+/// Attempts and runs that one decision starts at most, so that its events fit into one append whatever their inputs are. Whoever
 /// carries the run decides again right after.
 pub const STARTS_AT_ONCE: usize = 64;
 /// Questions that one decision asks at most.
 pub const QUESTIONS_AT_ONCE: usize = 128;
+/// After so many events a decision begins nothing more inside of maps and loops.
+const EVENTS_AT_ONCE: usize = 1_000;
+
+/// Whether a decision stopped at one of its bounds, and the next one goes on where it stopped.
+#[must_use]
+pub fn is_portion(events: &[Event]) -> bool {
+    let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
+    let starts = count(|event| match event {
+        Event::StepStarted(_) => true,
+        Event::StepWaiting(waiting) => waiting.child.is_some(),
+        _ => false,
+    });
+    starts >= STARTS_AT_ONCE
+        || count(|event| matches!(event, Event::ApprovalRequested(_))) >= QUESTIONS_AT_ONCE
+        || events.len() >= EVENTS_AT_ONCE
+}
 
 /// A decision in the making: a copy of the run that looks ahead, and the events so far.
 pub(super) struct Draft<'a> {
     pub(super) run: Run,
     pub(super) context: Context<'a>,
     events: Vec<Event>,
-    started: usize,
-    asked: usize,
-}
-
-/// What the parents of a step say.
-enum Verdict {
-    Wait,
-    Go,
-    Skip(SkipCause),
-    Cancel,
-}
-
-/// What one parent says.
-enum ParentEnd {
-    Open,
-    Satisfied,
-    /// Skipped by a condition at the root.
-    Skipped(SkipCause),
-    Failed(SkipCause),
-    Cancelled,
+    pub(super) started: usize,
+    pub(super) asked: usize,
+    /// What goes on at the same time, if the run has a limit for that.
+    pub(super) load: Option<Load>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(run: Run, context: Context<'a>) -> Self {
-        Self { run, context, events: Vec::new(), started: 0, asked: 0 }
+        Self { run, context, events: Vec::new(), started: 0, asked: 0, load: None }
     }
 
     pub(super) fn emit(&mut self, event: impl Into<Event>) {
@@ -70,7 +70,12 @@ impl<'a> Draft<'a> {
         self.events
     }
 
-    pub(super) fn find(&self, step: &StepPath) -> Result<NodeIndex, Rejection> {
+    /// Whether the rest is left to the next decision.
+    pub(super) fn is_full(&self) -> bool {
+        self.events.len() >= EVENTS_AT_ONCE || self.started >= STARTS_AT_ONCE
+    }
+
+    pub(super) fn find(&self, step: &StepPath) -> Result<StepAt, Rejection> {
         self.run.find(step).ok_or_else(|| Rejection::UnknownStep(step.clone()))
     }
 
@@ -87,71 +92,131 @@ impl<'a> Draft<'a> {
         if self.run.status.is_terminal() {
             return;
         }
+        let workflow = self.run.workflow.clone();
+        let nodes = || (0..).map(NodeIndex).zip(&workflow.nodes);
         if self.run.cancel_requested {
-            return self.wind_down();
+            let mut over = true;
+            for (index, node) in nodes() {
+                over &= self.wind_down(index.into(), node, false);
+            }
+            if over {
+                self.emit(RunCancelled {});
+            }
+            return;
         }
         if self.run.status == RunStatus::Paused {
             return;
         }
-        let workflow = self.run.workflow.clone();
-        for (at, node) in workflow.nodes.iter().enumerate() {
-            let index = NodeIndex(u32::try_from(at).unwrap_or(u32::MAX));
-            match &self.run.step(index).state {
-                StepState::Pending => match self.judge(node) {
-                    Verdict::Wait => {}
-                    Verdict::Go => self.begin(index, node),
-                    Verdict::Skip(cause) => self.skip(index, cause),
-                    Verdict::Cancel => self.cancel(index),
-                },
-                StepState::Scheduled | StepState::Ready => self.start(index, node),
-                StepState::Retrying { retry_at, .. } if *retry_at <= self.context.now => {
-                    self.start(index, node)
-                }
-                StepState::Retrying { .. }
-                | StepState::Running { .. }
-                | StepState::AwaitingApproval { .. }
-                | StepState::AwaitingReconcile { .. }
-                | StepState::Completed { .. }
-                | StepState::Failed { .. }
-                | StepState::Skipped { .. }
-                | StepState::Cancelled => {}
+        self.load = Load::of(&self.run);
+        // A race that is won stops those who lost it before anything else of them begins.
+        for (index, node) in nodes() {
+            if let NodeKind::Join(join) = &node.kind
+                && join.require == Require::FirstSuccess
+            {
+                self.step_on(index.into(), node);
             }
+        }
+        let lost = losers(&self.run);
+        for (index, node) in nodes() {
+            if !is_loser(&lost, index) {
+                self.step_on(index.into(), node);
+            }
+        }
+        let lost = losers(&self.run);
+        for (index, node) in nodes().filter(|(index, _)| is_loser(&lost, *index)) {
+            self.wind_down(index.into(), node, true);
         }
         if self.run.steps.iter().all(|step| step.state.has_ended()) {
             self.conclude();
         }
     }
 
-    /// The run is being cancelled: whatever is not under way ends now, whatever is gets its time to stop.
-    fn wind_down(&mut self) {
-        for at in 0..self.run.steps.len() {
-            let index = NodeIndex(u32::try_from(at).unwrap_or(u32::MAX));
-            match &self.run.step(index).state {
-                StepState::Pending
-                | StepState::Scheduled
-                | StepState::Ready
-                | StepState::AwaitingReconcile { .. }
-                | StepState::Retrying { .. } => self.cancel(index),
-                StepState::AwaitingApproval { approval } => {
-                    let approval = *approval;
-                    self.withdraw(approval, index);
-                    self.cancel(index);
-                }
-                StepState::Running { .. }
-                | StepState::Completed { .. }
-                | StepState::Failed { .. }
-                | StepState::Skipped { .. }
-                | StepState::Cancelled => {}
+    /// Does what a step does next, if its time has come.
+    pub(super) fn step_on(&mut self, at: StepAt, node: &Node) {
+        let now = self.context.now;
+        match &self.run.step(at).state {
+            // What stands inside begins with its item or pass.
+            StepState::Pending if at.is_inside() => self.begin(at, node),
+            StepState::Pending => match judge(&self.run, node) {
+                Verdict::Wait => {}
+                Verdict::Go => self.begin(at, node),
+                Verdict::Skip(cause) => self.skip(at, cause),
+                Verdict::Cancel => self.cancel(at, false),
+            },
+            StepState::Scheduled | StepState::Ready => self.start(at, node),
+            StepState::Retrying { retry_at, .. } if *retry_at <= now => self.start(at, node),
+            StepState::Open => self.go_inside(at, node),
+            StepState::AwaitingTime { until } if *until <= now => {
+                let output = json!({ "at": until.to_string() });
+                self.complete(at, output);
             }
-        }
-        if self.run.steps.iter().all(|step| step.state.has_ended()) {
-            self.emit(RunCancelled {});
+            StepState::AwaitingSignal { until } => {
+                let until = *until;
+                if let NodeKind::Wait(Wait::Signal(signal)) = &node.kind {
+                    self.listen(at, signal, until);
+                }
+            }
+            StepState::Retrying { .. }
+            | StepState::Running { .. }
+            | StepState::AwaitingTime { .. }
+            | StepState::AwaitingChild { .. }
+            | StepState::AwaitingApproval { .. }
+            | StepState::AwaitingReconcile { .. }
+            | StepState::Completed { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Cancelled => {}
         }
     }
 
-    fn withdraw(&mut self, approval: ApprovalId, index: NodeIndex) {
+    /// Whatever is not under way ends now, whatever is gets its time to stop. True when the step has ended.
+    pub(super) fn wind_down(&mut self, at: StepAt, node: &Node, lost_race: bool) -> bool {
+        match &self.run.step(at).state {
+            StepState::Completed { .. }
+            | StepState::Failed { .. }
+            | StepState::Skipped { .. }
+            | StepState::Cancelled => return true,
+            StepState::Running { .. } => return false,
+            StepState::AwaitingChild { .. } => {
+                if let NodeKind::Workflow(child) = &node.kind
+                    && child.on_parent_cancel == OnParentCancel::Cancel
+                {
+                    return false;
+                }
+            }
+            // It ends with what it stands in.
+            StepState::Pending if at.is_inside() => return true,
+            StepState::AwaitingApproval { approval } => {
+                let approval = *approval;
+                self.withdraw(approval, at);
+            }
+            StepState::Open => {
+                let items = self.run.step(at).items.len();
+                let mut over = true;
+                if let Some(body) = node.kind.body() {
+                    for item in (0..).take(items) {
+                        over &= self.wind_down(at.inside(item), body, lost_race);
+                    }
+                }
+                if !over {
+                    return false;
+                }
+            }
+            StepState::Pending
+            | StepState::Scheduled
+            | StepState::Ready
+            | StepState::AwaitingTime { .. }
+            | StepState::AwaitingSignal { .. }
+            | StepState::AwaitingReconcile { .. }
+            | StepState::Retrying { .. } => {}
+        }
+        self.cancel(at, lost_race);
+        true
+    }
+
+    fn withdraw(&mut self, approval: ApprovalId, at: StepAt) {
         let shown = self.run.approvals.get(&approval).map(|open| open.shown.clone()).unwrap_or_default();
-        let step = self.run.path(index);
+        let step = self.run.path(at);
         self.emit(ApprovalDecided {
             approval,
             step,
@@ -162,324 +227,40 @@ impl<'a> Draft<'a> {
         });
     }
 
-    fn cancel(&mut self, index: NodeIndex) {
-        let step = self.run.path(index);
-        let (attempt, happened) = match self.run.step(index).state {
+    fn cancel(&mut self, at: StepAt, lost_race: bool) {
+        let step = self.run.path(at);
+        let (attempt, happened) = match self.run.step(at).state {
             StepState::AwaitingReconcile { attempt, .. } => (Some(attempt), Some(Happened::Unknown)),
             _ => (None, None),
         };
-        self.emit(StepCancelled { step, attempt, happened });
+        self.emit(StepCancelled { step, attempt, happened, lost_race, usage: Usage::default() });
     }
 
-    fn skip(&mut self, index: NodeIndex, cause: SkipCause) {
-        let step = self.run.path(index);
+    pub(super) fn skip(&mut self, at: StepAt, cause: SkipCause) {
+        let step = self.run.path(at);
         self.emit(StepSkipped { step, why: cause });
     }
 
-    fn fail(&mut self, index: NodeIndex, failure: Failure) {
-        let step = self.run.path(index);
+    pub(super) fn fail(&mut self, at: StepAt, failure: Failure) {
+        let step = self.run.path(at);
         self.emit(StepFailed { step, attempt: None, failure, usage: Usage::default() });
     }
 
-    fn complete(&mut self, index: NodeIndex, output: Value) {
-        let step = self.run.path(index);
-        self.emit(StepCompleted {
-            step,
-            attempt: None,
-            output: Payload::inline(output),
-            usage: Usage::default(),
-        });
+    pub(super) fn complete(&mut self, at: StepAt, output: Value) {
+        self.complete_with(at, Payload::inline(output));
     }
 
-    fn judge(&self, node: &Node) -> Verdict {
-        match node.kind {
-            NodeKind::Join(_) => self.judge_join(node),
-            NodeKind::Call(_) | NodeKind::Gate(_) | NodeKind::Condition(_) | NodeKind::Parallel => {
-                self.judge_dependencies(node)
-            }
-        }
-    }
-
-    fn judge_dependencies(&self, node: &Node) -> Verdict {
-        let mut verdict = Verdict::Go;
-        for dependency in &node.parents {
-            let end = match dependency.kind {
-                DependencyKind::Optional => continue,
-                DependencyKind::Hard | DependencyKind::Soft => self.parent_end(dependency),
-            };
-            let soft = dependency.kind == DependencyKind::Soft;
-            match end {
-                ParentEnd::Open => return Verdict::Wait,
-                ParentEnd::Satisfied => {}
-                ParentEnd::Skipped(_) | ParentEnd::Failed(_) | ParentEnd::Cancelled if soft => {}
-                // The first parent in the order of the document gives the cause, a failure before a condition.
-                ParentEnd::Failed(cause) => match verdict {
-                    Verdict::Skip(SkipCause::Failed { .. }) => {}
-                    _ => verdict = Verdict::Skip(cause),
-                },
-                ParentEnd::Skipped(cause) => {
-                    if matches!(verdict, Verdict::Go) {
-                        verdict = Verdict::Skip(cause);
-                    }
-                }
-                ParentEnd::Cancelled => {
-                    if matches!(verdict, Verdict::Go) {
-                        verdict = Verdict::Cancel;
-                    }
-                }
-            }
-        }
-        verdict
-    }
-
-    fn judge_join(&self, node: &Node) -> Verdict {
-        let mut completed = false;
-        let mut failed = None;
-        let mut skipped = None;
-        let mut cancelled = false;
-        for dependency in &node.parents {
-            match self.parent_end(dependency) {
-                ParentEnd::Open => return Verdict::Wait,
-                ParentEnd::Satisfied => completed = true,
-                ParentEnd::Failed(cause) => failed = failed.or(Some(cause)),
-                ParentEnd::Skipped(cause) => skipped = skipped.or(Some(cause)),
-                ParentEnd::Cancelled => cancelled = true,
-            }
-        }
-        match (failed, cancelled, completed, skipped) {
-            (Some(cause), ..) => Verdict::Skip(cause),
-            (None, true, ..) => Verdict::Cancel,
-            (None, false, false, Some(cause)) => Verdict::Skip(cause),
-            (None, false, ..) => Verdict::Go,
-        }
-    }
-
-    fn parent_end(&self, dependency: &Dependency) -> ParentEnd {
-        let parent = dependency.parent;
-        let path = self.run.path(parent);
-        let follow = |chain: &[StepPath]| {
-            let mut chain = chain.to_vec();
-            chain.push(path.clone());
-            chain
-        };
-        match &self.run.step(parent).state {
-            StepState::Completed { .. } => self.edge_end(dependency, path),
-            StepState::Failed { .. } => match self.run.workflow.node(parent).on_error {
-                OnError::Continue => self.edge_end(dependency, path),
-                OnError::Fail => ParentEnd::Failed(SkipCause::Failed { chain: vec![path] }),
-            },
-            StepState::Skipped { cause } => match cause {
-                SkipCause::Failed { chain } => ParentEnd::Failed(SkipCause::Failed { chain: follow(chain) }),
-                SkipCause::Skipped { chain } => {
-                    ParentEnd::Skipped(SkipCause::Skipped { chain: follow(chain) })
-                }
-                SkipCause::Condition { .. } => ParentEnd::Skipped(SkipCause::Skipped { chain: vec![path] }),
-            },
-            StepState::Cancelled => ParentEnd::Cancelled,
-            StepState::Pending
-            | StepState::Scheduled
-            | StepState::Ready
-            | StepState::Running { .. }
-            | StepState::AwaitingApproval { .. }
-            | StepState::AwaitingReconcile { .. }
-            | StepState::Retrying { .. } => ParentEnd::Open,
-        }
-    }
-
-    /// The parent is there; the edge may have a condition of its own. One that cannot be read counts as false, with the
-    /// reason in the cause: a broken condition must not open a way.
-    fn edge_end(&self, dependency: &Dependency, parent: StepPath) -> ParentEnd {
-        let Some(condition) = &dependency.when else { return ParentEnd::Satisfied };
-        match condition.evaluate(&RunScope(&self.run)) {
-            Ok(true) => ParentEnd::Satisfied,
-            Ok(false) => ParentEnd::Skipped(SkipCause::Condition { condition: condition.text().to_owned() }),
-            Err(error) => ParentEnd::Skipped(SkipCause::Condition {
-                condition: format!("{} ({error}, after {parent})", condition.text()),
-            }),
-        }
-    }
-
-    /// The step may start: its dependencies are satisfied.
-    fn begin(&mut self, index: NodeIndex, node: &Node) {
-        if let Some(condition) = &node.when {
-            match self.evaluate(condition) {
-                Ok(true) => {}
-                Ok(false) => {
-                    return self.skip(index, SkipCause::Condition { condition: condition.text().to_owned() });
-                }
-                Err(failure) => return self.fail(index, failure),
-            }
-        }
-        match &node.kind {
-            NodeKind::Call(_) => self.start(index, node),
-            NodeKind::Gate(gate) => self.ask(index, gate),
-            NodeKind::Condition(condition) => match self.evaluate(condition) {
-                Ok(true) => self.complete(index, json!({ "value": true })),
-                Ok(false) => {
-                    self.skip(index, SkipCause::Condition { condition: condition.text().to_owned() })
-                }
-                Err(failure) => self.fail(index, failure),
-            },
-            NodeKind::Parallel => self.complete(index, json!({})),
-            NodeKind::Join(_) => {
-                let gathered = self.gather(node);
-                self.complete(index, gathered);
-            }
-        }
-    }
-
-    fn evaluate(&self, condition: &Condition) -> Result<bool, Failure> {
-        condition.evaluate(&RunScope(&self.run)).map_err(|error| {
-            let message = format!("the condition `{}` cannot be read: {error}", condition.text());
-            Failure::new(ErrorClass::Data, "condition_failed", message, Happened::No)
-        })
-    }
-
-    /// The outputs of a join's parents by id; skipped ones are absent, ones that failed and may are null.
-    fn gather(&self, node: &Node) -> Value {
-        let mut outputs = Map::new();
-        for dependency in &node.parents {
-            let id = self.run.workflow.node(dependency.parent).id.to_string();
-            match &self.run.step(dependency.parent).state {
-                StepState::Completed { output } => {
-                    if let ParentEnd::Satisfied = self.parent_end(dependency) {
-                        outputs.insert(id, output.value().map_or(Value::Null, |value| (**value).clone()));
-                    }
-                }
-                StepState::Failed { .. } => {
-                    outputs.insert(id, Value::Null);
-                }
-                _ => {}
-            }
-        }
-        Value::Object(outputs)
-    }
-
-    /// Begins an attempt of a call, or says why not.
-    fn start(&mut self, index: NodeIndex, node: &Node) {
-        let NodeKind::Call(call) = &node.kind else { return };
-        if self.started >= STARTS_AT_ONCE {
-            return;
-        }
-        let (entry, input) = match self.prepare(index, node, call) {
-            Ok(prepared) => prepared,
-            Err(failure) => return self.fail(index, failure),
-        };
-        let effect = node.effect.map_or(entry.effect, |own| own.max(entry.effect));
-        if effect == EffectClass::Write && self.run.workflow.supervision.strategy.ends_siblings() {
-            return self.fail(index, self.would_be_cut_off(&entry.name));
-        }
-        let step = self.run.path(index);
-        if !self.context.slots.take(&entry.name) {
-            if !matches!(self.run.step(index).state, StepState::Scheduled) {
-                self.emit(StepScheduled { step });
-            }
-            return;
-        }
-        let before = self.run.step(index);
-        let timeout = node.timeout.map_or(entry.timeout, |own| own.min(entry.timeout));
-        let started = StepStarted {
-            step,
-            attempt: before.attempts + 1,
-            iteration: before.iteration,
-            epoch: self.context.epoch,
-            agent: entry.name.clone(),
-            agent_version: entry.version,
-            effect,
-            input,
-            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
-        };
-        self.started += 1;
-        self.emit(started);
-    }
-
-    /// Why a write does not begin under a strategy that ends siblings. Saving the workflow refused that; the agent was
-    /// changed since, or was not known then.
-    fn would_be_cut_off(&self, agent: &Name) -> Failure {
-        let strategy = self.run.workflow.supervision.strategy.as_str();
-        let message = format!(
-            "agent `{agent}` writes, and under `{strategy}` the crash of another actor would cut it off"
-        );
-        Failure::new(ErrorClass::Configuration, "strategy_ends_write", message, Happened::No)
-    }
-
-    /// Whom to call and with what. All attempts of an iteration get the same input.
-    fn prepare(
-        &self,
-        index: NodeIndex,
-        node: &Node,
-        call: &Call,
-    ) -> Result<(std::sync::Arc<AgentEntry>, Payload), Failure> {
-        let entry = self.context.agents.resolve(&call.target)?.clone();
-        if let Some(input) = &self.run.step(index).input {
-            return Ok((entry, input.clone()));
-        }
-        let input = node.input.resolve(&RunScope(&self.run)).map_err(|error| {
-            Failure::new(
-                ErrorClass::Data,
-                "binding_failed",
-                format!("the input cannot be made: {error}"),
-                Happened::No,
-            )
-        })?;
-        if let Some(schema) = &entry.input_schema {
-            schema.validate(&input).map_err(|violations| {
-                let text = join_violations(&violations);
-                let message = format!("the input does not fit the input_schema of `{}`: {text}", entry.name);
-                Failure::new(ErrorClass::Data, "input_schema_mismatch", message, Happened::No)
-            })?;
-        }
-        Ok((entry, Payload::inline(input)))
-    }
-
-    fn ask(&mut self, index: NodeIndex, gate: &Gate) {
-        if self.asked >= QUESTIONS_AT_ONCE {
-            return;
-        }
-        self.asked += 1;
-        let rendered = gate.action.render(&RunScope(&self.run)).and_then(|action| {
-            let impact = gate.impact.as_ref().map(|text| text.render(&RunScope(&self.run))).transpose()?;
-            Ok((action, impact))
-        });
-        let (action, impact) = match rendered {
-            Ok(texts) => texts,
-            Err(error) => {
-                let message = format!("the question cannot be written: {error}");
-                return self
-                    .fail(index, Failure::new(ErrorClass::Data, "text_failed", message, Happened::No));
-            }
-        };
-        let approval = ApprovalId(self.context.ids.fresh());
-        let step = self.run.path(index);
-        let expires_at = match gate.on_timeout {
-            OnTimeout::Reject | OnTimeout::Approve => gate.timeout.map(|timeout| self.after(timeout)),
-            OnTimeout::Wait => None,
-        };
-        let shown = blake3::hash(json!([step, action, impact, gate.risk]).to_string().as_bytes())
-            .to_hex()
-            .to_string();
-        self.emit(ApprovalRequested {
-            approval,
-            step: step.clone(),
-            action: Payload::inline(Value::String(action)),
-            impact: impact.map(|text| Payload::inline(Value::String(text))),
-            risk: gate.risk,
-            shown,
-            expires_at,
-        });
-        self.emit(StepWaiting {
-            step,
-            reason: WaitReason::Approval,
-            attempt: None,
-            failure: None,
-            approval: Some(approval),
-        });
+    pub(super) fn complete_with(&mut self, at: StepAt, output: Payload) {
+        let step = self.run.path(at);
+        self.emit(StepCompleted { step, attempt: None, output, usage: Usage::default() });
     }
 
     /// Every step has ended, and so has the run.
     fn conclude(&mut self) {
         let fatal = self.run.iter().find_map(|(index, _, step)| match &step.state {
-            StepState::Failed { failure } if self.is_fatal(index) => {
+            StepState::Failed { failure }
+                if is_fatal(&self.run, self.run.workflow.node(index), |edge| edge.parent == index) =>
+            {
                 Some((self.run.path(index), failure.clone()))
             }
             _ => None,
@@ -497,34 +278,18 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether the failure of this step fails the run: nobody said to go on, and no soft child took it.
-    fn is_fatal(&self, index: NodeIndex) -> bool {
-        let node = self.run.workflow.node(index);
-        let taken = node.children.iter().any(|child| {
-            self.run
-                .workflow
-                .node(*child)
-                .parents
-                .iter()
-                .any(|dependency| dependency.parent == index && dependency.kind == DependencyKind::Soft)
-        });
-        node.on_error == OnError::Fail && !taken
-    }
-
     fn output(&self) -> Result<Value, Failure> {
+        let scope = RunScope::of(&self.run);
         if let Some(output) = &self.run.workflow.output {
-            return output.resolve(&RunScope(&self.run)).map_err(|error| {
+            return output.resolve(&scope).map_err(|error| {
                 let message = format!("the run's output cannot be made: {error}");
                 Failure::new(ErrorClass::Data, "output_failed", message, Happened::No)
             });
         }
         let ends = self.run.iter().filter(|(index, _, _)| self.run.workflow.node(*index).children.is_empty());
-        let outputs = ends.filter_map(|(_, id, step)| match &step.state {
-            StepState::Completed { output } => {
-                Some((id.to_string(), output.value().map_or(Value::Null, |value| (**value).clone())))
-            }
-            _ => None,
+        let outputs = ends.filter_map(|(index, id, _)| {
+            scope.output_of(index.into()).map(|output| (id.to_string(), output.clone()))
         });
-        Ok(Value::Object(outputs.collect()))
+        Ok(Value::Object(outputs.collect::<Map<_, _>>()))
     }
 }

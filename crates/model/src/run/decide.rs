@@ -9,18 +9,20 @@ use serde_json::{Value, json};
 use super::advance::Draft;
 use super::directory::AgentDirectory;
 use super::evolve::interrupted;
+use super::place::StepAt;
+use super::race::{is_loser, losers};
 use super::state::{Approval, AttemptEnd, Run, RunStatus, StepState, StepStatus};
 use crate::event::{
-    ApprovalDecided, Decision, Event, PauseReason, PlanCreated, RunCancelRequested, RunCreated, RunPaused,
-    RunQuarantined, RunReopened, RunResumed, StepCompleted, StepFailed, StepInterrupted, StepReconciled,
+    ApprovalDecided, Decision, Event, ParentStep, PauseReason, PlanCreated, PlanRevised, RunCancelRequested, RunCreated, RunPaused,
+    RunQuarantined, RunReopened, RunResumed, SignalReceived, StepCancelled, StepCompleted, StepFailed, StepInterrupted, StepReconciled,
     StepResultDiscarded, StepRetrying, StepWaiting, Usage, WaitReason,
 };
 use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, AttemptId, Ids, Name, RunId, StepPath};
-use crate::language::schema::SchemaViolation;
+use crate::language::schema::{Schema, SchemaViolation};
 use crate::payload::Payload;
 use crate::retry::{Backoff, RetryPolicy};
-use crate::workflow::{NodeIndex, NodeKind, OnTimeout, Workflow};
+use crate::workflow::{NodeKind, OnError, OnTimeout, Workflow};
 
 /// An attempt that is cut off again and again, whatever its class, is given up after this many losses.
 pub const LOSSES_MAX: usize = 100;
@@ -91,6 +93,8 @@ pub struct CreateRun {
     pub document: Option<Value>,
     /// The run's input.
     pub input: Value,
+    /// The step of another run that starts it.
+    pub parent: Option<ParentStep>,
     /// Merged over the workflow's default context.
     pub context: serde_json::Map<String, Value>,
     /// Added to the workflow's labels.
@@ -167,7 +171,33 @@ pub enum Command {
     },
     /// Open a failed run again, from the steps that failed.
     Retry,
+    /// Somebody sends a signal.
+    Signal {
+        /// Its name.
+        name: Name,
+        /// What it says.
+        payload: Value,
+    },
+    /// So many attempts are made at the same time from now on.
+    Adjust {
+        /// How many, from 1.
+        max_parallel: u32,
+    },
+    /// A run that a step started has ended, or could not be started.
+    ChildEnded {
+        /// Which step.
+        step: StepPath,
+        /// Which run.
+        child: RunId,
+        /// Its output, or why there is none.
+        outcome: Result<Arc<Value>, Failure>,
+        /// What it used.
+        usage: Usage,
+    },
 }
+
+/// Signals that wait to be taken, in one run.
+pub const SIGNALS_MAX: usize = 1_000;
 
 /// Why a command is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -195,6 +225,17 @@ pub enum Rejection {
     /// There is no such step.
     #[error("there is no step `{0}` in this run")]
     UnknownStep(StepPath),
+    /// No step of the workflow waits for such a signal.
+    #[error("no step of this workflow waits for the signal `{name}`")]
+    UnknownSignal {
+        /// The name that was given.
+        name: Name,
+        /// The signals for which steps wait.
+        known: Vec<Name>,
+    },
+    /// More signals than [`SIGNALS_MAX`] wait to be taken.
+    #[error("{SIGNALS_MAX} signals wait to be taken already")]
+    TooManySignals,
     /// There is no such attempt.
     #[error("there is no attempt `{0}` in this run")]
     UnknownAttempt(AttemptId),
@@ -240,6 +281,7 @@ pub fn create(
         context: (!values.is_empty()).then(|| Payload::inline(Value::Object(values))),
         labels,
         key: create.key,
+        parent: create.parent,
     });
     draft.emit(PlanCreated { definition: workflow.hash, makespan_ms: create.makespan_ms });
     draft.advance();
@@ -283,6 +325,15 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         },
         Command::Reconcile { step, happened, output } => reconcile(&mut draft, &step, happened, output)?,
         Command::Retry => reopen(&mut draft)?,
+        Command::Signal { name, payload } => signal(&mut draft, name, payload)?,
+        Command::Adjust { max_parallel } => match run.status {
+            status if status.is_terminal() => return Err(Rejection::RunIs { status }),
+            _ if run.max_parallel == Some(max_parallel) => {}
+            _ => draft.emit(PlanRevised { max_parallel: Some(max_parallel) }),
+        },
+        Command::ChildEnded { step, child, outcome, usage } => {
+            child_ended(&mut draft, &step, child, outcome, usage);
+        }
     }
     draft.advance();
     Ok(draft.into_events())
@@ -302,9 +353,9 @@ fn report(
     let attempt = Some(id.number);
     match outcome.and_then(|output| fits(draft, index, output)) {
         Ok(output) => draft.emit(StepCompleted { step, attempt, output: Payload::Inline(output), usage }),
-        Err(failure) if draft.run.cancel_requested => {
-            let happened = Some(failure.happened);
-            draft.emit(crate::event::StepCancelled { step, attempt, happened });
+        Err(failure) if is_unwanted(draft, index) => {
+            let (happened, lost_race) = (Some(failure.happened), !draft.run.cancel_requested);
+            draft.emit(StepCancelled { step, attempt, happened, lost_race, usage });
         }
         // Somebody stopped the attempt although nobody cancelled the run: the daemon is going down.
         Err(failure) if failure.class == ErrorClass::Cancelled => {
@@ -319,7 +370,7 @@ fn report(
 /// A report of an attempt that is not outstanding: said again, or too late.
 fn late_report(
     draft: &mut Draft<'_>,
-    index: NodeIndex,
+    index: StepAt,
     id: &AttemptId,
     outcome: Result<Arc<Value>, Failure>,
 ) -> Result<(), Rejection> {
@@ -340,7 +391,7 @@ fn late_report(
 }
 
 /// The output, if it is what the agent's definition promises.
-fn fits(draft: &Draft<'_>, index: NodeIndex, output: Arc<Value>) -> Result<Arc<Value>, Failure> {
+fn fits(draft: &Draft<'_>, index: StepAt, output: Arc<Value>) -> Result<Arc<Value>, Failure> {
     let schema = draft.run.attempt(index).and_then(|attempt| {
         let entry = draft.context.agents.get(&attempt.agent)?;
         (entry.version == attempt.agent_version).then_some(entry.output_schema.as_ref()).flatten()
@@ -369,18 +420,16 @@ pub(super) fn join_violations(violations: &[SchemaViolation]) -> String {
     texts.join("; ")
 }
 
-fn failed(draft: &mut Draft<'_>, index: NodeIndex, id: &AttemptId, failure: Failure, usage: Usage) {
+fn failed(draft: &mut Draft<'_>, index: StepAt, id: &AttemptId, failure: Failure, usage: Usage) {
     let run = &draft.run;
     let Some(running) = run.attempt(index) else { return };
     let step = id.step.clone();
     if !running.effect.may_run_again(failure.happened) {
         match failure.happened {
             Happened::Unknown => draft.emit(StepWaiting {
-                step,
-                reason: WaitReason::Reconcile,
                 attempt: Some(id.number),
                 failure: Some(failure),
-                approval: None,
+                ..StepWaiting::new(step, WaitReason::Reconcile)
             }),
             Happened::Yes | Happened::No => {
                 draft.emit(StepFailed { step, attempt: Some(id.number), failure, usage });
@@ -389,7 +438,7 @@ fn failed(draft: &mut Draft<'_>, index: NodeIndex, id: &AttemptId, failure: Fail
         return;
     }
     let of_agent = draft.context.agents.get(&running.agent).and_then(|entry| entry.retry.as_ref());
-    let policy = run.workflow.node(index).retry.as_ref().or(of_agent).unwrap_or(&RetryPolicy::NONE);
+    let policy = run.node(index).retry.as_ref().or(of_agent).unwrap_or(&RetryPolicy::NONE);
     let asked = failure.retry_after_ms.map(std::time::Duration::from_millis);
     let wait = policy.wait(run.step(index).failed + 1, asked, draft.context.jitter);
     match wait.filter(|_| failure.class.retryable()) {
@@ -397,7 +446,72 @@ fn failed(draft: &mut Draft<'_>, index: NodeIndex, id: &AttemptId, failure: Fail
             let retry_at = draft.after(wait);
             draft.emit(StepRetrying { step, attempt: id.number, failure, retry_at, usage });
         }
+        None if run.node(index).on_error == OnError::Pause => {
+            let message = format!("step `{step}` failed: {}", failure.message);
+            let retry_at = draft.context.now;
+            draft.emit(StepRetrying { step, attempt: id.number, failure, retry_at, usage });
+            if draft.run.status == RunStatus::Running {
+                draft.emit(RunPaused { reason: PauseReason::Operator, message });
+            }
+        }
         None => draft.emit(StepFailed { step, attempt: Some(id.number), failure, usage }),
+    }
+}
+
+/// Whether nobody waits for the step any more: the run is being cancelled, or another branch has won.
+fn is_unwanted(draft: &Draft<'_>, at: StepAt) -> bool {
+    draft.run.cancel_requested || is_loser(&losers(&draft.run), at.node)
+}
+
+fn signal(draft: &mut Draft<'_>, name: Name, payload: Value) -> Result<(), Rejection> {
+    let status = draft.run.status;
+    if status.is_terminal() || draft.run.cancel_requested {
+        return Err(Rejection::RunIs { status });
+    }
+    let waits: Vec<_> = draft.run.waits_for_signals().filter(|wait| wait.name == name).collect();
+    if waits.is_empty() {
+        let mut known: Vec<Name> = draft.run.waits_for_signals().map(|wait| wait.name.clone()).collect();
+        known.sort_unstable();
+        known.dedup();
+        return Err(Rejection::UnknownSignal { name, known });
+    }
+    // What one of them takes is good.
+    let fits = |schema: &Schema| schema.validate(&payload);
+    let mut verdicts = waits.iter().map(|wait| wait.schema.as_ref().map_or(Ok(()), fits));
+    if let Some(Err(violations)) = verdicts.clone().find(Result::is_err)
+        && !verdicts.any(|verdict| verdict.is_ok())
+    {
+        return Err(Rejection::Invalid { what: "payload", violations });
+    }
+    if draft.run.signals.len() >= SIGNALS_MAX {
+        return Err(Rejection::TooManySignals);
+    }
+    draft.emit(SignalReceived { name, payload: Payload::inline(payload) });
+    Ok(())
+}
+
+fn child_ended(
+    draft: &mut Draft<'_>,
+    step: &StepPath,
+    run: RunId,
+    outcome: Result<Arc<Value>, Failure>,
+    usage: Usage,
+) {
+    let Some(at) = draft.run.find(step) else { return };
+    let is_awaited =
+        matches!(&draft.run.step(at).state, StepState::AwaitingChild { child } if child.run == run);
+    // Said again, or nobody waits for it any more.
+    if !is_awaited {
+        return;
+    }
+    let step = step.clone();
+    match outcome {
+        Ok(output) => draft.emit(StepCompleted { step, attempt: None, output: Payload::Inline(output), usage }),
+        Err(failure) if is_unwanted(draft, at) => {
+            let (happened, lost_race) = (Some(failure.happened), !draft.run.cancel_requested);
+            draft.emit(StepCancelled { step, attempt: None, happened, lost_race, usage });
+        }
+        Err(failure) => draft.emit(StepFailed { step, attempt: None, failure, usage }),
     }
 }
 
@@ -429,13 +543,11 @@ fn lost(draft: &mut Draft<'_>, id: &AttemptId, reason: &str, began: bool) -> Res
             failure,
             usage: Usage::default(),
         });
-    } else if began && effect == EffectClass::Write && !draft.run.cancel_requested {
+    } else if began && effect == EffectClass::Write && !is_unwanted(draft, index) {
         draft.emit(StepWaiting {
-            step: id.step.clone(),
-            reason: WaitReason::Reconcile,
             attempt: Some(id.number),
             failure: Some(interrupted()),
-            approval: None,
+            ..StepWaiting::new(id.step.clone(), WaitReason::Reconcile)
         });
     }
     Ok(())
@@ -445,10 +557,10 @@ fn recover(draft: &mut Draft<'_>) {
     let epoch = draft.context.epoch;
     let left: Vec<AttemptId> = draft
         .run
-        .iter()
-        .filter_map(|(index, _, _)| {
-            let attempt = draft.run.attempt(index)?;
-            (attempt.epoch < epoch).then(|| AttemptId { step: draft.run.path(index), number: attempt.number })
+        .walk()
+        .filter_map(|(at, _, _)| {
+            let attempt = draft.run.attempt(at)?;
+            (attempt.epoch < epoch).then(|| AttemptId { step: draft.run.path(at), number: attempt.number })
         })
         .collect();
     for id in left {
@@ -468,7 +580,7 @@ fn expire(draft: &mut Draft<'_>) {
         .collect();
     for id in over {
         let Some(approval) = draft.run.approvals.get(&id).cloned() else { continue };
-        let on_timeout = draft.run.find(&approval.step).map(|index| &draft.run.workflow.node(index).kind);
+        let on_timeout = draft.run.find(&approval.step).map(|at| &draft.run.node(at).kind);
         let approves =
             matches!(on_timeout, Some(NodeKind::Gate(gate)) if gate.on_timeout == OnTimeout::Approve);
         close(draft, id, &approval, Decision::Expired, approves, None, None);
@@ -501,7 +613,7 @@ fn answer(
 }
 
 fn permitted(draft: &Draft<'_>, approval: &Approval, changes: &Value) -> Result<(), Vec<SchemaViolation>> {
-    let node = draft.run.find(&approval.step).map(|index| draft.run.workflow.node(index));
+    let node = draft.run.find(&approval.step).map(|index| draft.run.node(index));
     match node.map(|node| &node.kind) {
         Some(NodeKind::Gate(gate)) => match &gate.form {
             Some(form) => form.validate(changes),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::state::{Approval, Attempt, AttemptEnd, Run, RunStatus, Step, StepState};
-use crate::event::{Decision, Event, PauseReason, StepStarted, WaitReason};
+use super::place::StepAt;
+use super::state::{Approval, Attempt, AttemptEnd, ReceivedSignal, Run, RunStatus, Step, StepState};
+use crate::event::{Decision, Event, PauseReason, SkipCause, StepStarted, StepWaiting, WaitReason};
 use crate::failure::Happened;
 use crate::ids::StepPath;
+use crate::workflow::{NodeKind, Wait};
 
 /// Folds `event`, recorded at `at` by `by`, into `run`.
 pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
@@ -22,6 +24,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
                 run.context = context.clone();
             }
             run.labels = Arc::new(created.labels.clone());
+            run.parent.clone_from(&created.parent);
             run.created_at = Some(at);
         }
         Event::RunPaused(paused) => pause(run, paused.reason),
@@ -47,32 +50,37 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             run.failure = None;
             for path in &reopened.steps {
                 change(run, path, at, |step| {
-                    step.state = StepState::Pending;
                     step.iteration += 1;
                     step.failed = 0;
                     // Losses are counted within an iteration.
                     step.ends.retain(|_, end| *end == AttemptEnd::Reported);
-                    step.input = None;
                     step.ended_at = None;
+                    // What has items keeps those that are done.
+                    if step.items.is_empty() {
+                        step.state = StepState::Pending;
+                        step.input = None;
+                    } else {
+                        step.state = StepState::Open;
+                    }
                 });
             }
         }
         Event::StepScheduled(scheduled) => set(run, &scheduled.step, at, StepState::Scheduled),
         Event::StepStarted(started) => start(run, started, at),
-        Event::StepWaiting(waiting) => match (waiting.reason, waiting.attempt, waiting.approval) {
-            (WaitReason::Approval, _, Some(approval)) => {
-                set(run, &waiting.step, at, StepState::AwaitingApproval { approval });
-            }
-            (WaitReason::Reconcile, Some(attempt), _) => {
-                let failure = waiting.failure.clone().unwrap_or_else(interrupted);
-                change(run, &waiting.step, at, |step| {
-                    step.ends.entry(attempt).or_insert(AttemptEnd::Reported);
-                    step.state = StepState::AwaitingReconcile { attempt, failure };
-                });
-            }
-            (WaitReason::Slot, _, _) => set(run, &waiting.step, at, StepState::Scheduled),
-            (WaitReason::Approval, _, None) | (WaitReason::Reconcile, None, _) => {}
-        },
+        Event::StepWaiting(waiting) => wait(run, waiting, at),
+        Event::StepOpened(opened) => change(run, &opened.step, at, |step| {
+            step.started_at = step.started_at.or(Some(at));
+            step.input.clone_from(&opened.input);
+            step.items = vec![Arc::default(); opened.items.unwrap_or(0) as usize];
+            step.state = StepState::Open;
+        }),
+        Event::SignalReceived(signal) => run.signals.push(Arc::new(ReceivedSignal {
+            name: signal.name.clone(),
+            payload: signal.payload.clone(),
+        })),
+        Event::PlanRevised(revised) => run.max_parallel = revised.max_parallel.or(run.max_parallel),
+        // For those who listen; the step that says it ends with an event of its own.
+        Event::EventEmitted(_) => {}
         Event::StepRetrying(retrying) => change(run, &retrying.step, at, |step| {
             step.failed += 1;
             step.usage.add(retrying.usage);
@@ -92,22 +100,32 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
                 set(run, &reconciled.step, at, StepState::Ready);
             }
         }
-        Event::StepCompleted(completed) => finish(run, &completed.step, at, |step| {
-            report(step, completed.attempt);
-            step.usage.add(completed.usage);
-            step.state = StepState::Completed { output: completed.output.clone() };
-        }),
-        Event::StepFailed(failed) => finish(run, &failed.step, at, |step| {
-            report(step, failed.attempt);
-            step.usage.add(failed.usage);
-            step.state = StepState::Failed { failure: failed.failure.clone() };
-        }),
+        Event::StepCompleted(completed) => {
+            take_signal(run, &completed.step);
+            finish(run, &completed.step, at, |step| {
+                report(step, completed.attempt);
+                step.usage.add(completed.usage);
+                step.state = StepState::Completed { output: completed.output.clone() };
+            });
+        }
+        Event::StepFailed(failed) => {
+            let path = &failed.step;
+            finish(run, path, at, |step| {
+                report(step, failed.attempt);
+                step.usage.add(failed.usage);
+                step.state = StepState::Failed { failure: failed.failure.clone() };
+                end_inside(step, at, &StepState::Skipped { cause: SkipCause::Failed { chain: vec![path.clone()] } });
+            });
+        }
         Event::StepSkipped(skipped) => finish(run, &skipped.step, at, |step| {
             step.state = StepState::Skipped { cause: skipped.why.clone() };
         }),
         Event::StepCancelled(cancelled) => finish(run, &cancelled.step, at, |step| {
             report(step, cancelled.attempt);
+            step.usage.add(cancelled.usage);
+            step.lost_race = cancelled.lost_race;
             step.state = StepState::Cancelled;
+            end_inside(step, at, &StepState::Cancelled);
         }),
         Event::StepResultDiscarded(discarded) => {
             change(run, &discarded.step, at, |step| step.discarded.push(discarded.attempt));
@@ -221,9 +239,74 @@ fn finish(run: &mut Run, path: &StepPath, at: Timestamp, apply: impl FnOnce(&mut
 }
 
 fn change(run: &mut Run, path: &StepPath, at: Timestamp, apply: impl FnOnce(&mut Step)) {
-    if let Some(index) = run.find(path) {
-        let step = Arc::make_mut(&mut run.steps[index.at()]);
+    if let Some(place) = run.workflow.locate(path)
+        && let Some(step) = step_mut(run, place)
+    {
         step.since = Some(at);
         apply(step);
+    }
+}
+
+/// The step at this place, to be changed. The next pass of a loop comes to be by this; a map has the items it was opened with.
+fn step_mut(run: &mut Run, place: StepAt) -> Option<&mut Step> {
+    let workflow = run.workflow.clone();
+    let mut node = workflow.node(place.node);
+    let mut step = Arc::make_mut(run.steps.get_mut(place.node.at())?);
+    for item in place.items() {
+        let item = *item as usize;
+        if matches!(node.kind, NodeKind::Loop(_)) && item == step.items.len() {
+            step.items.push(Arc::default());
+        }
+        step = Arc::make_mut(step.items.get_mut(item)?);
+        node = node.kind.body()?;
+    }
+    Some(step)
+}
+
+/// What had not begun inside of a step that ends never will.
+fn end_inside(step: &mut Step, at: Timestamp, state: &StepState) {
+    for item in step.items.iter_mut().filter(|item| !item.state.has_ended()) {
+        let item = Arc::make_mut(item);
+        item.state = state.clone();
+        item.ended_at = Some(at);
+        end_inside(item, at, state);
+    }
+}
+
+fn wait(run: &mut Run, waiting: &StepWaiting, at: Timestamp) {
+    let state = match waiting.reason {
+        WaitReason::Slot => Some(StepState::Scheduled),
+        WaitReason::Time => waiting.until.map(|until| StepState::AwaitingTime { until }),
+        WaitReason::Signal => Some(StepState::AwaitingSignal { until: waiting.until }),
+        WaitReason::Approval => waiting.approval.map(|approval| StepState::AwaitingApproval { approval }),
+        WaitReason::Child => waiting.child.clone().map(|child| StepState::AwaitingChild { child }),
+        WaitReason::Reconcile => waiting.attempt.map(|attempt| StepState::AwaitingReconcile {
+            attempt,
+            failure: waiting.failure.clone().unwrap_or_else(interrupted),
+        }),
+    };
+    let Some(state) = state else { return };
+    change(run, &waiting.step, at, |step| {
+        match &state {
+            StepState::AwaitingReconcile { attempt, .. } => {
+                step.ends.entry(*attempt).or_insert(AttemptEnd::Reported);
+            }
+            _ => step.started_at = step.started_at.or(Some(at)),
+        }
+        if waiting.input.is_some() {
+            step.input.clone_from(&waiting.input);
+        }
+        step.state = state;
+    });
+}
+
+/// A wait for a signal that is over has taken the first one that it could take.
+fn take_signal(run: &mut Run, path: &StepPath) {
+    let workflow = run.workflow.clone();
+    if let Some(at) = workflow.locate(path)
+        && let NodeKind::Wait(Wait::Signal(signal)) = &workflow.node_at(at).kind
+        && let Some(place) = run.signal_for(signal)
+    {
+        run.signals.remove(place);
     }
 }

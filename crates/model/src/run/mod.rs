@@ -53,24 +53,34 @@
 //! skipped completed, and at least one did.
 
 mod advance;
+mod begin;
 mod decide;
 mod directory;
 mod evolve;
+mod inside;
+mod judge;
+mod load;
+pub mod merge;
 mod outstanding;
+mod place;
 mod progress;
+mod race;
+mod scope;
 mod snapshot;
 mod state;
 
 #[cfg(test)]
 mod tests;
 
-pub use advance::{QUESTIONS_AT_ONCE, STARTS_AT_ONCE};
-pub use decide::{Command, Context, CreateRun, Rejection, Slots, create, decide};
+pub use advance::{QUESTIONS_AT_ONCE, STARTS_AT_ONCE, is_portion};
+pub use begin::GENERATIONS_MAX;
+pub use decide::{Command, Context, CreateRun, Rejection, SIGNALS_MAX, Slots, create, decide};
 pub use directory::{AgentDirectory, AgentEntry};
 pub use evolve::evolve;
 pub use outstanding::{Effect, Wake, next_due, outstanding, wake};
+pub use place::{MAP_ITEMS_MAX, StepAt, Walk};
 pub use progress::{Counts, ESTIMATE_DEFAULT, Progress, estimate, progress};
 pub use snapshot::{SNAPSHOT_FORMAT, freeze, thaw};
 pub use state::{
-    Approval, Attempt, AttemptEnd, Run, RunStatus, Step, StepState, StepStatus, idempotency_key,
+    Approval, Attempt, AttemptEnd, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus, idempotency_key,
 };

@@ -3,19 +3,22 @@
 
 use jiff::Timestamp;
 
+use super::place::StepAt;
+use super::race::{is_loser, losers};
 use super::state::{Run, RunStatus, StepState};
-use crate::ids::{ApprovalId, AttemptId};
-use crate::workflow::NodeIndex;
+use crate::event::ChildRun;
+use crate::ids::{ApprovalId, AttemptId, StepPath};
+use crate::payload::Payload;
 
 /// Something that has to be going on, with its stable key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// This attempt is being made.
     Attempt {
         /// Which.
         id: AttemptId,
-        /// Of which node.
-        index: NodeIndex,
+        /// Of which step.
+        at: StepAt,
     },
     /// This attempt is being asked to stop.
     StopAttempt {
@@ -28,6 +31,22 @@ pub enum Effect {
         approval: ApprovalId,
         /// When it runs out.
         expires_at: Option<Timestamp>,
+    },
+    /// This run exists and is watched, because a step waits for its end.
+    Child {
+        /// The step.
+        step: StepPath,
+        /// The run.
+        child: ChildRun,
+        /// What it is given.
+        input: Option<Payload>,
+    },
+    /// This run is being asked to end.
+    StopChild {
+        /// The step.
+        step: StepPath,
+        /// The run.
+        child: ChildRun,
     },
     /// So many steps wait for a slot.
     Slots(u32),
@@ -56,14 +75,24 @@ pub fn outstanding(run: &Run) -> Vec<Effect> {
     }
     let mut effects = Vec::new();
     let mut scheduled = 0;
-    for (index, _, step) in run.iter() {
+    let lost = losers(run);
+    for (at, _, step) in run.walk() {
+        let is_unwanted = run.cancel_requested || is_loser(&lost, at.node);
         match &step.state {
             StepState::Running { attempt } => {
-                let id = AttemptId { step: run.path(index), number: attempt.number };
-                effects.push(if run.cancel_requested {
+                let id = AttemptId { step: run.path(at), number: attempt.number };
+                effects.push(if is_unwanted {
                     Effect::StopAttempt { id }
                 } else {
-                    Effect::Attempt { id, index }
+                    Effect::Attempt { id, at }
+                });
+            }
+            StepState::AwaitingChild { child } => {
+                let (step, child, input) = (run.path(at), child.clone(), step.input.clone());
+                effects.push(if is_unwanted {
+                    Effect::StopChild { step, child }
+                } else {
+                    Effect::Child { step, child, input }
                 });
             }
             StepState::AwaitingApproval { approval } => {
@@ -74,6 +103,9 @@ pub fn outstanding(run: &Run) -> Vec<Effect> {
             StepState::Scheduled
             | StepState::Pending
             | StepState::Ready
+            | StepState::Open
+            | StepState::AwaitingTime { .. }
+            | StepState::AwaitingSignal { .. }
             | StepState::AwaitingReconcile { .. }
             | StepState::Retrying { .. }
             | StepState::Completed { .. }
@@ -96,10 +128,11 @@ pub fn next_due(run: &Run) -> Option<Timestamp> {
         return None;
     }
     let paused = run.status == RunStatus::Paused;
-    run.steps
-        .iter()
-        .filter_map(|step| match &step.state {
+    run.walk()
+        .filter_map(|(_, _, step)| match &step.state {
             StepState::Retrying { retry_at, .. } if !paused => Some(*retry_at),
+            StepState::AwaitingTime { until } if !paused => Some(*until),
+            StepState::AwaitingSignal { until } if !paused => *until,
             StepState::AwaitingApproval { approval } => {
                 run.approvals.get(approval).and_then(|open| open.expires_at)
             }
@@ -114,8 +147,9 @@ pub fn wake(run: &Run) -> Wake {
     if run.status.is_terminal() {
         return Wake::Done;
     }
-    let busy = run.steps.iter().any(|step| match &step.state {
-        StepState::Running { .. } => true,
+    let busy = run.walk().any(|(_, _, step)| match &step.state {
+        // Whether a child has ended meanwhile is for whoever carries the run to find out.
+        StepState::Running { .. } | StepState::AwaitingChild { .. } => true,
         StepState::Scheduled | StepState::Ready => run.status == RunStatus::Running,
         _ => false,
     });

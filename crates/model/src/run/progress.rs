@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::state::{Run, StepStatus};
-use crate::workflow::{Node, NodeKind};
+use crate::workflow::{Node, NodeKind, Wait};
 
 /// Expected duration of a call that declares none. A stated prior, until there is history.
 pub const ESTIMATE_DEFAULT: Duration = Duration::from_secs(1);
@@ -30,9 +30,19 @@ pub struct Progress {
 #[must_use]
 pub fn estimate(node: &Node) -> Duration {
     match node.kind {
-        NodeKind::Call(_) => node.estimate.unwrap_or(ESTIMATE_DEFAULT),
-        NodeKind::Gate(_) => node.estimate.unwrap_or(Duration::ZERO),
-        NodeKind::Condition(_) | NodeKind::Parallel | NodeKind::Join(_) => Duration::ZERO,
+        NodeKind::Call(_) | NodeKind::Workflow(_) => node.estimate.unwrap_or(ESTIMATE_DEFAULT),
+        NodeKind::Map(_) | NodeKind::Loop(_) => {
+            // How many items or passes there will be is not known: once through what stands inside.
+            node.estimate.unwrap_or_else(|| node.kind.body().map_or(Duration::ZERO, estimate))
+        }
+        NodeKind::Wait(Wait::For(time)) => node.estimate.unwrap_or(time),
+        NodeKind::Gate(_) | NodeKind::Wait(_) => node.estimate.unwrap_or(Duration::ZERO),
+        NodeKind::Condition(_)
+        | NodeKind::Cases(_)
+        | NodeKind::Parallel(_)
+        | NodeKind::Join(_)
+        | NodeKind::Emit(_)
+        | NodeKind::Transform(_) => Duration::ZERO,
     }
 }
 

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::state::{Approval, Run, RunStatus, Step};
-use crate::event::{PauseReason, RunResult};
+use super::state::{Approval, ReceivedSignal, Run, RunStatus, Step};
+use crate::event::{ParentStep, PauseReason, RunResult};
 use crate::failure::Failure;
 use crate::ids::{ApprovalId, DefinitionHash, RunId, StepPath};
 use crate::payload::Payload;
 use crate::workflow::Workflow;
 
 /// The format that this program writes. Raised with every change of the state.
-pub const SNAPSHOT_FORMAT: u32 = 1;
+pub const SNAPSHOT_FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Frozen<'a> {
@@ -30,6 +30,9 @@ struct Frozen<'a> {
     labels: Cow<'a, BTreeMap<String, String>>,
     steps: Cow<'a, [Arc<Step>]>,
     approvals: Cow<'a, BTreeMap<ApprovalId, Arc<Approval>>>,
+    signals: Cow<'a, [Arc<ReceivedSignal>]>,
+    max_parallel: Option<u32>,
+    parent: Cow<'a, Option<ParentStep>>,
     created_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     output: Cow<'a, Option<Payload>>,
@@ -52,6 +55,9 @@ pub fn freeze(run: &Run) -> Option<Vec<u8>> {
         labels: Cow::Borrowed(&run.labels),
         steps: Cow::Borrowed(&run.steps),
         approvals: Cow::Borrowed(&run.approvals),
+        signals: Cow::Borrowed(&run.signals),
+        max_parallel: run.max_parallel,
+        parent: Cow::Borrowed(&run.parent),
         created_at: run.created_at,
         ended_at: run.ended_at,
         output: Cow::Borrowed(&run.output),
@@ -81,6 +87,9 @@ pub fn thaw(id: RunId, workflow: &Arc<Workflow>, bytes: &[u8]) -> Option<Run> {
         labels: Arc::new(frozen.labels.into_owned()),
         steps: frozen.steps.into_owned(),
         approvals: frozen.approvals.into_owned(),
+        signals: frozen.signals.into_owned(),
+        max_parallel: frozen.max_parallel,
+        parent: frozen.parent.into_owned(),
         created_at: frozen.created_at,
         ended_at: frozen.ended_at,
         output: frozen.output.into_owned(),

@@ -1,18 +1,18 @@
 //! The state of a run: the fold of its events.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::event::{Decision, PauseReason, RunResult, SkipCause, Usage, WaitReason};
+use crate::event::{ChildRun, Decision, ParentStep, PauseReason, RunResult, SkipCause, Usage, WaitReason};
 use crate::failure::{EffectClass, Failure};
 use crate::ids::{ApprovalId, AttemptId, DefinitionHash, Name, NodeId, RunId, StepPath};
-use crate::language::binding::Scope;
+use super::place::StepAt;
 use crate::payload::{BlobRef, Payload};
-use crate::workflow::{NodeIndex, Risk, Workflow};
+use crate::workflow::{Node, NodeIndex, NodeKind, Risk, Signal, Wait, Workflow};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -146,6 +146,23 @@ pub enum StepState {
         /// The attempt.
         attempt: Box<Attempt>,
     },
+    /// Its items or passes are under way.
+    Open,
+    /// It waits for a time.
+    AwaitingTime {
+        /// Which.
+        until: Timestamp,
+    },
+    /// It waits for a signal.
+    AwaitingSignal {
+        /// How long at most.
+        until: Option<Timestamp>,
+    },
+    /// It waits for the end of a run that it started.
+    AwaitingChild {
+        /// Which run, of which workflow.
+        child: ChildRun,
+    },
     /// A person is asked.
     AwaitingApproval {
         /// The question.
@@ -192,7 +209,10 @@ impl StepState {
             Self::Pending => (StepStatus::Pending, None),
             Self::Scheduled => (StepStatus::Waiting, Some(WaitReason::Slot)),
             Self::Ready => (StepStatus::Ready, None),
-            Self::Running { .. } => (StepStatus::Running, None),
+            Self::Running { .. } | Self::Open => (StepStatus::Running, None),
+            Self::AwaitingTime { .. } => (StepStatus::Waiting, Some(WaitReason::Time)),
+            Self::AwaitingSignal { .. } => (StepStatus::Waiting, Some(WaitReason::Signal)),
+            Self::AwaitingChild { .. } => (StepStatus::Waiting, Some(WaitReason::Child)),
             Self::AwaitingApproval { .. } => (StepStatus::Waiting, Some(WaitReason::Approval)),
             Self::AwaitingReconcile { .. } => (StepStatus::Waiting, Some(WaitReason::Reconcile)),
             Self::Retrying { .. } => (StepStatus::Retrying, None),
@@ -212,6 +232,10 @@ impl StepState {
             | Self::Scheduled
             | Self::Ready
             | Self::Running { .. }
+            | Self::Open
+            | Self::AwaitingTime { .. }
+            | Self::AwaitingSignal { .. }
+            | Self::AwaitingChild { .. }
             | Self::AwaitingApproval { .. }
             | Self::AwaitingReconcile { .. }
             | Self::Retrying { .. } => false,
@@ -244,8 +268,14 @@ pub struct Step {
     pub usage: Usage,
     /// Who was called last.
     pub agent: Option<Name>,
-    /// What the last attempt got.
+    /// What the last attempt got; of a map the list that it goes over.
     pub input: Option<Payload>,
+    /// Whether it was cancelled because another branch was faster.
+    #[serde(default)]
+    pub lost_race: bool,
+    /// The items of a map, the passes of a loop.
+    #[serde(default)]
+    pub items: Vec<Arc<Step>>,
 }
 
 impl Default for Step {
@@ -263,30 +293,53 @@ impl Default for Step {
             usage: Usage::default(),
             agent: None,
             input: None,
+            lost_race: false,
+            items: Vec::new(),
         }
     }
 }
 
 impl Step {
-    /// The values that a later decision or attempt may need: what came out, and what the attempts get.
-    fn payloads(&self) -> impl Iterator<Item = &Payload> {
+    /// The values that a later decision or attempt may need: what came out, and what the attempts get; of what has ended
+    /// nothing from inside.
+    fn payloads(&self) -> Vec<&Payload> {
         let of_state = match &self.state {
             StepState::Completed { output } => Some(output),
             StepState::Running { attempt } => Some(&attempt.input),
             _ => None,
         };
-        of_state.into_iter().chain(self.input.as_ref().filter(|_| !self.state.has_ended()))
+        let mut all: Vec<&Payload> = of_state.into_iter().collect();
+        if !self.state.has_ended() {
+            all.extend(self.input.as_ref());
+            all.extend(self.items.iter().flat_map(|item| item.payloads()));
+        }
+        all
     }
 
-    fn payloads_mut(&mut self) -> Vec<&mut Payload> {
+    fn provide_blob(&mut self, blob: &BlobRef, value: &Arc<Value>) {
         let ended = self.state.has_ended();
         let of_state = match &mut self.state {
             StepState::Completed { output } => Some(output),
             StepState::Running { attempt } => Some(&mut attempt.input),
             _ => None,
         };
-        of_state.into_iter().chain(self.input.as_mut().filter(|_| !ended)).collect()
+        for payload in of_state.into_iter().chain(self.input.as_mut().filter(|_| !ended)) {
+            payload.provide(blob, value);
+        }
+        let lacks = |item: &Arc<Step>| item.payloads().iter().any(|payload| payload.missing() == Some(blob));
+        for item in self.items.iter_mut().filter(|item| !ended && lacks(item)) {
+            Arc::make_mut(item).provide_blob(blob, value);
+        }
     }
+}
+
+/// A signal that came and that nobody has taken yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReceivedSignal {
+    /// Its name.
+    pub name: Name,
+    /// What it says.
+    pub payload: Payload,
 }
 
 /// A question to a person.
@@ -337,6 +390,12 @@ pub struct Run {
     pub steps: Vec<Arc<Step>>,
     /// Its questions.
     pub approvals: BTreeMap<ApprovalId, Arc<Approval>>,
+    /// Signals that nobody has taken yet, in the order in which they came.
+    pub signals: Vec<Arc<ReceivedSignal>>,
+    /// How many attempts are made at the same time; the workflow's own number unless somebody changed it.
+    pub max_parallel: Option<u32>,
+    /// The run whose step started it.
+    pub parent: Option<ParentStep>,
     /// When it was created.
     pub created_at: Option<Timestamp>,
     /// When it ended.
@@ -358,6 +417,7 @@ impl Run {
         let fresh = Arc::new(Step::default());
         Self {
             steps: vec![fresh; workflow.nodes.len()],
+            max_parallel: workflow.max_parallel,
             workflow,
             id,
             version: 0,
@@ -368,6 +428,8 @@ impl Run {
             context: Payload::inline(Value::Object(serde_json::Map::new())),
             labels: Arc::default(),
             approvals: BTreeMap::new(),
+            signals: Vec::new(),
+            parent: None,
             created_at: None,
             ended_at: None,
             output: None,
@@ -377,16 +439,40 @@ impl Run {
         }
     }
 
-    /// The step at `index`.
+    /// The step at this place; a fresh one where the run has not got to.
+    ///
+    /// # Panics
+    /// If the place is in another workflow.
     #[must_use]
-    pub fn step(&self, index: NodeIndex) -> &Step {
-        &self.steps[index.at()]
+    pub fn step(&self, at: impl Into<StepAt>) -> &Step {
+        static FRESH: LazyLock<Step> = LazyLock::new(Step::default);
+        let at = at.into();
+        let top: &Step = &self.steps[at.node.at()];
+        let mut step = top;
+        for item in at.items() {
+            match step.items.get(*item as usize) {
+                Some(inner) => step = inner,
+                None => return &FRESH,
+            }
+        }
+        step
     }
 
-    /// The step of that path.
+    /// The step of that path, if the run has got to it.
     #[must_use]
-    pub fn find(&self, path: &StepPath) -> Option<NodeIndex> {
-        self.workflow.find(path.as_str())
+    pub fn find(&self, path: &StepPath) -> Option<StepAt> {
+        let at = self.workflow.locate(path)?;
+        let mut step: &Step = self.steps.get(at.node.at())?;
+        for item in at.items() {
+            step = step.items.get(*item as usize)?;
+        }
+        Some(at)
+    }
+
+    /// The node of the step at this place.
+    #[must_use]
+    pub fn node(&self, at: impl Into<StepAt>) -> &Node {
+        self.workflow.node_at(at.into())
     }
 
     /// Every node with its step, in topological order.
@@ -399,22 +485,23 @@ impl Run {
             .map(|(at, (node, step))| (NodeIndex(u32::try_from(at).unwrap_or(u32::MAX)), &node.id, &**step))
     }
 
-    /// The path of the step at `index`.
+    /// The path of the step at this place.
     #[must_use]
-    pub fn path(&self, index: NodeIndex) -> StepPath {
-        StepPath::from(&self.workflow.node(index).id)
+    pub fn path(&self, at: impl Into<StepAt>) -> StepPath {
+        self.workflow.path_at(at.into())
     }
 
     /// What the step's key to the outside is: the same over all attempts of an iteration.
     #[must_use]
-    pub fn key(&self, index: NodeIndex) -> String {
-        idempotency_key(self.id, &self.path(index), self.step(index).iteration)
+    pub fn key(&self, at: impl Into<StepAt>) -> String {
+        let at = at.into();
+        idempotency_key(self.id, &self.path(at), self.step(at).iteration)
     }
 
-    /// The attempt under way in the step at `index`.
+    /// The attempt under way in the step at this place.
     #[must_use]
-    pub fn attempt(&self, index: NodeIndex) -> Option<&Attempt> {
-        match &self.step(index).state {
+    pub fn attempt(&self, at: impl Into<StepAt>) -> Option<&Attempt> {
+        match &self.step(at).state {
             StepState::Running { attempt } => Some(attempt),
             _ => None,
         }
@@ -424,49 +511,73 @@ impl Run {
     #[must_use]
     pub fn is_outstanding(&self, id: &AttemptId) -> bool {
         self.find(&id.step)
-            .and_then(|index| self.attempt(index))
+            .and_then(|at| self.attempt(at))
             .is_some_and(|attempt| attempt.number == id.number)
     }
 
     /// References whose values a decision or a call may need and that nobody has fetched yet.
     #[must_use]
     pub fn missing_blobs(&self) -> Vec<BlobRef> {
-        let of_steps = self.steps.iter().flat_map(|step| step.payloads()).filter_map(Payload::missing);
+        let of_steps = self.steps.iter().flat_map(|step| step.payloads());
+        let of_signals = self.signals.iter().map(|signal| &signal.payload);
         [&self.input, &self.context]
             .into_iter()
-            .filter_map(|payload| payload.missing())
             .chain(of_steps)
+            .chain(of_signals)
+            .filter_map(|payload| payload.missing())
             .cloned()
             .collect()
     }
 
     /// Gives the value of a blob to every payload that refers to it.
     pub fn provide_blob(&mut self, blob: &BlobRef, value: &Arc<Value>) {
-        let fill = |payload: &mut Payload| {
-            if payload.missing() == Some(blob) {
-                *payload = Payload::Blob(blob.clone(), Some(value.clone()));
-            }
-        };
-        fill(&mut self.input);
-        fill(&mut self.context);
+        self.input.provide(blob, value);
+        self.context.provide(blob, value);
         for step in &mut self.steps {
-            if step.payloads().any(|payload| payload.missing() == Some(blob)) {
-                Arc::make_mut(step).payloads_mut().into_iter().for_each(fill);
+            if step.payloads().iter().any(|payload| payload.missing() == Some(blob)) {
+                Arc::make_mut(step).provide_blob(blob, value);
             }
         }
+        for signal in &mut self.signals {
+            if signal.payload.missing() == Some(blob) {
+                Arc::make_mut(signal).payload.provide(blob, value);
+            }
+        }
+    }
+
+    /// The first signal that came and that this wait would take, by its place in the list.
+    #[must_use]
+    pub fn signal_for(&self, wait: &Signal) -> Option<usize> {
+        self.signals.iter().position(|signal| {
+            let fits = |schema: &crate::language::schema::Schema| {
+                signal.payload.value().is_some_and(|payload| schema.validate(payload).is_ok())
+            };
+            signal.name == wait.name && wait.schema.as_ref().is_none_or(fits)
+        })
+    }
+
+    /// The waits for signals of the workflow, those inside of maps and loops included.
+    pub fn waits_for_signals(&self) -> impl Iterator<Item = &Signal> {
+        self.workflow.nodes.iter().filter_map(|node| {
+            match &std::iter::successors(Some(node), |node| node.kind.body()).last()?.kind {
+                NodeKind::Wait(Wait::Signal(signal)) => Some(signal),
+                _ => None,
+            }
+        })
     }
 
     /// The steps that did not do what they were there for: failed, cancelled, or skipped because of a failure. What a
     /// condition skipped was not needed.
     #[must_use]
     pub fn left_undone(&self) -> Vec<StepPath> {
-        self.iter()
+        self.walk()
             .filter(|(_, _, step)| match &step.state {
-                StepState::Failed { .. } | StepState::Cancelled => true,
+                StepState::Failed { .. } => true,
+                StepState::Cancelled => !step.lost_race,
                 StepState::Skipped { cause } => cause.is_failure(),
                 _ => false,
             })
-            .map(|(index, _, _)| self.path(index))
+            .map(|(at, _, _)| self.path(at))
             .collect()
     }
 
@@ -474,7 +585,7 @@ impl Run {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let mut total = Usage::default();
-        self.steps.iter().for_each(|step| total.add(step.usage));
+        self.walk().for_each(|(_, _, step)| total.add(step.usage));
         total
     }
 }
@@ -483,26 +594,4 @@ impl Run {
 #[must_use]
 pub fn idempotency_key(run: RunId, step: &StepPath, iteration: u32) -> String {
     format!("{run}/{step}/{iteration}")
-}
-
-/// What bindings, conditions and templates of a run may read.
-pub(super) struct RunScope<'a>(pub &'a Run);
-
-const NULL: &Value = &Value::Null;
-
-impl Scope for RunScope<'_> {
-    fn input(&self) -> &Value {
-        self.0.input.value().map_or(NULL, |value| value)
-    }
-
-    fn context(&self) -> &Value {
-        self.0.context.value().map_or(NULL, |value| value)
-    }
-
-    fn output(&self, node: NodeIndex) -> Option<&Value> {
-        match &self.0.step(node).state {
-            StepState::Completed { output } => output.value().map(|value| &**value),
-            _ => None,
-        }
-    }
 }

@@ -350,6 +350,7 @@ nodes:
 ",
     );
     let create = CreateRun {
+        parent: None,
         version: 1,
         document: None,
         input: json!({ "n": "one" }),

@@ -105,6 +105,7 @@ impl Bench {
             agents: agents(),
         };
         let create = CreateRun {
+            parent: None,
             version: 1,
             document: None,
             input,

@@ -1,0 +1,338 @@
+//! How a step begins, by the type of its node.
+
+use serde_json::{Map, Value, json};
+
+use jiff::Timestamp;
+
+use super::advance::{Draft, QUESTIONS_AT_ONCE, STARTS_AT_ONCE};
+use super::decide::join_violations;
+use super::directory::AgentEntry;
+use super::judge::{ParentEnd, parent_end};
+use super::merge::merge;
+use super::place::StepAt;
+use super::scope::RunScope;
+use super::state::StepState;
+use crate::event::{
+    ApprovalRequested, ChildRun, EventEmitted, SkipCause, StepScheduled, StepStarted, StepWaiting, WaitReason,
+};
+use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
+use crate::ids::{ApprovalId, Name, RunId};
+use crate::language::binding::{Bound, Scope};
+use crate::language::condition::Condition;
+use crate::payload::Payload;
+use crate::workflow::{
+    Call, Case, ChildWorkflow, Emit, Gate, Join, Node, NodeKind, OnTimeout, Signal, Transform, Until, Wait,
+};
+
+/// How many runs stand above each other at most.
+pub const GENERATIONS_MAX: u32 = 8;
+
+fn data(code: &'static str, message: String) -> Failure {
+    Failure::new(ErrorClass::Data, code, message, Happened::No)
+}
+
+impl Draft<'_> {
+    /// The step may start: its dependencies are satisfied.
+    pub(super) fn begin(&mut self, at: StepAt, node: &Node) {
+        if let Some(condition) = &node.when {
+            match self.evaluate(at, condition) {
+                Ok(true) => {}
+                Ok(false) => {
+                    return self.skip(at, SkipCause::Condition { condition: condition.text().to_owned() });
+                }
+                Err(failure) => return self.fail(at, failure),
+            }
+        }
+        match &node.kind {
+            NodeKind::Call(_) => self.start(at, node),
+            NodeKind::Gate(gate) => self.ask(at, gate),
+            NodeKind::Condition(condition) => match self.evaluate(at, condition) {
+                Ok(true) => self.complete(at, json!({ "value": true })),
+                Ok(false) => self.skip(at, SkipCause::Condition { condition: condition.text().to_owned() }),
+                Err(failure) => self.fail(at, failure),
+            },
+            NodeKind::Cases(cases) => self.choose(at, cases),
+            NodeKind::Parallel(_) => self.complete(at, json!({})),
+            NodeKind::Join(join) => match self.gather(node, join) {
+                Ok(gathered) => self.complete(at, gathered),
+                Err(failure) => self.fail(at, failure),
+            },
+            NodeKind::Map(map) => self.open_map(at, node, map),
+            NodeKind::Loop(_) => self.open_loop(at, node),
+            NodeKind::Workflow(child) => self.start_child(at, node, child),
+            NodeKind::Wait(wait) => self.wait(at, wait),
+            NodeKind::Emit(emit) => self.say(at, emit),
+            NodeKind::Transform(transform) => self.make(at, transform),
+        }
+    }
+
+    fn evaluate(&self, at: StepAt, condition: &Condition) -> Result<bool, Failure> {
+        condition.evaluate(&RunScope::at(&self.run, at)).map_err(|error| {
+            data("condition_failed", format!("the condition `{}` cannot be read: {error}", condition.text()))
+        })
+    }
+
+    pub(super) fn bound(&self, at: StepAt, bound: &Bound, what: &str) -> Result<Value, Failure> {
+        bound
+            .resolve(&RunScope::at(&self.run, at))
+            .map_err(|error| data("binding_failed", format!("{what} cannot be made: {error}")))
+    }
+
+    /// Takes the first case that is true.
+    fn choose(&mut self, at: StepAt, cases: &[Case]) {
+        for (number, case) in cases.iter().enumerate() {
+            let is_taken = match &case.when {
+                None => Ok(true),
+                Some(when) => self.evaluate(at, when),
+            };
+            match is_taken {
+                Ok(false) => {}
+                Ok(true) => {
+                    let to: Vec<String> =
+                        case.to.iter().map(|target| self.run.path(*target).to_string()).collect();
+                    return self.complete(at, json!({ "case": number, "to": to }));
+                }
+                Err(failure) => return self.fail(at, failure),
+            }
+        }
+        self.skip(at, SkipCause::Condition { condition: "no case is true".to_owned() });
+    }
+
+    /// The outputs of a join's parents by id; skipped ones are absent, ones that failed and may are null.
+    fn gather(&self, node: &Node, join: &Join) -> Result<Value, Failure> {
+        let scope = RunScope::of(&self.run);
+        let is_counted = |edge| matches!(parent_end(&self.run, edge), ParentEnd::Satisfied);
+        let id = |parent| self.run.workflow.node(parent).id.to_string();
+        if let Some(rule) = &join.merge {
+            let counted = node.parents.iter().filter(|edge| is_counted(edge));
+            let outputs = counted.filter_map(|edge| {
+                scope.output_of(edge.parent.into()).map(|output| (id(edge.parent), output))
+            });
+            let outputs: Vec<(String, &Value)> = outputs.collect();
+            return merge(rule, &outputs).map_err(|error| data("merge_failed", error.to_string()));
+        }
+        let mut outputs = Map::new();
+        for edge in &node.parents {
+            match &self.run.step(edge.parent).state {
+                StepState::Completed { .. } if !is_counted(edge) => {}
+                StepState::Completed { .. } | StepState::Failed { .. } => {
+                    let output = scope.output_of(edge.parent.into()).cloned().unwrap_or(Value::Null);
+                    outputs.insert(id(edge.parent), output);
+                }
+                _ => {}
+            }
+        }
+        Ok(Value::Object(outputs))
+    }
+
+    /// Begins an attempt of a call, or says why not.
+    pub(super) fn start(&mut self, at: StepAt, node: &Node) {
+        let NodeKind::Call(call) = &node.kind else { return };
+        if self.started >= STARTS_AT_ONCE {
+            return;
+        }
+        let (entry, input) = match self.prepare(at, node, call) {
+            Ok(prepared) => prepared,
+            Err(failure) => return self.fail(at, failure),
+        };
+        let effect = node.effect.map_or(entry.effect, |own| own.max(entry.effect));
+        if effect == EffectClass::Write && self.run.workflow.supervision.strategy.ends_siblings() {
+            return self.fail(at, self.would_be_cut_off(&entry.name));
+        }
+        if self.load.as_ref().is_some_and(|load| !load.has_room(&self.run, at, node)) {
+            return;
+        }
+        let step = self.run.path(at);
+        if !self.context.slots.take(&entry.name) {
+            if !matches!(self.run.step(at).state, StepState::Scheduled) {
+                self.emit(StepScheduled { step });
+            }
+            return;
+        }
+        if let Some(load) = &mut self.load {
+            load.add(&self.run, at, node);
+        }
+        let before = self.run.step(at);
+        let timeout = node.timeout.map_or(entry.timeout, |own| own.min(entry.timeout));
+        let started = StepStarted {
+            step,
+            attempt: before.attempts + 1,
+            iteration: before.iteration,
+            epoch: self.context.epoch,
+            agent: entry.name.clone(),
+            agent_version: entry.version,
+            effect,
+            input,
+            timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.started += 1;
+        self.emit(started);
+    }
+
+    /// Why a write does not begin under a strategy that ends siblings. Saving the workflow refused that; the agent was
+    /// changed since, or was not known then.
+    fn would_be_cut_off(&self, agent: &Name) -> Failure {
+        let strategy = self.run.workflow.supervision.strategy.as_str();
+        let message = format!(
+            "agent `{agent}` writes, and under `{strategy}` the crash of another actor would cut it off"
+        );
+        Failure::new(ErrorClass::Configuration, "strategy_ends_write", message, Happened::No)
+    }
+
+    /// Whom to call and with what. All attempts of an iteration get the same input.
+    fn prepare(
+        &self,
+        at: StepAt,
+        node: &Node,
+        call: &Call,
+    ) -> Result<(std::sync::Arc<AgentEntry>, Payload), Failure> {
+        let entry = self.context.agents.resolve(&call.target)?.clone();
+        if let Some(input) = &self.run.step(at).input {
+            return Ok((entry, input.clone()));
+        }
+        let input = self.bound(at, &node.input, "the input")?;
+        if let Some(schema) = &entry.input_schema {
+            schema.validate(&input).map_err(|violations| {
+                let text = join_violations(&violations);
+                let message = format!("the input does not fit the input_schema of `{}`: {text}", entry.name);
+                data("input_schema_mismatch", message)
+            })?;
+        }
+        Ok((entry, Payload::inline(input)))
+    }
+
+    fn ask(&mut self, at: StepAt, gate: &Gate) {
+        if self.asked >= QUESTIONS_AT_ONCE {
+            return;
+        }
+        self.asked += 1;
+        let scope = RunScope::at(&self.run, at);
+        let rendered = gate.action.render(&scope).and_then(|action| {
+            let impact = gate.impact.as_ref().map(|text| text.render(&scope)).transpose()?;
+            Ok((action, impact))
+        });
+        let (action, impact) = match rendered {
+            Ok(texts) => texts,
+            Err(error) => {
+                return self.fail(at, data("text_failed", format!("the question cannot be written: {error}")));
+            }
+        };
+        let approval = ApprovalId(self.context.ids.fresh());
+        let step = self.run.path(at);
+        let expires_at = match gate.on_timeout {
+            OnTimeout::Reject | OnTimeout::Approve => gate.timeout.map(|timeout| self.after(timeout)),
+            OnTimeout::Wait => None,
+        };
+        let shown = blake3::hash(json!([step, action, impact, gate.risk]).to_string().as_bytes())
+            .to_hex()
+            .to_string();
+        self.emit(ApprovalRequested {
+            approval,
+            step: step.clone(),
+            action: Payload::inline(Value::String(action)),
+            impact: impact.map(|text| Payload::inline(Value::String(text))),
+            risk: gate.risk,
+            shown,
+            expires_at,
+        });
+        self.emit(StepWaiting { approval: Some(approval), ..StepWaiting::new(step, WaitReason::Approval) });
+    }
+
+    /// Starts a run of another workflow: whoever carries this one sees to it that it exists, and says how it ended.
+    fn start_child(&mut self, at: StepAt, node: &Node, child: &ChildWorkflow) {
+        if self.started >= STARTS_AT_ONCE {
+            return;
+        }
+        let above = self.run.parent.as_ref().map_or(0, |parent| parent.generation);
+        if above + 1 > GENERATIONS_MAX {
+            let message = format!("more than {GENERATIONS_MAX} runs would stand above `{}`", child.workflow);
+            let failure = Failure::new(ErrorClass::Configuration, "child_too_deep", message, Happened::No);
+            return self.fail(at, failure);
+        }
+        let input = match self.bound(at, &node.input, "the input") {
+            Ok(input) => Payload::inline(input),
+            Err(failure) => return self.fail(at, failure),
+        };
+        let run = RunId(self.context.ids.fresh());
+        let (workflow, version) = (child.workflow.clone(), child.version);
+        let step = self.run.path(at);
+        self.started += 1;
+        self.emit(StepWaiting {
+            child: Some(ChildRun { run, workflow, version }),
+            input: Some(input),
+            ..StepWaiting::new(step, WaitReason::Child)
+        });
+    }
+
+    fn wait(&mut self, at: StepAt, wait: &Wait) {
+        let until = match wait {
+            Wait::For(time) => self.after(*time),
+            Wait::Until(Until::At(time)) => *time,
+            Wait::Until(Until::Bound(bound)) => match self.time(at, bound) {
+                Ok(time) => time,
+                Err(failure) => return self.fail(at, failure),
+            },
+            Wait::Signal(signal) => {
+                let until = signal.timeout.map(|timeout| self.after(timeout));
+                if self.run.signal_for(signal).is_none() {
+                    let step = self.run.path(at);
+                    let signal = Some(signal.name.clone());
+                    self.emit(StepWaiting { until, signal, ..StepWaiting::new(step, WaitReason::Signal) });
+                }
+                return self.listen(at, signal, until);
+            }
+        };
+        if until <= self.context.now {
+            return self.complete(at, json!({ "at": until.to_string() }));
+        }
+        let step = self.run.path(at);
+        self.emit(StepWaiting { until: Some(until), ..StepWaiting::new(step, WaitReason::Time) });
+    }
+
+    fn time(&self, at: StepAt, bound: &Bound) -> Result<Timestamp, Failure> {
+        let value = self.bound(at, bound, "the time")?;
+        let time = value.as_str().and_then(|text| text.parse().ok());
+        time.ok_or_else(|| {
+            data("time_expected", format!("`until` is a time like `2026-12-24T18:00:00Z`, not {value}"))
+        })
+    }
+
+    /// Takes the signal if it is there, and gives up waiting for it when the time is over.
+    pub(super) fn listen(&mut self, at: StepAt, signal: &Signal, until: Option<Timestamp>) {
+        let there = self.run.signal_for(signal).and_then(|place| self.run.signals.get(place));
+        if let Some(payload) = there.map(|signal| signal.payload.clone()) {
+            return self.complete_with(at, payload);
+        }
+        if until.is_some_and(|until| until <= self.context.now) {
+            let message = format!("nobody sent the signal `{}` in time", signal.name);
+            self.fail(at, Failure::new(ErrorClass::Timeout, "signal_timeout", message, Happened::No));
+        }
+    }
+
+    fn say(&mut self, at: StepAt, emit: &Emit) {
+        match self.bound(at, &emit.data, "the data") {
+            Ok(data) => {
+                let step = self.run.path(at);
+                self.emit(EventEmitted { step, event: emit.event.clone(), data: Payload::inline(data) });
+                self.complete(at, json!({ "event": emit.event }));
+            }
+            Err(failure) => self.fail(at, failure),
+        }
+    }
+
+    fn make(&mut self, at: StepAt, transform: &Transform) {
+        let scope = RunScope::at(&self.run, at);
+        let made = match transform {
+            Transform::Value(bound) => self.bound(at, bound, "the value"),
+            Transform::Expression(expression) => {
+                let text = |error| format!("the expression `{}` gives no value: {error}", expression.text());
+                expression.value(&scope as &dyn Scope).map_err(|error| data("expression_failed", text(error)))
+            }
+        };
+        drop(scope);
+        match made {
+            Ok(value) => self.complete(at, value),
+            Err(failure) => self.fail(at, failure),
+        }
+    }
+}

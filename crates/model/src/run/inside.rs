@@ -1,0 +1,173 @@
+//! Maps and loops: their items and passes are steps of their own, and begin and end as others do.
+
+use serde_json::Value;
+
+use super::advance::Draft;
+use super::place::{MAP_ITEMS_MAX, StepAt};
+use super::scope::RunScope;
+use super::state::{Step, StepState};
+use crate::event::StepOpened;
+use crate::failure::{ErrorClass, Failure, Happened};
+use crate::payload::Payload;
+use crate::workflow::{Loop, MapNode, Node, NodeKind, OnError};
+
+/// How an item or a pass stands.
+enum Stand {
+    Fresh,
+    Going,
+    Over,
+    /// It failed, and nobody said to go on.
+    Broken,
+}
+
+fn stand(step: &Step, body: &Node) -> Stand {
+    match &step.state {
+        StepState::Pending => Stand::Fresh,
+        StepState::Failed { .. } => match body.on_error {
+            OnError::Continue | OnError::Default(_) => Stand::Over,
+            OnError::Fail | OnError::Goto(_) | OnError::Pause => Stand::Broken,
+        },
+        state if state.has_ended() => Stand::Over,
+        _ => Stand::Going,
+    }
+}
+
+impl Draft<'_> {
+    pub(super) fn open_map(&mut self, at: StepAt, node: &Node, map: &MapNode) {
+        let failure =
+            |code, message| Failure::new(ErrorClass::Data, code, message, Happened::No);
+        let list = match self.bound(at, &map.over, "the list") {
+            Ok(Value::Array(list)) if list.len() <= MAP_ITEMS_MAX => list,
+            Ok(Value::Array(list)) => {
+                let message = format!("the list has {} items; at most {MAP_ITEMS_MAX} are allowed", list.len());
+                return self.fail(at, failure("too_many_items", message));
+            }
+            Ok(_) => {
+                let message = "`over` of a `map` is a list, and this is something else".to_owned();
+                return self.fail(at, failure("list_expected", message));
+            }
+            Err(failure) => return self.fail(at, failure),
+        };
+        let items = u32::try_from(list.len()).ok();
+        let (step, input) = (self.run.path(at), Some(Payload::inline(Value::Array(list))));
+        self.emit(StepOpened { step, items, input });
+        self.go_inside(at, node);
+    }
+
+    pub(super) fn open_loop(&mut self, at: StepAt, node: &Node) {
+        let step = self.run.path(at);
+        self.emit(StepOpened { step, items: None, input: None });
+        self.go_inside(at, node);
+    }
+
+    /// Goes on with what stands inside.
+    pub(super) fn go_inside(&mut self, at: StepAt, node: &Node) {
+        match &node.kind {
+            NodeKind::Map(map) => self.go_over(at, map),
+            NodeKind::Loop(repeat) => self.go_round(at, repeat),
+            _ => {}
+        }
+    }
+
+    fn go_over(&mut self, at: StepAt, map: &MapNode) {
+        let items = || (0..).take(self.run.step(at).items.len());
+        let count = u32::try_from(items().count()).unwrap_or(u32::MAX);
+        let stands = |draft: &Self, item| stand(draft.run.step(at.inside(item)), &map.body);
+        let mut broken = items().find(|item| matches!(stands(self, *item), Stand::Broken));
+        let mut going = 0;
+        // Those that are under way first: one of them may end, or break.
+        for item in 0..count {
+            if matches!(stands(self, item), Stand::Going) {
+                if broken.is_none() {
+                    self.step_on(at.inside(item), &map.body);
+                } else {
+                    self.wind_down(at.inside(item), &map.body, false);
+                }
+                match stands(self, item) {
+                    Stand::Going => going += 1,
+                    Stand::Broken => broken = broken.or(Some(item)),
+                    Stand::Fresh | Stand::Over => {}
+                }
+            }
+        }
+        let mut fresh = 0;
+        for item in 0..count {
+            if !matches!(stands(self, item), Stand::Fresh) {
+                continue;
+            }
+            if broken.is_some() || self.is_full() || map.max_parallel.is_some_and(|max| going >= max) {
+                fresh += 1;
+                continue;
+            }
+            self.step_on(at.inside(item), &map.body);
+            match stands(self, item) {
+                Stand::Going => going += 1,
+                Stand::Fresh => fresh += 1,
+                Stand::Broken => broken = Some(item),
+                Stand::Over => {}
+            }
+        }
+        match broken {
+            Some(item) if going == 0 => self.break_off(at, item),
+            None if going == 0 && fresh == 0 => {
+                let scope = RunScope::of(&self.run);
+                let output = |item| scope.output_of(at.inside(item)).cloned().unwrap_or(Value::Null);
+                let outputs = (0..count).map(output).collect();
+                self.complete(at, Value::Array(outputs));
+            }
+            _ => {}
+        }
+    }
+
+    fn go_round(&mut self, at: StepAt, repeat: &Loop) {
+        while !self.is_full() {
+            let passes = u32::try_from(self.run.step(at).items.len()).unwrap_or(u32::MAX);
+            let Some(pass) = passes.checked_sub(1) else {
+                self.begin(at.inside(0), &repeat.body);
+                if self.run.step(at).items.is_empty() {
+                    return;
+                }
+                continue;
+            };
+            let last = at.inside(pass);
+            match stand(self.run.step(last), &repeat.body) {
+                Stand::Fresh | Stand::Going => {
+                    self.step_on(last, &repeat.body);
+                    if !self.run.step(last).state.has_ended() {
+                        return;
+                    }
+                    continue;
+                }
+                Stand::Broken => return self.break_off(at, pass),
+                Stand::Over => {}
+            }
+            let scope = RunScope::after_pass(&self.run, at, pass);
+            let is_over = match repeat.until.evaluate(&scope) {
+                Ok(is_over) => is_over || passes >= repeat.max,
+                Err(error) => {
+                    let message = format!("`until` cannot be read: {error}");
+                    let failure = Failure::new(ErrorClass::Data, "condition_failed", message, Happened::No);
+                    return self.fail(at, failure);
+                }
+            };
+            if is_over {
+                let output = scope.output_of(last).cloned().unwrap_or(Value::Null);
+                return self.complete(at, serde_json::json!({ "iterations": passes, "last": output }));
+            }
+            self.begin(at.inside(passes), &repeat.body);
+            if self.run.step(at).items.len() == passes as usize {
+                // It did not begin: there is no room for it now.
+                return;
+            }
+        }
+    }
+
+    /// An item or a pass failed: so does the whole.
+    fn break_off(&mut self, at: StepAt, item: u32) {
+        let inner = at.inside(item);
+        let StepState::Failed { failure } = &self.run.step(inner).state else { return };
+        let message = format!("{} failed: {}", self.run.path(inner), failure.message);
+        let failure = Failure { message, ..failure.clone() };
+        self.fail(at, failure);
+    }
+}

@@ -1,0 +1,160 @@
+//! Which step of a run: a node, and inside of maps and loops, which items or passes.
+
+use std::sync::Arc;
+
+use super::state::{Run, Step};
+use crate::ids::{NodeId, StepPath};
+use crate::workflow::{Node, NodeIndex, NodeKind, Workflow};
+
+/// Items in items; the language allows no more.
+const DEPTH_MAX: usize = crate::language::NESTING_MAX;
+/// The most items of a map.
+pub const MAP_ITEMS_MAX: usize = 10_000;
+
+/// Which step of a run. Copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StepAt {
+    /// The outermost node.
+    pub node: NodeIndex,
+    depth: u8,
+    /// Places from 0, of items and of passes alike.
+    items: [u32; DEPTH_MAX],
+}
+
+impl From<NodeIndex> for StepAt {
+    fn from(node: NodeIndex) -> Self {
+        Self { node, depth: 0, items: [0; DEPTH_MAX] }
+    }
+}
+
+impl StepAt {
+    /// The places of the items and passes it stands in, from the outermost one.
+    #[must_use]
+    pub fn items(&self) -> &[u32] {
+        self.items.get(..usize::from(self.depth)).unwrap_or_default()
+    }
+
+    /// The item or pass of this place inside of it. A node that is as deep as the language allows has none: then this is itself.
+    #[must_use]
+    pub fn inside(mut self, item: u32) -> Self {
+        if let Some(place) = self.items.get_mut(usize::from(self.depth)) {
+            *place = item;
+            self.depth += 1;
+        }
+        self
+    }
+
+    /// What it stands in, and its place there; none for a node of the workflow itself.
+    #[must_use]
+    pub fn outside(mut self) -> Option<(Self, u32)> {
+        self.depth = self.depth.checked_sub(1)?;
+        let place = std::mem::take(self.items.get_mut(usize::from(self.depth))?);
+        Some((self, place))
+    }
+
+    /// Whether it stands inside of a map or a loop.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        self.depth > 0
+    }
+}
+
+impl Workflow {
+    /// The node that a step is of.
+    ///
+    /// # Panics
+    /// If the step is of another workflow.
+    #[must_use]
+    pub fn node_at(&self, at: StepAt) -> &Node {
+        let node = self.node(at.node);
+        at.items().iter().fold(node, |node, _| node.kind.body().unwrap_or(node))
+    }
+
+    /// The path of a step: `each.2`. Items count from 0, passes from 1.
+    #[must_use]
+    pub fn path_at(&self, at: StepAt) -> StepPath {
+        let mut node = self.node(at.node);
+        if !at.is_inside() {
+            return StepPath::from(&node.id);
+        }
+        let mut path = node.id.to_string();
+        for item in at.items() {
+            let number = if matches!(node.kind, NodeKind::Loop(_)) { item + 1 } else { *item };
+            path.push('.');
+            path.push_str(&number.to_string());
+            node = node.kind.body().unwrap_or(node);
+        }
+        // A node's id and a few numbers are a path.
+        StepPath::new(&path).unwrap_or_else(|_| StepPath::from(&self.node(at.node).id))
+    }
+
+    /// Which step a path names, as far as the definition says: whether a run has got so far is another question.
+    #[must_use]
+    pub fn locate(&self, path: &StepPath) -> Option<StepAt> {
+        let mut parts = path.as_str().split('.');
+        let id = NodeId::new(parts.next()?).ok()?;
+        let index = *self.by_id.get(&id)?;
+        let (mut at, mut node) = (StepAt::from(index), self.node(index));
+        for part in parts {
+            // `007` is no other name of `7`.
+            let number: u32 = part.parse().ok().filter(|number: &u32| number.to_string() == part)?;
+            let place = match &node.kind {
+                NodeKind::Map(_) if (number as usize) < MAP_ITEMS_MAX => number,
+                NodeKind::Loop(repeat) if (1..=repeat.max).contains(&number) => number - 1,
+                _ => return None,
+            };
+            node = node.kind.body()?;
+            at = at.inside(place);
+        }
+        Some(at)
+    }
+}
+
+impl Run {
+    /// Every step with its node, what stands inside behind what it stands in.
+    pub fn walk(&self) -> Walk<'_> {
+        Walk { run: self, next: 0, inside: Vec::new() }
+    }
+}
+
+/// Goes through all steps of a run.
+#[derive(Debug)]
+pub struct Walk<'r> {
+    run: &'r Run,
+    next: u32,
+    inside: Vec<Inside<'r>>,
+}
+
+#[derive(Debug)]
+struct Inside<'r> {
+    at: StepAt,
+    body: &'r Node,
+    items: &'r [Arc<Step>],
+    next: u32,
+}
+
+impl<'r> Iterator for Walk<'r> {
+    type Item = (StepAt, &'r Node, &'r Step);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = loop {
+            let Some(inside) = self.inside.last_mut() else {
+                let index = NodeIndex(self.next);
+                let step = self.run.steps.get(index.at())?;
+                self.next += 1;
+                break (StepAt::from(index), self.run.workflow.node(index), &**step);
+            };
+            if let Some(step) = inside.items.get(inside.next as usize) {
+                let at = inside.at.inside(inside.next);
+                inside.next += 1;
+                break (at, inside.body, &**step);
+            }
+            self.inside.pop();
+        };
+        let (at, node, step) = found;
+        if let (false, Some(body)) = (step.items.is_empty(), node.kind.body()) {
+            self.inside.push(Inside { at, body, items: &step.items, next: 0 });
+        }
+        Some(found)
+    }
+}
