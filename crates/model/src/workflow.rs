@@ -23,8 +23,8 @@ use crate::language::schema::Schema;
 use crate::retry::RetryPolicy;
 
 pub use kinds::{
-    Call, Case, ChildWorkflow, Emit, Gate, Join, Loop, Map as MapNode, Merge, MergeWord, NodeKind, OnParentCancel, OnTimeout,
-    Parallel, Require, Risk, Signal, Target, Transform, Until, Wait,
+    Call, Case, ChildWorkflow, Emit, Gate, Join, Loop, Map as MapNode, Merge, MergeWord, NodeKind,
+    OnParentCancel, OnTimeout, Parallel, Require, Risk, Signal, Target, Transform, Until, Wait,
 };
 pub use supervision::{RestartBackoff, RunStrategy, RunSupervision};
 

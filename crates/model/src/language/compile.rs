@@ -50,14 +50,7 @@ const TOP: [&str; 16] = [
     "chain",
     "output",
 ];
-const LATER: [&str; 6] = [
-    "concurrency",
-    "priority",
-    "budget",
-    "validate",
-    "selectors",
-    "expose",
-];
+const LATER: [&str; 6] = ["concurrency", "priority", "budget", "validate", "selectors", "expose"];
 
 /// The text of a document.
 #[derive(Debug, Clone, Copy)]
@@ -157,7 +150,8 @@ fn compile_tree(
         problems.add(Code::TooManyNodes, nodes.key_span, message);
         return None;
     }
-    let drafts: Vec<Draft<'_>> = entries.iter().map(|entry| draft::read(entry, &top.shared, problems)).collect();
+    let drafts: Vec<Draft<'_>> =
+        entries.iter().map(|entry| draft::read(entry, &top.shared, problems)).collect();
     let ids: HashMap<&str, usize> =
         drafts.iter().enumerate().map(|(index, draft)| (draft.key, index)).collect();
     supervision::check_declared(top.supervision.strategy, &drafts, problems);

@@ -265,10 +265,9 @@ impl<'d> Draft<'d> {
         if around.depth > 0 && matches!(kind, Type::Condition | Type::Parallel | Type::Join) {
             let span = map.place("type").unwrap_or(map.span);
             let message = format!("a `{}` cannot stand inside of a node", kind.name());
-            problems.push(
-                Diagnostic::new(Code::KeyNotForType, span, message)
-                    .help("what belongs together for each item goes into a workflow of its own: `type: workflow`"),
-            );
+            problems.push(Diagnostic::new(Code::KeyNotForType, span, message).help(
+                "what belongs together for each item goes into a workflow of its own: `type: workflow`",
+            ));
             return;
         }
         check_keys(map, kind, problems);
@@ -286,8 +285,7 @@ impl<'d> Draft<'d> {
         self.retry = shared.retry(map, problems).or_else(|| defaults?.retry.clone());
         self.effect = map.word("effect", &EFFECTS, &[], problems).zip(map.place("effect"));
         self.resources = shared.resources(map, problems);
-        self.estimate =
-            map.duration("estimate", Duration::ZERO, problems).or_else(|| defaults?.estimate);
+        self.estimate = map.duration("estimate", Duration::ZERO, problems).or_else(|| defaults?.estimate);
         self.labels = map.labels(problems);
         self.description = map.description(problems);
         self.on_error = match map.entry("on_error") {
@@ -313,7 +311,8 @@ impl<'d> Draft<'d> {
             DraftOnError::Pause if !is_call => {
                 let message = "`on_error: pause` is for calls, which can be made again";
                 problems.push(
-                    Diagnostic::new(Code::BadValue, span, message).help("use `fail`, `continue`, a `default` or a `goto`"),
+                    Diagnostic::new(Code::BadValue, span, message)
+                        .help("use `fail`, `continue`, a `default` or a `goto`"),
                 );
             }
             DraftOnError::Goto(_) if around.depth > 0 => {
@@ -426,7 +425,8 @@ pub(super) fn on_error<'d>(
         }
         (None, None) => {
             if entries.is_empty() {
-                let message = "`on_error` says `default` or `goto`, or is one of the words `fail`, `continue`, `pause`";
+                let message =
+                    "`on_error` says `default` or `goto`, or is one of the words `fail`, `continue`, `pause`";
                 problems.add(Code::MissingKey, place_of(&entry.value, entry.key_span), message);
             }
             DraftOnError::Fail

@@ -107,7 +107,9 @@ impl Local {
     }
 
     fn named(word: &str) -> Option<Self> {
-        [Self::Item, Self::Index, Self::Last, Self::Iteration].into_iter().find(|local| local.as_str() == word)
+        [Self::Item, Self::Index, Self::Last, Self::Iteration]
+            .into_iter()
+            .find(|local| local.as_str() == word)
     }
 }
 

@@ -180,7 +180,10 @@ mod tests {
     }
 
     fn join(parents: &[usize]) -> ReachNode {
-        ReachNode { join: Some(Joins::One), ..node(&parents.iter().map(|parent| (*parent, Hard)).collect::<Vec<_>>()) }
+        ReachNode {
+            join: Some(Joins::One),
+            ..node(&parents.iter().map(|parent| (*parent, Hard)).collect::<Vec<_>>())
+        }
     }
 
     /// c: certain, n: nullable, u: only upstream, -: not upstream.

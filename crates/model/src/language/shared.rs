@@ -168,7 +168,9 @@ fn found<'s, T>(
         let names = known.keys().map(String::as_str);
         problems.push(match nearest(name, names.clone()) {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None if known.is_empty() => diagnostic.help(format!("declare it at the top: `{key}: {{{name}: ...}}`")),
+            None if known.is_empty() => {
+                diagnostic.help(format!("declare it at the top: `{key}: {{{name}: ...}}`"))
+            }
             None => diagnostic.help(format!("it has {}", quoted(names))),
         });
     }

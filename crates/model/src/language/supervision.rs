@@ -107,7 +107,8 @@ pub(super) fn check_declared(strategy: RunStrategy, drafts: &[Draft<'_>], proble
     if !strategy.ends_siblings() {
         return;
     }
-    let innermost = |draft| std::iter::successors(Some(draft), |draft: &&Draft<'_>| draft.kind.as_ref()?.body()).last();
+    let innermost =
+        |draft| std::iter::successors(Some(draft), |draft: &&Draft<'_>| draft.kind.as_ref()?.body()).last();
     for draft in drafts.iter().filter_map(innermost) {
         let is_call = matches!(draft.kind, Some(DraftKind::Call { .. }));
         if let (true, Some((EffectClass::Write, span))) = (is_call, draft.effect) {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::decide::{Context, Rejection};
 use super::evolve::evolve;
-use super::judge::{Verdict, is_fatal, judge};
+use super::judge::{Verdict, judge, taken_failures};
 use super::load::Load;
 use super::place::StepAt;
 use super::race::{is_loser, losers};
@@ -20,7 +20,7 @@ use crate::event::{
 use crate::failure::{ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, StepPath};
 use crate::payload::Payload;
-use crate::workflow::{Node, NodeIndex, NodeKind, OnParentCancel, Require, Wait};
+use crate::workflow::{Node, NodeIndex, NodeKind, OnError, OnParentCancel, Require, Wait};
 
 /// Attempts and runs that one decision starts at most, so that its events fit into one append whatever their inputs are. Whoever
 /// carries the run decides again right after.
@@ -257,11 +257,13 @@ impl<'a> Draft<'a> {
 
     /// Every step has ended, and so has the run.
     fn conclude(&mut self) {
+        let taken = taken_failures(&self.run);
         let fatal = self.run.iter().find_map(|(index, _, step)| match &step.state {
-            StepState::Failed { failure }
-                if is_fatal(&self.run, self.run.workflow.node(index), |edge| edge.parent == index) =>
-            {
-                Some((self.run.path(index), failure.clone()))
+            StepState::Failed { failure } if !taken[index.at()] => {
+                match self.run.workflow.node(index).on_error {
+                    OnError::Fail | OnError::Pause => Some((self.run.path(index), failure.clone())),
+                    OnError::Continue | OnError::Default(_) | OnError::Goto(_) => None,
+                }
             }
             _ => None,
         });

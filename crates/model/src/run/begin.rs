@@ -21,7 +21,8 @@ use crate::language::binding::{Bound, Scope};
 use crate::language::condition::Condition;
 use crate::payload::Payload;
 use crate::workflow::{
-    Call, Case, ChildWorkflow, Emit, Gate, Join, Node, NodeKind, OnTimeout, Signal, Transform, Until, Wait,
+    Call, Case, ChildWorkflow, Emit, Gate, Join, Node, NodeKind, OnTimeout, Require, Signal, Transform,
+    Until, Wait,
 };
 
 /// How many runs stand above each other at most.
@@ -115,6 +116,8 @@ impl Draft<'_> {
         for edge in &node.parents {
             match &self.run.step(edge.parent).state {
                 StepState::Completed { .. } if !is_counted(edge) => {}
+                // Who only needs some of them has no use for those that failed.
+                StepState::Failed { .. } if !matches!(join.require, Require::All | Require::Collect) => {}
                 StepState::Completed { .. } | StepState::Failed { .. } => {
                     let output = scope.output_of(edge.parent.into()).cloned().unwrap_or(Value::Null);
                     outputs.insert(id(edge.parent), output);
@@ -214,7 +217,8 @@ impl Draft<'_> {
         let (action, impact) = match rendered {
             Ok(texts) => texts,
             Err(error) => {
-                return self.fail(at, data("text_failed", format!("the question cannot be written: {error}")));
+                return self
+                    .fail(at, data("text_failed", format!("the question cannot be written: {error}")));
             }
         };
         let approval = ApprovalId(self.context.ids.fresh());

@@ -13,9 +13,10 @@ use super::place::StepAt;
 use super::race::{is_loser, losers};
 use super::state::{Approval, AttemptEnd, Run, RunStatus, StepState, StepStatus};
 use crate::event::{
-    ApprovalDecided, Decision, Event, ParentStep, PauseReason, PlanCreated, PlanRevised, RunCancelRequested, RunCreated, RunPaused,
-    RunQuarantined, RunReopened, RunResumed, SignalReceived, StepCancelled, StepCompleted, StepFailed, StepInterrupted, StepReconciled,
-    StepResultDiscarded, StepRetrying, StepWaiting, Usage, WaitReason,
+    ApprovalDecided, Decision, Event, ParentStep, PauseReason, PlanCreated, PlanRevised, RunCancelRequested,
+    RunCreated, RunPaused, RunQuarantined, RunReopened, RunResumed, SignalReceived, StepCancelled,
+    StepCompleted, StepFailed, StepInterrupted, StepReconciled, StepResultDiscarded, StepRetrying,
+    StepWaiting, Usage, WaitReason,
 };
 use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, AttemptId, Ids, Name, RunId, StepPath};
@@ -506,7 +507,9 @@ fn child_ended(
     }
     let step = step.clone();
     match outcome {
-        Ok(output) => draft.emit(StepCompleted { step, attempt: None, output: Payload::Inline(output), usage }),
+        Ok(output) => {
+            draft.emit(StepCompleted { step, attempt: None, output: Payload::Inline(output), usage })
+        }
         Err(failure) if is_unwanted(draft, at) => {
             let (happened, lost_race) = (Some(failure.happened), !draft.run.cancel_requested);
             draft.emit(StepCancelled { step, attempt: None, happened, lost_race, usage });

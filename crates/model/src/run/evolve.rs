@@ -74,10 +74,9 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             step.items = vec![Arc::default(); opened.items.unwrap_or(0) as usize];
             step.state = StepState::Open;
         }),
-        Event::SignalReceived(signal) => run.signals.push(Arc::new(ReceivedSignal {
-            name: signal.name.clone(),
-            payload: signal.payload.clone(),
-        })),
+        Event::SignalReceived(signal) => run
+            .signals
+            .push(Arc::new(ReceivedSignal { name: signal.name.clone(), payload: signal.payload.clone() })),
         Event::PlanRevised(revised) => run.max_parallel = revised.max_parallel.or(run.max_parallel),
         // For those who listen; the step that says it ends with an event of its own.
         Event::EventEmitted(_) => {}
@@ -114,7 +113,11 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
                 report(step, failed.attempt);
                 step.usage.add(failed.usage);
                 step.state = StepState::Failed { failure: failed.failure.clone() };
-                end_inside(step, at, &StepState::Skipped { cause: SkipCause::Failed { chain: vec![path.clone()] } });
+                end_inside(
+                    step,
+                    at,
+                    &StepState::Skipped { cause: SkipCause::Failed { chain: vec![path.clone()] } },
+                );
             });
         }
         Event::StepSkipped(skipped) => finish(run, &skipped.step, at, |step| {

@@ -34,12 +34,12 @@ fn stand(step: &Step, body: &Node) -> Stand {
 
 impl Draft<'_> {
     pub(super) fn open_map(&mut self, at: StepAt, node: &Node, map: &MapNode) {
-        let failure =
-            |code, message| Failure::new(ErrorClass::Data, code, message, Happened::No);
+        let failure = |code, message| Failure::new(ErrorClass::Data, code, message, Happened::No);
         let list = match self.bound(at, &map.over, "the list") {
             Ok(Value::Array(list)) if list.len() <= MAP_ITEMS_MAX => list,
             Ok(Value::Array(list)) => {
-                let message = format!("the list has {} items; at most {MAP_ITEMS_MAX} are allowed", list.len());
+                let message =
+                    format!("the list has {} items; at most {MAP_ITEMS_MAX} are allowed", list.len());
                 return self.fail(at, failure("too_many_items", message));
             }
             Ok(_) => {
@@ -69,53 +69,40 @@ impl Draft<'_> {
         }
     }
 
+    /// Items are siblings: one that fails does not stop the others, and the map fails with the first of them once all have
+    /// ended.
     fn go_over(&mut self, at: StepAt, map: &MapNode) {
-        let items = || (0..).take(self.run.step(at).items.len());
-        let count = u32::try_from(items().count()).unwrap_or(u32::MAX);
+        let count = u32::try_from(self.run.step(at).items.len()).unwrap_or(u32::MAX);
         let stands = |draft: &Self, item| stand(draft.run.step(at.inside(item)), &map.body);
-        let mut broken = items().find(|item| matches!(stands(self, *item), Stand::Broken));
-        let mut going = 0;
-        // Those that are under way first: one of them may end, or break.
+        // Those that are under way come before those that are not: one of them may end, and make room.
         for item in 0..count {
             if matches!(stands(self, item), Stand::Going) {
-                if broken.is_none() {
-                    self.step_on(at.inside(item), &map.body);
-                } else {
-                    self.wind_down(at.inside(item), &map.body, false);
-                }
-                match stands(self, item) {
-                    Stand::Going => going += 1,
-                    Stand::Broken => broken = broken.or(Some(item)),
-                    Stand::Fresh | Stand::Over => {}
-                }
+                self.step_on(at.inside(item), &map.body);
             }
         }
-        let mut fresh = 0;
+        let mut going = (0..count).filter(|item| matches!(stands(self, *item), Stand::Going)).count();
+        let has_room = |going| map.max_parallel.is_none_or(|max| going < max as usize);
+        let (mut fresh, mut broken) = (0, None);
         for item in 0..count {
-            if !matches!(stands(self, item), Stand::Fresh) {
-                continue;
+            if matches!(stands(self, item), Stand::Fresh) && has_room(going) && !self.is_full() {
+                self.step_on(at.inside(item), &map.body);
+                going += usize::from(matches!(stands(self, item), Stand::Going));
             }
-            if broken.is_some() || self.is_full() || map.max_parallel.is_some_and(|max| going >= max) {
-                fresh += 1;
-                continue;
-            }
-            self.step_on(at.inside(item), &map.body);
             match stands(self, item) {
-                Stand::Going => going += 1,
                 Stand::Fresh => fresh += 1,
-                Stand::Broken => broken = Some(item),
-                Stand::Over => {}
+                Stand::Broken => broken = broken.or(Some(item)),
+                Stand::Going | Stand::Over => {}
             }
         }
         match broken {
-            Some(item) if going == 0 => self.break_off(at, item),
-            None if going == 0 && fresh == 0 => {
+            _ if going > 0 || fresh > 0 => {}
+            Some(item) => self.break_off(at, item),
+            None => {
                 let scope = RunScope::of(&self.run);
                 let output = |item| scope.output_of(at.inside(item)).cloned().unwrap_or(Value::Null);
                 let outputs = (0..count).map(output).collect();
                 self.complete(at, Value::Array(outputs));
             }
-            _ => {}
         }
     }
 

@@ -179,23 +179,25 @@ fn edge_end(run: &Run, dependency: &Dependency, parent: StepPath) -> ParentEnd {
     }
 }
 
-/// Whether the failure of the step of this node fails the run: nobody said to go on, and no soft child and no join that can do
-/// without it took it.
-pub(super) fn is_fatal(run: &Run, node: &Node, is_parent: impl Fn(&Dependency) -> bool) -> bool {
-    match node.on_error {
-        OnError::Continue | OnError::Default(_) | OnError::Goto(_) => return false,
-        OnError::Fail | OnError::Pause => {}
+/// The nodes whose failure, if they fail, does not fail the run, because somebody took it: a soft child, or a join that can do
+/// without; or such a child of one that was skipped because of it. By place.
+pub(super) fn taken_failures(run: &Run) -> Vec<bool> {
+    let nodes = &run.workflow.nodes;
+    let mut taken = vec![false; nodes.len()];
+    // Children stand behind their parents.
+    for (place, node) in nodes.iter().enumerate().rev() {
+        taken[place] = node.children.iter().any(|child| {
+            let was_skipped =
+                matches!(&run.step(*child).state, StepState::Skipped { cause } if cause.is_failure());
+            let child_node = run.workflow.node(*child);
+            let can_do_without = match &child_node.kind {
+                NodeKind::Join(join) => join.require != Require::All,
+                _ => false,
+            };
+            let mut edges = child_node.parents.iter().filter(|edge| edge.parent.at() == place);
+            edges.any(|edge| can_do_without || edge.kind == DependencyKind::Soft)
+                || (was_skipped && taken[child.at()])
+        });
     }
-    let takes = |child: &Node| {
-        let join_takes = match &child.kind {
-            NodeKind::Join(join) => join.require != Require::All,
-            _ => false,
-        };
-        child
-            .parents
-            .iter()
-            .filter(|dependency| is_parent(dependency))
-            .any(|dependency| join_takes || dependency.kind == DependencyKind::Soft)
-    };
-    !node.children.iter().any(|child| takes(run.workflow.node(*child)))
+    taken
 }

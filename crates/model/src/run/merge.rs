@@ -162,7 +162,10 @@ mod tests {
         assert_eq!(of(MergeWord::Sum, &[json!({"n": 1}), json!({"n": 2.5})]).unwrap(), json!({"n": 3.5}));
         let error = of(MergeWord::Error, &outputs).unwrap_err();
         assert_eq!((error.parent.as_str(), error.what.as_str()), ("p1", "the key `l`"));
-        assert_eq!(of(MergeWord::Error, &[json!({"a": 1}), json!({"a": 1, "b": 2})]).unwrap(), json!({"a": 1, "b": 2}));
+        assert_eq!(
+            of(MergeWord::Error, &[json!({"a": 1}), json!({"a": 1, "b": 2})]).unwrap(),
+            json!({"a": 1, "b": 2})
+        );
     }
 
     #[test]
@@ -178,7 +181,10 @@ mod tests {
         let words = BTreeMap::from([("n".to_owned(), MergeWord::Sum)]);
         let (a, b) = (json!({"n": 1, "x": 1}), json!({"n": 2, "x": 2}));
         let error = merge(&Merge::Keys(words.clone()), &[("a".into(), &a), ("b".into(), &b)]).unwrap_err();
-        assert_eq!(error.to_string(), "the key `x` of `b` cannot be merged by `error`: another parent gave another value");
+        assert_eq!(
+            error.to_string(),
+            "the key `x` of `b` cannot be merged by `error`: another parent gave another value"
+        );
         let b = json!({"n": 2, "y": 2});
         let merged = merge(&Merge::Keys(words), &[("a".into(), &a), ("b".into(), &b)]).unwrap();
         assert_eq!(merged, json!({"n": 3, "x": 1, "y": 2}));

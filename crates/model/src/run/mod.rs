@@ -26,6 +26,8 @@
 //! | `pending` | `step.scheduled` | `waiting` (slot) |
 //! | `pending`, `waiting` (slot), `retrying`, `ready` | `step.started` | `running` |
 //! | `pending` | `step.waiting` (approval), after `approval.requested` | `waiting` (approval) |
+//! | `pending` | `step.waiting` (time, signal, child) | `waiting` (the same) |
+//! | `pending` | `step.opened` (map, loop) | `running`, with items or passes that are steps of their own |
 //! | `pending`, `running`, `waiting` | `step.completed` | `completed` |
 //! | `pending`, `running`, `waiting`, `ready` | `step.failed` | `failed` |
 //! | `running` | `step.retrying` | `retrying` |
@@ -34,7 +36,7 @@
 //! | `waiting` (reconcile) | `step.reconciled` (it did not happen) | `ready` |
 //! | `pending` | `step.skipped` | `skipped` |
 //! | any that has not ended | `step.cancelled` | `cancelled` |
-//! | `failed`, `skipped`, `cancelled` | `run.reopened` naming it | `pending` |
+//! | `failed`, `skipped`, `cancelled` | `run.reopened` naming it | `pending`; `running` if it has items, which keep what is done |
 //!
 //! # A dependency
 //!
@@ -49,8 +51,26 @@
 //! | skipped | child skipped | satisfied, null | null |
 //! | cancelled | child cancelled | satisfied, null | null |
 //!
-//! A `join` with `require: all` waits for all its parents and counts instead: it completes if every parent that was not
-//! skipped completed, and at least one did.
+//! A parent that failed with `on_error: {default: value}` counts as completed with that value; one with `{goto: node}` satisfies
+//! that node and is a failure for all others. An edge whose case was not chosen, or whose `goto` was not needed, counts as
+//! one from a parent that a condition skipped.
+//!
+//! # A join
+//!
+//! | `require` | completes when | ends without when |
+//! |---|---|---|
+//! | `all` | all have ended, every one that was not skipped completed, and at least one did | one failed or was cancelled, or all were skipped |
+//! | `any`, `first_success` | one completed | all have ended and none completed |
+//! | `quorum: n` | n completed | fewer than n can still complete |
+//! | `collect` | all have ended | never |
+//!
+//! With `first_success` the others are cancelled with everything that only they needed, once one completed; with `any` and
+//! `quorum` they go on. A failure that a join other than `all`, or a `soft` child, takes does not fail the run.
+//!
+//! # Inside
+//!
+//! The items of a map and the passes of a loop are steps `node.0`, `node.1` and begin and end as others do. Items are siblings: one
+//! that fails does not stop the others, and the map fails when all have ended; passes follow each other.
 
 mod advance;
 mod begin;
@@ -82,5 +102,6 @@ pub use place::{MAP_ITEMS_MAX, StepAt, Walk};
 pub use progress::{Counts, ESTIMATE_DEFAULT, Progress, estimate, progress};
 pub use snapshot::{SNAPSHOT_FORMAT, freeze, thaw};
 pub use state::{
-    Approval, Attempt, AttemptEnd, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus, idempotency_key,
+    Approval, Attempt, AttemptEnd, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus,
+    idempotency_key,
 };

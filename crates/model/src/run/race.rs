@@ -13,8 +13,7 @@ pub(super) fn losers(run: &Run) -> Vec<bool> {
         }
         _ => false,
     };
-    let won: Vec<bool> =
-        (0..).take(nodes.len()).map(|place| is_won(NodeIndex(place))).collect();
+    let won: Vec<bool> = (0..).take(nodes.len()).map(|place| is_won(NodeIndex(place))).collect();
     if !won.contains(&true) {
         return Vec::new();
     }

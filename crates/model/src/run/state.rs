@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::place::StepAt;
 use crate::event::{ChildRun, Decision, ParentStep, PauseReason, RunResult, SkipCause, Usage, WaitReason};
 use crate::failure::{EffectClass, Failure};
 use crate::ids::{ApprovalId, AttemptId, DefinitionHash, Name, NodeId, RunId, StepPath};
-use super::place::StepAt;
 use crate::payload::{BlobRef, Payload};
 use crate::workflow::{Node, NodeIndex, NodeKind, Risk, Signal, Wait, Workflow};
 
@@ -510,9 +510,7 @@ impl Run {
     /// Whether `id` is the attempt under way.
     #[must_use]
     pub fn is_outstanding(&self, id: &AttemptId) -> bool {
-        self.find(&id.step)
-            .and_then(|at| self.attempt(at))
-            .is_some_and(|attempt| attempt.number == id.number)
+        self.find(&id.step).and_then(|at| self.attempt(at)).is_some_and(|attempt| attempt.number == id.number)
     }
 
     /// References whose values a decision or a call may need and that nobody has fetched yet.

@@ -235,4 +235,3 @@ fn until(here: &Place<'_, '_, '_>, (text, span): Placed<'_>, problems: &mut Prob
         }
     }
 }
-

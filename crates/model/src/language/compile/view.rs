@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::ids::NodeId;
+use crate::language::condition::Condition;
 use crate::language::draft::{Draft, DraftKind, DraftOnError, Placed};
 use crate::language::edges::Edge;
 use crate::language::graph::Graph;
@@ -10,7 +11,6 @@ use crate::language::names::{Access, Local, Visible};
 use crate::language::reach::{Joins, Reach, ReachNode, ReachParent};
 use crate::language::reader::{Problems, Suggestions};
 use crate::language::schema::Schema;
-use crate::language::condition::Condition;
 use crate::language::text::Text;
 use crate::workflow::{NodeIndex, Require, Taken};
 

@@ -163,12 +163,7 @@ fn condition<'d>(
     Some(DraftKind::Cases(cases.collect()))
 }
 
-fn case<'d>(
-    item: &'d Item,
-    cases: &Entry,
-    is_last: bool,
-    problems: &mut Problems,
-) -> Option<DraftCase<'d>> {
+fn case<'d>(item: &'d Item, cases: &Entry, is_last: bool, problems: &mut Problems) -> Option<DraftCase<'d>> {
     let map = MapReader::open(item, cases.key_span, "a case", problems)?.pointing_at(item.span);
     map.only(&[&["when", "else", "to"]], &[], problems);
     let when = map.text("when", CONDITION_BYTES_MAX, problems);
@@ -284,7 +279,8 @@ fn child<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<DraftKind<'
 }
 
 fn wait<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<DraftKind<'d>> {
-    let given: Vec<&Entry> = ["for", "until", "signal"].into_iter().filter_map(|key| map.entry(key)).collect();
+    let given: Vec<&Entry> =
+        ["for", "until", "signal"].into_iter().filter_map(|key| map.entry(key)).collect();
     match given[..] {
         [] => {
             let message = "a `wait` needs one of `for`, `until` and `signal`";

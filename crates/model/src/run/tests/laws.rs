@@ -30,21 +30,27 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
 /// A random workflow: nodes of all kinds, each needing some of those before it.
 fn scene() -> impl Strategy<Value = Scene> {
     let node =
-        (0usize..10, proptest::collection::vec((any::<prop::sample::Index>(), 0u8..6), 0..3), behaviour());
+        (0usize..16, proptest::collection::vec((any::<prop::sample::Index>(), 0u8..6), 0..3), behaviour());
     proptest::collection::vec(node, 1..9).prop_map(|nodes| {
         let mut yaml = String::from("ghostlight: 1\nname: random\nnodes:\n");
         let mut behaviours = Vec::new();
         for (at, (kind, needs, behaviour)) in nodes.into_iter().enumerate() {
             let needed: BTreeMap<usize, u8> =
                 needs.into_iter().filter(|_| at > 0).map(|(index, kind)| (index.index(at), kind)).collect();
-            let is_join = kind == 8 && !needed.is_empty();
+            let is_join = matches!(kind, 8 | 15) && !needed.is_empty();
             let what = match kind {
                 0..=3 => "type: agent_call, agent: patient".to_owned(),
                 4 | 5 => "type: tool_call, tool: writer, effect: write, retry: { max_attempts: 3, initial: 1s, max: 9s }".to_owned(),
                 6 => "type: condition, when: 'input.yes'".to_owned(),
                 7 => "type: condition, when: 'input.no'".to_owned(),
-                _ if is_join => "type: join, require: all".to_owned(),
-                8 => "type: agent_call, agent: keyed, on_error: continue".to_owned(),
+                8 if is_join => "type: join, require: all".to_owned(),
+                15 if is_join => "type: join, require: collect, merge: append".to_owned(),
+                10 => "type: map, over: [1, 2, 3], max_parallel: 2, node: { type: agent_call, agent: patient }".to_owned(),
+                11 => "type: loop, until: iteration >= 2, max: 3, node: { type: agent_call, agent: patient, on_error: continue }".to_owned(),
+                12 => "type: wait, for: 5s".to_owned(),
+                13 => "type: map, over: [[1], [2, 3]], node: { type: map, over: $item, node: { type: tool_call, tool: writer, effect: write } }".to_owned(),
+                14 => "type: agent_call, agent: patient, on_error: { default: 1 }".to_owned(),
+                8 | 15 => "type: agent_call, agent: keyed, on_error: continue".to_owned(),
                 _ => "type: human_gate, action: 'Go on?'".to_owned(),
             };
             let needs: Vec<String> = needed
@@ -65,7 +71,7 @@ fn scene() -> impl Strategy<Value = Scene> {
 
 /// What a run comes to, without what depends on order, time and crashes.
 fn result(run: &Run) -> (RunStatus, Option<crate::event::RunResult>, Vec<(String, StepStatus)>) {
-    let steps = run.iter().map(|(_, id, step)| (id.to_string(), step.state.status().0)).collect();
+    let steps = run.walk().map(|(at, _, step)| (run.path(at).to_string(), step.state.status().0)).collect();
     (run.status, run.result, steps)
 }
 
@@ -83,9 +89,9 @@ impl Bench {
     fn happen(&mut self, scene: &Scene, choice: usize) -> bool {
         let mut commands: Vec<Command> =
             self.running().into_iter().map(|id| self.report(scene, id)).collect();
-        for (index, _, step) in self.run.iter() {
+        for (at, _, step) in self.run.walk() {
             if let StepState::AwaitingReconcile { .. } = step.state {
-                let step = self.run.path(index);
+                let step = self.run.path(at);
                 commands.push(Command::Reconcile { step, happened: false, output: None });
             }
         }
@@ -108,7 +114,8 @@ impl Bench {
     }
 
     fn behaviour(&self, scene: &Scene, step: &StepPath) -> Behaviour {
-        scene.behaviours[step.as_str()[1..].parse::<usize>().unwrap()]
+        let node = step.as_str()[1..].split('.').next().unwrap();
+        scene.behaviours[node.parse::<usize>().unwrap()]
     }
 
     fn report(&self, scene: &Scene, attempt: AttemptId) -> Command {
@@ -142,7 +149,7 @@ impl Bench {
         }
         if self.run.status.is_terminal() {
             assert!(
-                self.run.steps.iter().all(|step| step.state.has_ended()),
+                self.run.walk().all(|(_, _, step)| step.state.has_ended()),
                 "no step of an ended run is pending"
             );
             assert!(outstanding(&self.run).is_empty());

@@ -2,6 +2,7 @@
 
 mod cases;
 mod laws;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
