@@ -238,6 +238,7 @@ pub async fn open(
             router.look(run);
         })
     };
+    let planner: StableAddr<Planner> = StableAddr::new();
     let services = Arc::new(Services {
         world: world.clone(),
         journal: shared.clone(),
@@ -246,6 +247,8 @@ pub async fn open(
         catalogue: catalogue.clone(),
         agents: agents.clone(),
         keys: keys.clone(),
+        planner: planner.clone(),
+        router: router.clone(),
         slots,
         marks,
         running,
@@ -258,7 +261,6 @@ pub async fn open(
         quarantine(services.clone(), run, "the process died twice while it touched this run".to_owned())
             .await;
     }
-    let planner: StableAddr<Planner> = StableAddr::new();
     let timers: StableAddr<Timers> = StableAddr::new();
     let tree_log = TreeLog::new(feed.clone());
     let tree = Tree::new(TreeConfig {
@@ -269,7 +271,7 @@ pub async fn open(
         .watch(HeartbeatConfig::default(), Arc::new(tree_log.observer()))
         .map_err(machine("the watch over the worker threads could not be started"))?;
     let ghostlight = Ghostlight {
-        runs: Runs::new(services.clone(), planner.clone(), router.clone()),
+        runs: Runs::new(services.clone()),
         catalogue,
         agents,
         tokens,

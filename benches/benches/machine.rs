@@ -63,6 +63,7 @@ fn run(workflow: &Arc<Workflow>, directory: &AgentDirectory, attempts: &[Attempt
     let run_id = RunId(id(1));
     let mut run = Run::new(run_id, workflow.clone());
     let new = CreateRun {
+        parent: None,
         version: 1,
         document: None,
         input: json!({ "n": 1 }),

@@ -76,6 +76,8 @@ codes! {
     UnknownVersion "unknown_version" 404 "The workflow has no such version" "`GET /api/v1/workflows/{name}/versions` lists those that there are.";
     UnknownRun "unknown_run" 404 "There is no such run" "`GET /api/v1/runs` lists those that there are.";
     UnknownStep "unknown_step" 404 "The run has no such step" "`GET /api/v1/runs/{id}/steps` lists those that there are.";
+    UnknownSignal "unknown_signal" 404 "No step of the run's workflow waits for such a signal" "The `wait` nodes of its workflow name the signals that they take.";
+    TooManySignals "too_many_signals" 429 "Too many signals of the run wait to be taken" "They are taken as its steps come to wait for them; send fewer, or cancel the run.";
     UnknownApproval "unknown_approval" 404 "There is no such approval" "`GET /api/v1/approvals` lists those that there are.";
     UnknownAgent "unknown_agent" 404 "There is no such agent" "`GET /api/v1/agents` lists those that there are.";
     UnknownToken "unknown_token" 404 "There is no such token" "`GET /api/v1/tokens` lists those that there are.";

@@ -59,6 +59,12 @@ impl From<Rejection> for Problem {
                 Self::new(Code::AlreadyDecided, detail).state(json!(decision(&approval)))
             }
             Rejection::UnknownStep(_) | Rejection::UnknownAttempt(_) => Self::new(Code::UnknownStep, detail),
+            Rejection::UnknownSignal { known, .. } => {
+                let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+                let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                Self::new(Code::UnknownSignal, format!("{detail}; its steps wait for {known}"))
+            }
+            Rejection::TooManySignals => Self::new(Code::TooManySignals, detail),
             Rejection::UnknownApproval(_) => Self::new(Code::UnknownApproval, detail),
             Rejection::Invalid { violations, .. } => Self::new(Code::InvalidInput, detail)
                 .violations(violations.into_iter().map(violation).collect()),

@@ -1,14 +1,14 @@
-//! `/runs/{id}/…`, commanding: cancel, pause, resume, retry, reconcile.
+//! `/runs/{id}/…`, commanding: cancel, pause, resume, retry, reconcile, signals, limits.
 //!
 //! A command under an `Idempotency-Key` takes the key with the events it causes: sent again, it is answered the same
 //! without being done again.
 
 use actix_web::http::StatusCode;
 use actix_web::web::{Path, Payload};
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse, patch, post};
 use bytes::Bytes;
 use ghostlight_actors::runs::{Accepted, RunCommand};
-use ghostlight_model::ids::StepPath;
+use ghostlight_model::ids::{Name, StepPath};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -132,6 +132,55 @@ pub async fn reconcile(
     };
     let command = RunCommand::Reconcile { step, happened, output: body.output };
     Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
+}
+
+/// Sends a signal: the body is its payload, `{}` without one. The first step that waits for it, now or later, takes it.
+#[utoipa::path(tag = "runs", request_body = Value, responses((status = 200, body = AcceptedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/runs/{id}/signals/{name}")]
+pub async fn signal(
+    app: App,
+    request: HttpRequest,
+    place: Path<(String, String)>,
+    payload: Payload,
+) -> Answer {
+    let (id, name) = place.into_inner();
+    let name: Name = part(&name, Code::UnknownSignal)?;
+    let (payload, bytes): (Value, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let command = RunCommand::Signal { name, payload };
+    Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
+}
+
+/// What of a live run is to be otherwise.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdjustBody {
+    /// How many attempts are made at the same time, 1 to 10,000. Those that are being made go on.
+    #[serde(default)]
+    max_parallel: Option<u32>,
+    /// Not supported yet.
+    #[serde(default)]
+    priority: Option<i64>,
+}
+
+/// Changes the limits of a live run.
+#[utoipa::path(tag = "runs", request_body = AdjustBody, responses((status = 200, body = AcceptedBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[patch("/api/v1/runs/{id}")]
+pub async fn adjust(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    let (body, bytes): (AdjustBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
+    if body.priority.is_some() {
+        return Err(Problem::new(Code::NotSupportedYet, "`priority` of a run is not supported yet"));
+    }
+    let max_parallel = match body.max_parallel {
+        Some(max_parallel @ 1..=10_000) => max_parallel,
+        Some(_) => {
+            return Err(Problem::new(Code::InvalidValue, "`max_parallel` is a whole number from 1 to 10000"));
+        }
+        None => return Err(Problem::new(Code::InvalidValue, "`max_parallel` says what is to change")),
+    };
+    Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Adjust { max_parallel }).await?))
 }
 
 async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<(String, Bytes), Problem> {

@@ -13,6 +13,7 @@ use super::resources::event::EventBody;
 use super::resources::page::{ListBody, PageBody};
 use super::resources::plan::PlanBody;
 use super::resources::status::{CurrentAgentBody, StatusBody, current_agents};
+use super::resources::next::NextBody;
 use super::resources::step::{StepBody, StepDetail, detail, status_named, status_names, steps};
 use super::resources::timeline::TimelineBody;
 use super::runs::run_id;
@@ -81,6 +82,15 @@ pub async fn show_step(app: App, request: HttpRequest, place: Path<(String, Stri
     let unknown = || Problem::new(Code::UnknownStep, format!("run `{}` has no step `{path}`", read.run.id));
     let index = read.run.find(&path).ok_or_else(unknown)?;
     ok(&detail(&read, index, app.now()))
+}
+
+/// What each step that has not ended waits for, parents before children.
+#[utoipa::path(tag = "runs", params(PartQuery), responses((status = 200, body = ListBody<NextBody>),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}/next")]
+pub async fn show_next(app: App, request: HttpRequest, id: Path<String>) -> Answer {
+    let read = read(&app, &request, &id).await?;
+    ok(&ListBody::of(NextBody::all(&read)))
 }
 
 /// The plan that a run follows.

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, WrapFuture};
 use ghostlight_model::ids::{ApprovalId, AttemptId};
-use ghostlight_model::run::{self, Command, Effect, outstanding};
-use ghostlight_model::workflow::NodeIndex;
+use ghostlight_model::run::{self, Command, Effect, StepAt, outstanding};
 use ghostlight_supervision::{ChildRef, Context, Down};
 use jiff::{SignedDuration, Timestamp};
 
@@ -45,7 +44,13 @@ impl WorkflowActor {
         let (mut due, mut slot_check) = (None, None);
         for effect in outstanding(&self.run) {
             match effect {
-                Effect::Attempt { id, index } => self.ensure_attempt(&id, index, ctx),
+                Effect::Attempt { id, at } => self.ensure_attempt(&id, at, ctx),
+                Effect::Child { step, child, input } => self.ensure_child(step, child, input, ctx),
+                Effect::StopChild { step, child } => {
+                    let run = child.run;
+                    self.ensure_child(step, child, None, ctx);
+                    self.stop_child(run);
+                }
                 Effect::StopAttempt { id } => self.stop_attempt(&id, ctx),
                 Effect::Gate { approval, expires_at } => self.ensure_gate(approval, expires_at, ctx),
                 Effect::WakeAt(at) => due = Some(at),
@@ -71,10 +76,10 @@ impl WorkflowActor {
         self.end_answered_gates(ctx);
     }
 
-    fn ensure_attempt(&mut self, id: &AttemptId, index: NodeIndex, ctx: &mut Context<Self>) {
+    fn ensure_attempt(&mut self, id: &AttemptId, at: StepAt, ctx: &mut Context<Self>) {
         let known = self.place.residents.attempts().get(id).cloned();
         match known.map(|resident| resident.child) {
-            None if self.fresh.remove(id) => self.start_attempt(id, index, ctx),
+            None if self.fresh.remove(id) => self.start_attempt(id, at, ctx),
             None => self.lost(id.clone(), "its actor is gone".to_owned(), true, ctx),
             Some(Some(child)) if !child.is_alive() => {
                 self.place.residents.attempts().remove(id);
@@ -92,11 +97,11 @@ impl WorkflowActor {
         }
     }
 
-    fn start_attempt(&mut self, id: &AttemptId, index: NodeIndex, ctx: &mut Context<Self>) {
-        let Some(attempt) = self.run.attempt(index) else { return };
+    fn start_attempt(&mut self, id: &AttemptId, at: StepAt, ctx: &mut Context<Self>) {
+        let Some(attempt) = self.run.attempt(at) else { return };
         let slot = self.slots.iter().position(|guard| *guard.agent() == attempt.agent);
         let slot = slot.map(|at| self.slots.swap_remove(at));
-        let call = execution::call(&self.run, index, id, attempt, &self.place);
+        let call = execution::call(&self.run, at, id, attempt, &self.place);
         let spec = execution::spec(&self.place, id, call, slot, &self.run.workflow.supervision);
         self.place.residents.attempts().insert(id.clone(), Resident { child: None });
         self.watched.insert(id.clone());
@@ -118,7 +123,7 @@ impl WorkflowActor {
         }
         self.watched.insert(id.clone());
         let timeout =
-            self.run.find(&id.step).and_then(|index| self.run.attempt(index)).map(|it| it.timeout_ms);
+            self.run.find(&id.step).and_then(|at| self.run.attempt(at)).map(|it| it.timeout_ms);
         let patience = Duration::from_millis(timeout.unwrap_or(u64::MAX)).saturating_add(OVERDUE);
         let down = tokio::time::timeout(patience, child.down());
         let ended = down.into_actor(self).map(move |down, actor, ctx: &mut Context<Self>| match down {

@@ -15,8 +15,8 @@ use ghostlight_model::event::Usage;
 use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use ghostlight_model::ids::AttemptId;
 use ghostlight_model::payload::Payload;
-use ghostlight_model::run::{Attempt, Command, Run, idempotency_key};
-use ghostlight_model::workflow::{NodeIndex, RunSupervision};
+use ghostlight_model::run::{Attempt, Command, Run, StepAt, idempotency_key};
+use ghostlight_model::workflow::RunSupervision;
 use ghostlight_supervision::{ChildSpec, Context, Graceful, Key, StartContext};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -62,7 +62,7 @@ pub fn key(id: &AttemptId) -> Key {
 }
 
 /// What the agent of `attempt` is given, or why it cannot be called.
-pub fn call(run: &Run, index: NodeIndex, id: &AttemptId, attempt: &Attempt, place: &RunPlace) -> Prepared {
+pub fn call(run: &Run, at: StepAt, id: &AttemptId, attempt: &Attempt, place: &RunPlace) -> Prepared {
     let services = &place.services;
     let agent = services.agents.callable(&attempt.agent, &attempt.agent_version)?;
     let entry = services.agents.directory().get(&attempt.agent).cloned();
@@ -76,7 +76,7 @@ pub fn call(run: &Run, index: NodeIndex, id: &AttemptId, attempt: &Attempt, plac
     let call = Call {
         run: run.id,
         workflow: run.workflow.name.clone(),
-        step: run.path(index),
+        step: run.path(at),
         attempt: id.number,
         idempotency_key: idempotency_key(run.id, &id.step, attempt.iteration),
         effect: attempt.effect,

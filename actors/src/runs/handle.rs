@@ -1,19 +1,22 @@
 //! What the surface may do with runs: start, command, read, wait.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ghostlight_model::definitions::key::Holding;
-use ghostlight_model::ids::{ApprovalId, RunId};
+use ghostlight_model::event::ParentStep;
+use ghostlight_model::ids::{ApprovalId, Name, RunId};
 use ghostlight_model::run::{Command, CreateRun, Rejection};
 use ghostlight_model::workflow::Workflow;
 use ghostlight_supervision::{SendError, StableAddr};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::loading::{self, LoadError};
 use super::origin::{CreateError, NewRun};
 use super::partition::{Begin, EndAttempts, Partition, Quiesce, Revive, Route};
-use super::planner::{Admission, Admit, NotAdmitted, Planner};
+use super::planner::{Admission, Admit, NotAdmitted};
 use super::services::Services;
 use super::words::{
     Accepted, Awaited, CommandError, Definition, RunCommand, RunNow, RunRead, StartError, StartRun, Started,
@@ -93,8 +96,23 @@ impl Router {
 #[derive(Clone)]
 pub struct Runs {
     services: Arc<Services>,
-    planner: StableAddr<Planner>,
-    router: Router,
+}
+
+/// A run that a step of another one starts, under an id that the step has chosen.
+#[derive(Debug, Clone)]
+pub struct StartChild {
+    /// Its id.
+    pub run: RunId,
+    /// What to run.
+    pub workflow: Name,
+    /// Which version; the latest when it is not said.
+    pub version: Option<u64>,
+    /// Its input.
+    pub input: Value,
+    /// Added to the workflow's labels.
+    pub labels: BTreeMap<String, String>,
+    /// Who starts it.
+    pub parent: ParentStep,
 }
 
 /// A definition that is ready to run.
@@ -105,10 +123,10 @@ struct Resolved {
 }
 
 impl Runs {
-    /// Runs carried by `router`, admitted by `planner`.
+    /// The runs that work with these services.
     #[must_use]
-    pub fn new(services: Arc<Services>, planner: StableAddr<Planner>, router: Router) -> Self {
-        Self { services, planner, router }
+    pub fn new(services: Arc<Services>) -> Self {
+        Self { services }
     }
 
     /// Starts a run. Answers when its creation is durable.
@@ -169,15 +187,12 @@ impl Runs {
             context: start.context.clone(),
             labels: start.labels.clone(),
             key: start.key.as_ref().map(|key| key.key.clone()),
+            parent: None,
             makespan_ms: admission.makespan_ms,
         };
         let (answer, answered) = oneshot::channel();
         let new = NewRun { workflow: resolved.workflow, create, key: key.clone(), caller, answer, end };
-        let sent = self.router.of(run).try_send(Begin { run, new: Box::new(new) });
-        sent.map_err(|error| match error {
-            SendError::Full => StartError::Store(StoreError::Busy),
-            SendError::NotRunning | SendError::Closed => StartError::Store(StoreError::Unavailable),
-        })?;
+        self.bring_to_life(run, new)?;
         match answered.await {
             Ok(Ok(now)) => {
                 let started = Started { run, replayed: false, sequence: now.sequence };
@@ -197,6 +212,52 @@ impl Runs {
         }
     }
 
+    fn bring_to_life(&self, run: RunId, new: NewRun) -> Result<(), StartError> {
+        let sent = self.services.router.of(run).try_send(Begin { run, new: Box::new(new) });
+        sent.map_err(|error| match error {
+            SendError::Full => StartError::Store(StoreError::Busy),
+            SendError::NotRunning | SendError::Closed => StartError::Store(StoreError::Unavailable),
+        })
+    }
+
+    /// Starts a run for a step of another one, unless it was started before. Answers when it is durable.
+    ///
+    /// # Errors
+    /// As [`Runs::start`].
+    pub(super) async fn start_child(&self, start: &StartChild) -> Result<(), StartError> {
+        if self.head(start.run).await?.is_some() {
+            return Ok(());
+        }
+        let definition = Definition::Saved { name: start.workflow.clone(), version: start.version };
+        let resolved = self.resolve(&definition).await?;
+        let admission = self.admit(&resolved.workflow).await?;
+        let create = CreateRun {
+            version: resolved.version,
+            document: None,
+            input: start.input.clone(),
+            context: serde_json::Map::new(),
+            labels: start.labels.clone(),
+            key: None,
+            parent: Some(start.parent.clone()),
+            makespan_ms: admission.makespan_ms,
+        };
+        let (answer, answered) = oneshot::channel();
+        let caller = Caller::runtime();
+        let new = NewRun { workflow: resolved.workflow, create, key: None, caller, answer, end: None };
+        self.bring_to_life(start.run, new)?;
+        match answered.await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(CreateError::Rejected(rejection))) => Err(StartError::Rejected(rejection)),
+            // Who was quicker is an earlier life of the same step.
+            Ok(Err(CreateError::Store(_) | CreateError::KeyTaken)) | Err(_) => {
+                match self.head(start.run).await? {
+                    Some(_) => Ok(()),
+                    None => Err(StartError::Store(StoreError::Unavailable)),
+                }
+            }
+        }
+    }
+
     /// The run that an earlier request with the same key has started.
     async fn started_before(&self, holding: &Holding) -> Result<Started, StartError> {
         let run = streams::run_of(&target_of(holding)?).ok_or(KeyRefusal::Reused)?;
@@ -205,7 +266,7 @@ impl Runs {
     }
 
     async fn admit(&self, workflow: &Arc<Workflow>) -> Result<Admission, StartError> {
-        match self.planner.send(Admit { workflow: workflow.clone() }).await {
+        match self.services.planner.send(Admit { workflow: workflow.clone() }).await {
             Ok(Ok(admission)) => Ok(admission),
             Ok(Err(NotAdmitted::Full)) => Err(StartError::NotAdmitted("too many starts are under way")),
             Ok(Err(NotAdmitted::Draining)) => Err(StartError::NotAdmitted("the daemon is going down")),
@@ -279,7 +340,7 @@ impl Runs {
                 key: claim.clone(),
                 answer: Some(answer),
             };
-            match self.router.route(Route { run, give }) {
+            match self.services.router.route(Route { run, give }) {
                 Ok(()) => match answered.await {
                     Ok(Err(CommandError::NotCarried(_))) => {}
                     Ok(result) => return self.only_running(run, result).await,
@@ -360,6 +421,17 @@ impl Runs {
         })
     }
 
+    /// The output of a run that was read, from its blob if it is a large one; null when it has none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the blob cannot be read.
+    pub async fn output(&self, read: &RunRead) -> Result<Arc<Value>, StoreError> {
+        let Some(output) = read.run.output.clone() else { return Ok(Arc::default()) };
+        let blobs = self.services.blobs.clone();
+        let fetched = blocking(move || loading::fetch(&output, &*blobs)).await?;
+        fetched.map_err(|error| StoreError::Damaged(error.to_string()))
+    }
+
     /// Waits until the run has ended, at most for `timeout`; answers whether it has.
     ///
     /// # Errors
@@ -395,5 +467,7 @@ fn machine_command(command: RunCommand) -> Command {
         RunCommand::Answer { approval, approve, comment, changes } => {
             Command::Answer { approval, approve, comment, changes }
         }
+        RunCommand::Signal { name, payload } => Command::Signal { name, payload },
+        RunCommand::Adjust { max_parallel } => Command::Adjust { max_parallel },
     }
 }

@@ -1,5 +1,6 @@
 //! Runs: admission, the partitions that carry them, and the actors of one run.
 
+mod children;
 mod effects;
 pub mod execution;
 pub mod gate;

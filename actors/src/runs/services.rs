@@ -8,11 +8,14 @@ use ghostlight_model::ids::Ids;
 use ghostlight_store::SharedJournal;
 use ghostlight_store::blobs::Blobs;
 use ghostlight_store::snapshots::Snapshots;
+use ghostlight_supervision::StableAddr;
 use ghostlight_world::World;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::handle::Router;
 use super::marks::Marks;
+use super::planner::Planner;
 use super::signs::LivingAttempts;
 use super::slots::SlotPool;
 use crate::agents::AgentRegistry;
@@ -36,6 +39,10 @@ pub struct Services {
     pub agents: AgentRegistry,
     /// What was asked under idempotency keys.
     pub keys: Keys,
+    /// Who admits runs.
+    pub planner: StableAddr<Planner>,
+    /// Who carries which run.
+    pub router: Router,
     /// How many attempts run at the same time.
     pub slots: SlotPool,
     /// Which runs are being touched.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ghostlight_model::event::{Attribution, Event};
-use ghostlight_model::run::{self, QUESTIONS_AT_ONCE, Rejection, Run, STARTS_AT_ONCE, evolve};
+use ghostlight_model::run::{self, Rejection, Run, evolve};
 use ghostlight_store::blobs::BlobError;
 use ghostlight_store::{Append, AppendError, NewRecord, StreamAppend, Wake};
 use jiff::Timestamp;
@@ -86,11 +86,7 @@ fn refused_blob(error: &BlobError) -> AppendError {
 
 /// Whether one of the decisions stopped at its bound, and the next one goes on where it stopped.
 pub(super) fn is_portion(unit: &Unit) -> bool {
-    unit.events.iter().any(|(events, _)| {
-        let count = |is: fn(&Event) -> bool| events.iter().filter(|event| is(event)).count();
-        count(|event| matches!(event, Event::StepStarted(_))) >= STARTS_AT_ONCE
-            || count(|event| matches!(event, Event::ApprovalRequested(_))) >= QUESTIONS_AT_ONCE
-    })
+    unit.events.iter().any(|(events, _)| run::is_portion(events))
 }
 
 /// The append of a unit: the events of the run, and the idempotency key that it was asked under. A unit that changes

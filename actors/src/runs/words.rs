@@ -142,6 +142,18 @@ pub enum RunCommand {
         /// What the person changes.
         changes: Option<Value>,
     },
+    /// Send it a signal.
+    Signal {
+        /// Which.
+        name: Name,
+        /// What it says.
+        payload: Value,
+    },
+    /// Make so many attempts at the same time from now on.
+    Adjust {
+        /// How many, from 1.
+        max_parallel: u32,
+    },
 }
 
 /// A command was taken and is durable.

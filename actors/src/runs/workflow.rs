@@ -11,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
+use ghostlight_agents::CancelToken;
 use ghostlight_model::event::{Event, KeyOutcome};
-use ghostlight_model::ids::AttemptId;
+use ghostlight_model::ids::{AttemptId, RunId};
 use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, decide};
 use ghostlight_store::{AppendError, Committed, StreamAppend};
 use ghostlight_supervision::{Context, Graceful};
@@ -98,6 +99,8 @@ pub struct WorkflowActor {
     pub(super) reported: BTreeSet<AttemptId>,
     /// Attempts that were asked to stop.
     pub(super) stopping: BTreeSet<AttemptId>,
+    /// Runs that steps of this one wait for, and how each is told that nobody wants it any more.
+    pub(super) children: BTreeMap<RunId, CancelToken>,
     /// The run waits, or may wait, in line for slots.
     pub(super) in_line: Cell<bool>,
     /// The time that a timer of ours stands for, when it has just gone off.
@@ -134,6 +137,7 @@ impl WorkflowActor {
             watched: BTreeSet::new(),
             reported: BTreeSet::new(),
             stopping: BTreeSet::new(),
+            children: BTreeMap::new(),
             in_line: Cell::new(false),
             elapsed: None,
             decided: VecDeque::new(),

@@ -172,6 +172,10 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         // They were taken when the row began, or show nothing in a list.
         Event::RunCreated(_)
         | Event::PlanCreated(_)
+        | Event::PlanRevised(_)
+        | Event::StepOpened(_)
+        | Event::EventEmitted(_)
+        | Event::SignalReceived(_)
         | Event::StepScheduled(_)
         | Event::StepStarted(_)
         | Event::StepWaiting(_)

@@ -91,6 +91,7 @@ pub fn step(name: &str) -> StepPath {
 pub fn created(workflow: &str, labels: &[(&str, &str)]) -> Event {
     let labels: BTreeMap<_, _> = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
     RunCreated {
+        parent: None,
         workflow: Name::new(workflow).unwrap(),
         version: 1,
         definition: DefinitionHash::of(b"definition"),

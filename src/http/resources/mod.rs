@@ -9,6 +9,7 @@ pub mod attempt;
 pub mod event;
 pub mod page;
 pub mod plan;
+pub mod next;
 pub mod run;
 pub mod status;
 pub mod step;

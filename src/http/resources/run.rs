@@ -53,8 +53,12 @@ pub struct RunBody {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
-    /// The run whose step started it; null until runs start others.
+    /// The run whose step started it; null in lists.
     pub parent: Option<String>,
+    /// The step of that run.
+    pub parent_step: Option<String>,
+    /// How many attempts are made at the same time; null: as many as there are slots. Null in lists.
+    pub max_parallel: Option<u32>,
     /// The run it was forked from; null until runs can be forked.
     pub forked_from: Option<String>,
     /// How many people's answers it waits for.
@@ -89,7 +93,9 @@ impl RunBody {
             created_at: run.created_at,
             started_at: started_at(run),
             ended_at: run.ended_at,
-            parent: None,
+            parent: run.parent.as_ref().map(|parent| parent.run.to_string()),
+            parent_step: run.parent.as_ref().map(|parent| parent.step.to_string()),
+            max_parallel: run.max_parallel,
             forked_from: None,
             waiting_approvals: waiting_approvals(run),
             usage: run.usage().into(),
@@ -125,6 +131,8 @@ impl RunBody {
             started_at: row.started_at,
             ended_at: row.ended_at,
             parent: None,
+            parent_step: None,
+            max_parallel: None,
             forked_from: None,
             waiting_approvals: row.waiting_approvals,
             usage: row.usage().into(),
@@ -166,10 +174,10 @@ fn result(result: RunResult) -> &'static str {
 }
 
 fn started_at(run: &Run) -> Option<Timestamp> {
-    run.steps.iter().filter_map(|step| step.started_at).min()
+    run.walk().filter_map(|(_, _, step)| step.started_at).min()
 }
 
 fn waiting_approvals(run: &Run) -> u32 {
-    let waiting = run.steps.iter().filter(|step| matches!(step.state, StepState::AwaitingApproval { .. }));
+    let waiting = run.walk().filter(|(_, _, step)| matches!(step.state, StepState::AwaitingApproval { .. }));
     u32::try_from(waiting.count()).unwrap_or(u32::MAX)
 }

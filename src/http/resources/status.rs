@@ -65,7 +65,7 @@ impl StatusBody {
                 StepStatus::Running | StepStatus::Waiting | StepStatus::Retrying | StepStatus::Ready
             )
         };
-        let current = run.iter().filter(|(_, _, step)| is_current(step.state.status().0));
+        let current = run.walk().filter(|(_, _, step)| is_current(step.state.status().0));
         Self {
             run: run.id.to_string(),
             workflow: run.workflow.name.to_string(),
@@ -73,7 +73,7 @@ impl StatusBody {
             reason: run.pause.map(pause_reason),
             progress: how_far.ratio,
             eta: how_far.remaining.map(|left| eta(now, left)),
-            current: current.map(|(index, _, _)| step(read, index, now)).collect(),
+            current: current.map(|(at, _, _)| step(read, at, now)).collect(),
             counts: how_far.counts.into_iter().map(|(status, count)| (status.as_str(), count)).collect(),
             created_at: run.created_at,
             sequence: read.sequence.to_string(),
@@ -110,14 +110,14 @@ pub struct CurrentAgentBody {
 #[must_use]
 pub fn current_agents(read: &RunRead, now: Timestamp) -> Vec<CurrentAgentBody> {
     let run = &read.run;
-    let running = run.iter().filter_map(|(index, _, _)| Some((index, run.attempt(index)?)));
-    let rows = running.map(|(index, attempt)| {
+    let running = run.walk().filter_map(|(at, _, _)| Some((at, run.attempt(at)?)));
+    let rows = running.map(|(at, attempt)| {
         let running_ms = super::ms_between(attempt.started_at, now);
-        let expected = ghostlight_model::run::estimate(run.workflow.node(index)).as_millis().max(1);
+        let expected = ghostlight_model::run::estimate(run.node(at)).as_millis().max(1);
         CurrentAgentBody {
             agent: attempt.agent.to_string(),
-            step: run.path(index).to_string(),
-            attempt: format!("{}@{}", run.path(index), attempt.number),
+            step: run.path(at).to_string(),
+            attempt: format!("{}@{}", run.path(at), attempt.number),
             since: attempt.started_at,
             running_ms,
             progress: (running_ms as f64 / expected as f64).min(0.9),

@@ -3,8 +3,7 @@
 use ghostlight_actors::runs::RunRead;
 use ghostlight_model::event::{SkipCause, WaitReason};
 use ghostlight_model::ids::AttemptId;
-use ghostlight_model::run::{StepState, StepStatus, idempotency_key};
-use ghostlight_model::workflow::NodeIndex;
+use ghostlight_model::run::{StepAt, StepState, StepStatus, idempotency_key};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -33,7 +32,7 @@ pub struct StepBody {
     pub needs: Vec<String>,
     /// `pending`, `ready`, `running`, `waiting`, `retrying`, `completed`, `failed`, `skipped`, `cancelled`.
     pub status: &'static str,
-    /// What it waits for: `approval`, `slot`, `reconcile`. `stuck` while it is running and has shown no sign of life for
+    /// What it waits for: `approval`, `slot`, `reconcile`, `time`, `signal`, `child`. `stuck` while it is running and has shown no sign of life for
     /// half of the silence that will end its attempt: its agent's heartbeat, else its timeout.
     pub reason: Option<&'static str>,
     /// Who was called last.
@@ -58,6 +57,15 @@ pub struct StepBody {
     pub last_sign_at: Option<Timestamp>,
     /// The question that is asked.
     pub approval: Option<String>,
+    /// Until when it waits, when there is an end to it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Timestamp>,
+    /// The run that it started and waits for.
+    pub child: Option<String>,
+    /// How many items or passes it has; null for a step that is neither a map nor a loop.
+    pub items: Option<u32>,
+    /// Whether it was cancelled because another branch was faster.
+    pub lost_race: bool,
     /// Why it failed, or how the last attempt did.
     pub error: Option<FailureBody>,
     /// Why it was skipped.
@@ -87,22 +95,22 @@ pub struct StepDetail {
 #[must_use]
 pub fn steps(read: &RunRead, status: Option<StepStatus>, now: Timestamp) -> Vec<StepBody> {
     let all =
-        read.run.iter().filter(|(_, _, step)| status.is_none_or(|status| step.state.status().0 == status));
-    all.map(|(index, _, _)| step(read, index, now)).collect()
+        read.run.walk().filter(|(_, _, step)| status.is_none_or(|status| step.state.status().0 == status));
+    all.map(|(at, _, _)| step(read, at, now)).collect()
 }
 
 /// One step.
 #[must_use]
-pub fn step(read: &RunRead, index: NodeIndex, now: Timestamp) -> StepBody {
+pub fn step(read: &RunRead, at: StepAt, now: Timestamp) -> StepBody {
     let run = &read.run;
-    let (node, step) = (run.workflow.node(index), run.step(index));
+    let (node, step) = (run.node(at), run.step(at));
     let (status, reason) = step.state.status();
-    let silence = run.attempt(index).and_then(|attempt| {
-        read.silence.get(&AttemptId { step: run.path(index), number: attempt.number }).copied()
+    let silence = run.attempt(at).and_then(|attempt| {
+        read.silence.get(&AttemptId { step: run.path(at), number: attempt.number }).copied()
     });
     let needs = node.parents.iter().map(|parent| run.workflow.node(parent.parent).id.to_string());
     StepBody {
-        path: run.path(index).to_string(),
+        path: run.path(at).to_string(),
         kind: node.kind.type_name(),
         description: node.description.clone(),
         level: node.level,
@@ -124,6 +132,17 @@ pub fn step(read: &RunRead, index: NodeIndex, now: Timestamp) -> StepBody {
             StepState::AwaitingApproval { approval } => Some(approval.to_string()),
             _ => None,
         },
+        until: match &step.state {
+            StepState::AwaitingTime { until } => Some(*until),
+            StepState::AwaitingSignal { until } => *until,
+            _ => None,
+        },
+        child: match &step.state {
+            StepState::AwaitingChild { child } => Some(child.run.to_string()),
+            _ => None,
+        },
+        items: node.kind.body().map(|_| u32::try_from(step.items.len()).unwrap_or(u32::MAX)),
+        lost_race: step.lost_race,
         error: match &step.state {
             StepState::Failed { failure }
             | StepState::Retrying { failure, .. }
@@ -140,12 +159,12 @@ pub fn step(read: &RunRead, index: NodeIndex, now: Timestamp) -> StepBody {
 
 /// One step with everything about it.
 #[must_use]
-pub fn detail(read: &RunRead, index: NodeIndex, now: Timestamp) -> StepDetail {
-    let (path, own) = (read.run.path(index), read.run.step(index));
+pub fn detail(read: &RunRead, at: StepAt, now: Timestamp) -> StepDetail {
+    let (path, own) = (read.run.path(at), read.run.step(at));
     let history =
         attempts(read.events.iter().map(|event| &**event)).into_iter().filter(|attempt| attempt.step == path);
     StepDetail {
-        step: step(read, index, now),
+        step: step(read, at, now),
         idempotency_key: idempotency_key(read.run.id, &path, own.iteration),
         input: own.input.as_ref().map(value_of),
         output: match &own.state {
@@ -185,6 +204,9 @@ fn wait_reason(reason: WaitReason) -> &'static str {
         WaitReason::Approval => "approval",
         WaitReason::Slot => "slot",
         WaitReason::Reconcile => "reconcile",
+        WaitReason::Time => "time",
+        WaitReason::Signal => "signal",
+        WaitReason::Child => "child",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::next::Limit;
 use super::place::StepAt;
 use super::state::{Run, StepState};
 use crate::ids::NodeId;
@@ -35,18 +36,26 @@ impl Load {
     /// Whether there is room for one more attempt of this node: for all that it needs at once, so that two attempts never wait
     /// for each other.
     pub fn has_room(&self, run: &Run, at: StepAt, node: &Node) -> bool {
-        let group = run.workflow.node(at.node).group;
-        let group_limit = group.and_then(|group| match run.workflow.node(group).kind {
-            NodeKind::Parallel(parallel) => parallel.max_parallel,
-            _ => None,
-        });
-        let in_group = group.and_then(|group| self.groups.get(&group).copied()).unwrap_or(0);
-        run.max_parallel.is_none_or(|max| self.total < max)
-            && group_limit.is_none_or(|max| in_group < max)
-            && node.resources.iter().all(|resource| {
-                let held = self.held.get(resource).copied().unwrap_or(0);
-                run.workflow.resources.get(resource).is_none_or(|max| held < *max)
-            })
+        self.reached(run, at, node).is_none()
+    }
+
+    /// The limit that leaves no room for one more attempt of this node.
+    pub fn reached(&self, run: &Run, at: StepAt, node: &Node) -> Option<Limit> {
+        if let Some(max) = run.max_parallel.filter(|max| self.total >= *max) {
+            return Some(Limit::Run(max));
+        }
+        if let Some(group) = run.workflow.node(at.node).group
+            && let NodeKind::Parallel(parallel) = run.workflow.node(group).kind
+            && let Some(max) = parallel.max_parallel
+            && self.groups.get(&group).copied().unwrap_or(0) >= max
+        {
+            return Some(Limit::Parallel(run.path(group), max));
+        }
+        node.resources.iter().find_map(|resource| {
+            let max = *run.workflow.resources.get(resource)?;
+            let held = self.held.get(resource).copied().unwrap_or(0);
+            (held >= max).then(|| Limit::Resource(resource.clone(), max))
+        })
     }
 
     /// Counts one more.

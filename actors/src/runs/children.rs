@@ -1,0 +1,163 @@
+//! Runs that steps of a run start: each is started once, watched until it ends, and cancelled when nobody wants it any more.
+//!
+//! The id of a child is chosen by the decision that starts it, so that starting it twice starts it once. Nothing of this is
+//! remembered: after a crash the new workflow actor starts what is missing, and finds what has ended meanwhile in the journal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{ActorFutureExt, AsyncContext, WrapFuture};
+use ghostlight_agents::CancelToken;
+use ghostlight_model::event::{ChildRun, ParentStep, Usage};
+use ghostlight_model::failure::{ErrorClass, Failure, Happened};
+use ghostlight_model::ids::{RunId, StepPath};
+use ghostlight_model::payload::Payload;
+use ghostlight_model::run::{Command, RunStatus};
+use ghostlight_supervision::Context;
+use serde_json::Value;
+
+use super::handle::{Runs, StartChild};
+use super::words::{CommandError, RunCommand, StartError};
+use super::workflow::WorkflowActor;
+use crate::caller::Caller;
+
+/// Pause before something that was not possible is tried again; doubles up to the maximum.
+const AGAIN: Duration = Duration::from_millis(50);
+const AGAIN_MAX: Duration = Duration::from_secs(5);
+/// How long one wait for a child's end takes at most, before the journal is looked at again.
+const WAIT: Duration = Duration::from_secs(60);
+
+impl WorkflowActor {
+    /// Sees to it that a child exists and that its end is heard.
+    pub(super) fn ensure_child(
+        &mut self,
+        step: StepPath,
+        child: ChildRun,
+        input: Option<Payload>,
+        ctx: &mut Context<Self>,
+    ) {
+        if self.children.contains_key(&child.run) || self.start_nothing || self.services().is_draining() {
+            return;
+        }
+        let generation = 1 + self.run.parent.as_ref().map_or(0, |parent| parent.generation);
+        let parent = ParentStep { run: self.place.id, step: step.clone(), generation };
+        let start = StartChild {
+            run: child.run,
+            workflow: child.workflow,
+            version: child.version,
+            input: input.as_ref().and_then(Payload::value).map_or(Value::Null, |value| (**value).clone()),
+            labels: (*self.run.labels).clone(),
+            parent,
+        };
+        let unwanted = CancelToken::new();
+        self.children.insert(child.run, unwanted.clone());
+        let runs = Runs::new(self.place.services.clone());
+        let ended = async move { see_to(&runs, &start, &unwanted).await };
+        let told = ended.into_actor(self).map(move |outcome, actor, ctx: &mut Context<Self>| {
+            // If the store does not take it, it is found out again.
+            actor.children.remove(&child.run);
+            let usage = Usage::default();
+            actor.give_itself(Command::ChildEnded { step, child: child.run, outcome, usage });
+            actor.process(ctx);
+        });
+        ctx.spawn(told);
+    }
+
+    /// Nobody waits for this child any more.
+    pub(super) fn stop_child(&self, run: RunId) {
+        if let Some(unwanted) = self.children.get(&run) {
+            unwanted.cancel();
+        }
+    }
+}
+
+/// Starts a run, if it is wanted, and waits for its end. Its output, or why there is none.
+async fn see_to(runs: &Runs, start: &StartChild, unwanted: &CancelToken) -> Result<Arc<Value>, Failure> {
+    let mut wait = AGAIN;
+    while !unwanted.is_cancelled() {
+        match runs.start_child(start).await {
+            Ok(()) => break,
+            Err(StartError::NotAdmitted(_) | StartError::Store(_) | StartError::Key(_)) => {
+                pause(&mut wait).await;
+            }
+            Err(error) => return Err(not_started(start, &error)),
+        }
+    }
+    let mut told = false;
+    let mut wait = AGAIN;
+    loop {
+        if unwanted.is_cancelled() && !told {
+            match cancel(runs, start.run).await {
+                Told::Heard => told = true,
+                Told::NotThere => return Err(cancelled(start)),
+                Told::NotHeard => pause(&mut wait).await,
+            }
+        }
+        if let Some(outcome) = outcome(runs, start).await {
+            return outcome;
+        }
+        let end = runs.wait(start.run, WAIT);
+        let ended = tokio::select! {
+            ended = end => ended.unwrap_or(false),
+            () = unwanted.cancelled(), if !told => false,
+        };
+        if !ended && !unwanted.is_cancelled() {
+            // Too many wait, or nothing happened for a while.
+            pause(&mut wait).await;
+        }
+    }
+}
+
+async fn pause(wait: &mut Duration) {
+    tokio::time::sleep(*wait).await;
+    *wait = (*wait * 2).min(AGAIN_MAX);
+}
+
+enum Told {
+    Heard,
+    NotThere,
+    NotHeard,
+}
+
+async fn cancel(runs: &Runs, run: RunId) -> Told {
+    let command = RunCommand::Cancel { reason: "its parent is being cancelled, or can do without it".to_owned() };
+    match runs.command(run, command, None, Caller::runtime()).await {
+        // It has ended, or is being cancelled already.
+        Ok(_) | Err(CommandError::Rejected(_)) => Told::Heard,
+        Err(CommandError::UnknownRun(_)) => Told::NotThere,
+        Err(_) => Told::NotHeard,
+    }
+}
+
+/// How the run ended; none while it has not, or cannot be read now.
+async fn outcome(runs: &Runs, start: &StartChild) -> Option<Result<Arc<Value>, Failure>> {
+    let read = runs.read(start.run).await.ok()??;
+    match read.run.status {
+        RunStatus::Completed => runs.output(&read).await.ok().map(Ok),
+        RunStatus::Failed => {
+            let failure = read.run.failure.map(|(_, failure)| failure);
+            let (class, message) = match failure {
+                Some(failure) => (failure.class, failure.message),
+                None => (ErrorClass::Unknown, "it failed".to_owned()),
+            };
+            let message = format!("run {} of `{}` failed: {message}", start.run, start.workflow);
+            Some(Err(Failure::new(class, "child_failed", message, Happened::Unknown)))
+        }
+        RunStatus::Cancelled => Some(Err(cancelled(start))),
+        RunStatus::Pending | RunStatus::Running | RunStatus::Paused => None,
+    }
+}
+
+fn cancelled(start: &StartChild) -> Failure {
+    let message = format!("run {} of `{}` was cancelled", start.run, start.workflow);
+    Failure::new(ErrorClass::Cancelled, "child_cancelled", message, Happened::Unknown)
+}
+
+fn not_started(start: &StartChild, error: &StartError) -> Failure {
+    let message = format!("a run of `{}` cannot be started: {error}", start.workflow);
+    let class = match error {
+        StartError::Rejected(_) => ErrorClass::Data,
+        _ => ErrorClass::Configuration,
+    };
+    Failure::new(class, "child_not_started", message, Happened::No)
+}
