@@ -120,7 +120,8 @@ enum Told {
 }
 
 async fn cancel(runs: &Runs, run: RunId) -> Told {
-    let command = RunCommand::Cancel { reason: "its parent is being cancelled, or can do without it".to_owned() };
+    let command =
+        RunCommand::Cancel { reason: "its parent is being cancelled, or can do without it".to_owned() };
     match runs.command(run, command, None, Caller::runtime()).await {
         // It has ended, or is being cancelled already.
         Ok(_) | Err(CommandError::Rejected(_)) => Told::Heard,

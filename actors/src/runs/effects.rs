@@ -122,8 +122,7 @@ impl WorkflowActor {
             resident.child = Some(child.clone());
         }
         self.watched.insert(id.clone());
-        let timeout =
-            self.run.find(&id.step).and_then(|at| self.run.attempt(at)).map(|it| it.timeout_ms);
+        let timeout = self.run.find(&id.step).and_then(|at| self.run.attempt(at)).map(|it| it.timeout_ms);
         let patience = Duration::from_millis(timeout.unwrap_or(u64::MAX)).saturating_add(OVERDUE);
         let down = tokio::time::timeout(patience, child.down());
         let ended = down.into_actor(self).map(move |down, actor, ctx: &mut Context<Self>| match down {

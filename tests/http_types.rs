@@ -1,0 +1,198 @@
+//! Each type of node over HTTP: what can be seen of it while it waits, and what can be done about it.
+
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+mod inside;
+
+use inside::Inside;
+use serde_json::{Value, json};
+
+async fn start(inside: &Inside, text: &str, input: Value) -> String {
+    let name = text.lines().find_map(|line| line.strip_prefix("name: ")).unwrap();
+    inside.post_yaml("/api/v1/workflows", text).await.ok();
+    let started = inside.post(&format!("/api/v1/workflows/{name}/runs"), &json!({ "input": input })).await;
+    started.header("location").to_owned()
+}
+
+fn find(list: &Value, key: &str, name: &str) -> Value {
+    let items = list["items"].as_array().cloned().unwrap_or_default();
+    items.into_iter().find(|item| item[key] == name).unwrap_or_default()
+}
+
+const SIGNAL: &str = "ghostlight: 1
+name: signal
+nodes:
+  before: { type: wait, for: 1ms }
+  go: { type: wait, needs: [before], signal: { name: go-on, timeout: 1h, schema: { type: object, required: [ok] } } }
+  after: { type: transform, needs: [go], value: $go.ok }
+output: $after
+";
+
+#[tokio::test]
+async fn a_signal_is_sent_once_under_its_key_and_refused_when_nobody_knows_it_or_it_does_not_fit() {
+    let inside = Inside::start();
+    let run = start(&inside, SIGNAL, json!({})).await;
+    let steps =
+        inside.until(&format!("{run}/steps"), |list| find(list, "path", "go")["reason"] == "signal").await;
+    assert!(find(&steps, "path", "go")["until"].is_string(), "{steps}");
+    let next = inside.get(&format!("{run}/next")).await.ok();
+    let go = find(&next, "step", "go");
+    assert_eq!((&go["waits_for"], &go["signal"]), (&json!("signal"), &json!("go-on")), "{next}");
+    let after = find(&next, "step", "after");
+    assert_eq!((&after["waits_for"], &after["waiting_on"][0]["node"]), (&json!("steps"), &json!("go")));
+
+    let unknown = inside.post(&format!("{run}/signals/go-off"), &json!({})).await;
+    assert_eq!((unknown.status, &unknown.body["code"]), (404, &json!("unknown_signal")));
+    assert!(unknown.body["detail"].as_str().unwrap().contains("`go-on`"), "{}", unknown.body);
+    let unfit = inside.post(&format!("{run}/signals/go-on"), &json!({"no": 1})).await;
+    assert_eq!((unfit.status, &unfit.body["code"]), (422, &json!("invalid_input")), "{}", unfit.body);
+
+    let send = || {
+        inside
+            .request("POST", &format!("{run}/signals/go-on"))
+            .header("idempotency-key", "once")
+            .json(&json!({"ok": 7}))
+    };
+    let (first, second) = (inside.send(send()).await, inside.send(send()).await);
+    assert_eq!((first.status, second.status), (200, 200), "{} {}", first.body, second.body);
+    let ended = inside.get(&format!("{run}?wait=10")).await.ok();
+    assert_eq!((&ended["status"], &ended["output"]), (&json!("completed"), &json!(7)));
+    let events = inside.get(&format!("{run}/events?limit=200")).await.ok();
+    let received =
+        events["items"].as_array().unwrap().iter().filter(|event| event["type"] == "signal.received");
+    assert_eq!(received.count(), 1);
+    let late = inside.post(&format!("{run}/signals/go-on"), &json!({"ok": 1})).await;
+    assert_eq!((late.status, &late.body["code"]), (409, &json!("run_state")));
+}
+
+const WIDE: &str = "ghostlight: 1
+name: wide
+max_parallel: 1
+nodes:
+  each: { type: map, over: $input.list, node: { type: agent_call, agent: sleep, input: { for: 1h } } }
+  ask: { type: human_gate, action: Go on? }
+";
+
+#[tokio::test]
+async fn items_are_steps_of_their_own_and_the_limit_of_a_live_run_is_changed() {
+    let inside = Inside::start();
+    let run = start(&inside, WIDE, json!({"list": [1, 2, 3]})).await;
+    let list = inside
+        .until(&format!("{run}/steps?status=running"), |list| {
+            find(list, "path", "each.0")["status"] == "running"
+        })
+        .await;
+    assert_eq!(find(&list, "path", "each")["items"], 3);
+    let item = inside.get(&format!("{run}/steps/each.0")).await.ok();
+    assert_eq!((&item["input"]["for"], &item["type"]), (&json!("1h"), &json!("agent_call")), "{item}");
+    assert_eq!(inside.get(&format!("{run}/steps/each.3")).await.status, 404);
+    let status = inside.get(&format!("{run}/status")).await.ok();
+    assert_eq!(find(&json!({"items": status["current"]}), "path", "each.0")["agent"], "sleep");
+
+    for (body, code) in [
+        (json!({"max_parallel": 0}), "invalid_value"),
+        (json!({}), "invalid_value"),
+        (json!({"priority": 1}), "not_supported_yet"),
+    ] {
+        let refused = inside.send(inside.request("PATCH", &run).json(&body)).await;
+        assert_eq!(refused.body["code"], code, "{body}");
+    }
+    let adjusted = inside.send(inside.request("PATCH", &run).json(&json!({"max_parallel": 2}))).await;
+    assert_eq!(adjusted.status, 200, "{}", adjusted.body);
+    inside
+        .until(&format!("{run}/steps?status=running"), |list| {
+            find(list, "path", "each.1")["status"] == "running"
+        })
+        .await;
+    assert_eq!(inside.get(&run).await.ok()["max_parallel"], 2);
+    inside.post(&format!("{run}/cancel"), &json!({})).await.ok();
+    assert_eq!(inside.get(&format!("{run}?wait=20")).await.ok()["status"], "cancelled");
+    let ended = inside.get(&format!("{run}/steps")).await.ok();
+    let open = ended["items"].as_array().unwrap().iter().filter(|step| step["ended_at"].is_null());
+    assert_eq!(open.count(), 0, "{ended}");
+}
+
+const CHILD: &str = "ghostlight: 1
+name: child
+input: { type: object, required: [n], properties: { n: { type: integer } } }
+nodes:
+  nap: { type: agent_call, agent: sleep, input: { for: $input.nap } }
+  out: { type: transform, needs: [nap], value: { n: $input.n } }
+output: $out
+";
+const PARENT: &str = "ghostlight: 1
+name: parent
+nodes:
+  sub: { type: workflow, workflow: child, input: $input }
+  after: { type: transform, needs: [sub], value: $sub.n }
+output: $after
+";
+
+#[tokio::test]
+async fn a_run_starts_another_one_gets_its_output_and_cancels_it_with_itself() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", CHILD).await.ok();
+    let run = start(&inside, PARENT, json!({"n": 3, "nap": "1ms"})).await;
+    let ended = inside.get(&format!("{run}?wait=10")).await.ok();
+    assert_eq!((&ended["status"], &ended["output"]), (&json!("completed"), &json!(3)), "{ended}");
+
+    let run = inside
+        .post("/api/v1/workflows/parent/runs", &json!({"input": {"n": 3, "nap": "1h"}}))
+        .await
+        .header("location")
+        .to_owned();
+    let waiting = inside.until(&format!("{run}/steps/sub"), |step| step["child"].is_string()).await;
+    let child = format!("/api/v1/runs/{}", waiting["child"].as_str().unwrap());
+    inside
+        .until(&format!("{child}/steps?status=running"), |list| {
+            find(list, "path", "nap")["status"] == "running"
+        })
+        .await;
+    let shown = inside.get(&child).await.ok();
+    assert_eq!(format!("/api/v1/runs/{}", shown["parent"].as_str().unwrap()), run);
+    let answer = inside.post(&format!("{run}/cancel"), &json!({})).await;
+    assert_eq!(answer.status, 202, "it ends when its child has");
+    assert_eq!(inside.get(&format!("{run}?wait=20")).await.ok()["status"], "cancelled");
+    assert_eq!(inside.get(&child).await.ok()["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_child_that_cannot_be_started_or_fails_says_why_in_its_parent() {
+    let inside = Inside::start();
+    let run = start(&inside, PARENT, json!({"n": 3})).await;
+    let ended = inside.get(&format!("{run}?wait=10")).await.ok();
+    assert_eq!(ended["error"]["code"], "child_not_started", "{ended}");
+    inside.post_yaml("/api/v1/workflows", CHILD).await.ok();
+    for (input, code, says) in [
+        (json!({"n": "x", "nap": "1ms"}), "child_not_started", "input"),
+        (json!({"n": 1, "nap": "soon"}), "child_failed", "failed"),
+    ] {
+        let run = inside
+            .post("/api/v1/workflows/parent/runs", &json!({"input": input}))
+            .await
+            .header("location")
+            .to_owned();
+        let ended = inside.get(&format!("{run}?wait=10")).await.ok();
+        assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("failed"), &json!(code)), "{ended}");
+        assert!(ended["error"]["message"].as_str().unwrap().contains(says), "{ended}");
+    }
+}
+
+/// Shows S1-4.3n3.
+#[tokio::test]
+async fn in_a_race_the_loser_is_stopped_and_the_run_goes_on_with_the_winner() {
+    const RACE: &str = "ghostlight: 1
+name: race
+nodes:
+  quick: { type: agent_call, agent: noop, input: { n: 1 } }
+  slow: { type: agent_call, agent: sleep, input: { for: 1h } }
+  won: { type: join, needs: [quick, slow], require: first_success }
+output: $won
+";
+    let inside = Inside::start();
+    let run = start(&inside, RACE, json!({})).await;
+    let ended = inside.get(&format!("{run}?wait=20")).await.ok();
+    assert_eq!((&ended["status"], &ended["result"]), (&json!("completed"), &json!("complete")), "{ended}");
+    let slow = inside.get(&format!("{run}/steps/slow")).await.ok();
+    assert_eq!((&slow["status"], &slow["lost_race"]), (&json!("cancelled"), &json!(true)), "{slow}");
+}
