@@ -8,6 +8,7 @@
 
 mod error;
 mod feed;
+mod next;
 mod resources;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use url::Url;
 
 pub use error::{ClientError, Problem};
 pub use feed::{Feed, FeedOptions, Frame};
+pub use next::NextStep;
 pub use resources::{
     Accepted, Agent, Approval, Failure, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode, Workflow,
 };
@@ -168,6 +170,16 @@ impl Client {
         self.post(&format!("runs/{id}/{verb}"), body).await
     }
 
+    /// Changes the limits of a live run.
+    pub async fn adjust_run(&self, id: &str, body: &Value) -> Result<Answer<Accepted>, ClientError> {
+        self.patch(&format!("runs/{id}"), body).await
+    }
+
+    /// What each step of a run waits for.
+    pub async fn next(&self, id: &str) -> Result<Answer<Page<NextStep>>, ClientError> {
+        self.get(&format!("runs/{id}/next"), &[]).await
+    }
+
     /// One page of approvals.
     pub async fn approvals(&self, query: &[(&str, String)]) -> Result<Answer<Page<Approval>>, ClientError> {
         self.get("approvals", query).await
@@ -276,6 +288,10 @@ impl Client {
         query: &[(&str, String)],
     ) -> Result<Answer<T>, ClientError> {
         self.answer(self.request(Method::GET, path, query)).await
+    }
+
+    async fn patch<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Answer<T>, ClientError> {
+        self.answer(self.request(Method::PATCH, path, &[]).json(body)).await
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<Answer<T>, ClientError> {

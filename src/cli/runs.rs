@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::Context;
 use super::arguments;
 use super::exit::{CliError, Exit};
-use crate::client::{Accepted, Answer, Run, StartFrom, Step};
+use crate::client::{Accepted, Answer, NextStep, Run, StartFrom, Step};
 use crate::output::{self, ago, duration, plain, plain_lines, sheet, shortened, status, table};
 
-/// Runs: list, show, start, cancel, pause, resume, retry, reconcile
+/// Runs: list, show, start, cancel, pause, resume, retry, signal, why, adjust, reconcile
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum RunsVerb {
     /// List runs, the newest first
@@ -71,6 +71,32 @@ pub(crate) enum RunsVerb {
     Retry {
         /// The run's id
         run: String,
+    },
+    /// Send a signal to a run
+    #[command(after_help = "Example:\n  ghostlight runs signal RUN go-on --payload '{\"ok\": true}'")]
+    Signal {
+        /// The run's id
+        run: String,
+        /// The signal's name
+        name: String,
+        /// What it says, as JSON or @FILE [default: {}]
+        #[arg(long, value_name = "JSON|@FILE")]
+        payload: Option<String>,
+    },
+    /// Say what each step of a run waits for
+    #[command(after_help = "Example:\n  ghostlight runs why RUN")]
+    Why {
+        /// The run's id
+        run: String,
+    },
+    /// Change the limits of a live run
+    #[command(after_help = "Example:\n  ghostlight runs adjust RUN --max-parallel 4")]
+    Adjust {
+        /// The run's id
+        run: String,
+        /// How many attempts are made at the same time
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        max_parallel: u32,
     },
     /// Say whether a write of unknown outcome happened
     #[command(
@@ -134,6 +160,20 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
         }
         RunsVerb::Resume { run } => told(context, &client.command(&run, "resume", &json!({})).await?),
         RunsVerb::Retry { run } => told(context, &client.command(&run, "retry", &json!({})).await?),
+        RunsVerb::Signal { run, name, payload } => {
+            let payload = match payload {
+                Some(payload) => arguments::json(&payload)?,
+                None => json!({}),
+            };
+            told(context, &client.command(&run, &format!("signals/{name}"), &payload).await?);
+        }
+        RunsVerb::Why { run } => {
+            let next = client.next(&run).await?;
+            context.print(&next.body, || why(&next.value.items));
+        }
+        RunsVerb::Adjust { run, max_parallel } => {
+            told(context, &client.adjust_run(&run, &json!({ "max_parallel": max_parallel })).await?);
+        }
         RunsVerb::Reconcile { run, step, happened, result } => {
             let mut body = json!({ "happened": happened });
             if let Some(result) = result {
@@ -143,6 +183,15 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
         }
     }
     Ok(Exit::Done)
+}
+
+/// What each step waits for.
+fn why(steps: &[NextStep]) -> String {
+    if steps.is_empty() {
+        return "the run has ended: nothing waits".to_owned();
+    }
+    let rows = steps.iter().map(|next| vec![plain(&next.step), status(&next.status), next.why()]);
+    table(&["step", "status", "waits for"], rows)
 }
 
 /// What to start from: a file goes along with the run as a document.
@@ -213,7 +262,12 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
     let row = |step: &Step| {
         let why = match (&step.error, &step.reason) {
             (Some(error), _) => shortened(&format!("{} ({})", error.message, error.class), 80),
+            (None, Some(reason)) if reason == "stuck" => match &step.last_sign_at {
+                Some(sign) => format!("stuck, last sign of life {}", ago(Some(sign), now)),
+                None => reason.clone(),
+            },
             (None, Some(reason)) => reason.clone(),
+            (None, None) if step.lost_race => "another branch was faster".to_owned(),
             (None, None) => String::new(),
         };
         let agent = step.agent.clone().unwrap_or_else(|| step.kind.clone());

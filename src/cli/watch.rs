@@ -254,9 +254,39 @@ impl Story {
             }
             "step.cancelled" => {
                 self.under_way.remove(&step);
-                of_step("○".dimmed().to_string(), "cancelled".dimmed().to_string())
+                let lost = data["lost_race"].as_bool() == Some(true);
+                let why = if lost { "cancelled: another branch was faster" } else { "cancelled" };
+                of_step("○".dimmed().to_string(), why.dimmed().to_string())
             }
             "step.waiting" if data["reason"] == "approval" => None,
+            "step.waiting" if data["reason"] == "child" => {
+                let child = &data["child"];
+                let told = format!("starts {} {}", text(&child["workflow"]), text(&child["run"]).dimmed());
+                of_step("▶".cyan().to_string(), told)
+            }
+            "step.waiting" if data["reason"] == "signal" => {
+                of_step("◷".yellow().to_string(), format!("waits for the signal {}", text(&data["signal"])))
+            }
+            "step.waiting" if data["reason"] == "time" => {
+                of_step("◷".yellow().to_string(), format!("waits until {}", text(&data["until"])))
+            }
+            "step.opened" => {
+                self.under_way.insert(step.clone(), at);
+                let items = data["items"].as_u64().map(|items| format!("{items} items"));
+                of_step("●".cyan().to_string(), items.unwrap_or_default().dimmed().to_string())
+            }
+            "event.emitted" => {
+                let said = frame.payload("data").map(gist).unwrap_or_default();
+                of_step("✱".cyan().to_string(), format!("{} {said}", text(&data["event"]).bold()))
+            }
+            "signal.received" => {
+                let said = frame.payload("payload").map(gist).unwrap_or_default();
+                Some(format!("{} signal {} {said}", "✱".cyan(), text(&data["name"]).bold()))
+            }
+            "plan.revised" => match data["max_parallel"].as_u64() {
+                Some(max) => Some(format!("{} at most {max} at a time", "↻".yellow())),
+                None => Some(format!("{} the plan was changed", "↻".yellow())),
+            },
             "step.waiting" => of_step("◷".yellow().to_string(), format!("waits: {}", text(&data["reason"]))),
             "step.reconciled" => {
                 of_step("✓".green().to_string(), format!("happened: {}", text(&data["happened"])))

@@ -120,6 +120,12 @@ pub struct Step {
     /// How long it took or takes.
     #[serde(default)]
     pub duration_ms: Option<u64>,
+    /// When its attempt last showed a sign of life.
+    #[serde(default)]
+    pub last_sign_at: Option<String>,
+    /// Whether it was cancelled because another branch was faster.
+    #[serde(default)]
+    pub lost_race: bool,
     /// Why it failed.
     #[serde(default)]
     pub error: Option<Failure>,

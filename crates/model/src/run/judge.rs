@@ -160,7 +160,7 @@ fn completed_end(run: &Run, dependency: &Dependency, parent: StepPath) -> Parent
                 Some(chosen) if cases.iter().any(|case| u64::from(*case) == chosen) => {
                     edge_end(run, dependency, parent)
                 }
-                _ => not_taken(format!("{parent} chose another case")),
+                _ => not_taken(format!("{parent} leads here")),
             }
         }
     }
