@@ -175,6 +175,19 @@ impl Client {
         self.patch(&format!("runs/{id}"), body).await
     }
 
+    /// Lets a live run go on with another definition.
+    pub async fn edit_run(
+        &self,
+        id: &str,
+        document: &Document,
+        reason: &str,
+    ) -> Result<Answer<Accepted>, ClientError> {
+        let media_type = if document.is_json { "application/json" } else { "application/yaml" };
+        let query = [("reason", reason.to_owned())];
+        let request = self.request(Method::POST, &format!("runs/{id}/plan/edits"), &query);
+        self.answer(request.header("content-type", media_type).body(document.text.clone())).await
+    }
+
     /// What each step of a run waits for.
     pub async fn next(&self, id: &str) -> Result<Answer<Page<NextStep>>, ClientError> {
         self.get(&format!("runs/{id}/next"), &[]).await

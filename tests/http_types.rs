@@ -196,3 +196,39 @@ output: $won
     let slow = inside.get(&format!("{run}/steps/slow")).await.ok();
     assert_eq!((&slow["status"], &slow["lost_race"]), (&json!("cancelled"), &json!(true)), "{slow}");
 }
+
+const PLAN: &str = "ghostlight: 1
+name: plan
+nodes:
+  a: { type: agent_call, agent: sleep, input: { for: 1h } }
+  b: { type: transform, needs: [a], value: 1 }
+";
+
+/// Shows S1-4.1e.
+#[tokio::test]
+async fn the_plan_of_a_live_run_is_edited_where_nothing_has_begun_and_its_revisions_are_kept() {
+    let inside = Inside::start();
+    let run = start(&inside, PLAN, json!({})).await;
+    inside
+        .until(&format!("{run}/steps?status=running"), |list| find(list, "path", "a")["status"] == "running")
+        .await;
+    let edits = format!("{run}/plan/edits?reason=look");
+    let changed = PLAN.replace("needs: [a], value: 1", "value: 2");
+    let answer = inside.post_yaml(&edits, &changed).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    inside.until(&format!("{run}/steps/b"), |step| step["output"] == 2).await;
+    let refused = inside.post_yaml(&edits, &changed.replace("for: 1h", "for: 1m")).await;
+    assert_eq!((refused.status, &refused.body["code"]), (409, &json!("plan_edit_refused")));
+    assert_eq!(refused.body["violations"][0]["path"], "/nodes/a", "{}", refused.body);
+    let broken = inside.post_yaml(&edits, &changed.replace("type: transform", "type: transfrom")).await;
+    assert_eq!((broken.status, &broken.body["code"]), (422, &json!("invalid_definition")));
+    let revisions = inside.get(&format!("{run}/plan/revisions")).await.ok();
+    assert_eq!(revisions["items"].as_array().map(Vec::len), Some(2), "{revisions}");
+    assert_eq!(
+        (&revisions["items"][1]["revision"], &revisions["items"][1]["reason"]),
+        (&json!(1), &json!("look"))
+    );
+    let plan = inside.get(&format!("{run}/plan")).await.ok();
+    assert_eq!(plan["definition_hash"], revisions["items"][1]["definition_hash"]);
+    inside.post(&format!("{run}/cancel"), &json!({})).await.ok();
+}

@@ -1,15 +1,18 @@
 //! `runs`: list, show, start, and everything a person may tell a run.
 
+use std::path::PathBuf;
+
+use ghostlight_model::language::Format;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Context;
 use super::arguments;
 use super::exit::{CliError, Exit};
-use crate::client::{Accepted, Answer, NextStep, Run, StartFrom, Step};
+use crate::client::{Accepted, Answer, Document, NextStep, Run, StartFrom, Step};
 use crate::output::{self, ago, duration, plain, plain_lines, sheet, shortened, status, table};
 
-/// Runs: list, show, start, cancel, pause, resume, retry, signal, why, adjust, reconcile
+/// Runs: list, show, start, cancel, pause, resume, retry, signal, why, adjust, edit, reconcile
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum RunsVerb {
     /// List runs, the newest first
@@ -98,6 +101,17 @@ pub(crate) enum RunsVerb {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         max_parallel: u32,
     },
+    /// Let a live run go on with another definition, as far as nothing of it has begun
+    #[command(after_help = "Example:\n  ghostlight runs edit RUN incident.yaml --reason 'one more look'")]
+    Edit {
+        /// The run's id
+        run: String,
+        /// The file
+        file: PathBuf,
+        /// Why
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Say whether a write of unknown outcome happened
     #[command(
         after_help = "Example:\n  ghostlight runs reconcile RUN restart --happened yes --output-json '{\"restarted\": true}'"
@@ -173,6 +187,12 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
         }
         RunsVerb::Adjust { run, max_parallel } => {
             told(context, &client.adjust_run(&run, &json!({ "max_parallel": max_parallel })).await?);
+        }
+        RunsVerb::Edit { run, file, reason } => {
+            let document = arguments::document(&file)?;
+            super::plan::compiled(&document)?;
+            let sent = Document { text: document.text, is_json: document.format == Format::Json };
+            told(context, &client.edit_run(&run, &sent, &reason).await?);
         }
         RunsVerb::Reconcile { run, step, happened, result } => {
             let mut body = json!({ "happened": happened });

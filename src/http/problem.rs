@@ -77,6 +77,7 @@ codes! {
     UnknownRun "unknown_run" 404 "There is no such run" "`GET /api/v1/runs` lists those that there are.";
     UnknownStep "unknown_step" 404 "The run has no such step" "`GET /api/v1/runs/{id}/steps` lists those that there are.";
     UnknownSignal "unknown_signal" 404 "No step of the run's workflow waits for such a signal" "The `wait` nodes of its workflow name the signals that they take.";
+    PlanEdit "plan_edit_refused" 409 "The plan of the run cannot be changed like that" "`violations` names what has begun or holds for the whole run; change what comes after it.";
     TooManySignals "too_many_signals" 429 "Too many signals of the run wait to be taken" "They are taken as its steps come to wait for them; send fewer, or cancel the run.";
     UnknownApproval "unknown_approval" 404 "There is no such approval" "`GET /api/v1/approvals` lists those that there are.";
     UnknownAgent "unknown_agent" 404 "There is no such agent" "`GET /api/v1/agents` lists those that there are.";

@@ -64,6 +64,9 @@ impl From<Rejection> for Problem {
                 let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
                 Self::new(Code::UnknownSignal, format!("{detail}; its steps wait for {known}"))
             }
+            Rejection::NotEditable { violations } => {
+                Self::new(Code::PlanEdit, detail).violations(violations.into_iter().map(violation).collect())
+            }
             Rejection::TooManySignals => Self::new(Code::TooManySignals, detail),
             Rejection::UnknownApproval(_) => Self::new(Code::UnknownApproval, detail),
             Rejection::Invalid { violations, .. } => Self::new(Code::InvalidInput, detail)

@@ -11,13 +11,14 @@ use ghostlight_actors::runs::{Accepted, RunCommand};
 use ghostlight_model::ids::{Name, StepPath};
 use serde::Deserialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::body;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
 use super::resources::run::AcceptedBody;
 use super::runs::run_id;
+use super::strict;
 use super::surface::{Answer, App, json_with, part, written};
 
 /// The longest reason, in bytes.
@@ -149,6 +150,39 @@ pub async fn signal(
     let (payload, bytes): (Value, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
     let command = RunCommand::Signal { name, payload };
+    Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
+}
+
+/// Why a plan is changed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EditQuery {
+    /// For people; at most 4 KiB.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Lets a live run go on with another definition, which the body is. Only what has not begun may be otherwise: nodes may be
+/// added, changed and left out.
+#[utoipa::path(tag = "runs", params(EditQuery),
+    request_body(content((String = "application/yaml"), (Object = "application/json"))),
+    responses((status = 200, body = AcceptedBody), (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/runs/{id}/plan/edits")]
+pub async fn edit(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    let query: EditQuery = strict::query(request.query_string())?;
+    if query.reason.len() > REASON_BYTES_MAX {
+        let detail = format!("`reason` has at most {REASON_BYTES_MAX} bytes");
+        return Err(Problem::new(Code::InvalidValue, detail));
+    }
+    let document = body::document(&request, payload, app.settings.definition_bytes_max).await?;
+    let bytes = document.text.clone().into_bytes();
+    let checked = app.ghostlight.catalogue.check(document.text, document.format).await?;
+    let Some(workflow) = checked.workflow else {
+        return Err(Problem::new(Code::InvalidDefinition, "the definition has errors")
+            .diagnostics(checked.diagnostics));
+    };
+    let command = RunCommand::Revise { document: workflow.document.clone(), reason: query.reason };
     Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
 }
 

@@ -13,6 +13,7 @@ use super::resources::event::EventBody;
 use super::resources::next::NextBody;
 use super::resources::page::{ListBody, PageBody};
 use super::resources::plan::PlanBody;
+use super::resources::revision::RevisionBody;
 use super::resources::status::{CurrentAgentBody, StatusBody, current_agents};
 use super::resources::step::{StepBody, StepDetail, detail, status_named, status_names, steps};
 use super::resources::timeline::TimelineBody;
@@ -100,6 +101,15 @@ pub async fn show_next(app: App, request: HttpRequest, id: Path<String>) -> Answ
 pub async fn show_plan(app: App, request: HttpRequest, id: Path<String>) -> Answer {
     let read = read(&app, &request, &id).await?;
     ok(&PlanBody::of(&read.run.workflow))
+}
+
+/// How the plan of a run came to be what it is: as it was at the start, and each change, the oldest first.
+#[utoipa::path(tag = "runs", params(PartQuery), responses((status = 200, body = ListBody<RevisionBody>),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/v1/runs/{id}/plan/revisions")]
+pub async fn show_revisions(app: App, request: HttpRequest, id: Path<String>) -> Answer {
+    let read = read(&app, &request, &id).await?;
+    ok(&ListBody::of(RevisionBody::all(&read)))
 }
 
 /// How to write a timeline.

@@ -468,6 +468,7 @@ fn machine_command(command: RunCommand) -> Command {
             Command::Answer { approval, approve, comment, changes }
         }
         RunCommand::Signal { name, payload } => Command::Signal { name, payload },
+        RunCommand::Revise { document, reason } => Command::Revise { document, reason },
         RunCommand::Adjust { max_parallel } => Command::Adjust { max_parallel },
     }
 }

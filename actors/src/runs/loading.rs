@@ -143,7 +143,14 @@ fn fold_from(services: &Services, run: &mut Run, mut tell: impl FnMut(EventRead)
     loop {
         let page = services.journal.read(&stream, run.sequence + 1, PAGE)?;
         for record in &page {
-            let event = read_event(record)?;
+            let mut event = read_event(record)?;
+            // What a run goes on with has to be there when it is folded.
+            if let Event::PlanRevised(revised) = &mut event.recorded.event
+                && let Some(document) = &mut revised.document
+                && let Some(reference) = document.missing().cloned()
+            {
+                document.provide(&reference, &get(&reference, &*services.blobs)?);
+            }
             evolve(run, &event.recorded.event, event.at, event.recorded.attribution.by.as_deref());
             tell(event);
         }

@@ -149,6 +149,13 @@ pub enum RunCommand {
         /// What it says.
         payload: Value,
     },
+    /// Go on with another definition, as far as nothing of it has begun.
+    Revise {
+        /// The definition, as JSON.
+        document: Value,
+        /// Why.
+        reason: String,
+    },
     /// Make so many attempts at the same time from now on.
     Adjust {
         /// How many, from 1.

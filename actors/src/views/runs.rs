@@ -170,9 +170,9 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         Event::ApprovalRequested(_) => one_more(&mut row.waiting_approvals),
         Event::ApprovalDecided(_) => row.waiting_approvals = row.waiting_approvals.saturating_sub(1),
         // They were taken when the row began, or show nothing in a list.
+        Event::PlanRevised(revised) => row.definition = revised.definition.unwrap_or(row.definition),
         Event::RunCreated(_)
         | Event::PlanCreated(_)
-        | Event::PlanRevised(_)
         | Event::StepOpened(_)
         | Event::EventEmitted(_)
         | Event::SignalReceived(_)

@@ -10,6 +10,7 @@ pub mod event;
 pub mod next;
 pub mod page;
 pub mod plan;
+pub mod revision;
 pub mod run;
 pub mod status;
 pub mod step;

@@ -54,8 +54,17 @@ pub struct ParentStep {
 }
 
 /// `plan.revised`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PlanRevised {
+    /// Hash of the definition that holds from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<DefinitionHash>,
+    /// That definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Payload>,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
     /// How many attempts are made at the same time from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel: Option<u32>,

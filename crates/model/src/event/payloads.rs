@@ -16,6 +16,7 @@ impl Event {
             Self::StepCompleted(body) => vec![&mut body.output],
             Self::StepWaiting(body) => body.input.as_mut().into_iter().collect(),
             Self::StepOpened(body) => body.input.as_mut().into_iter().collect(),
+            Self::PlanRevised(body) => body.document.as_mut().into_iter().collect(),
             Self::EventEmitted(body) => vec![&mut body.data],
             Self::SignalReceived(body) => vec![&mut body.payload],
             Self::StepResultDiscarded(body) => body.output.as_mut().into_iter().collect(),
@@ -35,7 +36,6 @@ impl Event {
             | Self::RunReopened(_)
             | Self::RunQuarantined(_)
             | Self::PlanCreated(_)
-            | Self::PlanRevised(_)
             | Self::StepScheduled(_)
             | Self::StepRetrying(_)
             | Self::StepInterrupted(_)

@@ -36,6 +36,11 @@ const SAMPLES: &[(u16, u8, &str)] = &[
         r#"{"workflow":"child","version":1,"definition":"1111111111111111111111111111111111111111111111111111111111111111","input":{"json":{}},"parent":{"run":"01980c00-0000-7000-8000-000000000002","step":"each.2","generation":1}}"#,
     ),
     (21, 1, r#"{"max_parallel":4}"#),
+    (
+        21,
+        1,
+        r#"{"definition":"1111111111111111111111111111111111111111111111111111111111111111","document":{"json":{"name":"w"}},"reason":"one more look"}"#,
+    ),
     (30, 1, r#"{"step":"a"}"#),
     (
         31,

@@ -11,6 +11,7 @@ use super::directory::AgentDirectory;
 use super::evolve::interrupted;
 use super::place::StepAt;
 use super::race::{is_loser, losers};
+use super::revise;
 use super::state::{Approval, AttemptEnd, Run, RunStatus, StepState, StepStatus};
 use crate::event::{
     ApprovalDecided, Decision, Event, ParentStep, PauseReason, PlanCreated, PlanRevised, RunCancelRequested,
@@ -184,6 +185,13 @@ pub enum Command {
         /// How many, from 1.
         max_parallel: u32,
     },
+    /// Go on with another definition, as far as nothing of it has begun.
+    Revise {
+        /// The definition, as JSON.
+        document: Value,
+        /// Why, for people.
+        reason: String,
+    },
     /// A run that a step started has ended, or could not be started.
     ChildEnded {
         /// Which step.
@@ -233,6 +241,12 @@ pub enum Rejection {
         name: Name,
         /// The signals for which steps wait.
         known: Vec<Name>,
+    },
+    /// The plan cannot be changed like that.
+    #[error("the plan of a live run cannot be changed like that")]
+    NotEditable {
+        /// What of it has begun, or holds for the whole run.
+        violations: Vec<SchemaViolation>,
     },
     /// More signals than [`SIGNALS_MAX`] wait to be taken.
     #[error("{SIGNALS_MAX} signals wait to be taken already")]
@@ -330,8 +344,9 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         Command::Adjust { max_parallel } => match run.status {
             status if status.is_terminal() => return Err(Rejection::RunIs { status }),
             _ if run.max_parallel == Some(max_parallel) => {}
-            _ => draft.emit(PlanRevised { max_parallel: Some(max_parallel) }),
+            _ => draft.emit(PlanRevised { max_parallel: Some(max_parallel), ..PlanRevised::default() }),
         },
+        Command::Revise { document, reason } => revise(&mut draft, document, reason)?,
         Command::ChildEnded { step, child, outcome, usage } => {
             child_ended(&mut draft, &step, child, outcome, usage);
         }
@@ -488,6 +503,34 @@ fn signal(draft: &mut Draft<'_>, name: Name, payload: Value) -> Result<(), Rejec
         return Err(Rejection::TooManySignals);
     }
     draft.emit(SignalReceived { name, payload: Payload::inline(payload) });
+    Ok(())
+}
+
+fn revise(draft: &mut Draft<'_>, document: Value, reason: String) -> Result<(), Rejection> {
+    let status = draft.run.status;
+    if status.is_terminal() || draft.run.cancel_requested {
+        return Err(Rejection::RunIs { status });
+    }
+    let Some(next) = revise::compile(&document) else {
+        let message = "the definition does not compile".to_owned();
+        return Err(Rejection::NotEditable {
+            violations: vec![SchemaViolation { path: String::new(), message }],
+        });
+    };
+    if next.hash == draft.run.workflow.hash {
+        return Ok(());
+    }
+    let violations = revise::problems(&draft.run, &next);
+    if !violations.is_empty() {
+        return Err(Rejection::NotEditable { violations });
+    }
+    let definition = Some(next.hash);
+    draft.emit(PlanRevised {
+        definition,
+        document: Some(Payload::inline(document)),
+        reason,
+        max_parallel: None,
+    });
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::place::StepAt;
+use super::revise;
 use super::state::{Approval, Attempt, AttemptEnd, ReceivedSignal, Run, RunStatus, Step, StepState};
 use crate::event::{Decision, Event, PauseReason, SkipCause, StepStarted, StepWaiting, WaitReason};
 use crate::failure::Happened;
@@ -77,7 +78,13 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         Event::SignalReceived(signal) => run
             .signals
             .push(Arc::new(ReceivedSignal { name: signal.name.clone(), payload: signal.payload.clone() })),
-        Event::PlanRevised(revised) => run.max_parallel = revised.max_parallel.or(run.max_parallel),
+        Event::PlanRevised(revised) => {
+            run.max_parallel = revised.max_parallel.or(run.max_parallel);
+            let document = revised.document.as_ref().and_then(|document| document.value());
+            if let Some(next) = document.and_then(|document| revise::compile(document)) {
+                revise::adopt(run, next);
+            }
+        }
         // For those who listen; the step that says it ends with an event of its own.
         Event::EventEmitted(_) => {}
         Event::StepRetrying(retrying) => change(run, &retrying.step, at, |step| {

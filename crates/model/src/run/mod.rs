@@ -86,6 +86,7 @@ mod outstanding;
 mod place;
 mod progress;
 mod race;
+mod revise;
 mod scope;
 mod snapshot;
 mod state;

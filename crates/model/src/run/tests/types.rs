@@ -604,3 +604,55 @@ fn a_large_map_is_begun_in_portions() {
         assert!(!bench.give(Command::Tick).unwrap().is_empty());
     }
 }
+
+const LIVE: &str = "nodes:
+  a: { type: agent_call, agent: reader }
+  b: { type: agent_call, agent: reader, needs: [a] }
+  c: { type: agent_call, agent: reader, needs: [b] }
+output: $c
+";
+
+fn revise(bench: &mut Bench, nodes: &str) -> Result<Vec<&'static str>, Rejection> {
+    let document = workflow(&file(nodes)).document.clone();
+    bench.give(Command::Revise { document, reason: "one more look".into() })
+}
+
+/// Shows S1-4.1e: what has not begun may be added, changed and left out; what has begun stays as it is.
+#[test]
+fn the_plan_of_a_live_run_changes_where_nothing_has_begun() {
+    let mut bench = Bench::start(&file(LIVE), empty());
+    bench.completes("a@1", json!(1));
+    let changed = LIVE
+        .replace("  c: { type: agent_call, agent: reader, needs: [b] }\n", "  extra: { type: agent_call, agent: reader, needs: [a] }\n  c: { type: transform, needs: [b, extra], value: [$b, $extra] }\n");
+    assert_eq!(revise(&mut bench, &changed).unwrap(), ["plan.revised", "step.started"]);
+    assert_eq!(ids(&bench), ["b@1", "extra@1"]);
+    assert_eq!(revise(&mut bench, &changed).unwrap(), Vec::<&str>::new(), "the same again changes nothing");
+    bench.crash();
+    bench.give(Command::Recover).unwrap();
+    bench.completes("b@2", json!(2));
+    bench.completes("extra@2", json!(3));
+    assert_eq!((bench.run.status, bench.output()), (RunStatus::Completed, json!([2, 3])));
+}
+
+#[test]
+fn what_has_begun_is_not_changed_left_out_or_put_behind_something_else_and_all_of_it_is_told() {
+    let mut bench = Bench::start(&file(LIVE), empty());
+    bench.completes("a@1", json!(1));
+    let refused = |bench: &mut Bench, nodes: &str| match revise(bench, nodes) {
+        Err(Rejection::NotEditable { violations }) => {
+            violations.into_iter().map(|violation| violation.path).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let other =
+        LIVE.replace("a: { type: agent_call, agent: reader }", "a: { type: agent_call, agent: keyed }");
+    assert_eq!(refused(&mut bench, &other), ["/nodes/a"]);
+    let without = "nodes:\n  c: { type: agent_call, agent: reader }\n";
+    assert_eq!(refused(&mut bench, without), ["/nodes/a", "/nodes/b"]);
+    let behind = format!("{LIVE}edges: [{{ from: z, to: b }}]\n")
+        .replace("nodes:\n", "nodes:\n  z: { type: agent_call, agent: reader }\n");
+    assert_eq!(refused(&mut bench, &behind), ["/nodes/b"]);
+    let context = format!("context: {{ x: 1 }}\n{LIVE}");
+    assert_eq!(refused(&mut bench, &context), ["/context"]);
+    assert_eq!(ids(&bench), ["b@1"], "nothing has changed");
+}

@@ -1,0 +1,54 @@
+//! The revisions of a run's plan.
+
+use ghostlight_actors::runs::{EventRead, RunRead};
+use ghostlight_model::event::Event;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One revision of a plan.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Revision)]
+pub struct RevisionBody {
+    /// 0 for the plan that the run began with.
+    pub revision: usize,
+    /// When it came to hold.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who changed it; null for the first one, and when the runtime did.
+    pub by: Option<String>,
+    /// Why, for people.
+    pub reason: String,
+    /// Hash of the definition that it follows; null where that stayed as it was.
+    pub definition_hash: Option<String>,
+    /// How many attempts are made at the same time; null where that stayed as it was.
+    pub max_parallel: Option<u32>,
+    /// Global sequence of its event.
+    pub sequence: String,
+}
+
+impl RevisionBody {
+    /// All of a run, the oldest first.
+    #[must_use]
+    pub fn all(read: &RunRead) -> Vec<Self> {
+        let revisions = read.events.iter().filter_map(|event| Self::of(event));
+        revisions.enumerate().map(|(revision, body)| Self { revision, ..body }).collect()
+    }
+
+    fn of(event: &EventRead) -> Option<Self> {
+        let (definition, max_parallel, reason) = match &event.recorded.event {
+            Event::PlanCreated(created) => (Some(created.definition), None, String::new()),
+            Event::PlanRevised(revised) => (revised.definition, revised.max_parallel, revised.reason.clone()),
+            _ => return None,
+        };
+        Some(Self {
+            revision: 0,
+            at: event.at,
+            by: event.recorded.attribution.by.clone(),
+            reason,
+            definition_hash: definition.map(|hash| hash.to_string()),
+            max_parallel,
+            sequence: event.sequence.to_string(),
+        })
+    }
+}
