@@ -28,6 +28,7 @@ nodes:
 output: $after
 ";
 
+/// Shows S1-4.1n3.
 #[tokio::test]
 async fn a_signal_is_sent_once_under_its_key_and_refused_when_nobody_knows_it_or_it_does_not_fit() {
     let inside = Inside::start();
@@ -73,6 +74,7 @@ nodes:
   ask: { type: human_gate, action: Go on? }
 ";
 
+/// Shows S1-4.3f.
 #[tokio::test]
 async fn items_are_steps_of_their_own_and_the_limit_of_a_live_run_is_changed() {
     let inside = Inside::start();
@@ -128,6 +130,7 @@ nodes:
 output: $after
 ";
 
+/// Shows S3-7h.
 #[tokio::test]
 async fn a_run_starts_another_one_gets_its_output_and_cancels_it_with_itself() {
     let inside = Inside::start();

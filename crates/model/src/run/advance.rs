@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::decide::{Context, Rejection};
+use super::command::{Context, Rejection};
 use super::evolve::evolve;
 use super::judge::{Verdict, judge, taken_failures};
 use super::load::Load;

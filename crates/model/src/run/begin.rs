@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use jiff::Timestamp;
 
 use super::advance::{Draft, QUESTIONS_AT_ONCE, STARTS_AT_ONCE};
-use super::decide::join_violations;
+use super::attempts::join_violations;
 use super::directory::AgentEntry;
 use super::judge::{ParentEnd, parent_end};
 use super::merge::merge;

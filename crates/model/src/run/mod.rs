@@ -73,7 +73,9 @@
 //! that fails does not stop the others, and the map fails when all have ended; passes follow each other.
 
 mod advance;
+mod attempts;
 mod begin;
+mod command;
 mod decide;
 mod directory;
 mod evolve;
@@ -96,7 +98,8 @@ mod tests;
 
 pub use advance::{QUESTIONS_AT_ONCE, STARTS_AT_ONCE, is_portion};
 pub use begin::GENERATIONS_MAX;
-pub use decide::{Command, Context, CreateRun, Rejection, SIGNALS_MAX, Slots, create, decide};
+pub use command::{Command, Context, CreateRun, Rejection, SIGNALS_MAX, Slots};
+pub use decide::{create, decide};
 pub use directory::{AgentDirectory, AgentEntry};
 pub use evolve::evolve;
 pub use next::{Limit, NextStep, WaitedFor, Waits, next};

@@ -376,7 +376,7 @@ fn to_collect_is_to_wait_for_all_whatever_becomes_of_them() {
     assert_eq!((bench.run.status, bench.output()), (RunStatus::Completed, json!({"a": null, "b": "B"})));
 }
 
-/// Shows S4.3c: whatever the order of the results, the merged value is the same.
+/// Shows S0-4.2c: whatever the order of the results, the merged value is the same.
 #[test]
 fn what_a_join_merges_does_not_depend_on_who_came_first() {
     let words = ["first", "last", "append", "sum", "deep_merge", "{ n: sum, l: append, k: last }"];
@@ -470,6 +470,7 @@ fn a_default_stands_for_the_output_of_what_failed() {
     assert_eq!((bench.run.status, bench.run.result), (RunStatus::Completed, Some(RunResult::Partial)));
 }
 
+/// Shows S3-3l.
 #[test]
 fn a_goto_is_gone_only_after_a_failure() {
     let mut bench = Bench::start(&after_an_error("{ goto: rescue }"), empty());
@@ -483,6 +484,7 @@ fn a_goto_is_gone_only_after_a_failure() {
     assert_eq!((bench.status("rescue"), bench.run.result), (StepStatus::Skipped, Some(RunResult::Complete)));
 }
 
+/// Shows S3-3l.
 #[test]
 fn a_failure_may_pause_the_run_until_somebody_lets_it_try_again() {
     let mut bench = Bench::start(&after_an_error("pause"), empty());
@@ -505,6 +507,7 @@ nodes:
   d: { type: agent_call, agent: reader }
 ";
 
+/// Shows S0-4.2b.
 #[test]
 fn no_more_goes_on_at_the_same_time_than_the_file_allows_and_a_live_run_can_be_told_otherwise() {
     let mut bench = Bench::start(&file(WIDE), empty());

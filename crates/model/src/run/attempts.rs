@@ -1,0 +1,213 @@
+//! How attempts end: by their report, late or in time, or cut off.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::advance::Draft;
+use super::command::Rejection;
+use super::evolve::interrupted;
+use super::place::StepAt;
+use super::race::{is_loser, losers};
+use super::state::{AttemptEnd, RunStatus};
+use crate::event::{
+    PauseReason, RunPaused, StepCancelled, StepCompleted, StepFailed, StepInterrupted, StepResultDiscarded,
+    StepRetrying, StepWaiting, Usage, WaitReason,
+};
+use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
+use crate::ids::AttemptId;
+use crate::language::schema::SchemaViolation;
+use crate::payload::Payload;
+use crate::retry::{Backoff, RetryPolicy};
+use crate::workflow::OnError;
+
+/// An attempt that is cut off again and again, whatever its class, is given up after this many losses.
+pub const LOSSES_MAX: usize = 100;
+/// How long a step waits whose attempts are lost one after another although the process goes on.
+const LOSSES: RetryPolicy =
+    RetryPolicy { max_attempts: u32::MAX, backoff: Backoff::Exponential, ..RetryPolicy::NONE };
+/// Why an attempt of an earlier life of the process was lost.
+const PROCESS_ENDED: &str = "process_ended";
+
+pub(super) fn report(
+    draft: &mut Draft<'_>,
+    id: &AttemptId,
+    outcome: Result<Arc<Value>, Failure>,
+    usage: Usage,
+) -> Result<(), Rejection> {
+    let index = draft.find(&id.step)?;
+    if !draft.run.is_outstanding(id) {
+        return late_report(draft, index, id, outcome);
+    }
+    let step = id.step.clone();
+    let attempt = Some(id.number);
+    match outcome.and_then(|output| fits(draft, index, output)) {
+        Ok(output) => draft.emit(StepCompleted { step, attempt, output: Payload::Inline(output), usage }),
+        Err(failure) if is_unwanted(draft, index) => {
+            let (happened, lost_race) = (Some(failure.happened), !draft.run.cancel_requested);
+            draft.emit(StepCancelled { step, attempt, happened, lost_race, usage });
+        }
+        // Somebody stopped the attempt although nobody cancelled the run: the daemon is going down.
+        Err(failure) if failure.class == ErrorClass::Cancelled => {
+            let began = failure.happened != Happened::No;
+            return lost(draft, id, "stopped", began);
+        }
+        Err(failure) => failed(draft, index, id, failure, usage),
+    }
+    Ok(())
+}
+
+/// A report of an attempt that is not outstanding: said again, or too late.
+fn late_report(
+    draft: &mut Draft<'_>,
+    index: StepAt,
+    id: &AttemptId,
+    outcome: Result<Arc<Value>, Failure>,
+) -> Result<(), Rejection> {
+    let step = draft.run.step(index);
+    if id.number == 0 || id.number > step.attempts {
+        return Err(Rejection::UnknownAttempt(id.clone()));
+    }
+    let said_before =
+        step.ends.get(&id.number) == Some(&AttemptEnd::Reported) || step.discarded.contains(&id.number);
+    if !said_before && !draft.run.status.is_terminal() {
+        let (output, failure) = match outcome {
+            Ok(output) => (Some(Payload::Inline(output)), None),
+            Err(failure) => (None, Some(failure)),
+        };
+        draft.emit(StepResultDiscarded { step: id.step.clone(), attempt: id.number, output, failure });
+    }
+    Ok(())
+}
+
+/// The output, if it is what the agent's definition promises.
+fn fits(draft: &Draft<'_>, index: StepAt, output: Arc<Value>) -> Result<Arc<Value>, Failure> {
+    let schema = draft.run.attempt(index).and_then(|attempt| {
+        let entry = draft.context.agents.get(&attempt.agent)?;
+        (entry.version == attempt.agent_version).then_some(entry.output_schema.as_ref()).flatten()
+    });
+    match schema.map(|schema| schema.validate(&output)) {
+        Some(Err(violations)) => Err(Failure::new(
+            ErrorClass::Data,
+            "output_schema_mismatch",
+            format!("the output does not fit the agent's output_schema: {}", join_violations(&violations)),
+            Happened::Yes,
+        )),
+        Some(Ok(())) | None => Ok(output),
+    }
+}
+
+/// The first few violations as one sentence.
+pub(super) fn join_violations(violations: &[SchemaViolation]) -> String {
+    let texts: Vec<String> = violations
+        .iter()
+        .take(5)
+        .map(|violation| {
+            let path = if violation.path.is_empty() { "/" } else { &violation.path };
+            format!("{path}: {}", violation.message)
+        })
+        .collect();
+    texts.join("; ")
+}
+
+fn failed(draft: &mut Draft<'_>, index: StepAt, id: &AttemptId, failure: Failure, usage: Usage) {
+    let run = &draft.run;
+    let Some(running) = run.attempt(index) else { return };
+    let step = id.step.clone();
+    if !running.effect.may_run_again(failure.happened) {
+        match failure.happened {
+            Happened::Unknown => draft.emit(StepWaiting {
+                attempt: Some(id.number),
+                failure: Some(failure),
+                ..StepWaiting::new(step, WaitReason::Reconcile)
+            }),
+            Happened::Yes | Happened::No => {
+                draft.emit(StepFailed { step, attempt: Some(id.number), failure, usage });
+            }
+        }
+        return;
+    }
+    let of_agent = draft.context.agents.get(&running.agent).and_then(|entry| entry.retry.as_ref());
+    let policy = run.node(index).retry.as_ref().or(of_agent).unwrap_or(&RetryPolicy::NONE);
+    let asked = failure.retry_after_ms.map(std::time::Duration::from_millis);
+    let wait = policy.wait(run.step(index).failed + 1, asked, draft.context.jitter);
+    match wait.filter(|_| failure.class.retryable()) {
+        Some(wait) => {
+            let retry_at = draft.after(wait);
+            draft.emit(StepRetrying { step, attempt: id.number, failure, retry_at, usage });
+        }
+        None if run.node(index).on_error == OnError::Pause => {
+            let message = format!("step `{step}` failed: {}", failure.message);
+            let retry_at = draft.context.now;
+            draft.emit(StepRetrying { step, attempt: id.number, failure, retry_at, usage });
+            if draft.run.status == RunStatus::Running {
+                draft.emit(RunPaused { reason: PauseReason::Operator, message });
+            }
+        }
+        None => draft.emit(StepFailed { step, attempt: Some(id.number), failure, usage }),
+    }
+}
+
+/// Whether nobody waits for the step any more: the run is being cancelled, or another branch has won.
+pub(super) fn is_unwanted(draft: &Draft<'_>, at: StepAt) -> bool {
+    draft.run.cancel_requested || is_loser(&losers(&draft.run), at.node)
+}
+
+pub(super) fn lost(
+    draft: &mut Draft<'_>,
+    id: &AttemptId,
+    reason: &str,
+    began: bool,
+) -> Result<(), Rejection> {
+    let index = draft.find(&id.step)?;
+    if !draft.run.is_outstanding(id) {
+        return Ok(());
+    }
+    let Some(effect) = draft.run.attempt(index).map(|attempt| attempt.effect) else { return Ok(()) };
+    let ends = &draft.run.step(index).ends;
+    let losses = 1 + ends.values().filter(|end| **end == AttemptEnd::Lost).count();
+    let losses_before = ends.values().rev().take_while(|end| **end == AttemptEnd::Lost).count();
+    // The first loss may be an accident. A step that keeps ending its actors must not keep the processors busy with that.
+    let waits = losses_before > 0 && reason != PROCESS_ENDED && losses < LOSSES_MAX;
+    let wait = LOSSES.wait(u32::try_from(losses_before).unwrap_or(u32::MAX), None, draft.context.jitter);
+    let retry_at = wait.filter(|_| waits).map(|wait| draft.after(wait));
+    let (step, attempt) = (id.step.clone(), id.number);
+    draft.emit(StepInterrupted { step, attempt, reason: reason.to_owned(), retry_at });
+    if losses >= LOSSES_MAX {
+        let failure = Failure::new(
+            ErrorClass::AgentBug,
+            "interrupted_too_often",
+            format!("{losses} attempts were cut off before they could report"),
+            if began { Happened::Unknown } else { Happened::No },
+        );
+        draft.emit(StepFailed {
+            step: id.step.clone(),
+            attempt: Some(id.number),
+            failure,
+            usage: Usage::default(),
+        });
+    } else if began && effect == EffectClass::Write && !is_unwanted(draft, index) {
+        draft.emit(StepWaiting {
+            attempt: Some(id.number),
+            failure: Some(interrupted()),
+            ..StepWaiting::new(id.step.clone(), WaitReason::Reconcile)
+        });
+    }
+    Ok(())
+}
+
+pub(super) fn recover(draft: &mut Draft<'_>) {
+    let epoch = draft.context.epoch;
+    let left: Vec<AttemptId> = draft
+        .run
+        .walk()
+        .filter_map(|(at, _, _)| {
+            let attempt = draft.run.attempt(at)?;
+            (attempt.epoch < epoch).then(|| AttemptId { step: draft.run.path(at), number: attempt.number })
+        })
+        .collect();
+    for id in left {
+        // The step is of this run, so it is found.
+        let _ = lost(draft, &id, PROCESS_ENDED, true);
+    }
+}
