@@ -6,6 +6,7 @@
 //! Every request has a deadline. A request that starts something carries an `Idempotency-Key`, so that it can be sent
 //! again. Leaves to others: how answers are shown, and what an error means for the exit code of a verb.
 
+mod definitions;
 mod error;
 mod feed;
 mod resources;
@@ -17,10 +18,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
+pub use definitions::Shelf;
 pub use error::{ClientError, Problem};
 pub use feed::{Feed, FeedOptions, Frame};
 pub use resources::{
-    Accepted, Agent, Approval, Failure, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode, Workflow,
+    Accepted, Agent, Approval, Failure, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode, Version,
+    Workflow,
 };
 
 /// How long an answer may take.
@@ -207,22 +210,10 @@ impl Client {
         self.get(&format!("agents/{name}"), &[]).await
     }
 
-    /// One page of workflows.
-    pub async fn workflows(&self, query: &[(&str, String)]) -> Result<Answer<Page<Workflow>>, ClientError> {
-        self.get("workflows", query).await
-    }
-
     /// One workflow.
     pub async fn workflow(&self, name: &str, version: Option<u64>) -> Result<Answer<Workflow>, ClientError> {
         let query: Vec<_> = version.map(|version| ("version", version.to_string())).into_iter().collect();
         self.get(&format!("workflows/{name}"), &query).await
-    }
-
-    /// Saves a workflow under the name that it has, as a new version.
-    pub async fn save_workflow(&self, name: &str, document: &Document) -> Result<Answer<Saved>, ClientError> {
-        let media_type = if document.is_json { "application/json" } else { "application/yaml" };
-        let request = self.request(Method::PUT, &format!("workflows/{name}"), &[]);
-        self.answer(request.header("content-type", media_type).body(document.text.clone())).await
     }
 
     /// The supervision tree.

@@ -13,6 +13,7 @@ mod completion;
 mod config;
 mod context;
 mod demo;
+mod diff;
 mod exit;
 mod explain;
 mod openapi;
@@ -103,7 +104,7 @@ pub(crate) enum Verb {
     /// Agents: list, show
     #[command(subcommand)]
     Agents(agents::AgentsVerb),
-    /// Workflows: list, show, save
+    /// Workflows: list, show, save, versions, diff, rollback, delete, restore
     #[command(subcommand)]
     Workflows(workflows::WorkflowsVerb),
     /// Show what happens, as it happens

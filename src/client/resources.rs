@@ -244,9 +244,31 @@ pub struct Workflow {
     /// By whom.
     #[serde(default)]
     pub saved_by: Option<String>,
+    /// `private` or `public`.
+    #[serde(default)]
+    pub visibility: String,
     /// Whether it takes no new runs.
     #[serde(default)]
     pub deleted: bool,
+}
+
+/// A version of a workflow or a template.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Version {
+    /// From 1.
+    pub version: u64,
+    /// Content hash.
+    #[serde(default)]
+    pub hash: String,
+    /// When it was saved.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// By whom.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub message: String,
 }
 
 /// A workflow was saved.

@@ -30,6 +30,7 @@ mod striker;
 mod surface;
 mod tokens;
 mod tree;
+mod versions;
 mod websocket;
 mod workflows;
 

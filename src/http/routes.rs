@@ -12,7 +12,9 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::problem::{Code, Problem};
-use super::{agents, approvals, docs, feeds, health, run_commands, run_parts, runs, tokens, tree, workflows};
+use super::{
+    agents, approvals, docs, feeds, health, run_commands, run_parts, runs, tokens, tree, versions, workflows,
+};
 
 macro_rules! routes {
     ($($module:ident :: $handler:ident),* $(,)?) => {
@@ -54,7 +56,8 @@ macro_rules! routes {
 // The order counts where a literal part stands beside a parameter: the literal one comes first.
 routes! {
     workflows::list, workflows::create, workflows::validate, workflows::show, workflows::replace, workflows::remove,
-    workflows::restore, workflows::versions,
+    workflows::restore,
+    versions::versions, versions::compare, versions::rollback, versions::set_visibility,
     runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, runs::show,
     run_parts::show_status, run_parts::all_steps, run_parts::show_step, run_parts::show_plan, run_parts::show_timeline, run_parts::show_events,
     run_commands::cancel, run_commands::pause, run_commands::resume, run_commands::retry, run_commands::reconcile,

@@ -135,6 +135,12 @@ impl Catalogue {
         Some(state.versions().iter().rev().cloned().collect())
     }
 
+    /// Whether there is a workflow of that name, deleted or not.
+    #[must_use]
+    pub fn is_known(&self, name: &Name) -> bool {
+        self.inner.shelf.state(name).is_some_and(|state| state.latest().is_some())
+    }
+
     /// A page of the heads of all versions, the newest first; `None` when there is no such workflow.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod approval;
 pub mod attempt;
+pub mod diff;
 pub mod event;
 pub mod page;
 pub mod plan;

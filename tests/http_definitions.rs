@@ -1,0 +1,134 @@
+//! What is kept in versions, over HTTP: workflows, what is chosen among them, templates, and bundles of all of them.
+
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+mod inside;
+
+use inside::{Inside, ONE};
+use serde_json::{Value, json};
+
+const WORKFLOWS: &str = "/api/v1/workflows";
+
+async fn save(inside: &Inside, text: &str) -> Value {
+    inside.post_yaml(WORKFLOWS, text).await.ok()
+}
+
+/// A run follows the version that it began with, and draws its graph for as long as it can be read.
+/// Shows S3-1a, S3-1b, S3-1c, S3-1d, S3-1e.
+#[tokio::test]
+async fn every_save_is_a_version_that_stays_and_runs_show_the_graph_of_theirs() {
+    let inside = Inside::start();
+    let path = |rest: &str| format!("{WORKFLOWS}/one{rest}");
+    let first = inside.post_yaml(&format!("{WORKFLOWS}?message=the%20first"), ONE).await.ok();
+    let run = inside.post(&path("/runs"), &json!({})).await.ok();
+    let longer = format!("{ONE}  b: {{ type: agent_call, agent: noop, needs: [a] }}\n");
+    let put = inside.request("PUT", &path("")).header("content-type", "application/yaml");
+    let second = inside.send(put.header("x-ghostlight-message", "one more step").body(longer.clone())).await;
+    assert_eq!((second.status, &second.body["version"]), (201, &json!(2)));
+    let same = inside.post_yaml(&format!("{WORKFLOWS}?message=again"), &longer).await;
+    assert_eq!((same.status, &same.body["unchanged"], &same.body["version"]), (200, &json!(true), &json!(2)));
+
+    let versions = inside.get(&path("/versions?limit=1")).await.ok();
+    let newest = &versions["items"][0];
+    assert_eq!(
+        (&newest["version"], &newest["message"], &newest["author"]),
+        (&json!(2), &json!("one more step"), &json!("local"))
+    );
+    assert_eq!((newest["hash"] == first["hash"], newest["at"].is_string()), (false, true));
+    let next = versions["next_cursor"].as_str().unwrap();
+    let rest = inside.get(&path(&format!("/versions?cursor={next}"))).await.ok();
+    assert_eq!((&rest["items"][0]["hash"], &rest["next_cursor"]), (&first["hash"], &Value::Null));
+
+    inside.send(inside.request("DELETE", &path(""))).await;
+    assert_eq!(inside.get(&path("?version=1")).await.ok()["source"], ONE);
+    let id = run["id"].as_str().unwrap();
+    let inside = inside.restart();
+    let plan = inside.get(&format!("/api/v1/runs/{id}/plan")).await.ok();
+    assert_eq!(plan["levels"], json!([["a"]]), "{plan}");
+    assert_eq!(inside.get(&format!("/api/v1/runs/{id}")).await.ok()["version"], 1);
+    assert_eq!(inside.get(&path("?version=2")).await.ok()["deleted"], true);
+}
+
+/// Shows S3-1b, S3-1c.
+#[tokio::test]
+async fn two_versions_are_compared_and_an_earlier_one_comes_back_as_a_new_one() {
+    let inside = Inside::start();
+    let path = |rest: &str| format!("{WORKFLOWS}/one{rest}");
+    save(&inside, ONE).await;
+    let second =
+        format!("{}  b: {{ type: agent_call, agent: noop, needs: [a] }}\n", ONE.replace("n: 1", "n: 2"));
+    let tag = inside.post_yaml(WORKFLOWS, &second).await.header("etag").to_owned();
+    let diff = inside.get(&path("/diff")).await.ok();
+    assert_eq!((&diff["from"], &diff["to"], &diff["identical"]), (&json!(1), &json!(2), &json!(false)));
+    assert_eq!(
+        diff["nodes"]["changed"][0]["changes"],
+        json!([{ "path": "/nodes/a/input/n", "from": 1, "to": 2 }])
+    );
+    assert_eq!(diff["nodes"]["added"][0]["id"], "b");
+    assert_eq!(diff["edges"]["added"], json!([{ "from": "a", "to": "b", "kind": "hard" }]));
+    let back = inside.get(&path("/diff?from=2&to=1")).await.ok();
+    assert_eq!(back["nodes"]["removed"][0]["id"], "b");
+    assert_eq!(inside.get(&path("/diff?from=2&to=2")).await.ok()["identical"], true);
+    assert_eq!(inside.get(&path("/diff?to=7")).await.code(), "unknown_version");
+
+    let roll = |key: &str, tag: &str| {
+        let request = inside.request("POST", &path("/rollback")).header("idempotency-key", key);
+        inside.send(request.header("if-match", tag).json(&json!({ "version": 1, "message": "two broke it" })))
+    };
+    let stale = roll("a", "\"other-1\"").await;
+    assert_eq!((stale.status, stale.code()), (412, "precondition_failed"));
+    let rolled = roll("b", &tag).await;
+    assert_eq!((rolled.status, &rolled.body["version"]), (201, &json!(3)));
+    save(&inside, &second).await;
+    let again = roll("b", &tag).await;
+    assert_eq!((again.status, &again.body), (201, &rolled.body));
+    let versions = inside.get(&path("/versions")).await.ok();
+    assert_eq!(
+        (&versions["items"][0]["version"], &versions["items"][1]["message"]),
+        (&json!(4), &json!("two broke it"))
+    );
+    let third = inside.get(&path("?version=3")).await.ok();
+    assert_eq!(third["source"], ONE);
+    let none = inside.post(&path("/rollback"), &json!({ "version": 9 })).await;
+    assert_eq!((none.status, none.code()), (404, "unknown_version"));
+}
+
+#[tokio::test]
+async fn whom_a_workflow_is_for_is_said_found_and_kept_over_a_restart() {
+    let inside = Inside::start();
+    save(&inside, ONE).await;
+    save(&inside, &ONE.replace("name: one", "name: two")).await;
+    let shown = inside.get(&format!("{WORKFLOWS}/one")).await.ok();
+    assert_eq!((&shown["owner"], &shown["visibility"]), (&json!("local"), &json!("private")));
+    let publish = |word: &str| {
+        let request = inside.request("PUT", &format!("{WORKFLOWS}/one/visibility"));
+        inside.send(request.json(&json!({ "visibility": word })))
+    };
+    assert_eq!(publish("public").await.ok()["visibility"], "public");
+    assert_eq!(publish("everybody").await.code(), "bad_json");
+    let inside = inside.restart();
+    let names = async |filter: &str| {
+        let list = inside.get(&format!("{WORKFLOWS}?visibility={filter}")).await.ok();
+        list["items"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("public").await, ["one"]);
+    assert_eq!(names("mine").await, ["one", "two"]);
+    assert_eq!(names("all").await, ["one", "two"]);
+    assert_eq!(inside.get(&format!("{WORKFLOWS}?visibility=x")).await.code(), "bad_query");
+    assert_eq!(inside.get(&format!("{WORKFLOWS}/one")).await.ok()["version"], 1, "it makes no version");
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_is_answered_with_the_nearest_that_is() {
+    let inside = Inside::start();
+    save(&inside, &ONE.replace("name: one", "name: incident-response")).await;
+    for path in ["", "/versions", "/diff"] {
+        let answer = inside.get(&format!("{WORKFLOWS}/incident-respone{path}")).await;
+        assert_eq!(answer.code(), "unknown_workflow");
+        let detail = answer.body["detail"].as_str().unwrap();
+        assert!(detail.contains("did you mean `incident-response`?"), "{detail}");
+    }
+    let long = "x".repeat(1_100);
+    let refused = inside.post_yaml(&format!("{WORKFLOWS}?message={long}"), ONE).await;
+    assert_eq!((refused.status, refused.code()), (422, "invalid_value"));
+}
