@@ -20,6 +20,7 @@ use crate::language::condition::Condition;
 use crate::language::schema::Schema;
 use crate::language::text::Text;
 use crate::retry::RetryPolicy;
+use crate::selection::Selector;
 
 pub use supervision::{RestartBackoff, RunStrategy, RunSupervision};
 
@@ -53,6 +54,8 @@ pub struct Workflow {
     pub context: Map<String, Value>,
     /// Labels that every run of it gets.
     pub labels: BTreeMap<String, String>,
+    /// Which workflow a run of this name follows: the first that fits; this one when none does.
+    pub selectors: Vec<Selector>,
     /// How the actors of one run are supervised.
     pub supervision: RunSupervision,
     /// All nodes in topological order; ties in the order of the document.

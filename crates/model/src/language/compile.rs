@@ -21,16 +21,18 @@ use super::names::{Access, Visible};
 use super::reach::{Reach, ReachNode};
 use super::reader::{self, MapReader, Problems, Suggestions};
 use super::schema::Schema;
+use super::selectors;
 use super::supervision;
 use super::text::Text;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ids::{DefinitionHash, Name, NodeId};
+use crate::selection::Selector;
 use crate::workflow::{Call, Dependency, Gate, Join, Node, NodeIndex, NodeKind, RunSupervision, Workflow};
 
 /// The most nodes.
 pub const NODES_MAX: usize = 10_000;
 
-const TOP: [&str; 11] = [
+const TOP: [&str; 12] = [
     "ghostlight",
     "name",
     "description",
@@ -38,22 +40,14 @@ const TOP: [&str; 11] = [
     "context",
     "labels",
     "supervision",
+    "selectors",
     "nodes",
     "edges",
     "chain",
     "output",
 ];
-const LATER: [&str; 9] = [
-    "defaults",
-    "concurrency",
-    "priority",
-    "budget",
-    "max_parallel",
-    "resources",
-    "validate",
-    "selectors",
-    "expose",
-];
+const LATER: [&str; 8] =
+    ["defaults", "concurrency", "priority", "budget", "max_parallel", "resources", "validate", "expose"];
 
 /// The text of a document.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +121,7 @@ struct Top {
     context: Map<String, Value>,
     labels: BTreeMap<String, String>,
     supervision: RunSupervision,
+    selectors: Vec<Selector>,
 }
 
 fn compile_tree(
@@ -192,6 +187,7 @@ fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
         context,
         labels: map.labels(problems),
         supervision: supervision::read(map, problems),
+        selectors: selectors::read(map, problems),
     }
 }
 
@@ -533,6 +529,7 @@ fn assemble(
         input: top.input,
         context: top.context,
         labels: top.labels,
+        selectors: top.selectors,
         supervision: top.supervision,
         nodes,
         by_id,

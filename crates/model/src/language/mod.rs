@@ -19,6 +19,7 @@ pub mod plan;
 mod reach;
 pub(crate) mod reader;
 pub mod schema;
+mod selectors;
 mod supervision;
 mod targets;
 pub mod text;
