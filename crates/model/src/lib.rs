@@ -15,4 +15,5 @@ pub mod payload;
 pub mod retry;
 pub mod run;
 pub mod selection;
+pub mod template;
 pub mod workflow;
