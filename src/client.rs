@@ -210,10 +210,18 @@ impl Client {
         self.get(&format!("agents/{name}"), &[]).await
     }
 
-    /// One workflow.
-    pub async fn workflow(&self, name: &str, version: Option<u64>) -> Result<Answer<Workflow>, ClientError> {
-        let query: Vec<_> = version.map(|version| ("version", version.to_string())).into_iter().collect();
-        self.get(&format!("workflows/{name}"), &query).await
+    /// What a start of a saved workflow would do.
+    pub async fn dry_run(
+        &self,
+        name: &str,
+        input: Option<&Value>,
+        labels: &Value,
+    ) -> Result<Value, ClientError> {
+        let mut body = json!({ "dry_run": true, "labels": labels });
+        if let Some(input) = input {
+            body["input"] = input.clone();
+        }
+        self.send(self.request(Method::POST, &format!("workflows/{name}/runs"), &[]).json(&body)).await
     }
 
     /// The supervision tree.

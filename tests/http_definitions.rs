@@ -132,3 +132,76 @@ async fn a_name_that_is_not_there_is_answered_with_the_nearest_that_is() {
     let refused = inside.post_yaml(&format!("{WORKFLOWS}?message={long}"), ONE).await;
     assert_eq!((refused.status, refused.code()), (422, "invalid_value"));
 }
+
+/// A workflow with selectors before its one step.
+fn selecting(name: &str, selectors: &str) -> String {
+    ONE.replace("name: one\n", &format!("name: {name}\nselectors: {selectors}\n"))
+}
+
+/// Shows S1-4.1d, S2-5.3a, S2-5.3b, S2-5.3c.
+#[tokio::test]
+async fn labels_and_input_choose_the_workflow_of_a_run_and_a_dry_run_says_which_rule_did() {
+    let inside = Inside::start();
+    let rules = "[{when: 'labels.team == \"db\"', workflow: repair-db, version: 1, input: {page: true, n: 1}}, {when: input.n > 5, version: 1}]";
+    save(&inside, &ONE.replace("name: one", "name: incident")).await;
+    save(&inside, &selecting("incident", rules)).await;
+    save(&inside, &ONE.replace("name: one", "name: repair-db")).await;
+    save(&inside, &ONE.replace("name: one", "name: repair-db").replace("n: 1", "n: 2")).await;
+    let path = format!("{WORKFLOWS}/incident/runs");
+    let of_the_database = json!({ "input": { "n": 7 }, "labels": { "team": "db" } });
+    let run = inside.post(&path, &of_the_database).await.ok();
+    assert_eq!((&run["workflow"], &run["version"]), (&json!("repair-db"), &json!(1)), "{run}");
+    assert_eq!(run["input"], json!({ "n": 7, "page": true }), "what the caller gave stands");
+    assert_eq!(run["selected_by"], json!({ "workflow": "incident", "version": 2, "rule": 1 }));
+    let listed = inside.get("/api/v1/runs?label=ghostlight.selected_by%3Dincident@2%231").await.ok();
+    assert_eq!(listed["items"][0]["id"], run["id"]);
+    let large = inside.post(&path, &json!({ "input": { "n": 6 } })).await.ok();
+    assert_eq!((&large["workflow"], &large["version"]), (&json!("incident"), &json!(1)), "{large}");
+    let plain = inside.post(&path, &json!({ "input": { "n": 1 } })).await.ok();
+    assert_eq!((&plain["version"], &plain["selected_by"]), (&json!(2), &Value::Null), "{plain}");
+
+    let count = inside.ghostlight.journal.head();
+    let dry = json!({ "dry_run": true, "input": { "n": 9 } });
+    let answer = inside.post(&path, &dry).await;
+    assert_eq!(answer.status, 200);
+    let selected = &answer.body["selected"];
+    assert_eq!(
+        (&selected["workflow"], &selected["version"], &selected["rule"]),
+        (&json!("incident"), &json!(1), &json!(2))
+    );
+    let why: Vec<_> = selected["why"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tried| (&tried["matched"], tried["error"].is_string()))
+        .collect();
+    assert_eq!(why, [(&json!(false), true), (&json!(true), false)], "{selected}");
+    assert_eq!((&answer.body["valid"], &answer.body["plan"]["levels"]), (&json!(true), &json!([["a"]])));
+    assert_eq!(inside.ghostlight.journal.head(), count, "nothing was stored");
+}
+
+/// Shows S1-4.1d.
+#[tokio::test]
+async fn selectors_that_lead_nowhere_or_in_a_circle_start_nothing_and_say_why() {
+    let inside = Inside::start();
+    save(&inside, &selecting("left", "[{when: 'true', workflow: right}]")).await;
+    let start = async |name: &str| inside.post(&format!("{WORKFLOWS}/{name}/runs"), &json!({})).await;
+    let nowhere = start("left").await;
+    assert_eq!((nowhere.status, nowhere.code()), (422, "selection_failed"));
+    assert_eq!(
+        nowhere.body["detail"],
+        "rule 1 of workflow `left` chooses workflow `right`, which does not exist"
+    );
+    save(&inside, &selecting("right", "[{when: 'true', workflow: left}]")).await;
+    let circle = start("left").await;
+    assert_eq!(circle.body["detail"], "selectors choose each other in a circle: left -> right -> left");
+    for number in 1..=9 {
+        let next = format!("[{{when: 'true', workflow: w{}}}]", number + 1);
+        save(&inside, &selecting(&format!("w{number}"), &next)).await;
+    }
+    let long = start("w1").await;
+    assert_eq!((long.status, long.code()), (422, "selection_failed"), "{long:?}");
+    assert_eq!(inside.get("/api/v1/runs").await.ok()["items"], json!([]));
+    let label = json!({ "labels": { "ghostlight.selected_by": "x@1#1" } });
+    assert_eq!(inside.post(&format!("{WORKFLOWS}/w9/runs"), &label).await.code(), "invalid_value");
+}

@@ -76,6 +76,7 @@ impl From<StartError> for Problem {
         match error {
             StartError::UnknownWorkflow(_) => Self::new(Code::UnknownWorkflow, detail),
             StartError::DeletedWorkflow(_) => Self::new(Code::WorkflowDeleted, detail),
+            StartError::Selection(_) => Self::new(Code::SelectionFailed, detail),
             StartError::Definition(diagnostics) => {
                 Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)
             }

@@ -7,7 +7,7 @@ use ghostlight_actors::catalogue::{SaveWorkflow, WorkflowVersion};
 use ghostlight_model::definitions::diff::diff;
 use ghostlight_model::event::Visibility;
 use ghostlight_model::ids::Name;
-use ghostlight_model::language::{Format, document};
+use ghostlight_model::language::{self, Format, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -94,7 +94,7 @@ fn canonical(version: &WorkflowVersion) -> Value {
         return workflow.document.clone();
     }
     let format = if version.format == "json" { Format::Json } else { Format::Yaml };
-    document::parse(&version.source, format).0.map_or(Value::Null, |root| root.to_value())
+    language::canonical_document(&Source { text: &version.source, format }).unwrap_or_default()
 }
 
 /// Where to go back to.

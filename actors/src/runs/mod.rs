@@ -1,5 +1,6 @@
 //! Runs: admission, the partitions that carry them, and the actors of one run.
 
+mod choosing;
 mod effects;
 pub mod execution;
 pub mod gate;
@@ -20,6 +21,7 @@ mod unit;
 pub mod words;
 pub mod workflow;
 
+pub use choosing::Preview;
 pub use handle::{Router, Runs};
 pub use services::Services;
 pub use signs::Silence;

@@ -34,5 +34,12 @@ pub use document::Format;
 pub use edges::EDGES_MAX;
 pub use targets::{KnownAgent, check_targets, check_without_agents};
 
+/// The canonical form of a document, of one that does not compile too; none when its text cannot be read.
+#[must_use]
+pub fn canonical_document(source: &Source<'_>) -> Option<serde_json::Value> {
+    let read = || document::parse(source.text, source.format).0.map(|root| root.to_value());
+    deep_stack::run(read).ok().flatten()
+}
+
 #[cfg(test)]
 mod tests;
