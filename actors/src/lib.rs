@@ -19,6 +19,7 @@ pub mod runs;
 pub mod runtime;
 pub mod streams;
 pub mod system;
+pub mod templates;
 #[cfg(test)]
 mod testing;
 pub mod tokens;

@@ -36,6 +36,7 @@ use crate::runs::signs::LivingAttempts;
 use crate::runs::timers::Timers;
 use crate::runs::{Router, Runs, Services, SlotPool};
 use crate::system::{Boot, System};
+use crate::templates::Templates;
 use crate::tokens::Tokens;
 use crate::tree::{self, TreeParts};
 use crate::tree_log::TreeLog;
@@ -97,6 +98,8 @@ pub struct Ghostlight {
     pub runs: Runs,
     /// Workflows.
     pub catalogue: Catalogue,
+    /// Templates of workflows.
+    pub templates: Templates,
     /// Agents.
     pub agents: AgentRegistry,
     /// Access tokens.
@@ -218,6 +221,8 @@ pub async fn open(
     let (of_catalogue, of_agents) = (ledger.clone(), agents.clone());
     let catalogue = blocking(move || Catalogue::open(of_catalogue, of_agents)).await??;
     report("workflow file", &catalogue.load_files(settings.workflows.clone()).await?);
+    let of_templates = ledger.clone();
+    let templates = blocking(move || Templates::open(of_templates)).await??;
     let of_tokens = ledger.clone();
     let tokens = blocking(move || Tokens::open(of_tokens)).await??;
     let keys = ledger.keys.clone();
@@ -271,6 +276,7 @@ pub async fn open(
     let ghostlight = Ghostlight {
         runs: Runs::new(services.clone(), planner.clone(), router.clone()),
         catalogue,
+        templates,
         agents,
         tokens,
         audit: audit.clone(),

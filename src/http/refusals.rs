@@ -179,6 +179,7 @@ impl From<SaveError> for Problem {
             }
             SaveError::PreconditionFailed { current, .. } => precondition(current, detail),
             SaveError::Deleted { kind, .. } => Self::new(deleted(kind), detail),
+            SaveError::BuiltIn(_) => Self::new(Code::BuiltInTemplate, detail),
             SaveError::Key(refusal) => refusal.into(),
             SaveError::Store(error) => error.into(),
         }
@@ -192,6 +193,7 @@ impl From<EditError> for Problem {
             EditError::Unknown { kind, .. } => Self::new(unknown(kind), detail),
             EditError::Deleted { kind, .. } => Self::new(deleted(kind), detail),
             EditError::PreconditionFailed { current, .. } => precondition(current, detail),
+            EditError::BuiltIn(_) => Self::new(Code::BuiltInTemplate, detail),
             EditError::Key(refusal) => refusal.into(),
             EditError::Store(error) => error.into(),
         }

@@ -33,6 +33,7 @@ use crate::ledger::{Ledger, blocking};
 use crate::views::{Page, PageOf, QueryError};
 use shared::SharedWorkflows;
 
+pub(crate) use list::summary;
 pub(crate) use shelf::{Seen, Shelf, format_of};
 pub use words::{
     CatalogueError, EditError, Edited, Kind, ListError, SaveError, SaveWorkflow, Saved, VisibilityFilter,

@@ -132,6 +132,9 @@ pub enum SaveError {
         /// Its name.
         name: Name,
     },
+    /// It is part of the program.
+    #[error("`{0}` is built in; save yours under another name")]
+    BuiltIn(Name),
     /// Its key says no.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
@@ -197,6 +200,9 @@ pub enum EditError {
         /// The current version.
         current: Option<ETag>,
     },
+    /// It is part of the program.
+    #[error("`{0}` is built in; save yours under another name")]
+    BuiltIn(Name),
     /// Its key says no.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
