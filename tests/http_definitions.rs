@@ -205,3 +205,105 @@ async fn selectors_that_lead_nowhere_or_in_a_circle_start_nothing_and_say_why() 
     let label = json!({ "labels": { "ghostlight.selected_by": "x@1#1" } });
     assert_eq!(inside.post(&format!("{WORKFLOWS}/w9/runs"), &label).await.code(), "invalid_value");
 }
+
+const TEMPLATES: &str = "/api/v1/templates";
+
+const TEMPLATE: &str = "ghostlight: 1
+name: call
+parameters: { type: object, properties: { agent: { type: string }, n: { type: integer, default: 1 } } }
+nodes:
+  a: { type: agent_call, agent: '${param.agent}', input: { n: '${param.n}' } }
+";
+
+/// Shows S0-5.3d, S2-5.3d.
+#[tokio::test]
+async fn a_template_is_saved_in_versions_and_makes_workflows_that_run() {
+    let inside = Inside::start();
+    let saved = inside.post_yaml(&format!("{TEMPLATES}?message=first"), TEMPLATE).await;
+    assert_eq!((saved.status, saved.header("location")), (201, "/api/v1/templates/call"));
+    let path = |rest: &str| format!("{TEMPLATES}/call{rest}");
+    let put = inside.request("PUT", &path("")).header("content-type", "application/yaml");
+    let second =
+        put.header("if-match", saved.header("etag")).body(TEMPLATE.replace("default: 1", "default: 5"));
+    assert_eq!(inside.send(second).await.ok()["version"], 2);
+    let shown = inside.get(&path("")).await.ok();
+    assert_eq!(
+        (&shown["version"], &shown["parameters"]["properties"]["n"]["default"]),
+        (&json!(2), &json!(5))
+    );
+    assert_eq!(inside.get(&path("/versions")).await.ok()["items"][1]["message"], "first");
+
+    let made = inside
+        .post(&path("/instantiate"), &json!({ "name": "made", "parameters": { "agent": "noop" } }))
+        .await
+        .ok();
+    assert_eq!((&made["document"]["nodes"]["a"]["input"]["n"], &made["saved"]), (&json!(5), &Value::Null));
+    assert_eq!(inside.get(&format!("{WORKFLOWS}/made")).await.status, 404, "it was not to be saved");
+    let body = json!({ "name": "made", "parameters": { "agent": "noop" }, "version": 1, "save": true });
+    let make = || {
+        inside.send(inside.request("POST", &path("/instantiate")).header("idempotency-key", "m").json(&body))
+    };
+    let first = make().await;
+    assert_eq!((first.status, first.header("location")), (201, "/api/v1/workflows/made"));
+    let again = make().await;
+    assert_eq!((again.status, again.body), (201, first.body));
+    let run = inside
+        .send(
+            inside
+                .request("POST", &format!("{WORKFLOWS}/made/runs"))
+                .header("prefer", "wait=10")
+                .json(&json!({})),
+        )
+        .await
+        .ok();
+    assert_eq!(run["output"]["a"]["n"], 2, "{run}");
+
+    let wrong =
+        inside.post(&path("/instantiate"), &json!({ "name": "x", "parameters": { "agnet": 1 } })).await;
+    assert_eq!((wrong.status, wrong.code()), (422, "invalid_definition"));
+    let told: Vec<_> =
+        wrong.body["diagnostics"].as_array().unwrap().iter().map(|d| (&d["code"], &d["line"])).collect();
+    assert_eq!(told, [(&json!("GL0712"), &json!(3)), (&json!("GL0716"), &json!(3))]);
+
+    assert_eq!(inside.send(inside.request("DELETE", &path(""))).await.status, 204);
+    assert_eq!(inside.post(&path("/instantiate"), &json!({ "name": "x" })).await.code(), "template_deleted");
+    inside.post(&path("/restore"), &json!({})).await.ok();
+    let inside = inside.restart();
+    let publish = inside.request("PUT", &path("/visibility")).json(&json!({ "visibility": "public" }));
+    inside.send(publish).await.ok();
+    assert_eq!(inside.get(&path("")).await.ok()["visibility"], "public");
+}
+
+/// Shows S0-5.3d.
+#[tokio::test]
+async fn built_in_templates_are_there_from_the_start_and_any_workflow_becomes_one() {
+    let inside = Inside::start();
+    let list = inside.get(TEMPLATES).await.ok();
+    let names: Vec<_> =
+        list["items"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["approval-chain", "incident-response", "map-over-list"]);
+    let release = json!({ "name": "release", "parameters": { "what": "Release" }, "save": true });
+    let made = inside.post(&format!("{TEMPLATES}/approval-chain/instantiate"), &release).await;
+    assert_eq!(made.status, 201);
+    let gone = inside.send(inside.request("DELETE", &format!("{TEMPLATES}/approval-chain"))).await;
+    assert_eq!((gone.status, gone.code()), (409, "built_in_template"));
+    let near = inside.get(&format!("{TEMPLATES}/aproval-chain")).await;
+    assert!(near.body["detail"].as_str().unwrap().contains("did you mean `approval-chain`?"), "{near:?}");
+
+    save(&inside, ONE).await;
+    let from = format!("{TEMPLATES}/from-workflow");
+    let wanted = json!({ "workflow": "one", "name": "one-of", "parameters": { "n": "/nodes/a/input/n" }, "save": true });
+    let made = inside.post(&from, &wanted).await;
+    assert_eq!((made.status, made.header("location")), (201, "/api/v1/templates/one-of"));
+    assert_eq!(
+        made.body["document"]["parameters"]["properties"]["n"],
+        json!({ "type": "integer", "default": 1 })
+    );
+    let again = inside.post(&format!("{TEMPLATES}/one-of/instantiate"), &json!({ "name": "one" })).await.ok();
+    assert_eq!(again["document"], inside.get(&format!("{WORKFLOWS}/one")).await.ok()["definition"]);
+    let wrong = inside.post(&from, &json!({ "workflow": "one", "parameters": { "x": "/nodes/b" } })).await;
+    assert_eq!(
+        (wrong.code(), &wrong.body["diagnostics"][0]["path"]),
+        ("invalid_definition", &json!("/nodes/b"))
+    );
+}

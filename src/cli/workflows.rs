@@ -8,11 +8,12 @@ use serde_json::json;
 
 use super::exit::{CliError, Exit};
 use super::runs::next_page;
+use super::templates::{self, NewArgs};
 use super::{Context, arguments, check, diff, plan};
 use crate::client::{Document, Shelf, Version, Workflow};
 use crate::output::{self, ago, plain, shortened, status, table};
 
-/// Workflows: list, show, save, versions, diff, rollback, delete, restore
+/// Workflows: list, show, save, versions, diff, rollback, new, delete, restore
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum WorkflowsVerb {
     /// List saved workflows
@@ -77,6 +78,11 @@ pub(crate) enum WorkflowsVerb {
         #[arg(long, value_name = "TEXT")]
         message: Option<String>,
     },
+    /// Make a workflow of a template
+    #[command(
+        after_help = "Example:\n  ghostlight workflows new release --template approval-chain --param 'what=Release the shop' --save"
+    )]
+    New(NewArgs),
     /// Take no new runs of a workflow; its versions stay
     #[command(after_help = "Example:\n  ghostlight workflows delete old-workflow")]
     Delete {
@@ -136,6 +142,7 @@ pub(super) async fn run(verb: WorkflowsVerb, context: &Context) -> Result<Exit, 
                 false => format!("{workflow} version {} is version {to} again", saved.value.version),
             });
         }
+        WorkflowsVerb::New(args) => templates::make(args, context).await?,
         WorkflowsVerb::Delete { workflow } => delete(Shelf::Workflows, &workflow, context).await?,
         WorkflowsVerb::Restore { workflow } => restore(Shelf::Workflows, &workflow, context).await?,
     }
@@ -201,12 +208,13 @@ pub(super) async fn restore(shelf: Shelf, name: &str, context: &Context) -> Resu
 /// What is kept on a shelf, for people.
 pub(super) fn list(shelf: Shelf, kept: &[Workflow], now: Timestamp) -> String {
     let row = |workflow: &Workflow| {
+        let of_nobody = if workflow.version == 0 { "built in" } else { "file" };
         let version = if workflow.version == 0 { String::new() } else { workflow.version.to_string() };
         vec![
             plain(&workflow.name),
             version,
             ago(workflow.saved_at.as_deref(), now),
-            workflow.saved_by.clone().unwrap_or_else(|| "file".to_owned()),
+            workflow.saved_by.clone().unwrap_or_else(|| of_nobody.to_owned()),
             workflow.visibility.clone(),
             if workflow.deleted { status("disabled") } else { String::new() },
             shortened(&workflow.description, 70),

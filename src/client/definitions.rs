@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Answer, Client, ClientError, Document, Page, Saved, Version, Workflow};
+use super::{Answer, Client, ClientError, Document, Made, Page, Saved, Version, Workflow};
 
 /// What is kept in versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,5 +113,12 @@ impl Client {
         let request = self.request(Method::POST, &format!("workflows/{name}/rollback"), &[]);
         let body = json!({ "version": version, "message": message });
         self.answer(request.header("idempotency-key", key).json(&body)).await
+    }
+
+    /// Makes a workflow of a template, and saves it if that is asked for.
+    pub async fn instantiate(&self, template: &str, body: &Value) -> Result<Answer<Made>, ClientError> {
+        let key = uuid::Uuid::new_v4().to_string();
+        let request = self.request(Method::POST, &format!("templates/{template}/instantiate"), &[]);
+        self.answer(request.header("idempotency-key", key).json(body)).await
     }
 }

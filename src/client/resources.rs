@@ -244,6 +244,9 @@ pub struct Workflow {
     /// By whom.
     #[serde(default)]
     pub saved_by: Option<String>,
+    /// The JSON Schema of its parameters, when it is a template.
+    #[serde(default)]
+    pub parameters: Option<Value>,
     /// `private` or `public`.
     #[serde(default)]
     pub visibility: String,
@@ -269,6 +272,23 @@ pub struct Version {
     /// Why.
     #[serde(default)]
     pub message: String,
+}
+
+/// A document that the daemon has made.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Made {
+    /// The document as people read it.
+    #[serde(default)]
+    pub source: String,
+    /// `yaml` or `json`.
+    #[serde(default)]
+    pub format: String,
+    /// What somebody should look at.
+    #[serde(default)]
+    pub diagnostics: Vec<Value>,
+    /// What saving it came to.
+    #[serde(default)]
+    pub saved: Option<Saved>,
 }
 
 /// A workflow was saved.

@@ -28,6 +28,7 @@ mod sse;
 mod strict;
 mod striker;
 mod surface;
+mod templates;
 mod tokens;
 mod tree;
 mod versions;

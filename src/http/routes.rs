@@ -13,7 +13,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 
 use super::problem::{Code, Problem};
 use super::{
-    agents, approvals, docs, feeds, health, run_commands, run_parts, runs, tokens, tree, versions, workflows,
+    agents, approvals, docs, feeds, health, run_commands, run_parts, runs, templates, tokens, tree, versions,
+    workflows,
 };
 
 macro_rules! routes {
@@ -38,6 +39,7 @@ macro_rules! routes {
             paths($($module::$handler),*),
             tags(
                 (name = "workflows", description = "Definitions by name and version."),
+                (name = "templates", description = "Workflows with parameters, and what is made of them."),
                 (name = "runs", description = "Instances of workflows: starting, watching, commanding."),
                 (name = "approvals", description = "What people are asked."),
                 (name = "agents", description = "Who can be called."),
@@ -58,6 +60,8 @@ routes! {
     workflows::list, workflows::create, workflows::validate, workflows::show, workflows::replace, workflows::remove,
     workflows::restore,
     versions::versions, versions::compare, versions::rollback, versions::set_visibility,
+    templates::list, templates::create, templates::from_workflow, templates::show, templates::replace, templates::remove,
+    templates::restore, templates::versions, templates::set_visibility, templates::instantiate,
     runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, runs::show,
     run_parts::show_status, run_parts::all_steps, run_parts::show_step, run_parts::show_plan, run_parts::show_timeline, run_parts::show_events,
     run_commands::cancel, run_commands::pause, run_commands::resume, run_commands::retry, run_commands::reconcile,

@@ -27,17 +27,17 @@ use super::surface::{Answer, App, json_with, ok, part, sequence, tagged, written
 #[into_params(parameter_in = Query)]
 pub struct WorkflowsQuery {
     /// Those whose name holds this text.
-    q: Option<String>,
+    pub q: Option<String>,
     /// `mine` (those that the caller saved first), `public`, or `all`, which is what stands when nothing is said.
-    visibility: Option<String>,
+    pub visibility: Option<String>,
     /// The deleted ones too.
-    deleted: Option<bool>,
+    pub deleted: Option<bool>,
     /// How many, 1 to 200; 50 by default.
-    limit: Option<u16>,
+    pub limit: Option<u16>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
     /// Answer with what was committed up to this sequence, at least.
-    min_sequence: Option<String>,
+    pub min_sequence: Option<String>,
 }
 
 /// Lists workflows, those changed last first.
@@ -98,9 +98,9 @@ pub async fn validate(app: App, request: HttpRequest, payload: Payload) -> Answe
 #[into_params(parameter_in = Query)]
 pub struct VersionQuery {
     /// The version; the latest by default.
-    version: Option<u64>,
+    pub version: Option<u64>,
     /// Answer with what was committed up to this sequence, at least.
-    min_sequence: Option<String>,
+    pub min_sequence: Option<String>,
 }
 
 /// One version of a workflow, whole.

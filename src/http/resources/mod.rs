@@ -13,6 +13,7 @@ pub mod plan;
 pub mod run;
 pub mod status;
 pub mod step;
+pub mod template;
 pub mod timeline;
 pub mod token;
 pub mod tree;

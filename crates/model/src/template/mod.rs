@@ -187,6 +187,29 @@ fn parameters(entry: &Entry, problems: &mut Problems) -> Option<Vec<(Parameter, 
     Some(found)
 }
 
+/// The keys of a document in the order in which people write them.
+const WRITTEN_ORDER: [&str; 8] =
+    ["ghostlight", "name", "description", "parameters", "input", "context", "labels", "nodes"];
+
+/// A document as people read it: YAML with its keys in the usual order, or JSON should it not come out the same.
+#[must_use]
+pub fn written(document: &Value) -> (String, Format) {
+    let as_json = || (format!("{document:#}\n"), Format::Json);
+    let Value::Object(map) = document else { return as_json() };
+    let known = WRITTEN_ORDER.iter().filter_map(|key| map.get_key_value(*key));
+    let others = map.iter().filter(|(key, _)| !WRITTEN_ORDER.contains(&key.as_str()));
+    let mut text = String::new();
+    for (key, value) in known.chain(others) {
+        let one: Map<String, Value> = [(key.clone(), value.clone())].into_iter().collect();
+        match serde_saphyr::to_string(&one) {
+            Ok(part) => text.push_str(&part),
+            Err(_) => return as_json(),
+        }
+    }
+    let again = language::canonical_document(&Source { text: &text, format: Format::Yaml });
+    if again.as_ref() == Some(document) { (text, Format::Yaml) } else { as_json() }
+}
+
 impl Parameter {
     /// Whether its values can stand inside a text.
     #[must_use]

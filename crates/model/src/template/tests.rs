@@ -154,6 +154,19 @@ fn a_value_that_would_fill_memory_is_refused_before_it_is_put_in_place() {
     assert_eq!(told(&made.diagnostics), [("text_too_large", "", 5)]);
 }
 
+#[test]
+fn a_document_is_written_as_people_read_it_and_reads_the_same() {
+    let template = template(TEMPLATE);
+    let made = template.instantiate(&name("w"), &values(json!({ "service": "it's: a #shop" })));
+    let document = made.workflow.unwrap().document.clone();
+    let (text, format) = written(&document);
+    assert_eq!(
+        (format, language::canonical_document(&Source { text: &text, format })),
+        (Format::Yaml, Some(document))
+    );
+    assert!(text.starts_with("ghostlight: 1\nname: w\ndescription: "), "{text}");
+}
+
 fn workflow() -> Value {
     let text = "ghostlight: 1\nname: w\nlabels: {team: a}\nnodes:\n  a: {type: agent_call, agent: noop, input: {n: 1, list: [1, {deep: true}], nothing: null, half: 0.5}}\n";
     language::compile(&Source { text, format: Format::Yaml }).workflow.unwrap().document.clone()
