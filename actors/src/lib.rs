@@ -7,6 +7,7 @@
 pub mod agents;
 pub mod audit;
 mod blocking;
+pub mod bundles;
 pub mod caller;
 pub mod catalogue;
 pub mod codec;

@@ -22,6 +22,7 @@ use ghostlight_world::World;
 use crate::agents::{AgentRegistry, AgentSettings};
 use crate::audit::Audit;
 use crate::blocking::blocking;
+use crate::bundles::Bundles;
 use crate::caller::StoreError;
 use crate::catalogue::Catalogue;
 use crate::definition_files::FileReport;
@@ -100,6 +101,8 @@ pub struct Ghostlight {
     pub catalogue: Catalogue,
     /// Templates of workflows.
     pub templates: Templates,
+    /// Workflows with all that they name.
+    pub bundles: Bundles,
     /// Agents.
     pub agents: AgentRegistry,
     /// Access tokens.
@@ -221,6 +224,7 @@ pub async fn open(
     let (of_catalogue, of_agents) = (ledger.clone(), agents.clone());
     let catalogue = blocking(move || Catalogue::open(of_catalogue, of_agents)).await??;
     report("workflow file", &catalogue.load_files(settings.workflows.clone()).await?);
+    let bundles = Bundles::new(ledger.clone(), catalogue.clone(), agents.clone());
     let of_templates = ledger.clone();
     let templates = blocking(move || Templates::open(of_templates)).await??;
     let of_tokens = ledger.clone();
@@ -277,6 +281,7 @@ pub async fn open(
         runs: Runs::new(services.clone(), planner.clone(), router.clone()),
         catalogue,
         templates,
+        bundles,
         agents,
         tokens,
         audit: audit.clone(),

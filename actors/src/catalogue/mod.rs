@@ -123,6 +123,10 @@ impl Catalogue {
         .await
     }
 
+    pub(crate) fn shelf(&self) -> &Shelf {
+        &self.inner.shelf
+    }
+
     /// Which workflows there are, deleted ones left out: for whom has mistyped a name.
     #[must_use]
     pub fn names(&self) -> Vec<Name> {
@@ -260,7 +264,7 @@ impl Catalogue {
 
 impl Inner {
     fn check(&self, source: &str, format: Format) -> Checked {
-        documents::check_workflow(source, format, &self.agents.directory())
+        documents::check_workflow(source, format, &documents::known(&self.agents.directory()))
     }
 
     fn compiled(&self, name: &Name, head: &VersionHead) -> Result<Arc<Workflow>, CatalogueError> {

@@ -7,6 +7,7 @@
 //! again when somebody else was faster.
 
 pub mod agent;
+pub mod bundle;
 pub mod diff;
 mod etag;
 pub mod key;
