@@ -22,8 +22,8 @@ pub use definitions::Shelf;
 pub use error::{ClientError, Problem};
 pub use feed::{Feed, FeedOptions, Frame};
 pub use resources::{
-    Accepted, Agent, Approval, Failure, Made, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode,
-    Version, Workflow,
+    Accepted, Agent, Approval, Failure, Import, ImportItem, Made, NewToken, Page, Run, RunEvent, Saved, Step,
+    Token, TreeNode, Version, Workflow,
 };
 
 /// How long an answer may take.

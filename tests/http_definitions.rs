@@ -307,3 +307,102 @@ async fn built_in_templates_are_there_from_the_start_and_any_workflow_becomes_on
         ("invalid_definition", &json!("/nodes/b"))
     );
 }
+
+/// A workflow that starts nothing of its own: its selectors choose one that calls an agent.
+async fn team(inside: &Inside, agent: &Value) -> Value {
+    let put = inside.request("PUT", "/api/v1/agents/caller").json(agent);
+    inside.send(put).await.ok();
+    save(inside, &ONE.replace("name: one", "name: child").replace("agent: noop", "agent: caller")).await;
+    save(inside, &ONE.replace("name: one", "name: parent")).await;
+    inside
+        .post_yaml(
+            &format!("{WORKFLOWS}?message=choose"),
+            &selecting("parent", "[{when: 'true', workflow: child}]"),
+        )
+        .await
+        .ok();
+    inside.get(&format!("{WORKFLOWS}/parent/bundle?all_versions=true")).await.ok()
+}
+
+fn caller() -> Value {
+    json!({ "ghostlight": 1, "name": "caller", "kind": "http", "url": "https://agents.example/caller" })
+}
+
+fn outcomes(items: &Value) -> Vec<String> {
+    let one =
+        |item: &Value| format!("{} {}", item["name"].as_str().unwrap(), item["outcome"].as_str().unwrap());
+    items.as_array().unwrap().iter().map(one).collect()
+}
+
+/// Shows S0-5.3d.
+#[tokio::test]
+async fn a_bundle_holds_all_that_a_workflow_names_and_is_taken_in_whole() {
+    let bundle = team(&Inside::start(), &caller()).await;
+    let names: Vec<_> = bundle["workflows"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect();
+    assert_eq!(
+        (names, &bundle["agents"][0]["name"]),
+        (vec![json!("parent"), json!("child")], &json!("caller"))
+    );
+    assert_eq!(bundle["workflows"][0]["versions"].as_array().unwrap().len(), 2);
+
+    let inside = Inside::start();
+    let import = format!("{WORKFLOWS}/import");
+    let head = inside.ghostlight.journal.head();
+    let dry = inside.post(&format!("{import}?dry_run=true"), &bundle).await.ok();
+    assert_eq!(outcomes(&dry["items"]), ["caller created", "parent created", "child created"]);
+    assert_eq!((&dry["dry_run"], inside.ghostlight.journal.head()), (&json!(true), head));
+    let taken = || inside.send(inside.request("POST", &import).header("idempotency-key", "i").json(&bundle));
+    let first = taken().await;
+    assert_eq!(
+        (first.status, &first.body["stored"], &first.body["items"]),
+        (200, &json!(true), &dry["items"])
+    );
+    assert!(first.header("ghostlight-sequence").parse::<u64>().unwrap() > head);
+    let head = inside.ghostlight.journal.head();
+    let again = taken().await.ok();
+    assert_eq!((&again["stored"], inside.ghostlight.journal.head()), (&json!(false), head));
+    assert_eq!(outcomes(&again["items"]), ["caller unchanged", "parent unchanged", "child unchanged"]);
+
+    let inside = inside.restart();
+    let versions = inside.get(&format!("{WORKFLOWS}/parent/versions")).await.ok();
+    assert_eq!(
+        (&versions["items"][0]["version"], &versions["items"][0]["message"]),
+        (&json!(2), &json!("choose"))
+    );
+    assert_eq!(inside.get("/api/v1/agents/caller").await.ok()["hash"], bundle["agents"][0]["hash"]);
+    let dry = json!({ "dry_run": true });
+    let selected = inside.post(&format!("{WORKFLOWS}/parent/runs"), &dry).await.ok();
+    assert_eq!(selected["selected"]["workflow"], "child");
+    save(&inside, &ONE.replace("name: one", "name: child")).await;
+    let next = inside.post(&import, &bundle).await.ok();
+    assert_eq!(outcomes(&next["items"]), ["caller unchanged", "parent unchanged", "child new_version"]);
+}
+
+#[tokio::test]
+async fn of_a_bundle_that_is_refused_in_one_part_nothing_is_stored_and_every_part_says_why() {
+    let mut command = caller();
+    command["kind"] = json!("command");
+    command["command"] = json!(["/bin/true"]);
+    command.as_object_mut().unwrap().remove("url");
+    let bundle = team(&Inside::start_granting(), &command).await;
+    let inside = Inside::start();
+    let import = format!("{WORKFLOWS}/import");
+    let head = inside.ghostlight.journal.head();
+    let refused = inside.post(&import, &bundle).await;
+    assert_eq!((refused.status, refused.code()), (422, "import_refused"));
+    let items = &refused.body["state"]["items"];
+    assert_eq!(outcomes(items), ["caller refused", "parent created", "child refused"]);
+    assert!(items[0]["reason"].as_str().unwrap().contains("an agent of kind `command`"), "{items}");
+    assert_eq!(items[2]["diagnostics"][0]["code"], "GL0501", "{items}");
+    assert_eq!(inside.ghostlight.journal.head(), head);
+
+    let mut changed = bundle.clone();
+    changed["workflows"][0]["versions"][0]["source"] = json!("name: parent");
+    let forged = inside.post(&import, &changed).await;
+    assert_eq!((forged.status, forged.code()), (422, "invalid_bundle"));
+    let newer = inside.post(&import, &json!({ "ghostlight_bundle": 99 })).await;
+    assert_eq!(newer.body["detail"], "the bundle has format 99, and this program reads format 1");
+    let small = Inside::start_with(|settings| settings.definition_bytes_max = 1_000);
+    let large = small.post(&import, &bundle).await;
+    assert_eq!((large.status, large.code()), (413, "body_too_large"));
+}

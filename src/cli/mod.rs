@@ -7,6 +7,7 @@
 mod agents;
 mod approvals;
 mod arguments;
+mod bundles;
 mod chaos;
 mod check;
 mod completion;
@@ -105,7 +106,7 @@ pub(crate) enum Verb {
     /// Agents: list, show
     #[command(subcommand)]
     Agents(agents::AgentsVerb),
-    /// Workflows: list, show, save, versions, diff, rollback, new, delete, restore
+    /// Workflows: list, show, save, versions, diff, rollback, new, export, import, delete, restore
     #[command(subcommand)]
     Workflows(workflows::WorkflowsVerb),
     /// Templates: list, show, save, versions, delete, restore

@@ -6,6 +6,7 @@ use ghostlight_model::language::Format;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::bundles::{self, ExportArgs, ImportArgs};
 use super::exit::{CliError, Exit};
 use super::runs::next_page;
 use super::templates::{self, NewArgs};
@@ -13,7 +14,7 @@ use super::{Context, arguments, check, diff, plan};
 use crate::client::{Document, Shelf, Version, Workflow};
 use crate::output::{self, ago, plain, shortened, status, table};
 
-/// Workflows: list, show, save, versions, diff, rollback, new, delete, restore
+/// Workflows: list, show, save, versions, diff, rollback, new, export, import, delete, restore
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum WorkflowsVerb {
     /// List saved workflows
@@ -83,6 +84,14 @@ pub(crate) enum WorkflowsVerb {
         after_help = "Example:\n  ghostlight workflows new release --template approval-chain --param 'what=Release the shop' --save"
     )]
     New(NewArgs),
+    /// Print a workflow with all that it names as one JSON document
+    #[command(
+        after_help = "Example:\n  ghostlight workflows export incident-response --all-versions > incident.json"
+    )]
+    Export(ExportArgs),
+    /// Take in what another daemon has exported, all of it or nothing
+    #[command(after_help = "Example:\n  ghostlight workflows import incident.json --dry-run")]
+    Import(ImportArgs),
     /// Take no new runs of a workflow; its versions stay
     #[command(after_help = "Example:\n  ghostlight workflows delete old-workflow")]
     Delete {
@@ -127,6 +136,10 @@ pub(super) async fn run(verb: WorkflowsVerb, context: &Context) -> Result<Exit, 
         }
         WorkflowsVerb::Save { file, message } => {
             let document = arguments::document(&file)?;
+            if bundles::is_bundle(&document.text) {
+                let message = format!("{} is a bundle", file.display());
+                return Err(CliError::usage(message).help("take it in with `ghostlight workflows import`"));
+            }
             let name = plan::compiled(&document)?.name.to_string();
             save(Shelf::Workflows, &name, document, message.as_deref(), context).await?;
         }
@@ -143,6 +156,8 @@ pub(super) async fn run(verb: WorkflowsVerb, context: &Context) -> Result<Exit, 
             });
         }
         WorkflowsVerb::New(args) => templates::make(args, context).await?,
+        WorkflowsVerb::Export(args) => bundles::export(args, context).await?,
+        WorkflowsVerb::Import(args) => bundles::import(args, context).await?,
         WorkflowsVerb::Delete { workflow } => delete(Shelf::Workflows, &workflow, context).await?,
         WorkflowsVerb::Restore { workflow } => restore(Shelf::Workflows, &workflow, context).await?,
     }

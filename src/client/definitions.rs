@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Answer, Client, ClientError, Document, Made, Page, Saved, Version, Workflow};
+use super::{Answer, Client, ClientError, Document, Import, Made, Page, Saved, Version, Workflow};
 
 /// What is kept in versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,5 +120,19 @@ impl Client {
         let key = uuid::Uuid::new_v4().to_string();
         let request = self.request(Method::POST, &format!("templates/{template}/instantiate"), &[]);
         self.answer(request.header("idempotency-key", key).json(body)).await
+    }
+
+    /// A workflow with all that it names.
+    pub async fn bundle(&self, name: &str, all_versions: bool) -> Result<Value, ClientError> {
+        let query = [("all_versions", all_versions.to_string())];
+        self.send(self.request(Method::GET, &format!("workflows/{name}/bundle"), &query)).await
+    }
+
+    /// Takes a bundle in, or says what would become of it.
+    pub async fn import(&self, bundle: String, dry_run: bool) -> Result<Answer<Import>, ClientError> {
+        let key = uuid::Uuid::new_v4().to_string();
+        let query = [("dry_run", dry_run.to_string())];
+        let request = self.request(Method::POST, "workflows/import", &query).header("idempotency-key", key);
+        self.answer(request.header("content-type", "application/json").body(bundle)).await
     }
 }

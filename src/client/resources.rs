@@ -274,6 +274,34 @@ pub struct Version {
     pub message: String,
 }
 
+/// What an import came to.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Import {
+    /// Every definition of the bundle.
+    pub items: Vec<ImportItem>,
+}
+
+/// What became of one definition of a bundle.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ImportItem {
+    /// `workflow` or `agent`.
+    #[serde(default)]
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// `created`, `unchanged`, `new_version`, `refused`.
+    pub outcome: String,
+    /// The latest version after it.
+    #[serde(default)]
+    pub version: u64,
+    /// Why it is refused.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What is wrong with it, or what somebody should look at.
+    #[serde(default)]
+    pub diagnostics: Vec<Value>,
+}
+
 /// A document that the daemon has made.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Made {

@@ -6,6 +6,7 @@
 mod agents;
 mod approvals;
 mod body;
+mod bundles;
 mod children;
 mod descriptors;
 mod docs;

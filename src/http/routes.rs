@@ -13,8 +13,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 
 use super::problem::{Code, Problem};
 use super::{
-    agents, approvals, docs, feeds, health, run_commands, run_parts, runs, templates, tokens, tree, versions,
-    workflows,
+    agents, approvals, bundles, docs, feeds, health, run_commands, run_parts, runs, templates, tokens, tree,
+    versions, workflows,
 };
 
 macro_rules! routes {
@@ -57,7 +57,7 @@ macro_rules! routes {
 
 // The order counts where a literal part stands beside a parameter: the literal one comes first.
 routes! {
-    workflows::list, workflows::create, workflows::validate, workflows::show, workflows::replace, workflows::remove,
+    workflows::list, workflows::create, workflows::validate, bundles::import, bundles::export, workflows::show, workflows::replace, workflows::remove,
     workflows::restore,
     versions::versions, versions::compare, versions::rollback, versions::set_visibility,
     templates::list, templates::create, templates::from_workflow, templates::show, templates::replace, templates::remove,
