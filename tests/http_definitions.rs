@@ -46,6 +46,8 @@ async fn every_save_is_a_version_that_stays_and_runs_show_the_graph_of_theirs() 
     let plan = inside.get(&format!("/api/v1/runs/{id}/plan")).await.ok();
     assert_eq!(plan["levels"], json!([["a"]]), "{plan}");
     assert_eq!(inside.get(&format!("/api/v1/runs/{id}")).await.ok()["version"], 1);
+    let steps = inside.get(&format!("/api/v1/runs/{id}/steps")).await.ok();
+    assert_eq!((&steps["items"][0]["path"], &steps["items"][1]), (&json!("a"), &Value::Null), "{steps}");
     assert_eq!(inside.get(&path("?version=2")).await.ok()["deleted"], true);
 }
 
@@ -160,6 +162,7 @@ async fn labels_and_input_choose_the_workflow_of_a_run_and_a_dry_run_says_which_
     let plain = inside.post(&path, &json!({ "input": { "n": 1 } })).await.ok();
     assert_eq!((&plain["version"], &plain["selected_by"]), (&json!(2), &Value::Null), "{plain}");
 
+    inside.until("/api/v1/runs?status=running", |list| list["items"] == json!([])).await;
     let count = inside.ghostlight.journal.head();
     let dry = json!({ "dry_run": true, "input": { "n": 9 } });
     let answer = inside.post(&path, &dry).await;

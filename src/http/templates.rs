@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, delete, get, post, put};
-use ghostlight_actors::catalogue::{SaveWorkflow, Saved, WorkflowFilter};
+use ghostlight_actors::catalogue::{Kind, SaveWorkflow, Saved, WorkflowFilter};
+use ghostlight_actors::keys::Begun;
+use ghostlight_model::definitions::Precondition;
 use ghostlight_model::ids::Name;
-use ghostlight_model::language::Format;
+use ghostlight_model::language::{self, Format, Source};
 use ghostlight_model::template::{self, Template, written as written_out};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -82,6 +84,11 @@ pub async fn from_workflow(app: App, request: HttpRequest, payload: Payload) -> 
     let (body, bytes): (FromWorkflowBody, _) =
         body::json(&request, payload, app.settings.body_bytes_max).await?;
     let of = super::workflows::named(&body.workflow)?;
+    if body.save
+        && let Some(answer) = made_before(&app, &request, &bytes, Kind::Template).await?
+    {
+        return Ok(answer);
+    }
     super::workflows::known(&app, &of)?;
     let name: Name = match &body.name {
         Some(name) => part(name, Code::InvalidValue)?,
@@ -142,6 +149,7 @@ pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload
 pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let condition = of_what_exists(&request)?;
     let (name, key) = (named(&name)?, idempotency(&request, b"")?);
+    app.key_is_free(&request, b"").await?;
     known(&app, &name)?;
     let edited = app.ghostlight.templates.delete(&name, condition, key.as_ref(), &caller(&request)?).await?;
     Ok(written(StatusCode::NO_CONTENT, edited.sequence).finish())
@@ -152,12 +160,13 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
 #[post("/api/v1/templates/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let (name, key) = (named(&name)?, idempotency(&request, b"")?);
+    app.key_is_free(&request, b"").await?;
     known(&app, &name)?;
     let edited = app.ghostlight.templates.restore(&name, key.as_ref(), &caller(&request)?).await?;
     let latest = edited.current.version;
     let mut version = found(&app, &name, Some(latest)).await?;
     // As the request left it: others may have saved or deleted it since.
-    (version.latest, version.deleted) = (latest, false);
+    (version.latest, version.deleted, version.visibility) = (latest, false, edited.visibility);
     Ok(json_with(&mut written(StatusCode::OK, edited.sequence), &TemplateBody::of(&version)))
 }
 
@@ -181,6 +190,7 @@ pub async fn set_visibility(app: App, request: HttpRequest, name: Path<String>, 
     let name = named(&name)?;
     let (body, bytes): (VisibilityBody, _) =
         body::json(&request, payload, app.settings.body_bytes_max).await?;
+    app.key_is_free(&request, &bytes).await?;
     known(&app, &name)?;
     let (key, caller) = (idempotency(&request, &bytes)?, caller_with(&request, &bytes)?);
     let edited =
@@ -217,6 +227,11 @@ pub async fn instantiate(app: App, request: HttpRequest, name: Path<String>, pay
     let of = named(&name)?;
     let (body, bytes): (InstantiateBody, _) =
         body::json(&request, payload, app.settings.body_bytes_max).await?;
+    if body.save
+        && let Some(answer) = made_before(&app, &request, &bytes, Kind::Workflow).await?
+    {
+        return Ok(answer);
+    }
     let name: Name = part(&body.name, Code::InvalidValue)?;
     let version = found(&app, &of, body.version).await?;
     if version.deleted {
@@ -285,6 +300,58 @@ impl Made {
             saved,
         }
     }
+}
+
+/// The answer to a request that was made before under its key: what was made then, whatever became of its template or its
+/// workflow since.
+async fn made_before(
+    app: &App,
+    request: &HttpRequest,
+    bytes: &[u8],
+    kind: Kind,
+) -> Result<Option<actix_web::HttpResponse>, Problem> {
+    let key = idempotency(request, bytes)?;
+    if matches!(app.ghostlight.keys.begin(key.as_ref()).await??, Begun::First(_)) {
+        return Ok(None);
+    }
+    // The key says what was saved: the document of a repeated request is not looked at.
+    let save = SaveWorkflow {
+        source: String::new(),
+        format: Format::Yaml,
+        name: None,
+        message: String::new(),
+        precondition: Precondition::None,
+        key,
+    };
+    let caller = caller_with(request, bytes)?;
+    let (collection, saved, source, format) = match kind {
+        Kind::Workflow => {
+            let saved = app.ghostlight.catalogue.save(save, &caller).await?;
+            let version = app.ghostlight.catalogue.get(&saved.name, Some(saved.version)).await?;
+            let version = version.ok_or_else(|| super::workflows::unknown(app, &saved.name))?;
+            ("workflows", saved, version.source.to_string(), version.format.clone())
+        }
+        Kind::Template => {
+            let saved = app.ghostlight.templates.save(save, &caller).await?;
+            let version = found(app, &saved.name, Some(saved.version)).await?;
+            ("templates", saved, version.source.to_string(), version.format)
+        }
+    };
+    let format = if format == "json" { Format::Json } else { Format::Yaml };
+    let read = source.clone();
+    let (document, diagnostics) = blocking(move || {
+        let source = Source { text: &read, format };
+        let diagnostics = match kind {
+            Kind::Workflow => language::compile(&source).diagnostics,
+            Kind::Template => template::read(&source).diagnostics,
+        };
+        Ok::<_, Problem>((language::canonical_document(&source).unwrap_or_default(), diagnostics))
+    })
+    .await?;
+    let saved = Saved { warnings: diagnostics.clone(), ..saved };
+    let name = saved.name.clone();
+    let made = Made { document, name, source, format, message: String::new(), diagnostics };
+    Ok(Some(made.answer(collection, saved)))
 }
 
 fn named(text: &str) -> Result<Name, Problem> {

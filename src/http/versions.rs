@@ -117,6 +117,7 @@ pub struct RollbackBody {
 pub async fn rollback(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
     let (name, precondition) = (named(&name)?, of_what_exists(&request)?);
     let (body, bytes): (RollbackBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
+    app.key_is_free(&request, &bytes).await?;
     known(&app, &name)?;
     let said = body.message.unwrap_or_else(|| format!("back to version {}", body.version));
     let save = SaveWorkflow {
@@ -179,6 +180,7 @@ pub async fn set_visibility(app: App, request: HttpRequest, name: Path<String>, 
     let name = named(&name)?;
     let (body, bytes): (VisibilityBody, _) =
         body::json(&request, payload, app.settings.body_bytes_max).await?;
+    app.key_is_free(&request, &bytes).await?;
     known(&app, &name)?;
     let (key, caller) = (idempotency(&request, &bytes)?, caller_with(&request, &bytes)?);
     let edited =

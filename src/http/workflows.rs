@@ -233,6 +233,7 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
     let condition = of_what_exists(&request)?;
     let (name, key) = (named(&name)?, idempotency(&request, b"")?);
     let caller = caller(&request)?;
+    app.key_is_free(&request, b"").await?;
     known(&app, &name)?;
     let edited = app.ghostlight.catalogue.delete(&name, condition, key.as_ref(), &caller).await?;
     Ok(written(StatusCode::NO_CONTENT, edited.sequence).finish())
@@ -243,13 +244,15 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
 #[post("/api/v1/workflows/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let (name, key) = (named(&name)?, idempotency(&request, b"")?);
+    app.key_is_free(&request, b"").await?;
     known(&app, &name)?;
     let edited = app.ghostlight.catalogue.restore(&name, key.as_ref(), &caller(&request)?).await?;
     let latest = edited.current.version;
     let version =
         app.ghostlight.catalogue.get(&name, Some(latest)).await?.ok_or_else(|| unknown(&app, &name))?;
     // As the request left it: others may have saved or deleted it since.
-    let version = WorkflowVersion { latest, deleted: false, ..(*version).clone() };
+    let version =
+        WorkflowVersion { latest, deleted: false, visibility: edited.visibility, ..(*version).clone() };
     let mut builder = written(StatusCode::OK, edited.sequence);
     builder.insert_header((header::ETAG, format!("\"{}\"", version.etag())));
     Ok(json_with(&mut builder, &WorkflowBody::of(&version)))
