@@ -422,3 +422,6 @@ fn refuse(item: &mut ImportItem, reason: String, diagnostics: Vec<Diagnostic>) {
     item.reason = Some(reason);
     item.diagnostics = diagnostics;
 }
+
+#[cfg(test)]
+mod tests;
