@@ -95,7 +95,7 @@ fn what_chose_is_read_again_from_its_text() {
     }
 }
 
-/// Shows S2-5.3b.
+/// Shows S2-5.3c.
 #[test]
 fn every_mistake_in_selectors_is_told_with_its_place() {
     let told = |selectors: &str| -> Vec<(Code, String)> {
