@@ -6,6 +6,7 @@
 //! Every request has a deadline. A request that starts something carries an `Idempotency-Key`, so that it can be sent
 //! again. Leaves to others: how answers are shown, and what an error means for the exit code of a verb.
 
+mod definitions;
 mod error;
 mod feed;
 mod next;
@@ -18,11 +19,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use url::Url;
 
+pub use definitions::Shelf;
 pub use error::{ClientError, Problem};
 pub use feed::{Feed, FeedOptions, Frame};
 pub use next::NextStep;
 pub use resources::{
-    Accepted, Agent, Approval, Failure, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode, Workflow,
+    Accepted, Agent, Approval, Failure, Import, ImportItem, Made, NewToken, Page, Run, RunEvent, Saved, Step,
+    Token, TreeNode, Version, Workflow,
 };
 
 /// How long an answer may take.
@@ -232,22 +235,18 @@ impl Client {
         self.get(&format!("agents/{name}"), &[]).await
     }
 
-    /// One page of workflows.
-    pub async fn workflows(&self, query: &[(&str, String)]) -> Result<Answer<Page<Workflow>>, ClientError> {
-        self.get("workflows", query).await
-    }
-
-    /// One workflow.
-    pub async fn workflow(&self, name: &str, version: Option<u64>) -> Result<Answer<Workflow>, ClientError> {
-        let query: Vec<_> = version.map(|version| ("version", version.to_string())).into_iter().collect();
-        self.get(&format!("workflows/{name}"), &query).await
-    }
-
-    /// Saves a workflow under the name that it has, as a new version.
-    pub async fn save_workflow(&self, name: &str, document: &Document) -> Result<Answer<Saved>, ClientError> {
-        let media_type = if document.is_json { "application/json" } else { "application/yaml" };
-        let request = self.request(Method::PUT, &format!("workflows/{name}"), &[]);
-        self.answer(request.header("content-type", media_type).body(document.text.clone())).await
+    /// What a start of a saved workflow would do.
+    pub async fn dry_run(
+        &self,
+        name: &str,
+        input: Option<&Value>,
+        labels: &Value,
+    ) -> Result<Value, ClientError> {
+        let mut body = json!({ "dry_run": true, "labels": labels });
+        if let Some(input) = input {
+            body["input"] = input.clone();
+        }
+        self.send(self.request(Method::POST, &format!("workflows/{name}/runs"), &[]).json(&body)).await
     }
 
     /// The supervision tree.

@@ -21,6 +21,10 @@ impl Ask {
         Self(method, path.to_owned(), "application/yaml", text.to_owned())
     }
 
+    fn put(path: &str, body: &Value) -> Self {
+        Self("PUT", path.to_owned(), "application/json", body.to_string())
+    }
+
     fn json(path: &str, body: &Value) -> Self {
         Self("POST", path.to_owned(), "application/json", body.to_string())
     }
@@ -64,7 +68,23 @@ fn definitions() -> Vec<Ask> {
         Ask::json("/api/v1/agents/mine/disable", &json!({"reason": "noisy"})),
         Ask::json("/api/v1/agents/mine/enable", &json!({})),
         Ask::json("/api/v1/agents/mine/enable", &json!({})),
+        Ask::json("/api/v1/workflows/one/rollback", &json!({ "version": 1 })),
+        Ask::put("/api/v1/workflows/one/visibility", &json!({ "visibility": "public" })),
+        Ask::yaml("POST", "/api/v1/templates", TEMPLATE),
+        Ask::yaml("PUT", "/api/v1/templates/kept", &described(TEMPLATE, "two")),
+        Ask::delete("/api/v1/templates/kept"),
+        Ask::json("/api/v1/templates/kept/restore", &json!({})),
+        Ask::put("/api/v1/templates/kept/visibility", &json!({ "visibility": "public" })),
+        Ask::json("/api/v1/templates/kept/instantiate", &json!({ "name": "made", "save": true })),
+        Ask::json("/api/v1/templates/from-workflow", &from_workflow()),
     ]
+}
+
+/// A template whose parameter has a default.
+const TEMPLATE: &str = "ghostlight: 1\nname: kept\nparameters: { type: object, properties: { n: { type: integer, default: 1 } } }\nnodes: { a: { type: agent_call, agent: noop, input: { n: '${param.n}' } } }\n";
+
+fn from_workflow() -> Value {
+    json!({ "workflow": "one", "version": 1, "name": "turned", "parameters": { "n": "/nodes/a/input/n" }, "save": true })
 }
 
 fn key(number: usize) -> String {
@@ -85,7 +105,11 @@ async fn a_change_of_a_definition_is_made_once_and_answered_again_as_it_was_also
         first.push(seen(&ask.under(&inside, &key(number)).await));
     }
     let statuses: Vec<u16> = first.iter().map(|(status, ..)| *status).collect();
-    assert_eq!(statuses, [201, 201, 200, 204, 200, 200, 201, 201, 200, 200, 200], "{first:?}");
+    assert_eq!(
+        statuses,
+        [201, 201, 200, 204, 200, 200, 201, 201, 200, 200, 200, 201, 200, 201, 201, 204, 200, 200, 201, 201],
+        "{first:?}"
+    );
     assert_eq!((&first[1].1["version"], &first[2].1["unchanged"]), (&json!(2), &json!(true)));
     assert_eq!(first[8].1["disabled_reason"], "noisy");
     // Whatever is done since, the answers stay what they were.
@@ -93,6 +117,9 @@ async fn a_change_of_a_definition_is_made_once_and_answered_again_as_it_was_also
         Ask::yaml("PUT", "/api/v1/workflows/one", &described(ONE, "three")),
         Ask::delete("/api/v1/workflows/one"),
         Ask::yaml("PUT", "/api/v1/agents/mine", &described(MINE, "three")),
+        Ask::put("/api/v1/templates/kept/visibility", &json!({ "visibility": "private" })),
+        Ask::yaml("PUT", "/api/v1/templates/kept", &TEMPLATE.replace("noop", "sleep")),
+        Ask::delete("/api/v1/templates/kept"),
         Ask::json("/api/v1/agents/mine/disable", &json!({"reason": "since"})),
     ] {
         since.send(&inside).await.ok();
@@ -131,6 +158,7 @@ async fn while_a_request_is_answered_its_key_is_in_progress_for_every_verb() {
     let mut verbs = definitions();
     verbs.push(Ask::json("/api/v1/workflows/long/runs", &json!({})));
     verbs.push(Ask::json("/api/v1/agents/noop/reload", &json!({})));
+    verbs.push(Ask::json("/api/v1/workflows/import", &json!({ "ghostlight_bundle": 1, "workflows": [] })));
     verbs.push(Ask::json("/api/v1/tree/restart", &json!({"path": "core/planner", "reason": "drill"})));
     verbs.push(Ask::delete("/api/v1/tokens/nobody"));
     verbs.extend(["pause", "resume", "retry", "cancel"].map(|verb| Ask::json(&of_run(verb), &json!({}))));

@@ -36,7 +36,7 @@ async fn what_cannot_be_read_is_refused_with_its_own_code() {
         ("GET", "/api/v1/runs?min_sequence=999999999", "", "", 503, "view_behind"),
         ("GET", "/api/v1/agents?limit=1", "", "", 400, "bad_query"),
         ("GET", "/api/v1/tokens?limit=1", "", "", 400, "bad_query"),
-        ("GET", "/api/v1/workflows/one/versions?limit=1", "", "", 400, "bad_query"),
+        ("GET", "/api/v1/workflows/one/versions?limt=1", "", "", 400, "bad_query"),
         ("GET", "/api/v1/runs/x", "", "", 404, "unknown_run"),
         ("GET", &format!("/api/v1/runs/{nobody}"), "", "", 404, "unknown_run"),
         ("GET", &format!("/api/v1/runs/{nobody}/steps/a"), "", "", 404, "unknown_run"),

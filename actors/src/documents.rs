@@ -21,23 +21,35 @@ pub struct Checked {
 /// Compiles a workflow and checks that every agent it names exists and every capability is offered. One that is disabled
 /// exists: it may be enabled again before the workflow runs.
 #[must_use]
-pub fn check_workflow(text: &str, format: Format, agents: &AgentDirectory) -> Checked {
+pub fn check_workflow(text: &str, format: Format, known: &[KnownAgent]) -> Checked {
     let mut compiled = language::compile(&Source { text, format });
     let Some(workflow) = compiled.workflow.take() else {
         return Checked { workflow: None, diagnostics: compiled.diagnostics };
     };
-    let known: Vec<KnownAgent> = agents
+    let mut missing = language::check_targets(&workflow, known);
+    compiled.locate(&mut missing);
+    let mut diagnostics = compiled.diagnostics;
+    diagnostics.extend(missing);
+    let workflow = if any_error(&diagnostics) { None } else { Some(workflow) };
+    Checked { workflow, diagnostics }
+}
+
+/// Compiles a workflow, whatever agents there are.
+#[must_use]
+pub fn compiled(text: &str, format: Format) -> Checked {
+    let compiled = language::compile(&Source { text, format });
+    Checked { workflow: compiled.workflow, diagnostics: compiled.diagnostics }
+}
+
+/// The agents of a directory, as a document is checked against them.
+#[must_use]
+pub fn known(agents: &AgentDirectory) -> Vec<KnownAgent> {
+    agents
         .iter()
         .map(|agent| KnownAgent {
             name: agent.name.clone(),
             capabilities: agent.capabilities.iter().cloned().collect(),
             effect: agent.effect,
         })
-        .collect();
-    let mut missing = language::check_targets(&workflow, &known);
-    compiled.locate(&mut missing);
-    let mut diagnostics = compiled.diagnostics;
-    diagnostics.extend(missing);
-    let workflow = if any_error(&diagnostics) { None } else { Some(workflow) };
-    Checked { workflow, diagnostics }
+        .collect()
 }

@@ -7,6 +7,7 @@
 pub mod agents;
 pub mod audit;
 mod blocking;
+pub mod bundles;
 pub mod caller;
 pub mod catalogue;
 pub mod codec;
@@ -19,6 +20,7 @@ pub mod runs;
 pub mod runtime;
 pub mod streams;
 pub mod system;
+pub mod templates;
 #[cfg(test)]
 mod testing;
 pub mod tokens;

@@ -22,6 +22,7 @@ use ghostlight_world::World;
 use crate::agents::{AgentRegistry, AgentSettings};
 use crate::audit::Audit;
 use crate::blocking::blocking;
+use crate::bundles::Bundles;
 use crate::caller::StoreError;
 use crate::catalogue::Catalogue;
 use crate::definition_files::FileReport;
@@ -36,6 +37,7 @@ use crate::runs::signs::LivingAttempts;
 use crate::runs::timers::Timers;
 use crate::runs::{Router, Runs, Services, SlotPool};
 use crate::system::{Boot, System};
+use crate::templates::Templates;
 use crate::tokens::Tokens;
 use crate::tree::{self, TreeParts};
 use crate::tree_log::TreeLog;
@@ -97,6 +99,10 @@ pub struct Ghostlight {
     pub runs: Runs,
     /// Workflows.
     pub catalogue: Catalogue,
+    /// Templates of workflows.
+    pub templates: Templates,
+    /// Workflows with all that they name.
+    pub bundles: Bundles,
     /// Agents.
     pub agents: AgentRegistry,
     /// Access tokens.
@@ -218,6 +224,9 @@ pub async fn open(
     let (of_catalogue, of_agents) = (ledger.clone(), agents.clone());
     let catalogue = blocking(move || Catalogue::open(of_catalogue, of_agents)).await??;
     report("workflow file", &catalogue.load_files(settings.workflows.clone()).await?);
+    let bundles = Bundles::new(ledger.clone(), catalogue.clone(), agents.clone());
+    let of_templates = ledger.clone();
+    let templates = blocking(move || Templates::open(of_templates)).await??;
     let of_tokens = ledger.clone();
     let tokens = blocking(move || Tokens::open(of_tokens)).await??;
     let keys = ledger.keys.clone();
@@ -273,6 +282,8 @@ pub async fn open(
     let ghostlight = Ghostlight {
         runs: Runs::new(services.clone()),
         catalogue,
+        templates,
+        bundles,
         agents,
         tokens,
         audit: audit.clone(),

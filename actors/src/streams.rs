@@ -24,6 +24,12 @@ pub fn workflow(name: &Name) -> StreamName {
     named("workflow", name.as_str())
 }
 
+/// The stream of a template's versions.
+#[must_use]
+pub fn template(name: &Name) -> StreamName {
+    named("template", name.as_str())
+}
+
 /// The stream of an agent's versions.
 #[must_use]
 pub fn agent(name: &Name) -> StreamName {

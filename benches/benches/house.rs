@@ -41,6 +41,7 @@ fn main() {
             source: CHAIN.to_owned(),
             format: Format::Yaml,
             name: None,
+            message: String::new(),
             precondition: Precondition::default(),
             key: None,
         };

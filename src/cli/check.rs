@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ghostlight_model::diagnostic::{Code, Diagnostic, Severity, render};
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
-use ghostlight_model::{agent, language::document};
+use ghostlight_model::{agent, language::document, template};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::output;
 
 /// Look for mistakes in workflow and agent files
 ///
-/// A file that has `nodes` is a workflow, one that has `kind` is an agent. Exits with 2 when there is an error.
+/// A file that has `nodes` is a workflow, or with `parameters` a template; one that has `kind` is an agent. Exits with 2 when there is an error.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  ghostlight check config/workflows/*.yaml config/agents/*.yaml")]
 pub(crate) struct CheckArgs {
@@ -75,6 +75,9 @@ fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnos
     if is_agent(document) {
         return agent::compile(&source).diagnostics;
     }
+    if has(document, "parameters") {
+        return template::read(&source).diagnostics;
+    }
     let mut compiled = language::compile(&source);
     let mut missing = match (&compiled.workflow, known) {
         (Some(workflow), Some(known)) => language::check_targets(workflow, known),
@@ -88,9 +91,12 @@ fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnos
 
 /// A document with a `kind` and without `nodes` is an agent's; TOML is for agents only.
 fn is_agent(document: &Document) -> bool {
+    document.format == Format::Toml || (has(document, "kind") && !has(document, "nodes"))
+}
+
+fn has(document: &Document, key: &str) -> bool {
     let (root, _) = document::parse(&document.text, document.format);
-    let has = |key: &str| root.as_ref().is_some_and(|root| root.entry(key).is_some());
-    document.format == Format::Toml || (has("kind") && !has("nodes"))
+    root.is_some_and(|root| root.entry(key).is_some())
 }
 
 /// The built-in agents, and those of the folder.

@@ -7,12 +7,14 @@
 mod agents;
 mod approvals;
 mod arguments;
+mod bundles;
 mod chaos;
 mod check;
 mod completion;
 mod config;
 mod context;
 mod demo;
+mod diff;
 mod exit;
 mod explain;
 mod openapi;
@@ -25,6 +27,7 @@ mod runs;
 mod serve;
 mod store;
 mod tail;
+mod templates;
 mod token;
 mod top;
 mod tree;
@@ -103,9 +106,12 @@ pub(crate) enum Verb {
     /// Agents: list, show
     #[command(subcommand)]
     Agents(agents::AgentsVerb),
-    /// Workflows: list, show, save
+    /// Workflows: list, show, save, versions, diff, rollback, new, export, import, delete, restore
     #[command(subcommand)]
     Workflows(workflows::WorkflowsVerb),
+    /// Templates: list, show, save, versions, delete, restore
+    #[command(subcommand)]
+    Templates(templates::TemplatesVerb),
     /// Show what happens, as it happens
     Tail(tail::TailArgs),
     /// Show the supervision tree
@@ -167,6 +173,7 @@ async fn run(cli: Cli) -> ExitCode {
         Verb::Approvals(verb) => approvals::run(verb, &context).await,
         Verb::Agents(verb) => agents::run(verb, &context).await,
         Verb::Workflows(verb) => workflows::run(verb, &context).await,
+        Verb::Templates(verb) => templates::run(verb, &context).await,
         Verb::Tail(args) => tail::run(args, &context).await,
         Verb::Tree(args) => tree::run(args, &context).await,
         Verb::Chaos(args) => chaos::run(args, &context).await,

@@ -13,13 +13,16 @@ use super::arguments::{self, Document, WorkflowArgument};
 use super::exit::{CliError, Exit};
 use super::watch::coloured_risk;
 use super::{Context, check};
+use crate::client::Shelf;
 use crate::output::{self, duration, sheet, table};
 
 /// Show the plan of a workflow without running it
 ///
 /// Order, parallel groups, critical path, estimates and risk. A file is planned here; a name is looked up at the daemon.
+///
+/// Of a name whose workflow has selectors, it says which rule a start with these labels and this input would follow.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  ghostlight plan config/workflows/incident-response.yaml")]
+#[command(after_help = "Example:\n  ghostlight plan incident --label team=shop --input @incident.json")]
 pub(crate) struct PlanArgs {
     /// A file or the name of a saved workflow
     workflow: String,
@@ -27,27 +30,46 @@ pub(crate) struct PlanArgs {
     /// An input to check against the workflow's schema, as JSON or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     input: Option<String>,
+
+    /// A label that a run would have, for the selectors of a saved workflow; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    label: Vec<String>,
 }
 
 pub(super) async fn run(args: PlanArgs, context: &Context) -> Result<Exit, CliError> {
-    let document = match arguments::workflow(&args.workflow)? {
-        WorkflowArgument::File(document) => document,
+    let input = args.input.as_deref().map(arguments::json).transpose()?;
+    let labels = Value::Object(arguments::pairs(&args.label)?);
+    let (document, dry) = match arguments::workflow(&args.workflow)? {
+        WorkflowArgument::File(document) => (document, None),
         WorkflowArgument::Name(name) => {
-            let saved = context.client()?.workflow(&name, None).await?.value;
+            let client = context.client()?;
+            let dry = client.dry_run(&name, input.as_ref(), &labels).await?;
+            let selected = &dry["selected"];
+            let chosen = selected["workflow"].as_str().unwrap_or(&name);
+            let version = selected["version"].as_u64().filter(|version| *version > 0);
+            let saved = client.kept_one(Shelf::Workflows, chosen, version).await?.value;
             let is_json = saved.source.trim_start().starts_with('{');
             let format = if is_json { language::Format::Json } else { language::Format::Yaml };
-            Document { file: name.into(), text: saved.source, format }
+            (Document { file: chosen.into(), text: saved.source, format }, Some(dry))
         }
     };
     let workflow = compiled(&document)?;
-    if let Some(input) = &args.input {
-        fits(&workflow, &arguments::json(input)?)?;
+    if let Some(input) = &input {
+        // Selectors may have given more than the caller did.
+        let given = dry.as_ref().map_or(input, |dry| &dry["input"]);
+        fits(&workflow, given)?;
     }
     let plan = plan(&workflow, &Estimate::declared);
-    let value = serde_json::to_value(&plan).unwrap_or_else(|_| json!({}));
+    let mut value = serde_json::to_value(&plan).unwrap_or_else(|_| json!({}));
+    let selected = dry.map(|dry| dry["selected"].clone());
+    let selected = selected.filter(|selected| selected["why"].as_array().is_some_and(|why| !why.is_empty()));
+    if let Some(selected) = &selected {
+        value["selected"] = selected.clone();
+    }
     context.print(&value, || {
         let head = sheet(&[
             ("workflow", workflow.name.to_string()),
+            ("selected", selected.as_ref().map(why).unwrap_or_default()),
             ("description", output::plain_lines(&workflow.description)),
             ("critical path", plan.critical_path.join(" → ")),
             ("takes", takes(&plan)),
@@ -61,6 +83,30 @@ pub(super) async fn run(args: PlanArgs, context: &Context) -> Result<Exit, CliEr
         format!("{head}\n{}", table(&["level", "step", "after", "by", "estimate"], rows))
     });
     Ok(Exit::Done)
+}
+
+/// Which selectors were tried, and what came of each.
+fn why(selected: &Value) -> String {
+    let text = |value: &Value| output::plain(value.as_str().unwrap_or_default());
+    let one = |tried: &Value| {
+        let sign =
+            if tried["matched"] == true { "✓".green().to_string() } else { "○".dimmed().to_string() };
+        let error = tried["error"].as_str().map(|error| format!("  ({})", output::shortened(error, 120)));
+        let when = output::shortened(tried["when"].as_str().unwrap_or_default(), 100);
+        format!(
+            "{sign} rule {} of {}: {when}{}",
+            tried["rule"],
+            text(&tried["workflow"]),
+            error.unwrap_or_default()
+        )
+    };
+    let mut lines: Vec<String> = selected["why"].as_array().into_iter().flatten().map(one).collect();
+    let chosen = match selected["rule"].is_null() {
+        true => "no rule matched".to_owned(),
+        false => format!("{} version {}", text(&selected["workflow"]), selected["version"]),
+    };
+    lines.push(chosen);
+    lines.join("\n")
 }
 
 /// Nothing when no node declares an estimate: nothing is known then, which is not the same as no time.

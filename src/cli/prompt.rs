@@ -36,6 +36,17 @@ impl Prompt {
         }
     }
 
+    /// Asks for a text; none when nothing can be read any more. What was typed before is no answer to it.
+    pub(crate) async fn text(&self, question: &str) -> Option<String> {
+        let lines = self.lines();
+        let mut lines = lines.lock().await;
+        while lines.try_recv().is_ok() {}
+        let mut stderr = anstream::stderr();
+        // Who cannot see the question will not answer it either.
+        let _ = write!(stderr, "{question} ").and_then(|()| stderr.flush());
+        lines.recv().await
+    }
+
     fn lines(&self) -> Lines {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.get_or_insert_with(|| Arc::new(tokio::sync::Mutex::new(read_lines()))).clone()

@@ -250,9 +250,79 @@ pub struct Workflow {
     /// By whom.
     #[serde(default)]
     pub saved_by: Option<String>,
+    /// The JSON Schema of its parameters, when it is a template.
+    #[serde(default)]
+    pub parameters: Option<Value>,
+    /// `private` or `public`.
+    #[serde(default)]
+    pub visibility: String,
     /// Whether it takes no new runs.
     #[serde(default)]
     pub deleted: bool,
+}
+
+/// A version of a workflow or a template.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Version {
+    /// From 1.
+    pub version: u64,
+    /// Content hash.
+    #[serde(default)]
+    pub hash: String,
+    /// When it was saved.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// By whom.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// Why.
+    #[serde(default)]
+    pub message: String,
+}
+
+/// What an import came to.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Import {
+    /// Every definition of the bundle.
+    pub items: Vec<ImportItem>,
+}
+
+/// What became of one definition of a bundle.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ImportItem {
+    /// `workflow` or `agent`.
+    #[serde(default)]
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// `created`, `unchanged`, `new_version`, `refused`.
+    pub outcome: String,
+    /// The latest version after it.
+    #[serde(default)]
+    pub version: u64,
+    /// Why it is refused.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What is wrong with it, or what somebody should look at.
+    #[serde(default)]
+    pub diagnostics: Vec<Value>,
+}
+
+/// A document that the daemon has made.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Made {
+    /// The document as people read it.
+    #[serde(default)]
+    pub source: String,
+    /// `yaml` or `json`.
+    #[serde(default)]
+    pub format: String,
+    /// What somebody should look at.
+    #[serde(default)]
+    pub diagnostics: Vec<Value>,
+    /// What saving it came to.
+    #[serde(default)]
+    pub saved: Option<Saved>,
 }
 
 /// A workflow was saved.

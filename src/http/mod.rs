@@ -6,6 +6,7 @@
 mod agents;
 mod approvals;
 mod body;
+mod bundles;
 mod children;
 mod descriptors;
 mod docs;
@@ -28,8 +29,10 @@ mod sse;
 mod strict;
 mod striker;
 mod surface;
+mod templates;
 mod tokens;
 mod tree;
+mod versions;
 mod websocket;
 mod workflows;
 

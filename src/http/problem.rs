@@ -74,6 +74,7 @@ codes! {
     NamespaceReserved "namespace_reserved" 404 "Namespaces are not in use yet" "Leave out `/ns/{namespace}`: the short path means the namespace `default`.";
     UnknownWorkflow "unknown_workflow" 404 "There is no such workflow" "`GET /api/v1/workflows` lists those that there are.";
     UnknownVersion "unknown_version" 404 "The workflow has no such version" "`GET /api/v1/workflows/{name}/versions` lists those that there are.";
+    UnknownTemplate "unknown_template" 404 "There is no such template" "`GET /api/v1/templates` lists those that there are.";
     UnknownRun "unknown_run" 404 "There is no such run" "`GET /api/v1/runs` lists those that there are.";
     UnknownStep "unknown_step" 404 "The run has no such step" "`GET /api/v1/runs/{id}/steps` lists those that there are.";
     UnknownSignal "unknown_signal" 404 "No step of the run's workflow waits for such a signal" "The `wait` nodes of its workflow name the signals that they take.";
@@ -91,6 +92,9 @@ codes! {
     KeyInProgress "key_in_progress" 409 "A request with this key is being answered" "Wait for it, or ask again with the same key: you get its result.";
     WorkflowDeleted "workflow_deleted" 409 "The workflow is deleted" "`POST /api/v1/workflows/{name}/restore` brings it back.";
     WorkflowExists "workflow_exists" 409 "There is a workflow of this name" "Use PUT for a new version.";
+    TemplateDeleted "template_deleted" 409 "The template is deleted" "`POST /api/v1/templates/{name}/restore` brings it back.";
+    TemplateExists "template_exists" 409 "There is a template of this name" "Use PUT for a new version.";
+    BuiltInTemplate "built_in_template" 409 "The template is part of the program" "Save it under another name; the built-in one stays as it is.";
     ManagedByFile "managed_by_file" 409 "A file of the operator defines it" "Change the file, then `POST /api/v1/agents/{name}/reload`.";
     AgentState "agent_state" 409 "The agent's state does not allow it" "The detail says why.";
     ActorState "actor_state" 409 "The actor's state does not allow it" "Temporary actors cannot be restarted; what is not running, or carries the request, cannot be stopped.";
@@ -102,6 +106,9 @@ codes! {
     InvalidInput "invalid_input" 422 "A value does not fit its schema" "`violations` lists what does not fit, with JSON pointers.";
     InvalidValue "invalid_value" 422 "A value is not allowed" "The detail names the value and what is allowed.";
     NameMismatch "name_mismatch" 422 "The definition has another name than the address" "Use the same name in both, or POST without a name in the address.";
+    InvalidBundle "invalid_bundle" 422 "The bundle cannot be used" "The detail says what is wrong; `ghostlight workflows export` makes a bundle.";
+    ImportRefused "import_refused" 422 "The bundle was not imported" "`state` tells what is to become of each definition and why some are refused; nothing was imported.";
+    SelectionFailed "selection_failed" 422 "The selectors lead to no workflow" "A start with `dry_run: true` says which rules matched.";
     NotSupportedYet "not_supported_yet" 422 "This is not supported yet" "The field or verb is part of the API, but this version does not build it; it is never ignored silently.";
     KeyReused "key_reused" 422 "This idempotency key was used for another request" "Use a fresh key for each request; the same key repeats the same request only.";
     TooManyLogins "too_many_logins" 429 "Too many refused tokens from this address" "Wait for `Retry-After`, and use a token that is accepted.";

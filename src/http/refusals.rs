@@ -2,7 +2,7 @@
 
 use ghostlight_actors::StoreError;
 use ghostlight_actors::agents::AgentError;
-use ghostlight_actors::catalogue::{CatalogueError, EditError, ListError, SaveError};
+use ghostlight_actors::catalogue::{CatalogueError, EditError, Kind, ListError, SaveError};
 use ghostlight_actors::feed::{FeedError, FilterError};
 use ghostlight_actors::keys::KeyRefusal;
 use ghostlight_actors::runs::{CommandError, StartError};
@@ -85,6 +85,7 @@ impl From<StartError> for Problem {
         match error {
             StartError::UnknownWorkflow(_) => Self::new(Code::UnknownWorkflow, detail),
             StartError::DeletedWorkflow(_) => Self::new(Code::WorkflowDeleted, detail),
+            StartError::Selection(_) => Self::new(Code::SelectionFailed, detail),
             StartError::Definition(diagnostics) => {
                 Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)
             }
@@ -151,19 +152,43 @@ fn precondition(current: Option<ETag>, detail: String) -> Problem {
     Problem::new(Code::PreconditionFailed, detail).state(json!({ "etag": etag }))
 }
 
+fn unknown(kind: Kind) -> Code {
+    match kind {
+        Kind::Workflow => Code::UnknownWorkflow,
+        Kind::Template => Code::UnknownTemplate,
+    }
+}
+
+fn exists(kind: Kind) -> Code {
+    match kind {
+        Kind::Workflow => Code::WorkflowExists,
+        Kind::Template => Code::TemplateExists,
+    }
+}
+
+fn deleted(kind: Kind) -> Code {
+    match kind {
+        Kind::Workflow => Code::WorkflowDeleted,
+        Kind::Template => Code::TemplateDeleted,
+    }
+}
+
 impl From<SaveError> for Problem {
     fn from(error: SaveError) -> Self {
         let detail = error.to_string();
         match error {
-            SaveError::Invalid(diagnostics) => {
+            SaveError::Invalid { diagnostics, .. } => {
                 Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)
             }
+            SaveError::Unknown { version: Some(_), .. } => Self::new(Code::UnknownVersion, detail),
+            SaveError::Unknown { kind, version: None, .. } => Self::new(unknown(kind), detail),
             SaveError::NameMismatch { .. } => Self::new(Code::NameMismatch, detail),
-            SaveError::Exists { current, .. } => {
-                Self::new(Code::WorkflowExists, detail).state(json!({ "etag": format!("\"{current}\"") }))
+            SaveError::Exists { kind, current, .. } => {
+                Self::new(exists(kind), detail).state(json!({ "etag": format!("\"{current}\"") }))
             }
-            SaveError::PreconditionFailed { current } => precondition(current, detail),
-            SaveError::Deleted(_) => Self::new(Code::WorkflowDeleted, detail),
+            SaveError::PreconditionFailed { current, .. } => precondition(current, detail),
+            SaveError::Deleted { kind, .. } => Self::new(deleted(kind), detail),
+            SaveError::BuiltIn(_) => Self::new(Code::BuiltInTemplate, detail),
             SaveError::Key(refusal) => refusal.into(),
             SaveError::Store(error) => error.into(),
         }
@@ -174,8 +199,10 @@ impl From<EditError> for Problem {
     fn from(error: EditError) -> Self {
         let detail = error.to_string();
         match error {
-            EditError::Unknown(_) => Self::new(Code::UnknownWorkflow, detail),
-            EditError::PreconditionFailed { current } => precondition(current, detail),
+            EditError::Unknown { kind, .. } => Self::new(unknown(kind), detail),
+            EditError::Deleted { kind, .. } => Self::new(deleted(kind), detail),
+            EditError::PreconditionFailed { current, .. } => precondition(current, detail),
+            EditError::BuiltIn(_) => Self::new(Code::BuiltInTemplate, detail),
             EditError::Key(refusal) => refusal.into(),
             EditError::Store(error) => error.into(),
         }

@@ -22,11 +22,15 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// Which wish was granted.
 pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// Why a version is saved.
+pub const MESSAGE: HeaderName = HeaderName::from_static("x-ghostlight-message");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The longest that a request waits for the end of a run.
 pub const WAIT_MAX: Duration = Duration::from_secs(60);
+/// The longest message of a version.
+pub const MESSAGE_BYTES_MAX: usize = 1_024;
 /// The longest idempotency key.
 const KEY_BYTES_MAX: usize = 255;
 /// How many hexadecimal digits of a request's fingerprint stand in the id of its command.
@@ -154,6 +158,18 @@ pub fn precondition(request: &HttpRequest) -> Result<Precondition, Problem> {
             Err(Problem::new(Code::BadHeader, "`If-Match` and `If-None-Match` exclude each other"))
         }
     }
+}
+
+/// A message for people, within its bound.
+///
+/// # Errors
+/// [`Code::InvalidValue`] when it is too long or holds anything but lines of text.
+pub fn message(text: &str) -> Result<String, Problem> {
+    if text.len() > MESSAGE_BYTES_MAX || text.chars().any(|c| c.is_control() && c != '\n') {
+        let detail = format!("a message is text of at most {MESSAGE_BYTES_MAX} bytes");
+        return Err(Problem::new(Code::InvalidValue, detail));
+    }
+    Ok(text.trim().to_owned())
 }
 
 /// Whether the client has this version already: `If-None-Match` of a read, compared weakly.

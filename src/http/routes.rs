@@ -12,7 +12,10 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::problem::{Code, Problem};
-use super::{agents, approvals, docs, feeds, health, run_commands, run_parts, runs, tokens, tree, workflows};
+use super::{
+    agents, approvals, bundles, docs, feeds, health, run_commands, run_parts, runs, templates, tokens, tree,
+    versions, workflows,
+};
 
 macro_rules! routes {
     ($($module:ident :: $handler:ident),* $(,)?) => {
@@ -36,6 +39,7 @@ macro_rules! routes {
             paths($($module::$handler),*),
             tags(
                 (name = "workflows", description = "Definitions by name and version."),
+                (name = "templates", description = "Workflows with parameters, and what is made of them."),
                 (name = "runs", description = "Instances of workflows: starting, watching, commanding."),
                 (name = "approvals", description = "What people are asked."),
                 (name = "agents", description = "Who can be called."),
@@ -53,8 +57,11 @@ macro_rules! routes {
 
 // The order counts where a literal part stands beside a parameter: the literal one comes first.
 routes! {
-    workflows::list, workflows::create, workflows::validate, workflows::show, workflows::replace, workflows::remove,
-    workflows::restore, workflows::versions,
+    workflows::list, workflows::create, workflows::validate, bundles::import, bundles::export, workflows::show, workflows::replace, workflows::remove,
+    workflows::restore,
+    versions::versions, versions::compare, versions::rollback, versions::set_visibility,
+    templates::list, templates::create, templates::from_workflow, templates::show, templates::replace, templates::remove,
+    templates::restore, templates::versions, templates::set_visibility, templates::instantiate,
     runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, runs::show,
     run_parts::show_status, run_parts::all_steps, run_parts::show_step, run_parts::show_next, run_parts::show_revisions, run_parts::show_plan, run_parts::show_timeline, run_parts::show_events,
     run_commands::cancel, run_commands::pause, run_commands::resume, run_commands::retry, run_commands::reconcile,

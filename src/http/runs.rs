@@ -22,7 +22,7 @@ use super::paging::{labels, one_of, page};
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{PREFERENCE_APPLIED, WAIT_MAX, caller, idempotency, preferred_wait};
 use super::resources::page::PageBody;
-use super::resources::run::RunBody;
+use super::resources::run::{DryRunBody, RunBody};
 use super::strict;
 use super::surface::{Answer, App, blocking, json_with, ok, part, sequence, tagged, written};
 use super::workflows::named;
@@ -50,7 +50,8 @@ pub struct StartBody {
     /// Not supported yet.
     #[serde(default)]
     budget: Option<Value>,
-    /// Not supported yet.
+    /// Starts nothing, and answers 200 with what a start would do: which workflow the selectors choose and why, whether
+    /// the input fits, and the plan.
     #[serde(default)]
     dry_run: Option<bool>,
 }
@@ -77,31 +78,30 @@ pub struct StartOwnBody {
     /// Not supported yet.
     #[serde(default)]
     budget: Option<Value>,
-    /// Not supported yet.
+    /// Starts nothing, and answers 200 with what a start would do: which workflow the selectors choose and why, whether
+    /// the input fits, and the plan.
     #[serde(default)]
     dry_run: Option<bool>,
 }
 
 /// The most labels that a run is given.
 const LABELS_MAX: usize = 64;
+/// How labels begin that only we give.
+const LABELS_RESERVED: &str = "ghostlight.";
 /// The longest key or value of a label, in bytes.
 const LABEL_BYTES_MAX: usize = 256;
 
 /// Starts a run of a workflow. With `Idempotency-Key` it starts one run, however often it is sent; with `Prefer: wait=N`
 /// it answers when the run has ended or the time is over.
 #[utoipa::path(tag = "runs", request_body = StartBody, responses((status = 201, body = RunBody),
+    (status = 200, description = "With `dry_run`: what a start would do", body = DryRunBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/runs")]
 pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
     let name = named(&name)?;
     let (body, bytes): (StartBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    let later = [
-        ("priority", body.priority.is_some()),
-        ("budget", body.budget.is_some()),
-        ("dry_run", body.dry_run == Some(true)),
-    ];
-    supported(later)?;
+    supported([("priority", body.priority.is_some()), ("budget", body.budget.is_some())])?;
     let start = StartRun {
         definition: Definition::Saved { name, version: body.version },
         input: input(body.input),
@@ -109,22 +109,21 @@ pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, pay
         labels: bounded(body.labels)?,
         key: idempotency(&request, &bytes)?,
     };
+    if body.dry_run == Some(true) {
+        return ok(&DryRunBody::of(&app.ghostlight.runs.preview(&start).await?));
+    }
     begin(&app, &request, start).await
 }
 
 /// Starts a run with a definition of its own, which is saved nowhere else.
 #[utoipa::path(tag = "runs", request_body = StartOwnBody, responses((status = 201, body = RunBody),
+    (status = 200, description = "With `dry_run`: what a start would do", body = DryRunBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs")]
 pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answer {
     let (body, bytes): (StartOwnBody, Bytes) =
         body::json(&request, payload, app.settings.definition_bytes_max).await?;
-    let later = [
-        ("priority", body.priority.is_some()),
-        ("budget", body.budget.is_some()),
-        ("dry_run", body.dry_run == Some(true)),
-    ];
-    supported(later)?;
+    supported([("priority", body.priority.is_some()), ("budget", body.budget.is_some())])?;
     let definition = match body.definition {
         Value::String(source) => Definition::Own { source, format: Format::Yaml },
         document @ Value::Object(_) => Definition::Own { source: document.to_string(), format: Format::Json },
@@ -137,6 +136,9 @@ pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answ
         labels: bounded(body.labels)?,
         key: idempotency(&request, &bytes)?,
     };
+    if body.dry_run == Some(true) {
+        return ok(&DryRunBody::of(&app.ghostlight.runs.preview(&start).await?));
+    }
     begin(&app, &request, start).await
 }
 
@@ -145,7 +147,7 @@ fn input(input: Option<Value>) -> Value {
     input.unwrap_or_else(|| Value::Object(Map::new()))
 }
 
-fn supported(later: [(&str, bool); 3]) -> Result<(), Problem> {
+fn supported(later: [(&str, bool); 2]) -> Result<(), Problem> {
     match later.iter().find(|(_, is_given)| *is_given) {
         Some((field, _)) => {
             Err(Problem::new(Code::NotSupportedYet, format!("`{field}` is not supported yet")))
@@ -161,6 +163,11 @@ fn bounded(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>,
     {
         let detail =
             format!("a run has at most {LABELS_MAX} labels of at most {LABEL_BYTES_MAX} printable bytes");
+        return Err(Problem::new(Code::InvalidValue, detail));
+    }
+    if let Some(own) = labels.keys().find(|key| key.starts_with(LABELS_RESERVED)) {
+        let detail =
+            format!("the label `{own}` is not for callers: what begins with `{LABELS_RESERVED}` is ours");
         return Err(Problem::new(Code::InvalidValue, detail));
     }
     Ok(labels)

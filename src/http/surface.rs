@@ -87,6 +87,15 @@ impl Surface {
         }
     }
 
+    /// That the key of a request stands for this request and no other, and that nobody is answering it: said before it is
+    /// said that what the request is about does not exist.
+    ///
+    /// # Errors
+    /// As [`Surface::harmless`].
+    pub async fn key_is_free(&self, request: &HttpRequest, body: &[u8]) -> Result<(), Problem> {
+        self.harmless(request, body).await.map(drop)
+    }
+
     /// A run as its journal says.
     ///
     /// # Errors

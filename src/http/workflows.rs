@@ -3,7 +3,8 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
-use ghostlight_actors::catalogue::{SaveWorkflow, Saved, WorkflowFilter, WorkflowVersion};
+use ghostlight_actors::Caller;
+use ghostlight_actors::catalogue::{SaveWorkflow, Saved, VisibilityFilter, WorkflowFilter, WorkflowVersion};
 use ghostlight_model::definitions::Precondition;
 use ghostlight_model::diagnostic::any_error;
 use ghostlight_model::ids::Name;
@@ -13,10 +14,10 @@ use utoipa::IntoParams;
 use super::body;
 use super::paging::page;
 use super::problem::{Code, Problem, ProblemBody};
-use super::request::{caller, caller_with, idempotency, precondition};
-use super::resources::page::{ListBody, PageBody};
+use super::request::{MESSAGE, caller, caller_with, idempotency, message, precondition, subject_name, text};
+use super::resources::page::PageBody;
 use super::resources::plan::PlanBody;
-use super::resources::workflow::{SavedBody, ValidationBody, VersionBody, WorkflowBody, WorkflowRowBody};
+use super::resources::workflow::{SavedBody, ValidationBody, WorkflowBody, WorkflowRowBody};
 use super::strict;
 use super::surface::{Answer, App, json_with, ok, part, sequence, tagged, written};
 
@@ -26,17 +27,17 @@ use super::surface::{Answer, App, json_with, ok, part, sequence, tagged, written
 #[into_params(parameter_in = Query)]
 pub struct WorkflowsQuery {
     /// Those whose name holds this text.
-    q: Option<String>,
-    /// `mine`, `public` or `all`: all the same while there is one namespace.
-    visibility: Option<String>,
+    pub q: Option<String>,
+    /// `mine` (those that the caller saved first), `public`, or `all`, which is what stands when nothing is said.
+    pub visibility: Option<String>,
     /// The deleted ones too.
-    deleted: Option<bool>,
+    pub deleted: Option<bool>,
     /// How many, 1 to 200; 50 by default.
-    limit: Option<u16>,
+    pub limit: Option<u16>,
     /// `next_cursor` of the page before.
-    cursor: Option<String>,
+    pub cursor: Option<String>,
     /// Answer with what was committed up to this sequence, at least.
-    min_sequence: Option<String>,
+    pub min_sequence: Option<String>,
 }
 
 /// Lists workflows, those changed last first.
@@ -46,19 +47,29 @@ pub struct WorkflowsQuery {
 pub async fn list(app: App, request: HttpRequest) -> Answer {
     let query: WorkflowsQuery = strict::query(request.query_string())?;
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
-    let known = ["mine", "public", "all"];
-    let visibility = query.visibility.as_deref().unwrap_or("all");
-    if !known.contains(&visibility) {
-        return Err(Problem::new(Code::BadQuery, "`visibility` is one of: mine, public, all"));
-    }
-    let filter = WorkflowFilter { q: query.q, with_deleted: query.deleted.unwrap_or(false) };
+    let visibility = visibility_filter(&request, query.visibility.as_deref())?;
+    let filter = WorkflowFilter { q: query.q, with_deleted: query.deleted.unwrap_or(false), visibility };
     let found = app.ghostlight.catalogue.list(filter, page(query.limit, query.cursor)).await?;
     ok(&PageBody { items: found.items.iter().map(WorkflowRowBody::of).collect(), next_cursor: found.next })
 }
 
+/// By whom they are for, as a query says it.
+///
+/// # Errors
+/// [`Code::BadQuery`].
+pub fn visibility_filter(request: &HttpRequest, text: Option<&str>) -> Result<VisibilityFilter, Problem> {
+    match text {
+        None | Some("all") => Ok(VisibilityFilter::All),
+        Some("public") => Ok(VisibilityFilter::Public),
+        Some("mine") => Ok(VisibilityFilter::Mine(subject_name(request))),
+        Some(_) => Err(Problem::new(Code::BadQuery, "`visibility` is one of: mine, public, all")),
+    }
+}
+
 /// Saves a definition as a new workflow, or as the next version of the one it names. The body is the document. With
 /// `Idempotency-Key` it saves one version, however often it is sent.
-#[utoipa::path(tag = "workflows", request_body(content((String = "application/yaml"), (Object = "application/json"))),
+#[utoipa::path(tag = "workflows", params(MessageQuery, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
+    request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 201, body = SavedBody), (status = 200, description = "It was there already", body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows")]
@@ -87,9 +98,9 @@ pub async fn validate(app: App, request: HttpRequest, payload: Payload) -> Answe
 #[into_params(parameter_in = Query)]
 pub struct VersionQuery {
     /// The version; the latest by default.
-    version: Option<u64>,
+    pub version: Option<u64>,
     /// Answer with what was committed up to this sequence, at least.
-    min_sequence: Option<String>,
+    pub min_sequence: Option<String>,
 }
 
 /// One version of a workflow, whole.
@@ -108,7 +119,7 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
             Some(number) => {
                 Problem::new(Code::UnknownVersion, format!("workflow `{name}` has no version {number}"))
             }
-            None => unknown(&name),
+            None => unknown(&app, &name),
         });
     };
     let (etag, body) = (version.etag().to_string(), WorkflowBody::of(&version));
@@ -125,7 +136,8 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
 
 /// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw. With
 /// `Idempotency-Key` it saves one version, however often it is sent.
-#[utoipa::path(tag = "workflows", request_body(content((String = "application/yaml"), (Object = "application/json"))),
+#[utoipa::path(tag = "workflows", params(MessageQuery, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
+    request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 200, body = SavedBody), (status = 201, body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[put("/api/v1/workflows/{name}")]
@@ -135,38 +147,94 @@ pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload
 }
 
 async fn save(app: &App, request: &HttpRequest, payload: Payload, name: Option<Name>) -> Answer {
-    let precondition = precondition(request)?;
-    let document = body::document(request, payload, app.settings.definition_bytes_max).await?;
-    let key = idempotency(request, document.text.as_bytes())?;
-    let caller = caller_with(request, document.text.as_bytes())?;
-    let save = SaveWorkflow { source: document.text, format: document.format, name, precondition, key };
-    let saved = app.ghostlight.catalogue.save(save, &caller).await?;
-    Ok(saved_answer(saved))
+    let save = document_to_save(app, request, payload, name).await?;
+    let SaveRequest { save, caller } = save;
+    Ok(saved_answer("workflows", app.ghostlight.catalogue.save(save, &caller).await?))
 }
 
-fn saved_answer(saved: Saved) -> HttpResponse {
+/// Why a version is saved.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MessageQuery {
+    /// For people, at most 1,024 bytes; may come in the header `X-Ghostlight-Message` instead.
+    message: Option<String>,
+}
+
+/// A document to save, and who saves it.
+pub struct SaveRequest {
+    /// The document.
+    pub save: SaveWorkflow,
+    /// Who saves it.
+    pub caller: Caller,
+}
+
+/// Reads what a save of a workflow or a template sends.
+///
+/// # Errors
+/// A [`Problem`] for each part that cannot be used.
+pub async fn document_to_save(
+    app: &App,
+    request: &HttpRequest,
+    payload: Payload,
+    name: Option<Name>,
+) -> Result<SaveRequest, Problem> {
+    let query: MessageQuery = strict::query(request.query_string())?;
+    let said = match (query.message, text(request, &MESSAGE)?) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::new(
+                Code::BadQuery,
+                "the message comes in the query or in the header, not in both",
+            ));
+        }
+        (Some(message), None) => message,
+        (None, header) => header.unwrap_or_default().to_owned(),
+    };
+    let (message, precondition) = (message(&said)?, precondition(request)?);
+    let document = body::document(request, payload, app.settings.definition_bytes_max).await?;
+    // The message is part of what is asked for, wherever it stands.
+    let mut asked = document.text.clone().into_bytes();
+    if !message.is_empty() {
+        asked.push(0);
+        asked.extend_from_slice(message.as_bytes());
+    }
+    let (key, caller) = (idempotency(request, &asked)?, caller_with(request, &asked)?);
+    let (source, format) = (document.text, document.format);
+    Ok(SaveRequest { save: SaveWorkflow { source, format, name, message, precondition, key }, caller })
+}
+
+/// The answer to a save below `/{collection}`.
+#[must_use]
+pub fn saved_answer(collection: &str, saved: Saved) -> HttpResponse {
     let status = if saved.unchanged { StatusCode::OK } else { StatusCode::CREATED };
     let mut builder = written(status, saved.sequence);
-    builder.insert_header((header::LOCATION, format!("/api/v1/workflows/{}", saved.name)));
+    builder.insert_header((header::LOCATION, format!("/api/v1/{collection}/{}", saved.name)));
     builder.insert_header((header::ETAG, format!("\"{}\"", saved.etag())));
     json_with(&mut builder, &SavedBody::of(saved))
+}
+
+/// The precondition of a change of what must exist.
+///
+/// # Errors
+/// [`Code::BadHeader`].
+pub fn of_what_exists(request: &HttpRequest) -> Result<Precondition, Problem> {
+    match precondition(request)? {
+        Precondition::Absent => {
+            Err(Problem::new(Code::BadHeader, "what is changed exists: `If-None-Match: *` never holds"))
+        }
+        other => Ok(other),
+    }
 }
 
 /// Takes no new runs of a workflow. Its versions stay, and it can be restored.
 #[utoipa::path(tag = "workflows", responses((status = 204), (status = "default", body = ProblemBody<'static>)))]
 #[delete("/api/v1/workflows/{name}")]
 pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answer {
-    let condition = match precondition(&request)? {
-        Precondition::Absent => {
-            return Err(Problem::new(
-                Code::BadHeader,
-                "what is deleted exists: `If-None-Match: *` never holds",
-            ));
-        }
-        other => other,
-    };
+    let condition = of_what_exists(&request)?;
     let (name, key) = (named(&name)?, idempotency(&request, b"")?);
     let caller = caller(&request)?;
+    app.key_is_free(&request, b"").await?;
+    known(&app, &name)?;
     let edited = app.ghostlight.catalogue.delete(&name, condition, key.as_ref(), &caller).await?;
     Ok(written(StatusCode::NO_CONTENT, edited.sequence).finish())
 }
@@ -176,25 +244,18 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
 #[post("/api/v1/workflows/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let (name, key) = (named(&name)?, idempotency(&request, b"")?);
+    app.key_is_free(&request, b"").await?;
+    known(&app, &name)?;
     let edited = app.ghostlight.catalogue.restore(&name, key.as_ref(), &caller(&request)?).await?;
     let latest = edited.current.version;
-    let version = app.ghostlight.catalogue.get(&name, Some(latest)).await?.ok_or_else(|| unknown(&name))?;
+    let version =
+        app.ghostlight.catalogue.get(&name, Some(latest)).await?.ok_or_else(|| unknown(&app, &name))?;
     // As the request left it: others may have saved or deleted it since.
-    let version = WorkflowVersion { latest, deleted: false, ..(*version).clone() };
+    let version =
+        WorkflowVersion { latest, deleted: false, visibility: edited.visibility, ..(*version).clone() };
     let mut builder = written(StatusCode::OK, edited.sequence);
     builder.insert_header((header::ETAG, format!("\"{}\"", version.etag())));
     Ok(json_with(&mut builder, &WorkflowBody::of(&version)))
-}
-
-/// All versions of a workflow, the newest first, without their documents.
-#[utoipa::path(tag = "workflows", responses(
-    (status = 200, body = ListBody<VersionBody>), (status = "default", body = ProblemBody<'static>)))]
-#[get("/api/v1/workflows/{name}/versions")]
-pub async fn versions(app: App, request: HttpRequest, name: Path<String>) -> Answer {
-    strict::no_query(request.query_string())?;
-    let name = named(&name)?;
-    let versions = app.ghostlight.catalogue.versions(&name).ok_or_else(|| unknown(&name))?;
-    ok(&ListBody::of(versions.iter().map(VersionBody::of).collect()))
 }
 
 /// The name of a workflow in a path.
@@ -205,6 +266,30 @@ pub fn named(text: &str) -> Result<Name, Problem> {
     part(text, Code::UnknownWorkflow)
 }
 
-fn unknown(name: &Name) -> Problem {
-    Problem::new(Code::UnknownWorkflow, format!("there is no workflow `{name}`"))
+/// That a workflow exists, deleted or not.
+///
+/// # Errors
+/// [`Code::UnknownWorkflow`] with the nearest name.
+pub fn known(app: &App, name: &Name) -> Result<(), Problem> {
+    match app.ghostlight.catalogue.is_known(name) {
+        true => Ok(()),
+        false => Err(unknown(app, name)),
+    }
+}
+
+/// That there is no such workflow, and the nearest name that there is.
+#[must_use]
+pub fn unknown(app: &App, name: &Name) -> Problem {
+    let names = app.ghostlight.catalogue.names();
+    let detail = format!("there is no workflow `{name}`");
+    Problem::new(Code::UnknownWorkflow, with_nearest(detail, name, &names))
+}
+
+/// A sentence about a name that there is not, with the nearest one of those that there are.
+#[must_use]
+pub fn with_nearest(detail: String, name: &Name, names: &[Name]) -> String {
+    match strict::nearest(name.as_str(), names.iter().map(Name::as_str)) {
+        Some(near) => format!("{detail}; did you mean `{near}`?"),
+        None => detail,
+    }
 }

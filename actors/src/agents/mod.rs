@@ -157,6 +157,15 @@ impl AgentRegistry {
         if definition.name != *name {
             return Err(AgentError::NameMismatch { expected: name.clone(), found: definition.name.clone() });
         }
+        self.permitted(&definition)?;
+        let saved = self.save_definition(definition, None, precondition, claim, caller).await?;
+        self.inner.publish();
+        Ok(SavedAgent { warnings, ..saved })
+    }
+
+    /// Whether a definition may come from elsewhere than the operator's files.
+    fn permitted(&self, definition: &AgentDefinition) -> Result<(), AgentError> {
+        let name = &definition.name;
         let managing_file =
             self.inner.known().get(name).and_then(|known| known.state.managing_file().map(str::to_owned));
         if let Some(file) = managing_file {
@@ -165,13 +174,41 @@ impl AgentRegistry {
         if Builtin::find(name.as_str()).is_some() {
             return Err(AgentError::BuiltIn(name.clone()));
         }
-        if let Some(grant) = grants::asked_for(&definition).filter(|_| !self.inner.settings.allow_api_command)
-        {
-            return Err(AgentError::NotGranted(grant));
+        let grant = grants::asked_for(definition).filter(|_| !self.inner.settings.allow_api_command);
+        grant.map_or(Ok(()), |grant| Err(AgentError::NotGranted(grant)))
+    }
+
+    /// A definition of a bundle, when it may be saved as one that came over the API; nothing when the agent's current
+    /// definition is the same already. Blocks while it is built.
+    pub(crate) fn importable(
+        &self,
+        name: &Name,
+        definition: &serde_json::Value,
+    ) -> Result<Option<Arc<AgentDefinition>>, AgentError> {
+        let Usable { definition, warnings: _ } =
+            self.inner.usable(&definition.to_string(), Format::Json).map_err(AgentError::Invalid)?;
+        if definition.name != *name {
+            return Err(AgentError::NameMismatch { expected: name.clone(), found: definition.name.clone() });
         }
-        let saved = self.save_definition(definition, None, precondition, claim, caller).await?;
-        self.inner.publish();
-        Ok(SavedAgent { warnings, ..saved })
+        let current = self.inner.known().get(name).and_then(|known| known.current().cloned());
+        if current.is_some_and(|current| current.hash == definition.hash) {
+            return Ok(None);
+        }
+        self.permitted(&definition)?;
+        Ok(Some(definition))
+    }
+
+    /// Takes over what the journal says of an agent that was changed elsewhere.
+    pub(crate) async fn refresh(&self, name: &Name) {
+        let (inner, name) = (self.inner.clone(), name.clone());
+        let read = blocking(move || {
+            let known = inner.load_one(&name)?;
+            inner.put(&name, known.state, known.definition);
+            inner.publish();
+            Ok(())
+        });
+        // If it cannot be read, the next change meets a conflict and reads it then.
+        let _ = read.await;
     }
 
     /// Lets an agent be called again, and tells what is known of it then.

@@ -43,7 +43,7 @@ impl Catalogue {
             return Ok(FileReport::refused(&file.name, "the workflow has errors", checked.diagnostics));
         };
         let diagnostics = checked.diagnostics;
-        let state = self.state(&workflow.name);
+        let state = self.inner.shelf.state(&workflow.name);
         // The runtime itself saves nothing but files.
         let last_loaded =
             state.as_ref().and_then(|state| state.versions().iter().rfind(|head| head.by.is_none()));
@@ -55,6 +55,7 @@ impl Catalogue {
             source,
             format: file.format,
             name: None,
+            message: String::new(),
             precondition: Precondition::None,
             key: None,
         };

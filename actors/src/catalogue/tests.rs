@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use ghostlight_model::definitions::Fold;
 use ghostlight_model::diagnostic::Code;
 
 use super::*;
 use crate::definition_files::{FileOutcome, FileReport};
-use crate::keys::lookup;
+use crate::keys::{KeyRefusal, lookup};
+use crate::streams;
 use crate::testing::{agents, elsewhere, key, ledger, local, name};
 use crate::views::{Page, QueryError};
 
@@ -18,7 +20,7 @@ fn document(workflow: &str, description: &str) -> String {
 }
 
 fn save(source: String, precondition: Precondition) -> SaveWorkflow {
-    SaveWorkflow { source, format: Format::Yaml, name: None, precondition, key: None }
+    SaveWorkflow { source, format: Format::Yaml, name: None, message: String::new(), precondition, key: None }
 }
 
 async fn open(ledger: &Ledger) -> Catalogue {
@@ -102,7 +104,7 @@ async fn of_two_edits_of_one_version_the_second_is_refused_with_the_current_tag(
     let edit = |text: &str| save(document("deploy", text), Precondition::Match(tag.clone()));
     let first = catalogue.save(edit("two"), &local()).await.unwrap();
     match catalogue.save(edit("three"), &local()).await {
-        Err(SaveError::PreconditionFailed { current }) => assert_eq!(current, Some(first.etag())),
+        Err(SaveError::PreconditionFailed { current, .. }) => assert_eq!(current, Some(first.etag())),
         other => panic!("{other:?}"),
     }
     // The answer to the first edit was lost, and it is asked for again.
@@ -128,11 +130,11 @@ async fn a_document_with_errors_another_name_or_unknown_agents_is_not_saved() {
     let (ledger, _) = ledger();
     let catalogue = open(&ledger).await;
     let broken = catalogue.save(save("nodes: 1".into(), Precondition::None), &local()).await;
-    assert!(matches!(broken, Err(SaveError::Invalid(_))));
+    assert!(matches!(broken, Err(SaveError::Invalid { .. })));
 
     let typo = document("deploy", "one").replace("noop", "nop");
     match catalogue.save(save(typo, Precondition::None), &local()).await {
-        Err(SaveError::Invalid(diagnostics)) => {
+        Err(SaveError::Invalid { diagnostics, .. }) => {
             let unknown = diagnostics.iter().find(|found| found.code == Code::UnknownAgent).unwrap();
             assert!(unknown.help.as_deref().unwrap_or_default().contains("noop"), "{unknown:?}");
             assert_eq!(unknown.line, 6);
@@ -141,7 +143,7 @@ async fn a_document_with_errors_another_name_or_unknown_agents_is_not_saved() {
     }
     let nobody = document("deploy", "one").replace("agent: noop", "capability: telepathy");
     match catalogue.save(save(nobody, Precondition::None), &local()).await {
-        Err(SaveError::Invalid(diagnostics)) => {
+        Err(SaveError::Invalid { diagnostics, .. }) => {
             assert!(diagnostics.iter().any(|found| found.code == Code::UnknownCapability));
         }
         other => panic!("{other:?}"),
@@ -163,7 +165,7 @@ async fn a_deleted_workflow_takes_no_runs_and_no_versions_until_it_is_restored()
     assert!(matches!(catalogue.runnable(&name("deploy"), None), Err(CatalogueError::Deleted)));
     assert!(catalogue.compiled(&name("deploy"), 1).is_ok(), "runs that follow it go on");
     let refused = catalogue.save(save(document("deploy", "two"), Precondition::None), &local()).await;
-    assert!(matches!(refused, Err(SaveError::Deleted(_))));
+    assert!(matches!(refused, Err(SaveError::Deleted { .. })));
     let shown = |with_deleted| {
         let filter = WorkflowFilter { with_deleted, ..WorkflowFilter::default() };
         let catalogue = catalogue.clone();
@@ -173,7 +175,10 @@ async fn a_deleted_workflow_takes_no_runs_and_no_versions_until_it_is_restored()
 
     catalogue.restore(&name("deploy"), None, &local()).await.unwrap();
     assert_eq!(catalogue.runnable(&name("deploy"), None).unwrap().1, 1);
-    assert!(matches!(catalogue.restore(&name("other"), None, &local()).await, Err(EditError::Unknown(_))));
+    assert!(matches!(
+        catalogue.restore(&name("other"), None, &local()).await,
+        Err(EditError::Unknown { .. })
+    ));
     assert!(matches!(catalogue.runnable(&name("other"), None), Err(CatalogueError::Unknown)));
 }
 
@@ -360,4 +365,47 @@ async fn what_a_key_stands_for_is_known_when_it_is_asked_again() {
     assert!(one.versions(&name("deploy")).is_none());
     assert_eq!(one.save(under(key("k", "f"), "one"), &local()).await.unwrap(), made);
     assert_eq!(one.runnable(&name("deploy"), None).unwrap().1, 1);
+}
+
+#[tokio::test]
+async fn an_earlier_version_comes_back_as_a_new_one_with_its_message_and_the_pages_of_versions_say_so() {
+    let (ledger, _) = ledger();
+    let catalogue = open(&ledger).await;
+    for text in ["one", "two", "three"] {
+        saved(&catalogue, "deploy", text).await;
+    }
+    let back = SaveWorkflow { message: "two was wrong".into(), ..save(String::new(), Precondition::None) };
+    let rolled = catalogue.roll_back(&name("deploy"), 1, back.clone(), &local()).await.unwrap();
+    assert_eq!((rolled.version, rolled.unchanged), (4, false));
+    let version = open(&ledger).await.get(&name("deploy"), None).await.unwrap().unwrap();
+    assert_eq!((&*version.source, version.message.as_str()), (&*document("deploy", "one"), "two was wrong"));
+    assert!(catalogue.roll_back(&name("deploy"), 4, back.clone(), &local()).await.unwrap().unchanged);
+    let none = catalogue.roll_back(&name("deploy"), 9, back, &local()).await;
+    assert!(matches!(none, Err(SaveError::Unknown { version: Some(9), .. })));
+
+    let page = Page { limit: 3, cursor: None };
+    let first = catalogue.versions_page(&name("deploy"), &page).unwrap().unwrap();
+    let numbers: Vec<u64> = first.items.iter().map(|head| head.version).collect();
+    assert_eq!(numbers, [4, 3, 2]);
+    let rest =
+        catalogue.versions_page(&name("deploy"), &Page { cursor: first.next, ..page }).unwrap().unwrap();
+    assert_eq!((rest.items[0].version, rest.items.len(), rest.next), (1, 1, None));
+}
+
+#[tokio::test]
+async fn workflows_are_found_by_whom_they_are_for() {
+    let (ledger, _) = ledger();
+    let catalogue = open(&ledger).await;
+    for workflow in ["open", "closed"] {
+        saved(&catalogue, workflow, "x").await;
+    }
+    catalogue.change_visibility(&name("open"), Visibility::Public, None, &local()).await.unwrap();
+    let found = async |visibility| {
+        let filter = WorkflowFilter { visibility, ..WorkflowFilter::default() };
+        let page = open(&ledger).await.list(filter, Page { limit: 9, cursor: None }).await.unwrap();
+        page.items.iter().map(|row| row.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(VisibilityFilter::Public).await, ["open"]);
+    assert_eq!(found(VisibilityFilter::Mine(Some("local".into()))).await, ["open", "closed"]);
+    assert!(found(VisibilityFilter::Mine(Some("token:x".into()))).await.is_empty());
 }

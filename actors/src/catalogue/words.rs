@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use ghostlight_model::definitions::workflow::WorkflowRejection;
+use ghostlight_model::definitions::workflow::{VersionHead, WorkflowRejection, WorkflowState};
 use ghostlight_model::definitions::{ETag, Precondition};
 use ghostlight_model::diagnostic::Diagnostic;
+use ghostlight_model::event::Visibility;
 use ghostlight_model::ids::{DefinitionHash, Name};
 use ghostlight_model::language::Format;
 use ghostlight_model::workflow::Workflow;
@@ -13,6 +14,26 @@ use jiff::Timestamp;
 use crate::caller::{IdempotencyKey, StoreError};
 use crate::keys::KeyRefusal;
 use crate::views::QueryError;
+
+/// What is kept in versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Workflows.
+    Workflow,
+    /// Templates of workflows.
+    Template,
+}
+
+impl Kind {
+    /// What one of them is called.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Workflow => "workflow",
+            Self::Template => "template",
+        }
+    }
+}
 
 /// A document to save.
 #[derive(Debug, Clone)]
@@ -23,6 +44,8 @@ pub struct SaveWorkflow {
     pub format: Format,
     /// The name it is saved under, when the caller says so; the document must have the same.
     pub name: Option<Name>,
+    /// Why, for people.
+    pub message: String,
     /// What must hold of the current version.
     pub precondition: Precondition,
     /// The same key and request save one version, however often they come.
@@ -58,8 +81,23 @@ impl Saved {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SaveError {
     /// The document has errors; warnings are among them too.
-    #[error("the workflow has errors")]
-    Invalid(Vec<Diagnostic>),
+    #[error("the {} has errors", kind.word())]
+    Invalid {
+        /// What was to be saved.
+        kind: Kind,
+        /// All of them.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// There is none of that name, or it has no such version.
+    #[error("{}", unknown(*kind, name, *version))]
+    Unknown {
+        /// What was looked for.
+        kind: Kind,
+        /// Its name.
+        name: Name,
+        /// The version, when the name is known.
+        version: Option<u64>,
+    },
     /// The document has another name than the place it was sent to.
     #[error("the document is named `{found}`, not `{expected}`")]
     NameMismatch {
@@ -68,23 +106,35 @@ pub enum SaveError {
         /// What it calls itself.
         found: Name,
     },
-    /// It was to be a new workflow, and one of that name exists.
-    #[error("workflow `{name}` exists already")]
+    /// It was to be a new one, and one of that name exists.
+    #[error("{} `{name}` exists already", kind.word())]
     Exists {
+        /// What was to be new.
+        kind: Kind,
         /// The name.
         name: Name,
         /// Its current version.
         current: ETag,
     },
     /// The current version is another one than the caller saw.
-    #[error("the workflow is not at the version that was expected")]
+    #[error("the {} is not at the version that was expected", kind.word())]
     PreconditionFailed {
-        /// The current version; none: there is no such workflow.
+        /// What was to be changed.
+        kind: Kind,
+        /// The current version; none: there is none of that name.
         current: Option<ETag>,
     },
-    /// The workflow is deleted: restore it first.
-    #[error("workflow `{0}` is deleted; restore it first")]
-    Deleted(Name),
+    /// It is deleted: restore it first.
+    #[error("{} `{name}` is deleted; restore it first", kind.word())]
+    Deleted {
+        /// What is deleted.
+        kind: Kind,
+        /// Its name.
+        name: Name,
+    },
+    /// It is part of the program.
+    #[error("`{0}` is built in; save yours under another name")]
+    BuiltIn(Name),
     /// Its key says no.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
@@ -94,38 +144,65 @@ pub enum SaveError {
 }
 
 impl SaveError {
-    pub(super) fn of(name: &Name, rejection: WorkflowRejection) -> Self {
+    pub(super) fn of(kind: Kind, name: &Name, rejection: WorkflowRejection) -> Self {
         match rejection {
-            WorkflowRejection::Exists { current } => Self::Exists { name: name.clone(), current },
-            WorkflowRejection::PreconditionFailed { current } => Self::PreconditionFailed { current },
-            WorkflowRejection::Deleted => Self::Deleted(name.clone()),
+            WorkflowRejection::Exists { current } => Self::Exists { kind, name: name.clone(), current },
+            WorkflowRejection::PreconditionFailed { current } => Self::PreconditionFailed { kind, current },
+            WorkflowRejection::Deleted => Self::Deleted { kind, name: name.clone() },
             // A save is never refused for this.
-            WorkflowRejection::NotFound => Self::PreconditionFailed { current: None },
+            WorkflowRejection::NotFound => Self::PreconditionFailed { kind, current: None },
         }
     }
 }
 
-/// A workflow was deleted or restored, or was so already.
+fn unknown(kind: Kind, name: &Name, version: Option<u64>) -> String {
+    match version {
+        Some(version) => format!("{} `{name}` has no version {version}", kind.word()),
+        None => format!("there is no {} `{name}`", kind.word()),
+    }
+}
+
+/// It was deleted, restored or said whom it is for, or was so already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edited {
     /// Its latest version.
     pub current: ETag,
+    /// Whom it is for.
+    pub visibility: Visibility,
     /// Global sequence of the last change.
     pub sequence: u64,
 }
 
-/// Why a workflow was not deleted or restored.
+/// Why it was not deleted, restored or given another visibility.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EditError {
-    /// There is no workflow of that name.
-    #[error("there is no workflow `{0}`")]
-    Unknown(Name),
+    /// There is none of that name.
+    #[error("there is no {} `{name}`", kind.word())]
+    Unknown {
+        /// What was looked for.
+        kind: Kind,
+        /// Its name.
+        name: Name,
+    },
+    /// It is deleted: restore it first.
+    #[error("{} `{name}` is deleted; restore it first", kind.word())]
+    Deleted {
+        /// What is deleted.
+        kind: Kind,
+        /// Its name.
+        name: Name,
+    },
     /// The current version is another one than the caller saw.
-    #[error("the workflow is not at the version that was expected")]
+    #[error("the {} is not at the version that was expected", kind.word())]
     PreconditionFailed {
+        /// What was to be changed.
+        kind: Kind,
         /// The current version.
         current: Option<ETag>,
     },
+    /// It is part of the program.
+    #[error("`{0}` is built in; save yours under another name")]
+    BuiltIn(Name),
     /// Its key says no.
     #[error(transparent)]
     Key(#[from] KeyRefusal),
@@ -135,13 +212,13 @@ pub enum EditError {
 }
 
 impl EditError {
-    pub(super) fn of(name: &Name, rejection: WorkflowRejection) -> Self {
+    pub(super) fn of(kind: Kind, name: &Name, rejection: WorkflowRejection) -> Self {
+        let name = name.clone();
         match rejection {
-            WorkflowRejection::PreconditionFailed { current } => Self::PreconditionFailed { current },
-            // Neither deleting nor restoring is refused for the other two.
-            WorkflowRejection::NotFound | WorkflowRejection::Deleted | WorkflowRejection::Exists { .. } => {
-                Self::Unknown(name.clone())
-            }
+            WorkflowRejection::PreconditionFailed { current } => Self::PreconditionFailed { kind, current },
+            WorkflowRejection::Deleted => Self::Deleted { kind, name },
+            // An edit is never refused because something exists.
+            WorkflowRejection::NotFound | WorkflowRejection::Exists { .. } => Self::Unknown { kind, name },
         }
     }
 }
@@ -180,6 +257,12 @@ pub struct WorkflowVersion {
     pub saved_at: Timestamp,
     /// By whom; none: from the operator's file.
     pub saved_by: Option<String>,
+    /// Why, for people.
+    pub message: String,
+    /// Who saved the first version; none: from the operator's file.
+    pub owner: Option<String>,
+    /// Whom the workflow is for.
+    pub visibility: Visibility,
     /// Whether the workflow takes no new runs.
     pub deleted: bool,
     /// The latest version of the workflow.
@@ -191,6 +274,31 @@ pub struct WorkflowVersion {
 }
 
 impl WorkflowVersion {
+    pub(crate) fn of(
+        name: Name,
+        state: &WorkflowState,
+        head: VersionHead,
+        source: String,
+        compiled: Option<Arc<Workflow>>,
+    ) -> Self {
+        Self {
+            name,
+            version: head.version,
+            hash: head.hash,
+            source: source.into(),
+            format: head.format,
+            saved_at: head.at,
+            saved_by: head.by,
+            message: head.message,
+            owner: state.owner().map(str::to_owned),
+            visibility: state.visibility(),
+            deleted: state.is_deleted(),
+            latest: state.latest().map_or(0, |latest| latest.version),
+            compiled,
+            sequence: head.sequence,
+        }
+    }
+
     /// The tag of the version.
     #[must_use]
     pub fn etag(&self) -> ETag {
@@ -215,6 +323,12 @@ pub struct WorkflowSummary {
     pub saved_at: Timestamp,
     /// By whom.
     pub saved_by: Option<String>,
+    /// Why, for people.
+    pub message: String,
+    /// Who saved the first version; none: from the operator's file.
+    pub owner: Option<String>,
+    /// Whom it is for.
+    pub visibility: Visibility,
     /// Whether it takes no new runs.
     pub deleted: bool,
 }
@@ -226,6 +340,30 @@ pub struct WorkflowFilter {
     pub q: Option<String>,
     /// The deleted ones too.
     pub with_deleted: bool,
+    /// By whom they are for.
+    pub visibility: VisibilityFilter,
+}
+
+/// Which, by whom they are for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum VisibilityFilter {
+    /// All of them: nobody is kept from anything yet.
+    #[default]
+    All,
+    /// The public ones.
+    Public,
+    /// Those that this subject owns.
+    Mine(Option<String>),
+}
+
+impl VisibilityFilter {
+    pub(crate) fn takes(&self, state: &WorkflowState) -> bool {
+        match self {
+            Self::All => true,
+            Self::Public => state.visibility() == Visibility::Public,
+            Self::Mine(subject) => state.owner() == subject.as_deref(),
+        }
+    }
 }
 
 /// Why there is no list.

@@ -8,11 +8,13 @@ use ghostlight_model::definitions::key::Holding;
 use ghostlight_model::event::ParentStep;
 use ghostlight_model::ids::{ApprovalId, Name, RunId};
 use ghostlight_model::run::{Command, CreateRun, Rejection};
+use ghostlight_model::selection::SELECTED_BY;
 use ghostlight_model::workflow::Workflow;
 use ghostlight_supervision::{SendError, StableAddr};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::choosing::Chosen;
 use super::loading::{self, LoadError};
 use super::origin::{CreateError, NewRun};
 use super::partition::{Begin, EndAttempts, Partition, Quiesce, Revive, Route};
@@ -116,10 +118,10 @@ pub struct StartChild {
 }
 
 /// A definition that is ready to run.
-struct Resolved {
-    workflow: Arc<Workflow>,
-    version: u64,
-    document: Option<serde_json::Value>,
+pub(super) struct Resolved {
+    pub workflow: Arc<Workflow>,
+    pub version: u64,
+    pub document: Option<serde_json::Value>,
 }
 
 impl Runs {
@@ -177,15 +179,17 @@ impl Runs {
             Begun::First(claim) => claim,
             Begun::Again(holding) => return Ok((self.started_before(&holding).await?, None)),
         };
-        let resolved = self.resolve(&start.definition).await?;
+        let Chosen { resolved, selection } = self.choose(&start).await?;
         let admission = self.admit(&resolved.workflow).await?;
         let run = RunId(self.services.uuid());
+        let mut labels = selection.labels;
+        labels.extend(selection.by.map(|by| (SELECTED_BY.to_owned(), by.to_string())));
         let create = CreateRun {
             version: resolved.version,
             document: resolved.document,
-            input: start.input.clone(),
-            context: start.context.clone(),
-            labels: start.labels.clone(),
+            input: selection.input,
+            context: selection.context,
+            labels,
             key: start.key.as_ref().map(|key| key.key.clone()),
             parent: None,
             makespan_ms: admission.makespan_ms,
@@ -275,7 +279,7 @@ impl Runs {
         }
     }
 
-    async fn resolve(&self, definition: &Definition) -> Result<Resolved, StartError> {
+    pub(super) async fn resolve(&self, definition: &Definition) -> Result<Resolved, StartError> {
         match definition.clone() {
             Definition::Saved { name, version } => {
                 let catalogue = self.services.catalogue.clone();

@@ -1,6 +1,7 @@
 //! Runs: admission, the partitions that carry them, and the actors of one run.
 
 mod children;
+mod choosing;
 mod effects;
 pub mod execution;
 pub mod gate;
@@ -21,6 +22,7 @@ mod unit;
 pub mod words;
 pub mod workflow;
 
+pub use choosing::Preview;
 pub use handle::{Router, Runs};
 pub use services::Services;
 pub use signs::Silence;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::{ApprovalId, AttemptId, Name, RunId, StepPath};
 use ghostlight_model::run::{Rejection, Run, RunStatus, evolve};
+use ghostlight_model::selection::SelectionError;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -88,6 +89,9 @@ pub enum StartError {
     /// The workflow is deleted and takes no new runs.
     #[error("workflow `{0}` is deleted")]
     DeletedWorkflow(Name),
+    /// The selectors of the workflow lead to none that could be run.
+    #[error(transparent)]
+    Selection(SelectionError),
     /// The run's own definition cannot be used.
     #[error("the definition has errors")]
     Definition(Vec<Diagnostic>),

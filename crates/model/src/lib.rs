@@ -14,4 +14,6 @@ pub mod language;
 pub mod payload;
 pub mod retry;
 pub mod run;
+pub mod selection;
+pub mod template;
 pub mod workflow;

@@ -21,6 +21,7 @@ use crate::language::binding::Bound;
 use crate::language::condition::Condition;
 use crate::language::schema::Schema;
 use crate::retry::RetryPolicy;
+use crate::selection::Selector;
 
 pub use kinds::{
     Call, Case, ChildWorkflow, Emit, Gate, Join, Loop, Map as MapNode, Merge, MergeWord, NodeKind,
@@ -58,6 +59,8 @@ pub struct Workflow {
     pub context: Map<String, Value>,
     /// Labels that every run of it gets.
     pub labels: BTreeMap<String, String>,
+    /// Which workflow a run of this name follows: the first that fits; this one when none does.
+    pub selectors: Vec<Selector>,
     /// How the actors of one run are supervised.
     pub supervision: RunSupervision,
     /// How many attempts of one run are made at the same time, unless the run says otherwise.

@@ -6,6 +6,8 @@
 pub mod agent;
 pub mod approval;
 pub mod attempt;
+pub mod bundle;
+pub mod diff;
 pub mod event;
 pub mod next;
 pub mod page;
@@ -14,6 +16,7 @@ pub mod revision;
 pub mod run;
 pub mod status;
 pub mod step;
+pub mod template;
 pub mod timeline;
 pub mod token;
 pub mod tree;

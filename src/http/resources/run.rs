@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use ghostlight_actors::runs::Preview;
 use ghostlight_actors::views::RunRow;
 use ghostlight_model::event::{PauseReason, RunResult};
+use ghostlight_model::language::schema::SchemaViolation;
 use ghostlight_model::run::{Run, StepState};
+use ghostlight_model::selection::{Matched, SELECTED_BY, SelectedBy, Tried};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::plan::PlanBody;
 use super::{FailureBody, UsageBody, value_of};
+use crate::http::problem::Violation;
 
 /// A run. In lists without `input` and `output`, and with long texts cut.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -44,6 +49,8 @@ pub struct RunBody {
     pub priority: Option<i64>,
     /// Labels of the workflow and of the run.
     pub labels: BTreeMap<String, String>,
+    /// Which selector chose its workflow; null when none did. Stands in the label `ghostlight.selected_by` too.
+    pub selected_by: Option<SelectedByBody>,
     /// When it was admitted.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Option<Timestamp>,
@@ -89,6 +96,7 @@ impl RunBody {
                 ..FailureBody::of(failure)
             }),
             priority: None,
+            selected_by: SelectedByBody::of(&run.labels),
             labels: (*run.labels).clone(),
             created_at: run.created_at,
             started_at: started_at(run),
@@ -126,6 +134,7 @@ impl RunBody {
                 retry_after_ms: None,
             }),
             priority: None,
+            selected_by: SelectedByBody::of(&row.labels),
             labels: row.labels.clone(),
             created_at: Some(row.created_at),
             started_at: row.started_at,
@@ -137,6 +146,103 @@ impl RunBody {
             waiting_approvals: row.waiting_approvals,
             usage: row.usage().into(),
             sequence: row.sequence.to_string(),
+        }
+    }
+}
+
+/// Which selector chose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = SelectedBy)]
+pub struct SelectedByBody {
+    /// The workflow whose selector it is.
+    pub workflow: String,
+    /// Its version.
+    pub version: u64,
+    /// Which one of its selectors, from 1.
+    pub rule: usize,
+}
+
+impl SelectedByBody {
+    fn of(labels: &BTreeMap<String, String>) -> Option<Self> {
+        let by: SelectedBy = labels.get(SELECTED_BY)?.parse().ok()?;
+        Some(Self { workflow: by.workflow.to_string(), version: by.version, rule: by.rule })
+    }
+}
+
+/// What a start would do.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DryRun)]
+pub struct DryRunBody {
+    /// What it would follow, and why.
+    pub selected: SelectedBody,
+    /// Whether the input fits.
+    pub valid: bool,
+    /// What of it does not.
+    pub violations: Vec<Violation>,
+    /// The input that the run would be given.
+    pub input: Value,
+    /// The plan of the workflow that was chosen.
+    pub plan: PlanBody,
+}
+
+/// What a start would follow.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Selected)]
+pub struct SelectedBody {
+    /// The workflow.
+    pub workflow: String,
+    /// Its version; 0 for a definition that comes with the run.
+    pub version: u64,
+    /// The selector that chose it, from 1; null: none did.
+    pub rule: Option<usize>,
+    /// Every selector that was tried, in order.
+    pub why: Vec<TriedBody>,
+}
+
+/// A selector that was tried.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TriedSelector)]
+pub struct TriedBody {
+    /// Whose it is.
+    pub workflow: String,
+    /// Which one, from 1.
+    pub rule: usize,
+    /// Its condition.
+    pub when: String,
+    /// Whether it fitted.
+    pub matched: bool,
+    /// Why it could not be evaluated; it did not fit then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl DryRunBody {
+    /// What a start would do.
+    #[must_use]
+    pub fn of(preview: &Preview) -> Self {
+        let tried = |tried: &Tried| TriedBody {
+            workflow: tried.workflow.to_string(),
+            rule: tried.rule,
+            when: tried.when.clone(),
+            matched: tried.matched == Matched::Yes,
+            error: match &tried.matched {
+                Matched::Error(reason) => Some(reason.clone()),
+                Matched::Yes | Matched::No => None,
+            },
+        };
+        let violation =
+            |it: &SchemaViolation| Violation { path: it.path.clone(), message: it.message.clone() };
+        Self {
+            selected: SelectedBody {
+                workflow: preview.workflow.name.to_string(),
+                version: preview.version,
+                rule: preview.selection.by.as_ref().map(|by| by.rule),
+                why: preview.selection.tried.iter().map(tried).collect(),
+            },
+            valid: preview.violations.is_empty(),
+            violations: preview.violations.iter().map(violation).collect(),
+            input: preview.selection.input.clone(),
+            plan: PlanBody::of(&preview.workflow),
         }
     }
 }

@@ -30,6 +30,12 @@ pub struct WorkflowRowBody {
     pub saved_at: Timestamp,
     /// By whom; null: from the operator's file.
     pub saved_by: Option<String>,
+    /// Why, for people.
+    pub message: String,
+    /// Who saved the first version; null: from the operator's file.
+    pub owner: Option<String>,
+    /// `private` or `public`. Nobody is kept from anything by it yet.
+    pub visibility: &'static str,
     /// Whether it takes no new runs.
     pub deleted: bool,
 }
@@ -46,6 +52,9 @@ impl WorkflowRowBody {
             created_at: row.created_at,
             saved_at: row.saved_at,
             saved_by: row.saved_by.clone(),
+            message: row.message.clone(),
+            owner: row.owner.clone(),
+            visibility: row.visibility.as_str(),
             deleted: row.deleted,
         }
     }
@@ -78,6 +87,12 @@ pub struct WorkflowBody {
     pub saved_at: Timestamp,
     /// By whom; null: from the operator's file.
     pub saved_by: Option<String>,
+    /// Why, for people.
+    pub message: String,
+    /// Who saved the first version; null: from the operator's file.
+    pub owner: Option<String>,
+    /// `private` or `public`. Nobody is kept from anything by it yet.
+    pub visibility: &'static str,
     /// Whether the workflow takes no new runs.
     pub deleted: bool,
 }
@@ -99,6 +114,9 @@ impl WorkflowBody {
             plan: compiled.map(PlanBody::of),
             saved_at: version.saved_at,
             saved_by: version.saved_by.clone(),
+            message: version.message.clone(),
+            owner: version.owner.clone(),
+            visibility: version.visibility.as_str(),
             deleted: version.deleted,
         }
     }
@@ -116,8 +134,15 @@ pub struct VersionBody {
     pub format: String,
     /// When it was saved.
     #[schema(value_type = String, format = DateTime)]
-    pub saved_at: Timestamp,
+    pub at: Timestamp,
     /// By whom; null: from the operator's file.
+    pub author: Option<String>,
+    /// Why, for people; empty when nobody said.
+    pub message: String,
+    /// An older name of `at`.
+    #[schema(value_type = String, format = DateTime)]
+    pub saved_at: Timestamp,
+    /// An older name of `author`.
     pub saved_by: Option<String>,
 }
 
@@ -129,6 +154,9 @@ impl VersionBody {
             version: head.version,
             hash: head.hash.to_string(),
             format: head.format.clone(),
+            at: head.at,
+            author: head.by.clone(),
+            message: head.message.clone(),
             saved_at: head.at,
             saved_by: head.by.clone(),
         }

@@ -1,4 +1,5 @@
-//! Deciders of what is defined rather than run: workflows, agents, idempotency keys, tokens.
+//! Deciders of what is defined rather than run: workflows and templates, agents, idempotency keys, tokens; and how two versions
+//! of a workflow differ.
 //!
 //! Each is a fold over the facts of one stream and a pure `decide`: the state and a command give events or a refusal. A
 //! state holds heads of versions only; the documents stay in the journal and are read when somebody asks for them.
@@ -6,6 +7,8 @@
 //! again when somebody else was faster.
 
 pub mod agent;
+pub mod bundle;
+pub mod diff;
 mod etag;
 pub mod key;
 pub mod token;

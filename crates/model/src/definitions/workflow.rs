@@ -1,17 +1,19 @@
-//! A workflow as a row of versions that may be deleted and restored.
+//! What is kept as a row of immutable versions that may be deleted and restored: workflows, and templates of them.
 //!
-//! | state | save | delete | restore |
-//! |---|---|---|---|
-//! | absent | version 1 | `NotFound` | `NotFound` |
-//! | present | next version; nothing when the document is the same | deleted | nothing |
-//! | deleted | `Deleted` | nothing | present |
+//! | state | save | delete | restore | change the visibility |
+//! |---|---|---|---|---|
+//! | absent | version 1 | `NotFound` | `NotFound` | `NotFound` |
+//! | present | next version; nothing when the document is the same | deleted | nothing | changed; nothing when it is so |
+//! | deleted | `Deleted` | nothing | present | `Deleted` |
 //!
-//! A deleted workflow keeps its versions: runs that follow one of them go on.
+//! What is deleted keeps its versions: runs that follow one of them go on. Going back to an earlier version is a save of
+//! its document, and makes a version of its own. Whoever saved the first version owns it; nothing is enforced by that
+//! yet. A template is a workflow document with parameters, in a stream of another kind: rules and events are the same.
 
 use jiff::Timestamp;
 
 use super::{ETag, Fact, Fold, Precondition};
-use crate::event::{Event, WorkflowDeleted, WorkflowRestored, WorkflowSaved};
+use crate::event::{Event, Visibility, WorkflowDeleted, WorkflowRestored, WorkflowSaved};
 use crate::ids::DefinitionHash;
 use crate::payload::Payload;
 
@@ -28,6 +30,8 @@ pub struct VersionHead {
     pub at: Timestamp,
     /// By whom; none: the runtime, from the operator's file.
     pub by: Option<String>,
+    /// Why, for people; empty when nobody said.
+    pub message: String,
     /// Where in the stream its document stands.
     pub stream_sequence: u64,
     /// Global sequence of its record.
@@ -42,16 +46,17 @@ impl VersionHead {
     }
 }
 
-/// What is known of one workflow.
+/// What is known of one workflow, or of one template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkflowState {
     versions: Vec<VersionHead>,
+    visibility: Visibility,
     deleted: bool,
     stream_sequence: u64,
     sequence: u64,
 }
 
-/// What somebody wants of a workflow.
+/// What somebody wants of it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WorkflowCommand {
     /// Save a document that has been checked.
@@ -62,6 +67,8 @@ pub enum WorkflowCommand {
         source: Payload,
         /// `yaml` or `json`.
         format: String,
+        /// Why, for people.
+        message: String,
         /// What must hold of the current version.
         precondition: Precondition,
     },
@@ -72,27 +79,29 @@ pub enum WorkflowCommand {
     },
     /// Take runs again.
     Restore,
+    /// Say whom it is for.
+    ChangeVisibility(Visibility),
 }
 
 /// Why a command changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WorkflowRejection {
-    /// There is no such workflow.
-    #[error("there is no such workflow")]
+    /// There is none of that name.
+    #[error("there is none of that name")]
     NotFound,
     /// It is deleted: restore it first.
-    #[error("the workflow is deleted")]
+    #[error("it is deleted")]
     Deleted,
     /// It was to be a new one, and it exists.
-    #[error("the workflow exists already as version {}", current.version)]
+    #[error("it exists already as version {}", current.version)]
     Exists {
         /// The version that is there.
         current: ETag,
     },
     /// The current version is another one than the caller saw.
-    #[error("the workflow is not at the version that was expected")]
+    #[error("it is not at the version that was expected")]
     PreconditionFailed {
-        /// The version that is there; none: the workflow does not exist.
+        /// The version that is there; none: it does not exist.
         current: Option<ETag>,
     },
 }
@@ -118,6 +127,18 @@ impl WorkflowState {
         self.versions.last()
     }
 
+    /// Who saved the first version; none: the runtime, or there is no version.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.versions.first()?.by.as_deref()
+    }
+
+    /// Whom it is for.
+    #[must_use]
+    pub fn visibility(&self) -> Visibility {
+        self.visibility
+    }
+
     /// Whether it takes no new runs.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
@@ -136,19 +157,25 @@ impl WorkflowState {
     /// [`WorkflowRejection`], by the table of this module.
     pub fn decide(&self, command: WorkflowCommand) -> Result<Vec<Event>, WorkflowRejection> {
         match command {
-            WorkflowCommand::Save { hash, source, format, precondition } => {
-                self.save(hash, source, format, &precondition)
+            WorkflowCommand::Save { hash, source, format, message, precondition } => {
+                let saved = WorkflowSaved { version: self.next_version(), hash, source, format, message };
+                self.save(saved, &precondition)
             }
             WorkflowCommand::Delete { precondition } => self.delete(&precondition),
             WorkflowCommand::Restore => self.restore(),
+            WorkflowCommand::ChangeVisibility(visibility) => self.change_visibility(visibility),
         }
+    }
+
+    /// The number of the version that is saved next.
+    #[must_use]
+    pub fn next_version(&self) -> u64 {
+        self.latest().map_or(0, |latest| latest.version) + 1
     }
 
     fn save(
         &self,
-        hash: DefinitionHash,
-        source: Payload,
-        format: String,
+        saved: WorkflowSaved,
         precondition: &Precondition,
     ) -> Result<Vec<Event>, WorkflowRejection> {
         if self.deleted {
@@ -157,13 +184,21 @@ impl WorkflowState {
         let current = self.latest().map(VersionHead::etag);
         // A write that has been applied already succeeds whatever tag it came with (RFC 9110, 13.1.1): the caller
         // lost the first answer and asks again.
-        let same = current.is_some_and(|current| current.hash == hash);
+        let same = current.is_some_and(|current| current.hash == saved.hash);
         if same && *precondition != Precondition::Absent {
             return Ok(Vec::new());
         }
         self.check(precondition)?;
-        let version = current.map_or(0, |current| current.version) + 1;
-        Ok(vec![WorkflowSaved { version, hash, source, format }.into()])
+        Ok(vec![saved.into()])
+    }
+
+    fn change_visibility(&self, visibility: Visibility) -> Result<Vec<Event>, WorkflowRejection> {
+        match (self.versions.is_empty(), self.deleted) {
+            (true, _) => Err(WorkflowRejection::NotFound),
+            (false, true) => Err(WorkflowRejection::Deleted),
+            (false, false) if self.visibility == visibility => Ok(Vec::new()),
+            (false, false) => Ok(vec![WorkflowRestored { visibility: Some(visibility) }.into()]),
+        }
     }
 
     fn delete(&self, precondition: &Precondition) -> Result<Vec<Event>, WorkflowRejection> {
@@ -180,7 +215,7 @@ impl WorkflowState {
     fn restore(&self) -> Result<Vec<Event>, WorkflowRejection> {
         match (self.versions.is_empty(), self.deleted) {
             (true, _) => Err(WorkflowRejection::NotFound),
-            (false, true) => Ok(vec![WorkflowRestored {}.into()]),
+            (false, true) => Ok(vec![WorkflowRestored { visibility: None }.into()]),
             (false, false) => Ok(Vec::new()),
         }
     }
@@ -206,12 +241,16 @@ impl Fold for WorkflowState {
                 format: saved.format.clone(),
                 at: fact.at,
                 by: fact.by.map(str::to_owned),
+                message: saved.message.clone(),
                 stream_sequence: fact.stream_sequence,
                 sequence: fact.sequence,
             }),
             Event::WorkflowDeleted(_) => self.deleted = true,
-            Event::WorkflowRestored(_) => self.deleted = false,
-            // A stream of a workflow holds nothing else; what does not belong here is not acted upon.
+            Event::WorkflowRestored(restored) => {
+                self.deleted = false;
+                self.visibility = restored.visibility.unwrap_or(self.visibility);
+            }
+            // The stream holds nothing else; what does not belong here is not acted upon.
             _ => {}
         }
     }
@@ -230,7 +269,7 @@ mod tests {
     fn save(text: &str, precondition: Precondition) -> WorkflowCommand {
         let hash = DefinitionHash::of(text.as_bytes());
         let source = Payload::inline(json!(text));
-        WorkflowCommand::Save { hash, source, format: "yaml".into(), precondition }
+        WorkflowCommand::Save { hash, source, format: "yaml".into(), message: String::new(), precondition }
     }
 
     fn after(commands: Vec<WorkflowCommand>) -> WorkflowState {
@@ -320,5 +359,33 @@ mod tests {
         let delete = WorkflowCommand::Delete { precondition: Precondition::None };
         assert_eq!(state.decide(delete), Err(WorkflowRejection::NotFound));
         assert_eq!(state.decide(WorkflowCommand::Restore), Err(WorkflowRejection::NotFound));
+    }
+
+    #[test]
+    fn a_version_keeps_its_message_and_its_author_and_the_first_author_owns_all_of_them() {
+        let mut state = WorkflowState::default();
+        for (text, message, by) in [("a", "", "ann"), ("b", "shorter", "ben")] {
+            let mut command = save(text, Precondition::None);
+            if let WorkflowCommand::Save { message: of_command, .. } = &mut command {
+                *of_command = message.to_owned();
+            }
+            let events = state.decide(command).unwrap();
+            apply(&mut state, &events, Some(by));
+        }
+        assert_eq!(state.owner(), Some("ann"));
+        let second = state.version(2).unwrap();
+        assert_eq!((second.message.as_str(), second.by.as_deref()), ("shorter", Some("ben")));
+    }
+
+    #[test]
+    fn whom_it_is_for_is_private_until_somebody_says_otherwise_and_makes_no_version() {
+        let mut state = after(vec![save("a", Precondition::None)]);
+        assert_eq!(state.visibility(), Visibility::Private);
+        let publish = WorkflowCommand::ChangeVisibility(Visibility::Public);
+        let events = state.decide(publish.clone()).unwrap();
+        apply(&mut state, &events, Some("local"));
+        assert_eq!((state.visibility(), state.versions().len()), (Visibility::Public, 1));
+        assert_eq!(state.decide(publish.clone()), Ok(vec![]));
+        assert_eq!(WorkflowState::default().decide(publish), Err(WorkflowRejection::NotFound));
     }
 }

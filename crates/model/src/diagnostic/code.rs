@@ -102,6 +102,17 @@ codes! {
     BadAddress "GL0505" "bad_address" Error "an address or an `allow` entry does not have the required shape";
     BadCommand "GL0506" "bad_command" Error "a command is not given as words that begin with an absolute path";
     StrategyEndsWrite "GL0507" "strategy_ends_write" Error "under the strategy of `supervision` the crash of one actor would cut off a step that writes, and nobody would know what it did";
+    // 07: what is chosen and filled in before a run: selectors and templates
+    TooManySelectors "GL0701" "too_many_selectors" Error "a workflow has more than 64 selectors";
+    SelectorVariable "GL0702" "selector_variable" Error "the condition of a selector reads something else than `labels` and `input`";
+    SelectorChoosesNothing "GL0703" "selector_chooses_nothing" Warning "a selector names no workflow, version, input or context, so that it only ends the search";
+    BadParameters "GL0711" "bad_parameters" Error "`parameters` of a template is not a JSON Schema of an object with properties";
+    UnknownParameter "GL0712" "unknown_parameter" Error "a template has no parameter of this name";
+    UnusedParameter "GL0713" "unused_parameter" Warning "nothing in the template uses the parameter";
+    BadPlaceholder "GL0714" "bad_placeholder" Error "`${param.` does not begin a placeholder like `${param.name}`, or stands where none may stand";
+    ParameterInText "GL0715" "parameter_in_text" Error "a list or a mapping cannot stand inside a text";
+    ParameterValue "GL0716" "parameter_value" Error "the value of a parameter is missing or does not fit its schema";
+    BadPointer "GL0717" "bad_pointer" Error "a JSON pointer names no value of the workflow that a parameter could stand for";
 }
 
 impl Code {

@@ -17,6 +17,9 @@ pub struct WorkflowSaved {
     pub source: Payload,
     /// `yaml` or `json`.
     pub format: String,
+    /// Why, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
 }
 
 /// `workflow.deleted`
@@ -25,7 +28,33 @@ pub struct WorkflowDeleted {}
 
 /// `workflow.restored`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkflowRestored {}
+pub struct WorkflowRestored {
+    /// Whom it is for from here on; absent: as before. Such an event may come without a deletion before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+}
+
+/// Whom a workflow or a template is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// For its owner.
+    #[default]
+    Private,
+    /// For everybody.
+    Public,
+}
+
+impl Visibility {
+    /// The word as it stands in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+        }
+    }
+}
 
 /// `agent.saved`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -21,10 +21,12 @@ use super::edges::{self, Edge};
 use super::graph::Graph;
 use super::reader::{self, MapReader, Problems};
 use super::schema::Schema;
+use super::selectors;
 use super::shared::{self, Shared};
 use super::supervision;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ids::{DefinitionHash, Name, NodeId};
+use crate::selection::Selector;
 use crate::workflow::{Node, NodeIndex, Require, RunSupervision, Workflow};
 use nodes::{Found, compile_nodes};
 use view::{Place, Reader, View, index};
@@ -32,7 +34,7 @@ use view::{Place, Reader, View, index};
 /// The most nodes.
 pub const NODES_MAX: usize = 10_000;
 
-const TOP: [&str; 16] = [
+const TOP: [&str; 17] = [
     "ghostlight",
     "name",
     "description",
@@ -45,12 +47,13 @@ const TOP: [&str; 16] = [
     "timeouts",
     "retries",
     "resources",
+    "selectors",
     "nodes",
     "edges",
     "chain",
     "output",
 ];
-const LATER: [&str; 6] = ["concurrency", "priority", "budget", "validate", "selectors", "expose"];
+const LATER: [&str; 5] = ["concurrency", "priority", "budget", "validate", "expose"];
 
 /// The text of a document.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +129,7 @@ struct Top {
     supervision: RunSupervision,
     max_parallel: Option<u32>,
     shared: Shared,
+    selectors: Vec<Selector>,
 }
 
 fn compile_tree(
@@ -194,6 +198,7 @@ fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
         supervision: supervision::read(map, problems),
         max_parallel: draft::max_parallel(map, problems),
         shared: shared::read(map, problems),
+        selectors: selectors::read(map, problems),
     }
 }
 
@@ -302,6 +307,7 @@ fn assemble(
         input: top.input,
         context: top.context,
         labels: top.labels,
+        selectors: top.selectors,
         supervision: top.supervision,
         max_parallel: top.max_parallel,
         resources: top.shared.limits,

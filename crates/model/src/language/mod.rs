@@ -19,6 +19,7 @@ pub mod plan;
 mod reach;
 pub(crate) mod reader;
 pub mod schema;
+mod selectors;
 mod shared;
 mod supervision;
 mod targets;
@@ -35,6 +36,13 @@ pub use draft::NESTING_MAX;
 pub use edges::EDGES_MAX;
 pub use names::Local;
 pub use targets::{CallAt, KnownAgent, check_targets, check_without_agents};
+
+/// The canonical form of a document, of one that does not compile too; none when its text cannot be read.
+#[must_use]
+pub fn canonical_document(source: &Source<'_>) -> Option<serde_json::Value> {
+    let read = || document::parse(source.text, source.format).0.map(|root| root.to_value());
+    deep_stack::run(read).ok().flatten()
+}
 
 #[cfg(test)]
 mod tests;

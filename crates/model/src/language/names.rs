@@ -62,7 +62,9 @@ pub(crate) trait Visible {
     /// The fields that the output of a node has, where its type says so.
     fn fields(&self, node: NodeIndex) -> Option<Vec<&str>>;
     /// The words that stand for the item or the pass that the reader is in.
-    fn locals(&self) -> &[Local];
+    fn locals(&self) -> &[Local] {
+        &[]
+    }
     /// Whether the run's input may be without the value behind this path, as its schema has it.
     fn input_optional(&self, path: &[&str]) -> bool;
 }
