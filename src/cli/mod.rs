@@ -15,6 +15,7 @@ mod context;
 mod demo;
 mod exit;
 mod explain;
+mod fmt;
 mod openapi;
 mod plan;
 mod problem;
@@ -92,6 +93,8 @@ pub(crate) enum Verb {
     Run(run::RunArgs),
     /// Look for mistakes in workflow and agent files
     Check(check::CheckArgs),
+    /// Write workflow and agent files in their canonical form
+    Fmt(fmt::FmtArgs),
     /// Show the plan of a workflow without running it
     Plan(plan::PlanArgs),
     /// Runs: list, show, start, cancel, pause, resume, retry, reconcile
@@ -162,6 +165,7 @@ async fn run(cli: Cli) -> ExitCode {
         Verb::Serve(args) => serve::run(args).await,
         Verb::Run(args) => run::run(args, &context).await,
         Verb::Check(args) => check::run(&args, &context),
+        Verb::Fmt(args) => fmt::run(&args, &context),
         Verb::Plan(args) => plan::run(args, &context).await,
         Verb::Runs(verb) => runs::run(verb, &context).await,
         Verb::Approvals(verb) => approvals::run(verb, &context).await,

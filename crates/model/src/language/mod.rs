@@ -12,6 +12,7 @@ pub mod document;
 mod draft;
 mod edges;
 pub(crate) mod fields;
+pub mod format;
 mod graph;
 mod json;
 pub(crate) mod names;
