@@ -162,3 +162,94 @@ fn what_is_shipped_is_in_its_canonical_form() {
         }
     }
 }
+
+#[test]
+fn the_schemas_in_config_are_what_the_program_writes_and_shipped_files_name_them() {
+    let folder = Folder::new();
+    for (kind, files) in [("workflow", "config/workflows"), ("agent", "config/agents")] {
+        let written = folder.run(&format!("schema {kind}")).ok();
+        let shipped =
+            std::fs::read_to_string(repository(&format!("config/schemas/{kind}.json"))).unwrap_or_default();
+        assert!(written == shipped, "write it again: ghostlight schema {kind} > config/schemas/{kind}.json");
+        for entry in std::fs::read_dir(repository(files)).unwrap() {
+            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            let line = format!("# yaml-language-server: $schema=../schemas/{kind}.json\n");
+            assert!(text.starts_with(&line), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_file_is_drawn_in_every_format_and_only_saved_workflows_have_versions() {
+    let folder = Folder::new();
+    let file = folder.write("good.yaml", CANONICAL);
+    for (format, begins) in [
+        ("svg", "<svg "),
+        ("dot", "digraph \"good\""),
+        ("mermaid", "flowchart TD"),
+        ("text", "good: 1 node, 1 level"),
+    ] {
+        let picture = folder.run(&format!("workflows graph {} --format {format}", file.display())).ok();
+        assert!(picture.starts_with(begins), "{picture}");
+    }
+    assert_eq!(folder.run("workflows graph good.yaml --format png").code, 2);
+    assert_eq!(folder.run("workflows graph good.yaml --version 1").code, 2);
+}
+
+#[test]
+fn the_compiled_form_shows_order_parents_bindings_and_the_plan() {
+    let folder = Folder::new();
+    let text = "ghostlight: 1\nname: w\nchain: [[a, b]]\nnodes:\n  b: { type: agent_call, agent: noop, input: { n: $a.n } }\n  a: { type: agent_call, agent: noop }\n";
+    folder.write("w.yaml", text);
+    let compiled = folder.run("workflows compile w.yaml --output json").json();
+    assert_eq!(
+        compiled["nodes"][1]["parents"][0],
+        serde_json::json!({"node": "a", "kind": "hard", "when": null, "from": "chain"})
+    );
+    assert_eq!(compiled["nodes"][1]["bindings"][0]["reads"], "$a.n");
+    assert_eq!(compiled["plan"]["critical_path"], serde_json::json!(["a", "b"]));
+    let shown = folder.run("workflows compile w.yaml").ok();
+    assert!(shown.contains("a by chain") && shown.contains("$a.n"), "{shown}");
+    folder.write("bad.yaml", "ghostlight: 1\nname: w\nnodes: {}\n");
+    assert_eq!(folder.run("workflows compile bad.yaml").code, 2);
+}
+
+#[test]
+fn a_code_is_explained_with_an_example_and_the_example_mended() {
+    let folder = Folder::new();
+    let page = folder.run("explain GL0304").ok();
+    for part in
+        ["GL0304: unknown_node (error)", "This gives GL0304:", "    nodes:", "Mended:", "needs: [approve]"]
+    {
+        assert!(page.contains(part), "{part}\n{page}");
+    }
+    assert!(
+        folder.run("explain cycle --output json").json()["page"]
+            .as_str()
+            .unwrap()
+            .starts_with("# GL0307: cycle")
+    );
+}
+
+#[test]
+fn check_says_that_agents_were_not_looked_at_when_none_are_known() {
+    let folder = Folder::new();
+    folder.write("good.yaml", CANONICAL);
+    let unknown = folder.run("check good.yaml");
+    assert!(unknown.code == 0 && unknown.err.contains("--agents DIR"), "{}", unknown.err);
+    std::fs::create_dir(folder.path().join("agents")).unwrap();
+    assert!(!folder.run("check good.yaml --agents agents").err.contains("--agents"));
+}
+
+#[test]
+fn a_run_of_a_file_with_an_unknown_agent_is_refused_at_its_place_in_the_file() {
+    let folder = Folder::new();
+    folder.write("w.yaml", "ghostlight: 1\nname: w\nnodes:\n  a:\n    type: agent_call\n    agent: nop\n");
+    let refused = folder.run("run w.yaml --data data");
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(
+        refused.err.contains("w.yaml:6:12") && refused.err.contains("6 |     agent: nop"),
+        "{}",
+        refused.err
+    );
+}

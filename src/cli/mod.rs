@@ -7,6 +7,7 @@
 mod agents;
 mod approvals;
 mod arguments;
+mod begin;
 mod chaos;
 mod check;
 mod completion;
@@ -16,6 +17,7 @@ mod demo;
 mod exit;
 mod explain;
 mod fmt;
+mod graph;
 mod openapi;
 mod plan;
 mod problem;
@@ -23,6 +25,7 @@ pub(crate) mod prompt;
 mod questions;
 mod run;
 mod runs;
+mod schema;
 mod serve;
 mod store;
 mod tail;
@@ -106,7 +109,7 @@ pub(crate) enum Verb {
     /// Agents: list, show
     #[command(subcommand)]
     Agents(agents::AgentsVerb),
-    /// Workflows: list, show, save
+    /// Workflows: list, show, save, graph, compile
     #[command(subcommand)]
     Workflows(workflows::WorkflowsVerb),
     /// Show what happens, as it happens
@@ -128,6 +131,8 @@ pub(crate) enum Verb {
     Store(store::StoreVerb),
     /// Explain a code of a diagnostic or of a problem
     Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of workflow or agent files
+    Schema(schema::SchemaArgs),
     /// Print the description of the HTTP API
     Openapi(openapi::OpenapiArgs),
     /// Print a script that completes commands in a shell
@@ -179,6 +184,7 @@ async fn run(cli: Cli) -> ExitCode {
         Verb::Config(verb) => config::run(&verb),
         Verb::Store(verb) => store::run(&verb, &context),
         Verb::Explain(args) => explain::run(&args, &context),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Openapi(args) => openapi::run(&args),
         Verb::Completion(args) => completion::run(&args),
     };

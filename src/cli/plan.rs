@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::arguments::{self, Document, WorkflowArgument};
 use super::exit::{CliError, Exit};
 use super::watch::coloured_risk;
-use super::{Context, check};
+use super::{Context, check, graph};
 use crate::output::{self, duration, sheet, table};
 
 /// Show the plan of a workflow without running it
@@ -32,12 +32,7 @@ pub(crate) struct PlanArgs {
 pub(super) async fn run(args: PlanArgs, context: &Context) -> Result<Exit, CliError> {
     let document = match arguments::workflow(&args.workflow)? {
         WorkflowArgument::File(document) => document,
-        WorkflowArgument::Name(name) => {
-            let saved = context.client()?.workflow(&name, None).await?.value;
-            let is_json = saved.source.trim_start().starts_with('{');
-            let format = if is_json { language::Format::Json } else { language::Format::Yaml };
-            Document { file: name.into(), text: saved.source, format }
-        }
+        WorkflowArgument::Name(name) => graph::saved(&name, None, context).await?,
     };
     let workflow = compiled(&document)?;
     if let Some(input) = &args.input {

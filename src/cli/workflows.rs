@@ -1,4 +1,4 @@
-//! `workflows`: list, show, save.
+//! `workflows`: list, show, save, graph, compile.
 
 use std::path::PathBuf;
 
@@ -6,12 +6,13 @@ use ghostlight_model::language::Format;
 use jiff::Timestamp;
 
 use super::exit::{CliError, Exit};
+use super::graph::{self, CompileArgs, GraphArgs};
 use super::runs::next_page;
 use super::{Context, arguments, check, plan};
 use crate::client::{Document, Workflow};
 use crate::output::{self, ago, plain, shortened, status, table};
 
-/// Workflows: list, show, save
+/// Workflows: list, show, save, graph, compile
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum WorkflowsVerb {
     /// List saved workflows
@@ -42,11 +43,22 @@ pub(crate) enum WorkflowsVerb {
         /// The file
         file: PathBuf,
     },
+    /// Draw a workflow
+    #[command(
+        after_help = "Example:\n  ghostlight workflows graph incident-response.yaml\n  ghostlight workflows graph incident-response \
+                      --format svg > graph.svg"
+    )]
+    Graph(GraphArgs),
+    /// Show the compiled form of a workflow: order, parents, bindings and the plan
+    #[command(after_help = "Example:\n  ghostlight workflows compile incident-response.yaml --output json")]
+    Compile(CompileArgs),
 }
 
 pub(super) async fn run(verb: WorkflowsVerb, context: &Context) -> Result<Exit, CliError> {
     let client = context.client()?;
     match verb {
+        WorkflowsVerb::Graph(args) => return graph::graph(&args, context).await,
+        WorkflowsVerb::Compile(args) => return graph::compile(&args, context).await,
         WorkflowsVerb::List { query, limit, cursor } => {
             let mut asked = vec![("limit", limit.to_string())];
             asked.extend(query.map(|query| ("q", query)));

@@ -12,7 +12,10 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::problem::{Code, Problem};
-use super::{agents, approvals, docs, feeds, health, run_commands, run_parts, runs, tokens, tree, workflows};
+use super::{
+    agents, approvals, docs, feeds, graph, health, run_commands, run_parts, runs, schemas, tokens, tree,
+    workflows,
+};
 
 macro_rules! routes {
     ($($module:ident :: $handler:ident),* $(,)?) => {
@@ -54,7 +57,7 @@ macro_rules! routes {
 // The order counts where a literal part stands beside a parameter: the literal one comes first.
 routes! {
     workflows::list, workflows::create, workflows::validate, workflows::show, workflows::replace, workflows::remove,
-    workflows::restore, workflows::versions,
+    workflows::restore, workflows::versions, graph::picture,
     runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, runs::show,
     run_parts::show_status, run_parts::all_steps, run_parts::show_step, run_parts::show_plan, run_parts::show_timeline, run_parts::show_events,
     run_commands::cancel, run_commands::pause, run_commands::resume, run_commands::retry, run_commands::reconcile,
@@ -63,7 +66,7 @@ routes! {
     tokens::list, tokens::create, tokens::revoke,
     tree::show, tree::restart, tree::stop, tree::panic, tree::chaos,
     feeds::feed, feeds::run_feed,
-    docs::openapi, docs::readable, docs::style, docs::problem,
+    docs::openapi, docs::readable, docs::style, docs::problem, docs::diagnostic, schemas::workflow, schemas::agent,
     health::healthz, health::readyz, health::metrics,
     run_parts::status_alias, feeds::live_stream_alias, run_parts::current_agents_alias,
 }
