@@ -62,6 +62,11 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError>
         };
         drawn.collect::<String>() + &summary
     });
+    if known.is_none() && checked.iter().any(|(document, _)| !is_agent(document)) {
+        output::note(
+            "whether the agents exist was not looked at: name the folder of their files with `--agents DIR`",
+        );
+    }
     Ok(if errors == 0 { Exit::Done } else { Exit::Usage })
 }
 

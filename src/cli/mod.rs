@@ -7,6 +7,7 @@
 mod agents;
 mod approvals;
 mod arguments;
+mod begin;
 mod bundles;
 mod chaos;
 mod check;
@@ -17,6 +18,8 @@ mod demo;
 mod diff;
 mod exit;
 mod explain;
+mod fmt;
+mod graph;
 mod openapi;
 mod plan;
 mod problem;
@@ -24,6 +27,7 @@ pub(crate) mod prompt;
 mod questions;
 mod run;
 mod runs;
+mod schema;
 mod serve;
 mod store;
 mod tail;
@@ -95,6 +99,8 @@ pub(crate) enum Verb {
     Run(run::RunArgs),
     /// Look for mistakes in workflow and agent files
     Check(check::CheckArgs),
+    /// Write workflow and agent files in their canonical form
+    Fmt(fmt::FmtArgs),
     /// Show the plan of a workflow without running it
     Plan(plan::PlanArgs),
     /// Runs: list, show, start, cancel, pause, resume, retry, reconcile
@@ -106,7 +112,7 @@ pub(crate) enum Verb {
     /// Agents: list, show
     #[command(subcommand)]
     Agents(agents::AgentsVerb),
-    /// Workflows: list, show, save, versions, diff, rollback, new, export, import, delete, restore
+    /// Workflows: list, show, save, graph, compile, versions, diff, rollback, new, export, import, delete, restore
     #[command(subcommand)]
     Workflows(workflows::WorkflowsVerb),
     /// Templates: list, show, save, versions, delete, restore
@@ -131,6 +137,8 @@ pub(crate) enum Verb {
     Store(store::StoreVerb),
     /// Explain a code of a diagnostic or of a problem
     Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of workflow or agent files
+    Schema(schema::SchemaArgs),
     /// Print the description of the HTTP API
     Openapi(openapi::OpenapiArgs),
     /// Print a script that completes commands in a shell
@@ -168,6 +176,7 @@ async fn run(cli: Cli) -> ExitCode {
         Verb::Serve(args) => serve::run(args).await,
         Verb::Run(args) => run::run(args, &context).await,
         Verb::Check(args) => check::run(&args, &context),
+        Verb::Fmt(args) => fmt::run(&args, &context),
         Verb::Plan(args) => plan::run(args, &context).await,
         Verb::Runs(verb) => runs::run(verb, &context).await,
         Verb::Approvals(verb) => approvals::run(verb, &context).await,
@@ -182,6 +191,7 @@ async fn run(cli: Cli) -> ExitCode {
         Verb::Config(verb) => config::run(&verb),
         Verb::Store(verb) => store::run(&verb, &context),
         Verb::Explain(args) => explain::run(&args, &context),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Openapi(args) => openapi::run(&args),
         Verb::Completion(args) => completion::run(&args),
     };

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::arguments::{self, Document, WorkflowArgument};
 use super::exit::{CliError, Exit};
 use super::watch::coloured_risk;
-use super::{Context, check};
+use super::{Context, check, graph};
 use crate::client::Shelf;
 use crate::output::{self, duration, sheet, table};
 
@@ -42,15 +42,11 @@ pub(super) async fn run(args: PlanArgs, context: &Context) -> Result<Exit, CliEr
     let (document, dry) = match arguments::workflow(&args.workflow)? {
         WorkflowArgument::File(document) => (document, None),
         WorkflowArgument::Name(name) => {
-            let client = context.client()?;
-            let dry = client.dry_run(&name, input.as_ref(), &labels).await?;
+            let dry = context.client()?.dry_run(&name, input.as_ref(), &labels).await?;
             let selected = &dry["selected"];
             let chosen = selected["workflow"].as_str().unwrap_or(&name);
             let version = selected["version"].as_u64().filter(|version| *version > 0);
-            let saved = client.kept_one(Shelf::Workflows, chosen, version).await?.value;
-            let is_json = saved.source.trim_start().starts_with('{');
-            let format = if is_json { language::Format::Json } else { language::Format::Yaml };
-            (Document { file: chosen.into(), text: saved.source, format }, Some(dry))
+            (graph::saved(chosen, version, context).await?, Some(dry))
         }
     };
     let workflow = compiled(&document)?;

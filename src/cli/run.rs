@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::begin::Begin;
 use super::context::SERVER_DEFAULT;
 use super::exit::{CliError, Exit};
 use super::watch::{self, Answers, Teller};
 use super::{Context, arguments, runs, serve};
-use crate::client::{Client, Run, StartFrom};
+use crate::client::{Client, Run};
 use crate::daemon::{self, Daemon, Place};
 use crate::output::{self, Format, pretty};
 
@@ -48,9 +49,9 @@ pub(crate) struct RunArgs {
 
 pub(super) async fn run(args: RunArgs, context: &Context) -> Result<Exit, CliError> {
     // What is wrong with the arguments is said before anything is started.
-    let from = runs::start_from(&args.workflow)?;
+    let begin = Begin::of(&args.workflow)?;
     let input = arguments::input(args.input.as_deref())?;
-    let asked = Asked { from, input, watch: args.watch, yes: args.yes };
+    let asked = Asked { begin, input, watch: args.watch, yes: args.yes };
     let names_a_folder = args.data.is_some() || args.config.is_some();
     let at_default = Client::new(SERVER_DEFAULT, context.token.as_deref())?;
     if context.server.is_some() || (!names_a_folder && at_default.is_reached().await) {
@@ -89,7 +90,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<Exit, CliErr
 }
 
 struct Asked {
-    from: StartFrom,
+    begin: Begin,
     input: serde_json::Value,
     watch: bool,
     yes: bool,
@@ -110,7 +111,8 @@ impl Asked {
         mut teller: Teller,
         context: &Context,
     ) -> Result<Exit, CliError> {
-        let started = client.start_run(&self.from, &self.input, &json!({}), None).await?.value;
+        let started = client.start_run(&self.begin.from, &self.input, &json!({}), None).await;
+        let started = started.map_err(|error| self.begin.refused(error))?.value;
         let answers = Answers::of(self.yes);
         if !self.shows(context) {
             output::note(&format!("run {}", started.id));

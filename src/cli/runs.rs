@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::arguments;
+use super::begin::Begin;
 use super::exit::{CliError, Exit};
-use crate::client::{Accepted, Answer, Document, NextStep, Run, StartFrom, Step};
+use crate::client::{Accepted, Answer, Document, NextStep, Run, Step};
 use crate::output::{self, ago, duration, plain, plain_lines, sheet, shortened, status, table};
 
 /// Runs: list, show, start, cancel, pause, resume, retry, signal, why, adjust, edit, reconcile
@@ -160,10 +161,11 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             context.print(&body, || shown(&run.value, &steps.value.items, Timestamp::now()));
         }
         RunsVerb::Start { workflow, input, label, version } => {
-            let from = start_from(&workflow)?;
+            let begin = Begin::of(&workflow)?;
             let labels = Value::Object(arguments::pairs(&label)?);
-            let started =
-                client.start_run(&from, &arguments::input(input.as_deref())?, &labels, version).await?;
+            let input = arguments::input(input.as_deref())?;
+            let started = client.start_run(&begin.from, &input, &labels, version).await;
+            let started = started.map_err(|error| begin.refused(error))?;
             context.print(&started.body, || started.value.id.clone());
         }
         RunsVerb::Cancel(WithReason { run, reason }) => {
@@ -212,17 +214,6 @@ fn why(steps: &[NextStep]) -> String {
     }
     let rows = steps.iter().map(|next| vec![plain(&next.step), status(&next.status), next.why()]);
     table(&["step", "status", "waits for"], rows)
-}
-
-/// What to start from: a file goes along with the run as a document.
-pub(super) fn start_from(workflow: &str) -> Result<StartFrom, CliError> {
-    match arguments::workflow(workflow)? {
-        arguments::WorkflowArgument::Name(name) => Ok(StartFrom::Workflow(name)),
-        arguments::WorkflowArgument::File(document) => {
-            let compiled = super::plan::compiled(&document)?;
-            Ok(StartFrom::Definition(compiled.document.clone()))
-        }
-    }
 }
 
 /// Says where the next page begins.

@@ -59,6 +59,9 @@ fn wrong_usage_is_refused_and_right_usage_taken() {
         "ghostlight serve --chaos 1/s",
         "ghostlight chaos --for 5s --rate 20/s --kinds kill,hang --runs-in-flight 4 --seed 1 --data d",
         "ghostlight shop-restart --state d",
+        "ghostlight fmt",
+        "ghostlight fmt - --to json --drop-comments",
+        "ghostlight fmt a.yaml b.json --check",
     ] {
         assert_eq!(parse(right).map_err(|error| error.to_string()), Ok(()), "{right}");
     }
@@ -74,6 +77,9 @@ fn wrong_usage_is_refused_and_right_usage_taken() {
         "ghostlight chaos --kinds sneeze",
         "ghostlight chaos --runs-in-flight 0",
         "ghostlight check",
+        "ghostlight fmt a.yaml --to toml",
+        "ghostlight fmt a.yaml --check --to json",
+        "ghostlight fmt a.yaml --drop-comments",
         "ghostlight tree --output xml",
     ] {
         assert!(parse(wrong).is_err(), "{wrong}");

@@ -8,13 +8,14 @@ use serde_json::json;
 
 use super::bundles::{self, ExportArgs, ImportArgs};
 use super::exit::{CliError, Exit};
+use super::graph::{self, CompileArgs, GraphArgs};
 use super::runs::next_page;
 use super::templates::{self, NewArgs};
 use super::{Context, arguments, check, diff, plan};
 use crate::client::{Document, Shelf, Version, Workflow};
 use crate::output::{self, ago, plain, shortened, status, table};
 
-/// Workflows: list, show, save, versions, diff, rollback, new, export, import, delete, restore
+/// Workflows: list, show, save, graph, compile, versions, diff, rollback, new, export, import, delete, restore
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum WorkflowsVerb {
     /// List saved workflows
@@ -50,6 +51,15 @@ pub(crate) enum WorkflowsVerb {
         #[arg(long, value_name = "TEXT")]
         message: Option<String>,
     },
+    /// Draw a workflow
+    #[command(
+        after_help = "Example:\n  ghostlight workflows graph incident-response.yaml\n  ghostlight workflows graph incident-response \
+                      --format svg > graph.svg"
+    )]
+    Graph(GraphArgs),
+    /// Show the compiled form of a workflow: order, parents, bindings and the plan
+    #[command(after_help = "Example:\n  ghostlight workflows compile incident-response.yaml --output json")]
+    Compile(CompileArgs),
     /// List the versions of a workflow, the newest first
     #[command(after_help = "Example:\n  ghostlight workflows versions incident-response")]
     Versions(VersionsArgs),
@@ -122,6 +132,8 @@ pub(crate) struct VersionsArgs {
 pub(super) async fn run(verb: WorkflowsVerb, context: &Context) -> Result<Exit, CliError> {
     let client = context.client()?;
     match verb {
+        WorkflowsVerb::Graph(args) => return graph::graph(&args, context).await,
+        WorkflowsVerb::Compile(args) => return graph::compile(&args, context).await,
         WorkflowsVerb::List { query, limit, cursor } => {
             let mut asked = vec![("limit", limit.to_string())];
             asked.extend(query.map(|query| ("q", query)));

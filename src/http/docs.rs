@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::Path;
 use actix_web::{HttpResponse, get};
+use ghostlight_model::diagnostic::Code as DiagnosticCode;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -69,6 +70,18 @@ pub async fn problem(code: Path<String>) -> Answer {
     ok(&ProblemTypeBody { code: found.as_str(), status, title, help })
 }
 
+/// What a code of a diagnostic means: an example that gives it, why it is refused, and the example mended.
+#[utoipa::path(tag = "documents", responses((status = 200, body = String, content_type = "text/markdown"),
+    (status = "default", body = ProblemBody<'static>)))]
+#[get("/api/docs/diagnostics/{code}")]
+pub async fn diagnostic(code: Path<String>) -> Answer {
+    let found =
+        DiagnosticCode::find(&code).ok_or_else(|| Problem::new(Code::NotFound, "there is no such code"))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "text/markdown; charset=utf-8"))
+        .body(found.page()))
+}
+
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1b1f;background:#fff}\
 h1,h2{line-height:1.2}code,pre{font:14px/1.45 ui-monospace,monospace}code{overflow-wrap:anywhere}\
 details{border:1px solid #d5d5dd;border-radius:6px;margin:.4rem 0;padding:.4rem .8rem}summary{cursor:pointer}\
@@ -100,6 +113,7 @@ fn render(document: &Value) -> String {
             }
         }
     }
+    bodies(&mut page, &document["components"]["schemas"]);
     page.push_str("<h2 id=\"problems\">Problems</h2><p>Refusals are <code>application/problem+json</code> (RFC 9457) with these codes.</p>\
                    <table><tr><th>status</th><th>code</th><th>meaning</th></tr>");
     for code in Code::ALL {
@@ -153,9 +167,92 @@ fn operation_of(page: &mut String, path: &str, method: &str, operation: &Value) 
     page.push_str("</details>");
 }
 
+/// All bodies with their fields.
+fn bodies(page: &mut String, schemas: &Value) {
+    page.push_str("<h2 id=\"bodies\">Bodies</h2><p>What is sent and answered, field by field.</p>");
+    for (name, schema) in schemas.as_object().into_iter().flatten() {
+        let name = escape(name);
+        let description = escape(schema["description"].as_str().unwrap_or_default());
+        let _ = write!(
+            page,
+            "<details id=\"body-{name}\"><summary><code>{name}</code> {description}</summary>{}</details>",
+            fields(schema)
+        );
+    }
+}
+
+/// The fields of a body as a table; its type where it has none.
+fn fields(schema: &Value) -> String {
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    // Bodies that are made of several have their fields in each.
+    let parts =
+        ["allOf", "oneOf", "anyOf"].into_iter().flat_map(|key| schema[key].as_array().into_iter().flatten());
+    let mut rows = String::new();
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let needed = if required.contains(&name.as_str()) { "" } else { "optional" };
+        let _ = write!(
+            rows,
+            "<tr><td><code>{}</code></td><td>{}</td><td>{needed}</td><td>{}</td></tr>",
+            escape(name),
+            type_of(field),
+            escape(field["description"].as_str().unwrap_or_default())
+        );
+    }
+    let inside: String =
+        parts
+            .map(|part| {
+                if part["properties"].is_object() {
+                    fields(part)
+                } else {
+                    format!("<p>{}</p>", type_of(part))
+                }
+            })
+            .collect();
+    match (rows.is_empty(), inside.is_empty()) {
+        (true, true) => format!("<p>{}</p>", type_of(schema)),
+        (true, false) => inside,
+        (false, _) => format!("<table>{rows}</table>{inside}"),
+    }
+}
+
+/// The type of a field in words, with links to other bodies.
+fn type_of(schema: &Value) -> String {
+    if !schema_name(schema).is_empty() {
+        return schema_name(schema);
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| format!("<code>{}</code>", escape(word.as_str().unwrap_or_default())))
+            .collect();
+        return words.join(" | ");
+    }
+    if let Some(choices) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
+        return choices.iter().map(type_of).collect::<Vec<_>>().join(" or ");
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        _ => vec!["any"],
+    };
+    let told = |one: &&str| match *one {
+        "array" => format!("list of {}", type_of(&schema["items"])),
+        "object" if schema["additionalProperties"].is_object() => {
+            format!("mapping to {}", type_of(&schema["additionalProperties"]))
+        }
+        other => match schema["format"].as_str() {
+            Some(format) if other != "null" => format!("{} ({})", escape(other), escape(format)),
+            _ => escape(other),
+        },
+    };
+    types.iter().map(told).collect::<Vec<_>>().join(" or ")
+}
+
+/// The name of a body, with a link to its fields.
 fn schema_name(schema: &Value) -> String {
     let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
-    name.map(|name| format!(" <code>{}</code>", escape(name))).unwrap_or_default()
+    name.map(|name| format!(" <a href=\"#body-{0}\"><code>{0}</code></a>", escape(name))).unwrap_or_default()
 }
 
 fn escape(text: &str) -> String {
@@ -164,4 +261,24 @@ fn escape(text: &str) -> String {
         .replace('>', "&gt;")
         .replace('"', "&quot;")
         .replace('`', "&#96;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_body_that_the_page_names_has_its_fields_on_it() {
+        let document = serde_json::to_value(routes::openapi()).unwrap();
+        let page = render(&document);
+        for link in page.split("href=\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(page.contains(&format!("id=\"{link}\"")), "{link}");
+        }
+        let run = page.split("id=\"body-Run\"").nth(1).unwrap().split("</details>").next().unwrap();
+        for field in ["<code>workflow</code>", "<code>status</code>", "string (date-time)", "optional"] {
+            assert!(run.contains(field), "{field}: {run}");
+        }
+        let named = document["components"]["schemas"].as_object().unwrap().len();
+        assert_eq!(page.matches("<details id=\"body-").count(), named);
+    }
 }

@@ -13,8 +13,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 
 use super::problem::{Code, Problem};
 use super::{
-    agents, approvals, bundles, docs, feeds, health, run_commands, run_parts, runs, templates, tokens, tree,
-    versions, workflows,
+    agents, approvals, bundles, docs, feeds, graph, health, run_commands, run_parts, runs, schemas,
+    templates, tokens, tree, versions, workflows,
 };
 
 macro_rules! routes {
@@ -58,7 +58,7 @@ macro_rules! routes {
 // The order counts where a literal part stands beside a parameter: the literal one comes first.
 routes! {
     workflows::list, workflows::create, workflows::validate, bundles::import, bundles::export, workflows::show, workflows::replace, workflows::remove,
-    workflows::restore,
+    workflows::restore, graph::picture,
     versions::versions, versions::compare, versions::rollback, versions::set_visibility,
     templates::list, templates::create, templates::from_workflow, templates::show, templates::replace, templates::remove,
     templates::restore, templates::versions, templates::set_visibility, templates::instantiate,
@@ -71,7 +71,7 @@ routes! {
     tokens::list, tokens::create, tokens::revoke,
     tree::show, tree::restart, tree::stop, tree::panic, tree::chaos,
     feeds::feed, feeds::run_feed,
-    docs::openapi, docs::readable, docs::style, docs::problem,
+    docs::openapi, docs::readable, docs::style, docs::problem, docs::diagnostic, schemas::workflow, schemas::agent,
     health::healthz, health::readyz, health::metrics,
     run_parts::status_alias, feeds::live_stream_alias, run_parts::current_agents_alias,
 }

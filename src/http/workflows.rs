@@ -1,5 +1,7 @@
 //! `/workflows`: definitions by name and version.
 
+use std::sync::Arc;
+
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, put};
@@ -111,17 +113,7 @@ pub struct VersionQuery {
 pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let query: VersionQuery = strict::query(request.query_string())?;
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
-    let name = named(&name)?;
-    let found = app.ghostlight.catalogue.get(&name, query.version).await?;
-    let Some(version) = found else {
-        let is_known = app.ghostlight.catalogue.versions(&name).is_some();
-        return Err(match query.version.filter(|_| is_known) {
-            Some(number) => {
-                Problem::new(Code::UnknownVersion, format!("workflow `{name}` has no version {number}"))
-            }
-            None => unknown(&app, &name),
-        });
-    };
+    let version = version_of(&app, &named(&name)?, query.version).await?;
     let (etag, body) = (version.etag().to_string(), WorkflowBody::of(&version));
     // Deleting, restoring and newer versions change what is shown and not the tag: only what can be told apart by its tag
     // alone is answered with "not changed".
@@ -256,6 +248,27 @@ pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answ
     let mut builder = written(StatusCode::OK, edited.sequence);
     builder.insert_header((header::ETAG, format!("\"{}\"", version.etag())));
     Ok(json_with(&mut builder, &WorkflowBody::of(&version)))
+}
+
+/// A version of a workflow; the latest when none is named.
+///
+/// # Errors
+/// [`Code::UnknownWorkflow`], [`Code::UnknownVersion`], and what the store says.
+pub async fn version_of(
+    app: &App,
+    name: &Name,
+    number: Option<u64>,
+) -> Result<Arc<WorkflowVersion>, Problem> {
+    if let Some(version) = app.ghostlight.catalogue.get(name, number).await? {
+        return Ok(version);
+    }
+    let is_known = app.ghostlight.catalogue.versions(name).is_some();
+    Err(match number.filter(|_| is_known) {
+        Some(number) => {
+            Problem::new(Code::UnknownVersion, format!("workflow `{name}` has no version {number}"))
+        }
+        None => unknown(app, name),
+    })
 }
 
 /// The name of a workflow in a path.

@@ -4,6 +4,7 @@
 //! terminal. Every code and its meaning stands in one table, [`Code`].
 
 mod code;
+mod pages;
 mod render;
 
 use serde::{Deserialize, Serialize};

@@ -5,10 +5,12 @@
 //! and is tested in microseconds.
 
 pub mod agent;
+pub mod compiled_view;
 pub mod definitions;
 pub mod diagnostic;
 pub mod event;
 pub mod failure;
+pub mod graph_view;
 pub mod ids;
 pub mod language;
 pub mod payload;

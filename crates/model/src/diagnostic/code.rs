@@ -57,6 +57,7 @@ codes! {
     TooManyValues "GL0108" "too_many_values" Error "the document has more than 2,000,000 values";
     TooManyProblems "GL0109" "too_many_problems" Error "there are more problems than are shown";
     CompilerFailed "GL0110" "compiler_failed" Error "the compiler could not finish, which is no fault of the document";
+    NotFormatted "GL0111" "not_formatted" Error "the formatter cannot keep something that stands in the document";
     // 02: the shape
     UnknownKey "GL0201" "unknown_key" Error "a key is not known at this place";
     MissingKey "GL0202" "missing_key" Error "a key that is required at this place is missing";

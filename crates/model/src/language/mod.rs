@@ -12,6 +12,8 @@ pub mod document;
 mod draft;
 mod edges;
 pub(crate) mod fields;
+pub mod file_schema;
+pub mod format;
 mod graph;
 mod json;
 pub(crate) mod names;

@@ -252,6 +252,11 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, span: Span) -> Result<Content,
     })
 }
 
+/// Whether a word without quotes is a text.
+pub(super) fn reads_as_text(text: &str) -> bool {
+    matches!(scalar(Cow::Borrowed(text), ScalarStyle::Plain, Span::default()), Ok(Content::Text(_)))
+}
+
 /// A number by the core schema, if the text has the shape of one.
 fn number(text: &str) -> Option<Result<Number, ()>> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -300,7 +305,7 @@ fn radix(digits: &str, radix: u32) -> Option<Result<Number, ()>> {
     Some(u64::from_str_radix(digits, radix).map(Number::from).map_err(|_| ()))
 }
 
-fn place(span: granit_parser::Span) -> Span {
+pub(super) fn place(span: granit_parser::Span) -> Span {
     let line = |mark: Marker| u32::try_from(mark.line()).unwrap_or(u32::MAX);
     let column = |mark: Marker| u32::try_from(mark.col() + 1).unwrap_or(u32::MAX);
     Span {
@@ -311,7 +316,7 @@ fn place(span: granit_parser::Span) -> Span {
     }
 }
 
-fn scan_problem(error: &granit_parser::ScanError) -> Diagnostic {
+pub(super) fn scan_problem(error: &granit_parser::ScanError) -> Diagnostic {
     let at = *error.marker();
     let span = place(granit_parser::Span::empty(at));
     match error.kind() {

@@ -18,10 +18,20 @@ pub(super) fn yaml(text: &str) -> Compiled {
     compile(&Source { text, format: Format::Yaml })
 }
 
-/// Compiles YAML that must be free of errors.
+/// Checks that the JSON Schema of workflow files takes a good document.
+#[track_caller]
+fn fits_the_schema(text: &str) {
+    static SCHEMA: std::sync::LazyLock<super::schema::Schema> =
+        std::sync::LazyLock::new(|| super::schema::Schema::compile(&super::file_schema::workflow()).unwrap());
+    let document = super::document::parse(text, Format::Yaml).0.unwrap().to_value();
+    assert_eq!(SCHEMA.validate(&document).err(), None, "{text}");
+}
+
+/// Compiles YAML that must be free of errors, and that the JSON Schema takes too.
 #[track_caller]
 pub(super) fn valid(text: &str) -> std::sync::Arc<Workflow> {
     let compiled = yaml(text);
+    fits_the_schema(text);
     compiled.workflow.unwrap_or_else(|| panic!("{}", render("w.yaml", text, &compiled.diagnostics)))
 }
 
