@@ -3,6 +3,8 @@
 //! A string that is exactly `$input`, `$context` or `$node`, with or without a path (`.word`, `[0]`), becomes the JSON value
 //! behind it, of any type. `$$` at the beginning stands for `$`. Nothing is evaluated: a path is followed, or it is not there.
 
+mod provenance;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -12,6 +14,8 @@ use super::names::{self, Refusal, Root, Visible};
 use super::reader::{Problems, nearest, quoted};
 use crate::diagnostic::Code;
 use crate::workflow::NodeIndex;
+
+pub use provenance::Provenance;
 
 /// Bound on the size of a resolved value, counted roughly as its JSON text.
 pub const RESOLVED_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -55,8 +59,9 @@ pub struct Reference {
     optional: bool,
 }
 
+/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
     Key(String),
     Index(usize),
 }
@@ -251,6 +256,22 @@ fn split_path(text: &str) -> Option<(&str, Vec<Step>)> {
 }
 
 impl Reference {
+    /// The binding as it stands in the document.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it begins.
+    pub(crate) fn root(&self) -> Root {
+        self.root
+    }
+
+    /// The path from there.
+    pub(crate) fn path(&self) -> &[Step] {
+        &self.path
+    }
+
     /// The value behind the path; `None` stands for a null that the document declares possible.
     fn follow<'s>(&self, scope: &'s dyn Scope) -> Result<Option<&'s Value>, BindingError> {
         let missing = |reason: String| BindingError::Missing { binding: self.text.to_string(), reason };

@@ -14,6 +14,7 @@ mod edges;
 pub(crate) mod fields;
 mod graph;
 mod json;
+mod makespan;
 pub(crate) mod names;
 pub mod plan;
 mod reach;
