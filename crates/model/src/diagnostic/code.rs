@@ -100,6 +100,13 @@ codes! {
     BadAddress "GL0505" "bad_address" Error "an address or an `allow` entry does not have the required shape";
     BadCommand "GL0506" "bad_command" Error "a command is not given as words that begin with an absolute path";
     StrategyEndsWrite "GL0507" "strategy_ends_write" Error "under the strategy of `supervision` the crash of one actor would cut off a step that writes, and nobody would know what it did";
+    // 08: types, as far as schemas declare them
+    TypeMismatch "GL0801" "type_mismatch" Error "a value is given where its type is never taken: the schemas of both sides contradict each other";
+    MissingField "GL0802" "missing_field" Error "the input of a call never has a field that its agent requires";
+    ExtraField "GL0803" "extra_field" Error "the input of a call has a field that its agent never takes";
+    UndeclaredField "GL0804" "undeclared_field" Error "a binding, condition or template reads a field that the schema of what it reads does not declare";
+    NeverEqual "GL0805" "never_equal" Error "a condition compares values that are never equal, or have no order";
+    NoContextDefault "GL0806" "no_context_default" Warning "a binding, condition or template reads a key of `context` that has no default value, so it works only in runs that bring it";
 }
 
 impl Code {

@@ -16,6 +16,7 @@ use crate::diagnostic::Code;
 use crate::workflow::NodeIndex;
 
 pub use provenance::Provenance;
+pub(super) use provenance::{giver, path_of};
 
 /// Bound on the size of a resolved value, counted roughly as its JSON text.
 pub const RESOLVED_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -265,6 +266,11 @@ impl Reference {
     /// Where it begins.
     pub(crate) fn root(&self) -> Root {
         self.root
+    }
+
+    /// Whether it may be null although what it names is not.
+    pub(crate) fn may_be_null(&self) -> bool {
+        self.root_nullable || self.optional
     }
 
     /// The path from there.

@@ -4,7 +4,7 @@
 //! of `all`, `exists`, `filter` and `map` over at most 10,000 items, patterns that are written out, and no more than a few
 //! operations that make values longer.
 
-mod check;
+pub(super) mod check;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -72,6 +72,16 @@ impl Condition {
     /// The variables it reads.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The tree of the expression.
+    pub(crate) fn expression(&self) -> &IdedExpr {
+        &self.expression
+    }
+
+    /// What a variable stands for.
+    pub(crate) fn root(&self, variable: &str) -> Option<Root> {
+        self.variables.iter().find(|(name, _)| name == variable).map(|(_, root)| *root)
     }
 
     /// The answer. A node without an output is null.

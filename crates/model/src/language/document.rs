@@ -133,6 +133,31 @@ impl Item {
         }
     }
 
+    /// The place of the value behind a JSON pointer, or of the deepest one on the way to it; that of its key where it has no
+    /// extent.
+    #[must_use]
+    pub fn place_nearest(&self, pointer: &str) -> Span {
+        let (mut here, mut place) = (self, self.span);
+        for segment in pointer.split('/').skip(1) {
+            let segment = segment.replace("~1", "/").replace("~0", "~");
+            let next = match &here.content {
+                Content::Map(entries) => entries
+                    .iter()
+                    .find(|entry| entry.key == segment)
+                    .map(|entry| (&entry.value, super::reader::place_of(&entry.value, entry.key_span))),
+                Content::List(items) => {
+                    segment.parse::<usize>().ok().and_then(|at| items.get(at)).map(|item| (item, item.span))
+                }
+                Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => None,
+            };
+            match next {
+                Some((item, span)) => (here, place) = (item, span),
+                None => return place,
+            }
+        }
+        place
+    }
+
     /// The value behind a JSON pointer, or the deepest one on the way to it.
     #[must_use]
     pub fn nearest(&self, pointer: &str) -> &Self {

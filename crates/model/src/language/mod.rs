@@ -24,6 +24,7 @@ mod supervision;
 mod targets;
 pub mod text;
 mod toml;
+mod types;
 pub mod units;
 mod yaml;
 

@@ -41,6 +41,8 @@ impl PartialEq for Schema {
     }
 }
 
+impl Eq for Schema {}
+
 /// One place where a value does not fit its schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SchemaViolation {

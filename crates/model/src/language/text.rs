@@ -104,6 +104,25 @@ impl Text {
         self.variables.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Every path that it reads, with what its first word stands for: `a.b.c` as written. Paths through an index or a loop end
+    /// there.
+    pub(crate) fn paths(&self) -> Vec<(Root, String)> {
+        if self.variables.is_empty() {
+            return Vec::new();
+        }
+        let paths = catch_unwind(AssertUnwindSafe(|| {
+            let template = environment().template_from_str(&self.source).ok()?;
+            Some(template.undeclared_variables(true))
+        }));
+        let mut paths: Vec<String> = paths.ok().flatten().into_iter().flatten().collect();
+        paths.sort_unstable();
+        let root = |path: &str| {
+            let word = path.split('.').next().unwrap_or_default();
+            self.variables.iter().find(|(name, _)| name == word).map(|(_, root)| *root)
+        };
+        paths.into_iter().filter_map(|path| root(&path).map(|root| (root, path))).collect()
+    }
+
     pub(crate) fn compile(source: &str, visible: &dyn Visible) -> Result<Self, Vec<Refusal>> {
         let one = |refusal: Refusal| vec![refusal];
         if source.len() > TEMPLATE_BYTES_MAX {

@@ -424,7 +424,7 @@ impl<'a> Draft<'a> {
         })?;
         if let Some(schema) = &entry.input_schema {
             schema.validate(&input).map_err(|violations| {
-                let text = join_violations(&violations);
+                let text = join_violations(&node.input.explain(&input, violations));
                 let message = format!("the input does not fit the input_schema of `{}`: {text}", entry.name);
                 Failure::new(ErrorClass::Data, "input_schema_mismatch", message, Happened::No)
             })?;

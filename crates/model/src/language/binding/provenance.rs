@@ -4,8 +4,10 @@
 //! somebody asks, and is never stored beside the input that it explains.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Bound;
+use crate::language::schema::SchemaViolation;
 
 /// One part of a value and the binding that fills it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +26,21 @@ impl Bound {
         let mut found = Vec::new();
         self.collect_provenance(&mut String::new(), &mut found);
         found
+    }
+
+    /// What a resolved `value` violates, with the binding that gave it at each place, and its type.
+    #[must_use]
+    pub fn explain(&self, value: &Value, violations: Vec<SchemaViolation>) -> Vec<SchemaViolation> {
+        let provenance = self.provenance();
+        let explained = violations.into_iter().map(|SchemaViolation { path, message }| {
+            let kind = value.pointer(&path).map_or("absent", type_name);
+            let message = match giver(&path, &provenance) {
+                Some(from) => format!("{message} (`{from}` gives `{kind}`)"),
+                None => format!("{message} (the definition gives `{kind}`)"),
+            };
+            SchemaViolation { path, message }
+        });
+        explained.collect()
     }
 
     fn collect_provenance(&self, pointer: &mut String, found: &mut Vec<Provenance>) {
@@ -53,9 +70,42 @@ impl Bound {
     }
 }
 
+/// The binding that gave what stands at `pointer`, and the way from there.
+pub(in crate::language) fn giver(pointer: &str, provenance: &[Provenance]) -> Option<String> {
+    provenance.iter().find_map(|part| {
+        let rest = pointer.strip_prefix(&part.pointer)?;
+        (rest.is_empty() || rest.starts_with('/')).then(|| format!("{}{}", part.from, path_of(rest)))
+    })
+}
+
+/// A JSON pointer as a path of bindings: `.a[0].b`.
+pub(in crate::language) fn path_of(pointer: &str) -> String {
+    let segments = pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+    let shown = segments.map(|segment| {
+        if segment.bytes().all(|b| b.is_ascii_digit()) {
+            format!("[{segment}]")
+        } else {
+            format!(".{segment}")
+        }
+    });
+    shown.collect()
+}
+
+/// The type in the words of JSON Schema.
+fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::language::tests::valid;
 
     fn provenance(input: &str) -> Vec<(String, String)> {

@@ -13,7 +13,7 @@ use super::{CONDITION_BYTES_MAX, environment, refuse};
 use crate::diagnostic::Code;
 
 /// The function that stands around what a comprehension goes through.
-pub(super) const BOUNDED: &str = "@bounded";
+pub(in crate::language) const BOUNDED: &str = "@bounded";
 
 /// Brackets in brackets.
 const NESTING_MAX: usize = 16;
