@@ -51,12 +51,15 @@ codes! {
     DuplicateKey "GL0102" "duplicate_key" Error "a mapping has the same key twice, so one of the values would be lost";
     TextTooLarge "GL0103" "text_too_large" Error "the document is larger than 16 MiB";
     TooDeep "GL0104" "too_deep" Error "mappings and lists are nested deeper than 64 levels";
-    TooManyAliases "GL0105" "too_many_aliases" Error "aliases of YAML would repeat more than 100,000 values";
+    TooManyAliases "GL0105" "too_many_aliases" Error "aliases of YAML would repeat more than 100,000 values, or texts of more than 16 MiB";
     UnsupportedYaml "GL0106" "unsupported_yaml" Error "the document uses a feature of YAML that has no meaning here: tags, several documents, keys that are no words";
     StringTooLong "GL0107" "string_too_long" Error "a text is longer than its place allows";
     TooManyValues "GL0108" "too_many_values" Error "the document has more than 2,000,000 values";
     TooManyProblems "GL0109" "too_many_problems" Error "there are more problems than are shown";
     CompilerFailed "GL0110" "compiler_failed" Error "the compiler could not finish, which is no fault of the document";
+    HiddenCharacter "GL0111" "hidden_character" Error "a name, a key or a text has a character that cannot be seen, or changes how the text around it looks";
+    LookAlike "GL0112" "look_alike" Error "a name has a letter of another script that looks like the one which is meant";
+    BadEncoding "GL0113" "bad_encoding" Error "the document is not UTF-8";
     // 02: the shape
     UnknownKey "GL0201" "unknown_key" Error "a key is not known at this place";
     MissingKey "GL0202" "missing_key" Error "a key that is required at this place is missing";
@@ -71,6 +74,7 @@ codes! {
     KeyNotForType "GL0211" "key_not_for_type" Error "the key means nothing for a node of this type";
     BadSchema "GL0212" "bad_schema" Error "a JSON Schema does not compile";
     BackoffOutlastsPeriod "GL0213" "backoff_outlasts_period" Error "the waits before the restarts that are allowed take longer than the period in which they are counted, so a run that keeps crashing would never be set aside";
+    SchemaTooComplex "GL0214" "schema_too_complex" Error "the JSON Schemas of a document are too large, or have too many patterns";
     // 03: the graph
     NoNodes "GL0301" "no_nodes" Error "a workflow needs at least one node";
     TooManyNodes "GL0302" "too_many_nodes" Error "a workflow has more than 10,000 nodes";
@@ -92,6 +96,7 @@ codes! {
     MaySkip "GL0406" "may_be_skipped" Error "a binding, condition or template reads a node that may have been skipped";
     UnknownField "GL0407" "unknown_field" Error "a binding reads a field that the node never has";
     ConditionTooComplex "GL0408" "condition_too_complex" Error "a condition goes beyond what can be evaluated in bounded time";
+    TemplateTooComplex "GL0409" "template_too_complex" Error "a template goes beyond what can be rendered in bounded time and memory";
     // 05: agents
     UnknownAgent "GL0501" "unknown_agent" Error "a node names an agent or tool that is not registered";
     UnknownCapability "GL0502" "unknown_capability" Error "no registered agent offers the capability";

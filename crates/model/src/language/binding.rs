@@ -21,7 +21,7 @@ pub(super) use provenance::{giver, path_of};
 /// Bound on the size of a resolved value, counted roughly as its JSON text.
 pub const RESOLVED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest binding.
-const BINDING_BYTES_MAX: usize = 1024;
+pub(crate) const BINDING_BYTES_MAX: usize = 1024;
 
 /// What bindings, conditions and templates may read while a run goes on.
 pub trait Scope {

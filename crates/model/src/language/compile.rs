@@ -405,6 +405,9 @@ fn condition(
     place: &Place<'_, '_, '_>,
     problems: &mut Problems,
 ) -> Option<Condition> {
+    if !problems.count_condition(text.len(), span) {
+        return None;
+    }
     match Condition::compile(text, place) {
         Ok(condition) => Some(condition),
         Err(refusals) => {

@@ -191,6 +191,10 @@ fn id(entry: &Entry, problems: &mut Problems) -> Option<NodeId> {
     match NodeId::new(&entry.key) {
         Ok(id) => Some(id),
         Err(_) => {
+            if let Some(unseen) = super::spelling::unseen_in_name(&entry.key, entry.key_span) {
+                problems.push(unseen);
+                return None;
+            }
             let message = format!("`{}` cannot be the id of a node", shorten(&entry.key));
             let help =
                 "an id begins with a lowercase letter and has at most 63 lowercase letters, digits and `_`";

@@ -10,13 +10,15 @@ use std::time::Duration;
 use serde_json::Number;
 
 use super::document::{Content, Entry, Item, shorten};
-use super::schema::Schema;
-use super::units;
+use super::schema::{Schema, SchemaBudget};
+use super::{spelling, units};
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::ids::Name;
 
 /// The most diagnostics that one document gets; then one more says that there are others.
 pub const DIAGNOSTICS_MAX: usize = 200;
+/// The most bytes that all conditions of one document have.
+pub const CONDITIONS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Collects diagnostics, within the bound.
 #[derive(Debug, Default)]
@@ -24,6 +26,10 @@ pub struct Problems {
     list: Vec<Diagnostic>,
     dropped: usize,
     errors: usize,
+    /// What the schemas of the document may still take.
+    schemas: SchemaBudget,
+    /// What its conditions have taken, in bytes.
+    condition_bytes: usize,
 }
 
 impl Problems {
@@ -43,6 +49,21 @@ impl Problems {
         {
             *warning = diagnostic;
         }
+    }
+
+    /// Counts a condition of so many bytes, and refuses it when all conditions of the document have more than
+    /// [`CONDITIONS_BYTES_MAX`] together: reading them takes far longer than reading anything else.
+    pub fn count_condition(&mut self, bytes: usize, span: Span) -> bool {
+        let before = self.condition_bytes;
+        self.condition_bytes = before.saturating_add(bytes);
+        let fits = self.condition_bytes <= CONDITIONS_BYTES_MAX;
+        if !fits && before <= CONDITIONS_BYTES_MAX {
+            let message = format!(
+                "the conditions of the document have more than {CONDITIONS_BYTES_MAX} bytes together"
+            );
+            self.add(Code::ConditionTooComplex, span, message);
+        }
+        fits
     }
 
     /// Adds one without advice.
@@ -242,7 +263,13 @@ impl<'d> MapReader<'d> {
     /// A JSON Schema.
     pub fn schema(&self, key: &str, problems: &mut Problems) -> Option<Schema> {
         let entry = self.entry(key)?;
-        match Schema::compile(&entry.value.to_value()) {
+        let document = entry.value.to_value();
+        if let Err(reason) = problems.schemas.take(&document) {
+            let message = format!("the JSON Schema in `{key}` is too much: {reason}");
+            problems.add(Code::SchemaTooComplex, place_of(&entry.value, entry.key_span), message);
+            return None;
+        }
+        match Schema::compile(&document) {
             Ok(schema) => Some(schema),
             Err(error) => {
                 let place = place_of(entry.value.nearest(&error.path), entry.key_span);
@@ -353,6 +380,10 @@ pub fn name(text: &str, span: Span, problems: &mut Problems) -> Option<Name> {
     match Name::new(text) {
         Ok(name) => Some(name),
         Err(_) => {
+            if let Some(unseen) = spelling::unseen_in_name(text, span) {
+                problems.push(unseen);
+                return None;
+            }
             let message = format!("`{}` is not a name", shorten(text));
             let help =
                 "a name begins with a lowercase letter and has at most 63 lowercase letters, digits and `-`";

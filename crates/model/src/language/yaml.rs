@@ -9,7 +9,9 @@ use std::collections::HashMap;
 use serde_json::Number;
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Marker, Options, Parser, ScalarStyle};
 
-use super::document::{ALIASED_VALUES_MAX, Content, DEPTH_MAX, Entries, Entry, Item, VALUES_MAX, shorten};
+use super::document::{
+    ALIASED_BYTES_MAX, ALIASED_VALUES_MAX, Content, DEPTH_MAX, Entries, Entry, Item, VALUES_MAX, shorten,
+};
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 /// A collection that is being read.
@@ -19,6 +21,16 @@ struct Open {
     anchor: usize,
     /// Values in it so far, itself included.
     values: usize,
+}
+
+/// What has an anchor.
+#[derive(Clone)]
+struct Anchored {
+    item: Item,
+    /// Its number of values.
+    values: usize,
+    /// The bytes of its texts and keys.
+    bytes: usize,
 }
 
 enum OpenContent {
@@ -47,11 +59,12 @@ pub(super) fn parse(text: &str, problems: &mut Vec<Diagnostic>) -> Result<Item, 
 struct Builder<'p> {
     open: Vec<Open>,
     root: Option<Item>,
-    /// Copies of what has an anchor, with their number of values.
-    anchors: HashMap<usize, (Item, usize)>,
+    /// Copies of what has an anchor.
+    anchors: HashMap<usize, Anchored>,
     documents: usize,
     values: usize,
     aliased: usize,
+    aliased_bytes: usize,
     problems: &'p mut Vec<Diagnostic>,
 }
 
@@ -64,6 +77,7 @@ impl<'p> Builder<'p> {
             documents: 0,
             values: 0,
             aliased: 0,
+            aliased_bytes: 0,
             problems,
         }
     }
@@ -178,16 +192,20 @@ impl<'p> Builder<'p> {
         if anchor == 0 {
             return Ok(());
         }
-        self.count_aliased(values, item.span)?;
-        self.anchors.insert(anchor, (item.clone(), values));
+        let bytes = bytes(item);
+        self.count_aliased(values, bytes, item.span)?;
+        self.anchors.insert(anchor, Anchored { item: item.clone(), values, bytes });
         Ok(())
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Box<Diagnostic>> {
-        let Some((item, values)) = self.anchors.get(&anchor).cloned() else {
+        let Some(anchored) = self.anchors.get(&anchor) else {
             return Err(unsupported(span, "an alias stands inside of what it names"));
         };
-        self.count_aliased(values, span)?;
+        let (values, bytes) = (anchored.values, anchored.bytes);
+        self.count_aliased(values, bytes, span)?;
+        // Copied only now that it is known to be small enough.
+        let Some(Anchored { item, .. }) = self.anchors.get(&anchor).cloned() else { return Ok(()) };
         if self.wants_key() {
             let Content::Text(text) = item.content else {
                 return Err(unsupported(span, "a key must be a word"));
@@ -201,8 +219,14 @@ impl<'p> Builder<'p> {
         self.add(item, values)
     }
 
-    fn count_aliased(&mut self, values: usize, span: Span) -> Result<(), Box<Diagnostic>> {
+    fn count_aliased(&mut self, values: usize, bytes: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         self.aliased = self.aliased.saturating_add(values);
+        self.aliased_bytes = self.aliased_bytes.saturating_add(bytes);
+        if self.aliased_bytes > ALIASED_BYTES_MAX {
+            let message =
+                format!("anchors and aliases would repeat texts of more than {ALIASED_BYTES_MAX} bytes");
+            return Err(Box::new(Diagnostic::new(Code::TooManyAliases, span, message)));
+        }
         if self.aliased > ALIASED_VALUES_MAX {
             let message = format!("anchors and aliases would repeat more than {ALIASED_VALUES_MAX} values");
             return Err(Box::new(Diagnostic::new(Code::TooManyAliases, span, message)));
@@ -225,6 +249,16 @@ fn depth(item: &Item) -> usize {
         Content::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
         Content::Map(entries) => 1 + entries.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
         Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => 0,
+    }
+}
+
+/// The bytes of all texts and keys.
+fn bytes(item: &Item) -> usize {
+    match &item.content {
+        Content::Text(text) => text.len(),
+        Content::List(items) => items.iter().map(bytes).sum(),
+        Content::Map(entries) => entries.iter().map(|entry| entry.key.len() + bytes(&entry.value)).sum(),
+        Content::Null | Content::Bool(_) | Content::Number(_) => 0,
     }
 }
 

@@ -12,20 +12,18 @@ use super::super::reader::nearest;
 use super::{CONDITION_BYTES_MAX, environment, refuse};
 use crate::diagnostic::Code;
 
-/// The function that stands around what a comprehension goes through.
-pub(in crate::language) const BOUNDED: &str = "@bounded";
-
 /// Brackets in brackets.
-const NESTING_MAX: usize = 16;
+pub const NESTING_MAX: usize = 16;
 /// Operators, dots and commas in all: what makes the parser recurse.
-const OPERATORS_MAX: usize = 200;
+pub const OPERATORS_MAX: usize = 200;
 /// Levels of the tree. Evaluating takes up to 30 KiB of the caller's stack for each.
-const DEPTH_MAX: usize = 24;
+pub const DEPTH_MAX: usize = 24;
 /// Additions, which copy texts and lists.
-const ADDITIONS_MAX: usize = 32;
+pub const ADDITIONS_MAX: usize = 32;
 /// Uses of `matches`.
-const PATTERNS_MAX: usize = 8;
-const PATTERN_BYTES_MAX: usize = 256;
+pub const PATTERNS_MAX: usize = 8;
+/// The longest pattern.
+pub const PATTERN_BYTES_MAX: usize = 256;
 
 const FUNCTIONS: [&str; 10] =
     ["size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bool"];
@@ -288,41 +286,4 @@ fn gathers(step: &IdedExpr) -> bool {
 
 fn literal(text: &str) -> IdedExpr {
     IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::String(text.to_owned().into())) }
-}
-
-/// Puts the bounding function around everything that a comprehension goes through.
-pub(super) fn bound_ranges(expression: IdedExpr) -> IdedExpr {
-    let IdedExpr { id, expr } = expression;
-    let expr = match expr {
-        Expr::Call(mut call) => {
-            call.target = call.target.map(|target| Box::new(bound_ranges(*target)));
-            call.args = call.args.into_iter().map(bound_ranges).collect();
-            Expr::Call(call)
-        }
-        Expr::Select(mut select) => {
-            select.operand = Box::new(bound_ranges(*select.operand));
-            Expr::Select(select)
-        }
-        Expr::List(mut list) => {
-            list.elements = list.elements.into_iter().map(bound_ranges).collect();
-            Expr::List(list)
-        }
-        Expr::Map(mut map) => {
-            for entry in &mut map.entries {
-                if let EntryExpr::MapEntry(entry) = &mut entry.expr {
-                    entry.key = bound_ranges(std::mem::take(&mut entry.key));
-                    entry.value = bound_ranges(std::mem::take(&mut entry.value));
-                }
-            }
-            Expr::Map(map)
-        }
-        Expr::Comprehension(mut comprehension) => {
-            let range = bound_ranges(std::mem::take(&mut comprehension.iter_range));
-            let call = CallExpr { func_name: BOUNDED.to_owned(), target: None, args: vec![range] };
-            comprehension.iter_range = IdedExpr { id: 0, expr: Expr::Call(call) };
-            Expr::Comprehension(comprehension)
-        }
-        other @ (Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) | Expr::Struct(_)) => other,
-    };
-    IdedExpr { id, expr }
 }

@@ -4,6 +4,7 @@ mod bounds;
 mod evaluation;
 mod example;
 mod golden;
+mod limits;
 mod properties;
 mod supervision;
 

@@ -10,7 +10,7 @@ use super::fit::constants_meet;
 use super::{Kinds, Step, Stop, Type};
 use crate::diagnostic::Code;
 use crate::language::condition::Condition;
-use crate::language::condition::check::BOUNDED;
+use crate::language::condition::bounds::{BOUNDED, SMALL};
 use crate::language::names::Refusal;
 use crate::language::reader::nearest;
 
@@ -49,6 +49,10 @@ impl<'c> Walk<'c, '_> {
                 }
                 self.step(&operand, &Step::Key(select.field.clone()), &select.operand)
             }
+            Expr::Call(CallExpr { func_name, args, .. }) if func_name == SMALL => match args.first() {
+                Some(inner) => self.infer(inner),
+                None => Type::any(),
+            },
             Expr::Call(call) => self.call(call),
             Expr::List(list) => Type::list(list.elements.iter().map(|element| self.infer(element)).collect()),
             Expr::Comprehension(comprehension) => {
@@ -191,7 +195,7 @@ fn root_of(expression: &IdedExpr) -> Option<&str> {
     match &expression.expr {
         Expr::Ident(name) => Some(name.strip_prefix('.').unwrap_or(name)),
         Expr::Select(select) => root_of(&select.operand),
-        Expr::Call(call) if call.func_name == "_[_]" => root_of(call.args.first()?),
+        Expr::Call(call) if matches!(call.func_name.as_str(), "_[_]" | SMALL) => root_of(call.args.first()?),
         _ => None,
     }
 }
@@ -200,6 +204,7 @@ fn root_of(expression: &IdedExpr) -> Option<&str> {
 fn spelled(expression: &IdedExpr) -> Option<String> {
     match &expression.expr {
         Expr::Ident(name) => Some(name.clone()),
+        Expr::Call(call) if call.func_name == SMALL => spelled(call.args.first()?),
         Expr::Select(select) if !select.test => {
             Some(format!("{}.{}", spelled(&select.operand)?, select.field))
         }
