@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::document::{Content, Entry, Item, shorten};
+use super::hints;
 use super::names::{self, Refusal, Root, Visible};
 use super::reader::{Problems, nearest, quoted};
 use crate::diagnostic::Code;
@@ -190,7 +191,7 @@ fn compile_text(text: &str, visible: &dyn Visible) -> Result<Bound, Refusal> {
     }
     let malformed = || {
         Refusal::new(Code::BadBinding, format!("`{}` is not a binding", shorten(text)))
-            .help("a binding is all of a text: `$node.field[0]`; write `$$` for a text that begins with `$`")
+            .help(hints::binding(text))
     };
     if text.len() > BINDING_BYTES_MAX {
         return Err(malformed());

@@ -49,10 +49,8 @@ pub(super) fn too_large(bytes: usize) -> Diagnostic {
 /// A zero byte, which some readers take for the end of the text and others do not.
 pub(super) fn check_zero(text: &str) -> Option<Diagnostic> {
     let at = text.find('\0')?;
-    Some(bad_encoding(
-        place_after(&text[..at]),
-        format!("byte {at} of the document is zero, which ends texts elsewhere"),
-    ))
+    let message = format!("byte {at} of the document is zero, which ends texts elsewhere");
+    Some(Diagnostic::new(Code::BadEncoding, place_after(&text[..at]), message).help("delete it"))
 }
 
 fn bad_encoding(span: Span, message: String) -> Diagnostic {

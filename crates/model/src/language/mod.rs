@@ -14,6 +14,7 @@ mod edges;
 pub mod encoding;
 pub(crate) mod fields;
 mod graph;
+mod hints;
 mod json;
 mod makespan;
 pub(crate) mod names;

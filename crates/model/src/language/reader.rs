@@ -11,7 +11,7 @@ use serde_json::Number;
 
 use super::document::{Content, Entry, Item, shorten};
 use super::schema::{Schema, SchemaBudget};
-use super::{spelling, units};
+use super::{hints, spelling, units};
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::ids::Name;
 
@@ -172,7 +172,8 @@ impl<'d> MapReader<'d> {
             }
             let message = format!("{} has no key `{}`", self.what(), shorten(key));
             let candidates = known.iter().flat_map(|group| group.iter().copied());
-            let help = match nearest(key, candidates.clone()) {
+            let help = match hints::meant(key, candidates.clone()) {
+                _ if key == "<<" => "YAML 1.2 has no merge keys: write the keys out".to_owned(),
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("it has {}", quoted(candidates)),
             };
@@ -184,7 +185,14 @@ impl<'d> MapReader<'d> {
     pub fn required(&self, key: &str, problems: &mut Problems) -> Option<&'d Entry> {
         let entry = self.entry(key);
         if entry.is_none() {
-            problems.add(Code::MissingKey, self.span, format!("{} needs the key `{key}`", self.what()));
+            let message = format!("{} needs the key `{key}`", self.what());
+            let problem = Diagnostic::new(Code::MissingKey, self.span, message);
+            let glued = self.entries.iter().find(|entry| entry.key.starts_with(&format!("{key}:")));
+            problems.push(match (glued, hints::example(key)) {
+                (Some(_), _) => problem.help(format!("a space stands behind the colon: `{key}: …`")),
+                (None, Some(example)) => problem.help(format!("write it like {example}")),
+                (None, None) => problem,
+            });
         }
         entry
     }
@@ -307,6 +315,11 @@ pub fn text<'d>(entry: &'d Entry, bytes_max: usize, problems: &mut Problems) -> 
     let Content::Text(text) = &entry.value.content else {
         let help = match &entry.value.content {
             Content::Null => None,
+            Content::Number(_)
+                if matches!(entry.key.as_str(), "timeout" | "estimate" | "period" | "initial" | "max") =>
+            {
+                Some("a duration has a unit: `30s`, `15m`, `1h30m`")
+            }
             Content::Bool(_) | Content::Number(_) => Some("put it in quotes"),
             Content::List(_) | Content::Map(_) | Content::Text(_) => {
                 Some("quote it if it is meant as a text with brackets or braces")
@@ -367,7 +380,7 @@ pub fn word<T: Copy>(
     }
     let candidates = words.iter().map(|(word, _)| *word);
     let message = format!("{what} cannot be `{}`", shorten(text));
-    let help = match nearest(text, candidates.clone()) {
+    let help = match hints::meant(text, candidates.clone()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("it is one of {}", quoted(candidates)),
     };
@@ -387,6 +400,11 @@ pub fn name(text: &str, span: Span, problems: &mut Problems) -> Option<Name> {
             let message = format!("`{}` is not a name", shorten(text));
             let help =
                 "a name begins with a lowercase letter and has at most 63 lowercase letters, digits and `-`";
+            let file = [".yaml", ".yml", ".json", ".toml"].into_iter().find_map(|end| text.strip_suffix(end));
+            let help = match hints::name_like(file.unwrap_or(text), '-').or(file.map(str::to_owned)) {
+                Some(name) => format!("write `{name}`: {help}"),
+                None => help.to_owned(),
+            };
             problems.push(Diagnostic::new(Code::BadName, span, message).help(help));
             None
         }
@@ -396,7 +414,11 @@ pub fn name(text: &str, span: Span, problems: &mut Problems) -> Option<Name> {
 /// Says that a value has the wrong type.
 pub fn wrong_type(entry: &Entry, wanted: &str, problems: &mut Problems) {
     let message = format!("`{}` is {wanted}, not {}", shorten(&entry.key), entry.value.content.type_name());
-    problems.add(Code::WrongType, place_of(&entry.value, entry.key_span), message);
+    let problem = Diagnostic::new(Code::WrongType, place_of(&entry.value, entry.key_span), message);
+    problems.push(match hints::example(&entry.key) {
+        Some(example) => problem.help(format!("write it like {example}")),
+        None => problem,
+    });
 }
 
 /// Says that a word belongs to the language and to a later version of Ghostlight.

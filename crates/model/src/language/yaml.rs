@@ -12,6 +12,7 @@ use serde_saphyr::granit_parser::{self, ErrorKind, Event, Marker, Options, Parse
 use super::document::{
     ALIASED_BYTES_MAX, ALIASED_VALUES_MAX, Content, DEPTH_MAX, Entries, Entry, Item, VALUES_MAX, shorten,
 };
+use super::hints;
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 /// A collection that is being read.
@@ -141,7 +142,8 @@ impl<'p> Builder<'p> {
         anchor: usize,
     ) -> Result<(), Box<Diagnostic>> {
         if self.wants_key() {
-            return Err(unsupported(place(span), "a key must be a word, not a list or a mapping"));
+            let problem = unsupported(place(span), "a key must be a word, not a list or a mapping");
+            return Err(Box::new(problem.help("a template stands in quotes: `\"{{ input.service }}\"`")));
         }
         if self.open.len() >= DEPTH_MAX {
             return Err(too_deep(place(span)));
@@ -237,7 +239,7 @@ impl<'p> Builder<'p> {
     fn refuse_tag(&mut self, tagged: bool, span: granit_parser::Span) {
         if tagged {
             let message = "tags of YAML have no meaning here";
-            let help = "write the value without the tag; quote it if it must be a text";
+            let help = "write the value without the tag; a text that begins with `!` stands in quotes";
             self.problems.push(Diagnostic::new(Code::UnsupportedYaml, place(span), message).help(help));
         }
     }
@@ -273,7 +275,8 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, span: Span) -> Result<Content,
         "false" | "False" | "FALSE" => Content::Bool(false),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "-.inf" | ".nan" | ".NaN" | ".NAN" => {
             let message = format!("`{text}` has no form in JSON");
-            return Err(Box::new(Diagnostic::new(Code::UnsupportedYaml, span, message)));
+            let problem = Diagnostic::new(Code::UnsupportedYaml, span, message);
+            return Err(Box::new(problem.help("write a number, or put it in quotes if it is a text")));
         }
         _ => match number(&text) {
             Some(Ok(number)) => Content::Number(number),
@@ -350,7 +353,15 @@ fn scan_problem(error: &granit_parser::ScanError) -> Diagnostic {
     let span = place(granit_parser::Span::empty(at));
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => *too_deep(span),
-        _ => Diagnostic::new(Code::Syntax, span, format!("this is not YAML: {}", shorten(&error.info()))),
+        _ => {
+            let info = error.info();
+            let problem =
+                Diagnostic::new(Code::Syntax, span, format!("this is not YAML: {}", shorten(&info)));
+            match hints::yaml(&info) {
+                Some(hint) => problem.help(hint),
+                None => problem,
+            }
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use cel::Value;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 
 use super::super::document::shorten;
+use super::super::hints;
 use super::super::names::Refusal;
-use super::super::reader::nearest;
+use super::super::reader::quoted;
 use super::{CONDITION_BYTES_MAX, environment, refuse};
 use crate::diagnostic::Code;
 
@@ -58,7 +59,11 @@ pub(super) fn parse(text: &str) -> Result<IdedExpr, Refusal> {
                 let message = message.split(" expecting {").next().unwrap_or_default();
                 format!("{}{place}", shorten(message))
             });
-            Err(refuse(format!("this is not a CEL expression: {reason}")))
+            let refusal = refuse(format!("this is not a CEL expression: {reason}"));
+            Err(match hints::condition(text) {
+                Some(hint) => refusal.help(hint),
+                None => refusal,
+            })
         }
         Err(_) => Err(refuse("this is not a CEL expression")),
     }
@@ -196,9 +201,12 @@ impl Walk {
                 return Err(refuse(format!("`{name}` is not used as in `list.{name}(item, condition)`")));
             }
             let refusal = refuse(format!("there is no function `{}`", shorten(name)));
-            return Err(match nearest(name, FUNCTIONS.into_iter().chain(MACROS)) {
+            return Err(match hints::meant(name, FUNCTIONS.into_iter().chain(MACROS)) {
+                Some(name) if MACROS.contains(&name) => {
+                    refusal.help(format!("did you mean `{name}`, as in `list.{name}(item, item > 3)`?"))
+                }
                 Some(name) => refusal.help(format!("did you mean `{name}`?")),
-                None => refusal,
+                None => refusal.help(format!("there are {}", quoted(FUNCTIONS.into_iter().chain(MACROS)))),
             });
         }
         if name == "_+_" {
@@ -229,7 +237,8 @@ impl Walk {
         let Some(Expr::Literal(LiteralValue::String(pattern))) =
             call.args.last().map(|argument| &argument.expr)
         else {
-            return Err(too_complex("the pattern of `matches` must be written out as a text"));
+            return Err(too_complex("the pattern of `matches` must be written out as a text")
+                .help("write it like `input.name.matches('^[a-z]+$')`"));
         };
         if pattern.inner().len() > PATTERN_BYTES_MAX {
             return Err(too_complex(format!(
@@ -250,7 +259,8 @@ impl Walk {
 
     fn comprehension(&mut self, comprehension: &ComprehensionExpr, place: &Place<'_>) -> Result<(), Refusal> {
         if place.own.is_some() {
-            return Err(too_complex("`all`, `exists`, `filter` and `map` cannot stand inside of each other"));
+            return Err(too_complex("`all`, `exists`, `filter` and `map` cannot stand inside of each other")
+                .help("compare with a list that is there already, as in `a.all(x, x in b)`"));
         }
         self.expression(&comprehension.iter_range, &place.deeper())?;
         let item = comprehension.iter_var.as_str();

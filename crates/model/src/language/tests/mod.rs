@@ -5,6 +5,7 @@ mod evaluation;
 mod example;
 mod golden;
 mod limits;
+mod mistakes;
 mod properties;
 mod supervision;
 
