@@ -244,6 +244,13 @@ fn a_plan_is_shown_without_running_anything() {
     );
     let two = folder.run("plan two.yaml").out;
     assert!(two.contains("up to 2 steps") && two.contains("at least 2.0 s"), "{two}");
+    assert!(!two.contains("by slots"), "one number says no more than the critical path: {two}");
+    folder.write(
+        "three.yaml",
+        "ghostlight: 1\nname: three\nnodes:\n  a: { type: agent_call, agent: noop, estimate: 2s }\n  b: { type: agent_call, agent: noop, estimate: 1s }\n  c: { type: agent_call, agent: noop, estimate: 1s }\n",
+    );
+    let three = folder.run("plan three.yaml").out;
+    assert!(three.contains("by slots       1: 4.0 s, 2: 2.0 s\n"), "{three}");
 }
 
 #[test]

@@ -131,6 +131,13 @@ fn the_example_of_the_documentation_heals_a_service_that_is_ill() {
     assert_eq!(ended["output"]["healthy"], true);
     let rollback = daemon.get(&format!("/api/v1/runs/{run}/steps/rollback")).unwrap().ok();
     assert_eq!(rollback["status"], "skipped");
+    assert_eq!(rollback["provenance"], json!([]), "it got nothing");
+    let restart = daemon.get(&format!("/api/v1/runs/{run}/steps/restart")).unwrap().ok();
+    let from = json!([
+        { "pointer": "/reason", "from": "$findings.logs.summary" },
+        { "pointer": "/service", "from": "$input.service" },
+    ]);
+    assert_eq!((&restart["provenance"], &restart["input"]["service"]), (&from, &json!("shop")), "{restart}");
     assert!(daemon.stop().success());
 }
 

@@ -39,10 +39,12 @@ async fn a_workflow_is_saved_run_and_read_in_all_its_parts() {
     assert_eq!(steps["items"][0]["status"], "completed");
     let step = inside.get(&path("/steps/a")).await.ok();
     assert_eq!(step["output"]["n"], 2, "{step}");
+    assert_eq!(step["provenance"], json!([]), "{step}");
     assert_eq!(step["history"][0]["id"], "a@1");
     assert_eq!(step["idempotency_key"], format!("{id}/a/1"));
     let plan = inside.get(&path("/plan")).await.ok();
     assert_eq!(plan["critical_path"], json!(["a"]));
+    assert_eq!(plan["makespans"], json!([{ "slots": 1, "ms": 0 }]));
     let timeline = inside.get(&path("/timeline")).await.ok();
     assert_eq!(timeline["spans"][0]["outcome"], "completed");
     let csv = inside.get(&path("/timeline?format=csv")).await;

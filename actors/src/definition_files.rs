@@ -9,6 +9,8 @@ use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::Name;
 use ghostlight_model::language::Format;
 use ghostlight_model::language::document::TEXT_BYTES_MAX;
+use ghostlight_model::language::encoding::decode;
+use ghostlight_model::language::spelling::check_file_name;
 
 /// The most files that are read from one folder.
 pub const FILES_MAX: usize = 10_000;
@@ -78,15 +80,18 @@ pub(crate) fn read_folder(folder: &Path, formats: &[Format]) -> io::Result<Vec<S
     }
     names.sort_by(|(a, _), (b, _)| a.cmp(b));
     let read = |(name, format): (String, Format)| {
-        let text = read_text(&folder.join(&name)).map_err(|error| error.to_string());
+        let text = match check_file_name(&name) {
+            Some(deceives) => Err(deceives.message),
+            None => read_text(&folder.join(&name)).map_err(|error| error.to_string()),
+        };
         SourceFile { name, format, text }
     };
     Ok(names.into_iter().map(read).collect())
 }
 
-/// A text that is one byte too long is given on as it is: the compiler says so in its own words.
+/// No more is read than one byte too many, which is then refused.
 fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(TEXT_BYTES_MAX as u64 + 1).read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    decode(&bytes).map(str::to_owned).map_err(|refused| io::Error::other(refused.message))
 }

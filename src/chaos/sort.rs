@@ -163,6 +163,8 @@ mod tests {
                 name: name.parse().unwrap(),
                 capabilities: Vec::new(),
                 effect: EffectClass::Write,
+                input_schema: None,
+                output_schema: None,
             })
             .collect();
         for sort in Sort::ALL {

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use ghostlight_model::diagnostic::{Diagnostic, render};
 use ghostlight_model::language::Format;
 use ghostlight_model::language::document::TEXT_BYTES_MAX;
+use ghostlight_model::language::encoding::decode;
+use ghostlight_model::language::spelling::check_file_name;
 use serde_json::{Map, Value};
 
 use super::exit::CliError;
@@ -68,7 +71,31 @@ pub(super) fn document(file: &Path) -> Result<Document, CliError> {
     let shown = file.display();
     let format = Format::of_file(&file.to_string_lossy())
         .ok_or_else(|| CliError::usage(format!("{shown} does not end in .yaml, .yml, .json or .toml")))?;
-    Ok(Document { file: file.to_owned(), text: read(file)?, format })
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(deceives) = check_file_name(&name) {
+        return Err(refused(file, "", deceives));
+    }
+    let bytes = read_bytes(file)?;
+    match decode(&bytes) {
+        Ok(text) => Ok(Document { file: file.to_owned(), text: text.to_owned(), format }),
+        Err(problem) => Err(refused(file, &String::from_utf8_lossy(&bytes), *problem)),
+    }
+}
+
+/// A document that is not even read.
+fn refused(file: &Path, text: &str, problem: Diagnostic) -> CliError {
+    let drawn = render(&file.display().to_string(), text, &[problem]);
+    CliError::usage(format!("the file cannot be used\n{}", drawn.trim_end()))
+}
+
+/// At most 16 MiB of a file, and one byte more.
+fn read_bytes(file: &Path) -> Result<Vec<u8>, CliError> {
+    use std::io::Read;
+    let failed = |error: std::io::Error| CliError::usage(format!("cannot read {}: {error}", file.display()));
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(failed)?;
+    opened.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 /// The text of a file of at most 16 MiB.
@@ -94,6 +121,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Shows S3-2a.
+    #[test]
+    fn a_document_that_is_no_text_or_whose_name_deceives_is_refused_with_the_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = |name: &str, bytes: &[u8]| {
+            let file = dir.path().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            document(&file).unwrap_err().message
+        };
+        let told = refused("latin.yaml", b"ghostlight: 1\nname: caf\xe9\n");
+        assert!(told.contains("GL0113") && told.contains("latin.yaml:2:10"), "{told}");
+        assert!(refused("utf16.yaml", b"n\0a\0m\0e\0").contains("UTF-16"));
+        let told = refused("deploy\u{202e}lmay.yaml", b"name: w\n");
+        assert!(told.contains("GL0111") && told.contains("U+202E") && !told.contains('\u{202e}'), "{told}");
+        std::fs::write(dir.path().join("marked.yaml"), b"\xef\xbb\xbfname: w\n").unwrap();
+        assert_eq!(document(&dir.path().join("marked.yaml")).unwrap().text, "name: w\n");
+    }
 
     #[test]
     fn a_value_is_json_or_a_file_with_json() {

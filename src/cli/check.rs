@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ghostlight_actors::documents::known_agent;
 use ghostlight_model::diagnostic::{Code, Diagnostic, Severity, render};
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
 use ghostlight_model::{agent, language::document, template};
@@ -23,7 +24,7 @@ pub(crate) struct CheckArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Also check that every agent exists: as a built-in one, or in this folder
+    /// Also check that every agent exists, as a built-in one or in this folder, and that what is read and given fits its schemas
     #[arg(long, value_name = "DIR")]
     agents: Option<PathBuf>,
 }
@@ -108,7 +109,7 @@ fn has(document: &Document, key: &str) -> bool {
 fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
     let mut known: Vec<KnownAgent> = agent::Builtin::ALL
         .into_iter()
-        .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
+        .map(|builtin| known_agent(&agent::AgentDefinition::of_builtin(builtin)))
         .collect();
     let entries = std::fs::read_dir(folder)
         .map_err(|error| CliError::usage(format!("cannot read {}: {error}", folder.display())))?;
@@ -119,7 +120,7 @@ fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
         let document = arguments::document(&entry.path())?;
         if let Some(agent) = agent::compile(&Source { text: &document.text, format: document.format }).agent {
             known.retain(|other| other.name != agent.name);
-            known.push(KnownAgent::from(&*agent));
+            known.push(known_agent(&agent));
         }
     }
     Ok(known)

@@ -69,6 +69,7 @@ pub(super) async fn run(args: PlanArgs, context: &Context) -> Result<Exit, CliEr
             ("description", output::plain_lines(&workflow.description)),
             ("critical path", plan.critical_path.join(" → ")),
             ("takes", takes(&plan)),
+            ("by slots", by_slots(&plan)),
             ("at once", at_once(plan.width)),
             ("risk", coloured_risk(value["risk"].as_str().unwrap_or_default())),
         ]);
@@ -109,6 +110,18 @@ fn why(selected: &Value) -> String {
 fn takes(plan: &Plan) -> String {
     let is_known = plan.nodes.iter().any(|node| node.estimate.p50_ms > 0);
     if is_known { format!("at least {}", duration(plan.makespan_ms)) } else { String::new() }
+}
+
+/// How long it takes with one slot, two, and so on, as long as another slot helps.
+fn by_slots(plan: &Plan) -> String {
+    let helping = plan.makespans.iter().enumerate().filter(|(at, makespan)| {
+        let before = at.checked_sub(1).and_then(|before| plan.makespans.get(before));
+        before.is_none_or(|before| makespan.ms < before.ms)
+    });
+    let shown: Vec<_> =
+        helping.map(|(_, makespan)| format!("{}: {}", makespan.slots, duration(makespan.ms))).collect();
+    // One number says no more than the critical path does.
+    if shown.len() < 2 { String::new() } else { shown.join(", ") }
 }
 
 fn at_once(width: usize) -> String {

@@ -12,6 +12,7 @@ use actix_web::web::{BytesMut, Payload};
 use bytes::Bytes;
 use futures::StreamExt;
 use ghostlight_model::language::Format;
+use ghostlight_model::language::encoding::decode;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
@@ -89,9 +90,10 @@ pub async fn document(
         _ => return Err(unsupported("application/yaml or application/json")),
     };
     let bytes = read(request, payload, bytes_max).await?;
-    let text = String::from_utf8(bytes.into());
-    let text = text.map_err(|_| Problem::new(Code::BadRequest, "the document is not UTF-8"))?;
-    Ok(Document { text, format })
+    let text = decode(&bytes).map_err(|refused| {
+        Problem::new(Code::BadRequest, refused.message.clone()).diagnostics(vec![*refused])
+    })?;
+    Ok(Document { text: text.to_owned(), format })
 }
 
 /// The media type of the body, lowercase and without parameters.

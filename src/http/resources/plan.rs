@@ -1,6 +1,6 @@
 //! A plan: order, parallel groups, critical path and estimates.
 
-use ghostlight_model::language::plan::{Estimate, Plan, plan};
+use ghostlight_model::language::plan::{Estimate, Makespan, Plan, plan};
 use ghostlight_model::workflow::{Risk, Workflow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,6 +37,16 @@ pub struct PlannedNodeBody {
     pub agent: Option<String>,
 }
 
+/// How long a plan takes with so many slots.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = Makespan)]
+pub struct MakespanBody {
+    /// How many calls go on at the same time.
+    pub slots: usize,
+    /// How long it takes, by `p50_ms`.
+    pub ms: u64,
+}
+
 /// A plan.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Plan)]
@@ -51,6 +61,9 @@ pub struct PlanBody {
     pub critical_path: Vec<String>,
     /// How long that takes.
     pub makespan_ms: u64,
+    /// How long all of it takes with one slot, two, and so on up to `width`, at most 16. Exact up to nine nodes, beyond at most
+    /// twice the best.
+    pub makespans: Vec<MakespanBody>,
     /// The most nodes of one level.
     pub width: usize,
     /// The highest risk in it.
@@ -61,8 +74,9 @@ impl PlanBody {
     /// The plan of a workflow, by the estimates of its document.
     #[must_use]
     pub fn of(workflow: &Workflow) -> Self {
-        let Plan { definition_hash, nodes, levels, critical_path, makespan_ms, width, risk } =
+        let Plan { definition_hash, nodes, levels, critical_path, makespan_ms, makespans, width, risk } =
             plan(workflow, &Estimate::declared);
+        let makespans = makespans.into_iter().map(|Makespan { slots, ms }| MakespanBody { slots, ms });
         let nodes = nodes.into_iter().map(|node| PlannedNodeBody {
             id: node.id,
             level: node.level,
@@ -82,6 +96,7 @@ impl PlanBody {
             levels,
             critical_path,
             makespan_ms,
+            makespans: makespans.collect(),
             width,
             risk: risk_name(risk),
         }

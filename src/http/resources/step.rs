@@ -85,10 +85,22 @@ pub struct StepDetail {
     pub idempotency_key: String,
     /// What the last attempt got.
     pub input: Option<Value>,
+    /// Which binding filled which part of the input. What is not listed stands in the definition itself.
+    pub provenance: Vec<ProvenanceBody>,
     /// What came out.
     pub output: Option<Value>,
     /// All attempts, in order.
     pub history: Vec<AttemptBody>,
+}
+
+/// One part of an input and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Provenance)]
+pub struct ProvenanceBody {
+    /// JSON pointer into the input; empty when one binding fills all of it.
+    pub pointer: String,
+    /// The binding, as it stands in the definition that the run follows.
+    pub from: String,
 }
 
 /// All steps of a run, parents before children, or those of one status.
@@ -167,12 +179,23 @@ pub fn detail(read: &RunRead, at: StepAt, now: Timestamp) -> StepDetail {
         step: step(read, at, now),
         idempotency_key: idempotency_key(read.run.id, &path, own.iteration),
         input: own.input.as_ref().map(value_of),
+        provenance: provenance(read, index),
         output: match &own.state {
             StepState::Completed { output } => Some(value_of(output)),
             _ => None,
         },
         history: history.collect(),
     }
+}
+
+/// Where the input comes from: nowhere as long as there is none. A run is pinned to its definition, so this is computed and
+/// not stored.
+fn provenance(read: &RunRead, index: NodeIndex) -> Vec<ProvenanceBody> {
+    if read.run.step(index).input.is_none() {
+        return Vec::new();
+    }
+    let parts = read.run.workflow.node(index).input.provenance();
+    parts.into_iter().map(|part| ProvenanceBody { pointer: part.pointer, from: part.from }).collect()
 }
 
 /// The status of that name.

@@ -1,7 +1,10 @@
 //! What each built-in takes and gives. The schemas are part of the public contract.
 
+use std::sync::LazyLock;
+
 use ghostlight_model::agent::Builtin;
 use ghostlight_model::failure::EffectClass;
+use ghostlight_model::language::schema::Schema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -24,6 +27,19 @@ pub struct Entry {
 #[must_use]
 pub fn catalogue() -> Vec<Entry> {
     Builtin::ALL.into_iter().map(entry).collect()
+}
+
+/// What the output of a built-in looks like, compiled once; none where it gives back whatever it gets.
+#[must_use]
+pub fn output_schema(builtin: Builtin) -> Option<Schema> {
+    static SCHEMAS: LazyLock<Vec<(Builtin, Option<Schema>)>> = LazyLock::new(|| {
+        let compiled = |builtin| {
+            let schema = entry(builtin).output_schema;
+            Schema::compile(&schema).ok().filter(|_| schema != json!({}))
+        };
+        Builtin::ALL.into_iter().map(|builtin| (builtin, compiled(builtin))).collect()
+    });
+    SCHEMAS.iter().find(|(other, _)| *other == builtin).and_then(|(_, schema)| schema.clone())
 }
 
 /// One built-in. None of them changes anything.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use ghostlight_model::agent::{Builtin, BuiltinCall};
 
 use crate::{Agent, Environment};
-pub use catalogue::{Entry, catalogue, entry};
+pub use catalogue::{Entry, catalogue, entry, output_schema};
 
 /// The built-in that `call` names, with its parameters.
 pub(crate) fn build(call: &BuiltinCall, env: &Environment) -> Arc<dyn Agent> {

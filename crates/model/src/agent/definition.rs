@@ -66,7 +66,13 @@ impl fmt::Debug for AgentDefinition {
 
 impl From<&AgentDefinition> for KnownAgent {
     fn from(agent: &AgentDefinition) -> Self {
-        Self { name: agent.name.clone(), capabilities: agent.capabilities.clone(), effect: agent.effect }
+        Self {
+            name: agent.name.clone(),
+            capabilities: agent.capabilities.clone(),
+            effect: agent.effect,
+            input_schema: agent.input_schema.clone(),
+            output_schema: agent.output_schema.clone(),
+        }
     }
 }
 

@@ -51,13 +51,16 @@ codes! {
     DuplicateKey "GL0102" "duplicate_key" Error "a mapping has the same key twice, so one of the values would be lost";
     TextTooLarge "GL0103" "text_too_large" Error "the document is larger than 16 MiB";
     TooDeep "GL0104" "too_deep" Error "mappings and lists are nested deeper than 64 levels";
-    TooManyAliases "GL0105" "too_many_aliases" Error "aliases of YAML would repeat more than 100,000 values";
+    TooManyAliases "GL0105" "too_many_aliases" Error "aliases of YAML would repeat more than 100,000 values, or texts of more than 16 MiB";
     UnsupportedYaml "GL0106" "unsupported_yaml" Error "the document uses a feature of YAML that has no meaning here: tags, several documents, keys that are no words";
     StringTooLong "GL0107" "string_too_long" Error "a text is longer than its place allows";
     TooManyValues "GL0108" "too_many_values" Error "the document has more than 2,000,000 values";
     TooManyProblems "GL0109" "too_many_problems" Error "there are more problems than are shown";
     CompilerFailed "GL0110" "compiler_failed" Error "the compiler could not finish, which is no fault of the document";
     NotFormatted "GL0111" "not_formatted" Error "the formatter cannot keep something that stands in the document";
+    HiddenCharacter "GL0112" "hidden_character" Error "a name, a key or a text has a character that cannot be seen, or changes how the text around it looks";
+    LookAlike "GL0113" "look_alike" Error "a name has a letter of another script that looks like the one which is meant";
+    BadEncoding "GL0114" "bad_encoding" Error "the document is not UTF-8";
     // 02: the shape
     UnknownKey "GL0201" "unknown_key" Error "a key is not known at this place";
     MissingKey "GL0202" "missing_key" Error "a key that is required at this place is missing";
@@ -73,6 +76,7 @@ codes! {
     BadSchema "GL0212" "bad_schema" Error "a JSON Schema does not compile";
     BackoffOutlastsPeriod "GL0213" "backoff_outlasts_period" Error "the waits before the restarts that are allowed take longer than the period in which they are counted, so a run that keeps crashing would never be set aside";
     UnknownName "GL0214" "unknown_name" Error "a node names a timeout, a retry or a resource that the file does not declare";
+    SchemaTooComplex "GL0215" "schema_too_complex" Error "the JSON Schemas of a document are too large, or have too many patterns";
     // 03: the graph
     NoNodes "GL0301" "no_nodes" Error "a workflow needs at least one node";
     TooManyNodes "GL0302" "too_many_nodes" Error "a workflow has more than 10,000 nodes";
@@ -95,6 +99,7 @@ codes! {
     MaySkip "GL0406" "may_be_skipped" Error "a binding, condition or template reads a node that may have been skipped";
     UnknownField "GL0407" "unknown_field" Error "a binding reads a field that the node never has";
     ConditionTooComplex "GL0408" "condition_too_complex" Error "a condition goes beyond what can be evaluated in bounded time";
+    TemplateTooComplex "GL0409" "template_too_complex" Error "a template goes beyond what can be rendered in bounded time and memory";
     // 05: agents
     UnknownAgent "GL0501" "unknown_agent" Error "a node names an agent or tool that is not registered";
     UnknownCapability "GL0502" "unknown_capability" Error "no registered agent offers the capability";
@@ -114,6 +119,13 @@ codes! {
     ParameterInText "GL0715" "parameter_in_text" Error "a list or a mapping cannot stand inside a text";
     ParameterValue "GL0716" "parameter_value" Error "the value of a parameter is missing or does not fit its schema";
     BadPointer "GL0717" "bad_pointer" Error "a JSON pointer names no value of the workflow that a parameter could stand for";
+    // 08: types, as far as schemas declare them
+    TypeMismatch "GL0801" "type_mismatch" Error "a value is given where its type is never taken: the schemas of both sides contradict each other";
+    MissingField "GL0802" "missing_field" Error "the input of a call never has a field that its agent requires";
+    ExtraField "GL0803" "extra_field" Error "the input of a call has a field that its agent never takes";
+    UndeclaredField "GL0804" "undeclared_field" Error "a binding, condition or template reads a field that the schema of what it reads does not declare";
+    NeverEqual "GL0805" "never_equal" Error "a condition compares values that are never equal, or have no order";
+    NoContextDefault "GL0806" "no_context_default" Warning "a binding, condition or template reads a key of `context` that has no default value, so it works only in runs that bring it";
 }
 
 impl Code {

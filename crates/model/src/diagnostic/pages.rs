@@ -30,6 +30,9 @@ pages! {
     TooManyProblems GL0109;
     CompilerFailed GL0110;
     NotFormatted GL0111;
+    HiddenCharacter GL0112;
+    LookAlike GL0113;
+    BadEncoding GL0114;
     UnknownKey GL0201;
     MissingKey GL0202;
     WrongType GL0203;
@@ -43,6 +46,8 @@ pages! {
     KeyNotForType GL0211;
     BadSchema GL0212;
     BackoffOutlastsPeriod GL0213;
+    UnknownName GL0214;
+    SchemaTooComplex GL0215;
     NoNodes GL0301;
     TooManyNodes GL0302;
     TooManyEdges GL0303;
@@ -54,6 +59,7 @@ pages! {
     Isolated GL0309;
     JoinWithoutParents GL0310;
     JoinKind GL0311;
+    QuorumTooLarge GL0312;
     BadBinding GL0401;
     BadCondition GL0402;
     BadTemplate GL0403;
@@ -62,6 +68,7 @@ pages! {
     MaySkip GL0406;
     UnknownField GL0407;
     ConditionTooComplex GL0408;
+    TemplateTooComplex GL0409;
     UnknownAgent GL0501;
     UnknownCapability GL0502;
     BadSecret GL0503;
@@ -69,6 +76,22 @@ pages! {
     BadAddress GL0505;
     BadCommand GL0506;
     StrategyEndsWrite GL0507;
+    TooManySelectors GL0701;
+    SelectorVariable GL0702;
+    SelectorChoosesNothing GL0703;
+    BadParameters GL0711;
+    UnknownParameter GL0712;
+    UnusedParameter GL0713;
+    BadPlaceholder GL0714;
+    ParameterInText GL0715;
+    ParameterValue GL0716;
+    BadPointer GL0717;
+    TypeMismatch GL0801;
+    MissingField GL0802;
+    ExtraField GL0803;
+    UndeclaredField GL0804;
+    NeverEqual GL0805;
+    NoContextDefault GL0806;
 }
 
 #[cfg(test)]

@@ -3,20 +3,26 @@
 use std::fmt::Write;
 
 use super::Diagnostic;
+use crate::language::spelling::is_hidden;
 
 /// Lines longer than this are cut around the place.
 const LINE_CHARACTERS_MAX: usize = 160;
+/// Lines with more bytes are not shown at all: a program wrote them, and every diagnostic would look through them again.
+const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Draws `diagnostics`, which belong to `source`, the text of the file called `file`. Each ends with an empty line.
 ///
-/// A diagnostic without a place in the text is drawn without one. Control characters of the source are replaced, so that
+/// A diagnostic without a place in the text is drawn without one. Control characters of the source, and those that are not shown or turn the text around, are replaced, so that
 /// a document cannot move the cursor of whoever looks at it.
 #[must_use]
 pub fn render(file: &str, source: &str, diagnostics: &[Diagnostic]) -> String {
-    let lines: Vec<&str> = source.lines().collect();
+    // A large document need not be looked through behind the last place.
+    let last = diagnostics.iter().map(|diagnostic| diagnostic.line as usize).max().unwrap_or(0);
+    let lines: Vec<&str> = source.lines().take(last).collect();
     let mut out = String::new();
+    let file = printable(file);
     for diagnostic in diagnostics {
-        render_one(&mut out, file, &lines, diagnostic);
+        render_one(&mut out, &file, &lines, diagnostic);
         out.push('\n');
     }
     out
@@ -33,7 +39,11 @@ fn render_one(out: &mut String, file: &str, lines: &[&str], diagnostic: &Diagnos
     } else {
         let _ = writeln!(out, "--> {file}{}{path}", if path.is_empty() { "" } else { "#" });
     }
-    if let Some(text) = (*line as usize).checked_sub(1).and_then(|at| lines.get(at)) {
+    if let Some(text) = (*line as usize)
+        .checked_sub(1)
+        .and_then(|at| lines.get(at))
+        .filter(|line| line.len() <= LINE_BYTES_MAX)
+    {
         let (shown, caret, width) = excerpt(text, diagnostic);
         let _ = writeln!(out, "{margin} |");
         let _ = writeln!(out, "{number} | {shown}");
@@ -46,7 +56,14 @@ fn render_one(out: &mut String, file: &str, lines: &[&str], diagnostic: &Diagnos
 
 /// The part of the line to show, and where the carets stand under it.
 fn excerpt(line: &str, diagnostic: &Diagnostic) -> (String, usize, usize) {
-    let characters: Vec<char> = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let characters: Vec<char> = line
+        .chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if is_hidden(c) => '\u{fffd}',
+            c => c,
+        })
+        .collect();
     let start = (diagnostic.column.max(1) as usize - 1).min(characters.len());
     let end = if diagnostic.end_line == diagnostic.line {
         (diagnostic.end_column.max(1) as usize - 1).min(characters.len())
@@ -64,7 +81,7 @@ fn excerpt(line: &str, diagnostic: &Diagnostic) -> (String, usize, usize) {
 }
 
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_hidden(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -94,6 +111,8 @@ mod tests {
         let _ = render("x", "", &[at(0, 0, 0, 0), at(9, 9, 9, 9), at(1, 50, 1, 40)]);
         let text = render("x", "\u{1b}[2Jhello", &[at(1, 1, 1, 3)]);
         assert!(!text.contains('\u{1b}'));
+        let huge = "x".repeat(LINE_BYTES_MAX + 1);
+        assert!(!render("x", &huge, &[at(1, 4000, 1, 4010)]).contains("xx"));
         let long = "x".repeat(5000);
         assert!(render("x", &long, &[at(1, 4000, 1, 4010)]).len() < 1000);
     }

@@ -3,20 +3,26 @@
 //! A string that is exactly `$input`, `$context` or `$node`, with or without a path (`.word`, `[0]`), becomes the JSON value
 //! behind it, of any type. `$$` at the beginning stands for `$`. Nothing is evaluated: a path is followed, or it is not there.
 
+mod provenance;
+
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::document::{Content, Entry, Item, shorten};
+use super::hints;
 use super::names::{self, Local, Refusal, Root, Visible};
 use super::reader::{Problems, nearest, quoted};
 use crate::diagnostic::Code;
 use crate::workflow::NodeIndex;
 
+pub use provenance::Provenance;
+pub(super) use provenance::{giver, path_of};
+
 /// Bound on the size of a resolved value, counted roughly as its JSON text.
 pub const RESOLVED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest binding.
-const BINDING_BYTES_MAX: usize = 1024;
+pub(crate) const BINDING_BYTES_MAX: usize = 1024;
 
 /// What bindings, conditions and templates may read while a run goes on.
 pub trait Scope {
@@ -61,8 +67,9 @@ pub struct Reference {
     optional: bool,
 }
 
+/// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Step {
+pub(crate) enum Step {
     Key(String),
     Index(usize),
 }
@@ -190,7 +197,7 @@ fn compile_text(text: &str, visible: &dyn Visible) -> Result<Bound, Refusal> {
     }
     let malformed = || {
         Refusal::new(Code::BadBinding, format!("`{}` is not a binding", shorten(text)))
-            .help("a binding is all of a text: `$node.field[0]`; write `$$` for a text that begins with `$`")
+            .help(hints::binding(text))
     };
     if text.len() > BINDING_BYTES_MAX {
         return Err(malformed());
@@ -257,6 +264,27 @@ fn split_path(text: &str) -> Option<(&str, Vec<Step>)> {
 }
 
 impl Reference {
+    /// The binding as it stands in the document.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it begins.
+    pub(crate) fn root(&self) -> Root {
+        self.root
+    }
+
+    /// Whether it may be null although what it names is not.
+    pub(crate) fn may_be_null(&self) -> bool {
+        self.root_nullable || self.optional
+    }
+
+    /// The path from there.
+    pub(crate) fn path(&self) -> &[Step] {
+        &self.path
+    }
+
     /// The value behind the path; `None` stands for a null that the document declares possible.
     fn follow<'s>(&self, scope: &'s dyn Scope) -> Result<Option<&'s Value>, BindingError> {
         let missing = |reason: String| BindingError::Missing { binding: self.text.to_string(), reason };

@@ -73,13 +73,17 @@ pub struct Compiled {
     pub diagnostics: Vec<Diagnostic>,
     /// Where the calls of the document name their agents, by JSON pointer.
     targets: BTreeMap<String, Span>,
+    /// The document with its places.
+    root: Option<Item>,
 }
 
 impl Compiled {
     /// Gives diagnostics that were found later, and know only their JSON pointer, their place in the text.
     pub fn locate(&self, diagnostics: &mut [Diagnostic]) {
         for diagnostic in diagnostics {
-            if let (0, Some(span)) = (diagnostic.line, self.targets.get(&diagnostic.path)) {
+            let in_tree = || Some(self.root.as_ref()?.place_nearest(&diagnostic.path));
+            let span = self.targets.get(&diagnostic.path).copied().or_else(in_tree);
+            if let (0, Some(span)) = (diagnostic.line, span) {
                 diagnostic.line = span.line;
                 diagnostic.column = span.column;
                 diagnostic.end_line = span.end_line;
@@ -94,7 +98,7 @@ impl Compiled {
 pub fn compile(source: &Source<'_>) -> Compiled {
     deep_stack::run(|| compile_here(source)).unwrap_or_else(|failed| {
         let problem = Diagnostic::new(Code::CompilerFailed, Span::default(), failed.to_string());
-        Compiled { workflow: None, diagnostics: vec![problem], targets: BTreeMap::new() }
+        Compiled { workflow: None, diagnostics: vec![problem], targets: BTreeMap::new(), root: None }
     })
 }
 
@@ -103,12 +107,17 @@ fn compile_here(source: &Source<'_>) -> Compiled {
     let (root, read) = document::parse(source.text, source.format);
     read.into_iter().for_each(|problem| problems.push(problem));
     let Some(root) = root else {
-        return Compiled { workflow: None, diagnostics: problems.finish(None), targets: BTreeMap::new() };
+        return Compiled {
+            workflow: None,
+            diagnostics: problems.finish(None),
+            targets: BTreeMap::new(),
+            root: None,
+        };
     };
     let mut targets = BTreeMap::new();
     let workflow = compile_tree(&root, &mut targets, &mut problems);
     let workflow = workflow.filter(|_| problems.errors() == 0).map(Arc::new);
-    Compiled { workflow, diagnostics: problems.finish(Some(&root)), targets }
+    Compiled { workflow, diagnostics: problems.finish(Some(&root)), targets, root: Some(root) }
 }
 
 /// The canonical form of a document, and its hash: JSON with sorted keys, without white space.

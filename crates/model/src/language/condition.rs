@@ -4,6 +4,7 @@
 //! of `all`, `exists`, `filter` and `map` over at most 10,000 items, patterns that are written out, and no more than a few
 //! operations that make values longer.
 
+pub(super) mod bounds;
 mod check;
 
 use std::collections::HashMap;
@@ -12,8 +13,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use cel::common::ast::IdedExpr;
-use cel::common::types;
-use cel::common::value::CowVal;
 use cel::{Context, Env, ExecutionError};
 use serde_json::Value;
 
@@ -21,10 +20,15 @@ use super::Scope;
 use super::names::{self, Refusal, Root, Visible};
 use crate::diagnostic::Code;
 
+pub use bounds::PARTS_MAX;
+pub use check::{ADDITIONS_MAX, DEPTH_MAX, NESTING_MAX, OPERATORS_MAX, PATTERN_BYTES_MAX, PATTERNS_MAX};
+
 /// The longest expression.
 pub const CONDITION_BYTES_MAX: usize = 4096;
 /// The most items that `all`, `exists`, `filter` and `map` go through.
 pub const ITEMS_MAX: usize = 10_000;
+/// How many of them may stand in each other.
+pub const COMPREHENSIONS_MAX: usize = 1;
 const REASON_CHARACTERS_MAX: usize = 1024;
 /// Bound on a value that an expression gives, counted roughly as its JSON text.
 const VALUE_BYTES_MAX: usize = super::binding::RESOLVED_BYTES_MAX;
@@ -74,6 +78,16 @@ impl Condition {
     /// The variables it reads.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The tree of the expression.
+    pub(crate) fn expression(&self) -> &IdedExpr {
+        &self.expression
+    }
+
+    /// What a variable stands for.
+    pub(crate) fn root(&self, variable: &str) -> Option<Root> {
+        self.variables.iter().find(|(name, _)| name == variable).map(|(_, root)| *root)
     }
 
     /// The answer. A node without an output is null.
@@ -140,31 +154,19 @@ impl Condition {
         if !refusals.is_empty() {
             return Err(refusals);
         }
-        let expression = check::bound_ranges(expression);
+        let expression = bounds::bound(expression);
         Ok(Self { text: text.into(), expression: Arc::new(expression), variables: variables.into() })
     }
 }
 
-/// The words of CEL and the one function that bounds what a comprehension goes through.
+/// The words of CEL and the functions that bound what a comprehension costs.
 fn environment() -> &'static Arc<Env> {
     static ENVIRONMENT: OnceLock<Arc<Env>> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
         let mut env = Env::stdlib().with_optional_support(false);
-        // The name cannot be written in an expression and is new, so neither call can fail.
-        let _ = env.add_overload(check::BOUNDED, "bounded_list", vec![types::LIST_TYPE], bounded);
-        let _ = env.add_overload(check::BOUNDED, "bounded_map", vec![types::MAP_TYPE], bounded);
+        bounds::register(&mut env);
         Arc::new(env)
     })
-}
-
-/// Hands a list or a mapping through unless it has too many items.
-fn bounded<'b, 'v>(mut arguments: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
-    let Some(value) = arguments.pop() else { return Err(ExecutionError::missing_argument_or_target()) };
-    let items = value.as_sizer().map_or(0, |sizer| *sizer.size().inner());
-    if usize::try_from(items).is_ok_and(|items| items <= ITEMS_MAX) {
-        return Ok(value);
-    }
-    Err(ExecutionError::function_error("all, exists, filter or map", format!("more than {ITEMS_MAX} items")))
 }
 
 fn to_cel(value: &Value) -> cel::Value {

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Number, Value};
 
-use super::{json, toml, yaml};
+use super::reader::DIAGNOSTICS_MAX;
+use super::{encoding, json, spelling, toml, yaml};
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 /// The longest text in bytes.
@@ -18,6 +19,8 @@ pub const DEPTH_MAX: usize = 64;
 pub const VALUES_MAX: usize = 2_000_000;
 /// The most values that aliases may repeat.
 pub const ALIASED_VALUES_MAX: usize = 100_000;
+/// The most bytes of texts that aliases may repeat.
+pub const ALIASED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What a text is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +136,31 @@ impl Item {
         }
     }
 
+    /// The place of the value behind a JSON pointer, or of the deepest one on the way to it; that of its key where it has no
+    /// extent.
+    #[must_use]
+    pub fn place_nearest(&self, pointer: &str) -> Span {
+        let (mut here, mut place) = (self, self.span);
+        for segment in pointer.split('/').skip(1) {
+            let segment = segment.replace("~1", "/").replace("~0", "~");
+            let next = match &here.content {
+                Content::Map(entries) => entries
+                    .iter()
+                    .find(|entry| entry.key == segment)
+                    .map(|entry| (&entry.value, super::reader::place_of(&entry.value, entry.key_span))),
+                Content::List(items) => {
+                    segment.parse::<usize>().ok().and_then(|at| items.get(at)).map(|item| (item, item.span))
+                }
+                Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => None,
+            };
+            match next {
+                Some((item, span)) => (here, place) = (item, span),
+                None => return place,
+            }
+        }
+        place
+    }
+
     /// The value behind a JSON pointer, or the deepest one on the way to it.
     #[must_use]
     pub fn nearest(&self, pointer: &str) -> &Self {
@@ -157,8 +185,11 @@ impl Item {
 #[must_use]
 pub fn parse(text: &str, format: Format) -> (Option<Item>, Vec<Diagnostic>) {
     if text.len() > TEXT_BYTES_MAX {
-        let message = format!("the document has {} bytes; at most {TEXT_BYTES_MAX} are read", text.len());
-        return (None, vec![Diagnostic::new(Code::TextTooLarge, Span::default(), message)]);
+        return (None, vec![encoding::too_large(text.len())]);
+    }
+    let text = encoding::without_mark(text);
+    if let Some(zero) = encoding::check_zero(text) {
+        return (None, vec![zero]);
     }
     let mut problems = Vec::new();
     let tree = match format {
@@ -167,7 +198,10 @@ pub fn parse(text: &str, format: Format) -> (Option<Item>, Vec<Diagnostic>) {
         Format::Toml => toml::parse(text, &mut problems),
     };
     match tree {
-        Ok(item) => (Some(item), problems),
+        Ok(item) => {
+            spelling::check(&item, &mut problems);
+            (Some(item), problems)
+        }
         Err(fatal) => {
             problems.push(*fatal);
             (None, problems)
@@ -190,6 +224,10 @@ impl Entries {
     /// Adds an entry, or reports it when its key is already there.
     pub fn add(&mut self, entry: Entry, problems: &mut Vec<Diagnostic>) {
         if let Some(first) = self.find(&entry.key) {
+            // One more than are shown, so that it is said that there are others.
+            if problems.len() > DIAGNOSTICS_MAX {
+                return;
+            }
             let message = format!("the key `{}` stands here for the second time", shorten(&entry.key));
             let help = format!("the first one is in line {}", first.key_span.line);
             problems.push(Diagnostic::new(Code::DuplicateKey, entry.key_span, message).help(help));

@@ -335,9 +335,15 @@ fn id(entry: &Entry, problems: &mut Problems) -> Option<NodeId> {
     match NodeId::new(&entry.key) {
         Ok(id) => Some(id),
         Err(_) => {
+            if let Some(unseen) = super::spelling::unseen_in_name(&entry.key, entry.key_span) {
+                problems.push(unseen);
+                return None;
+            }
             let message = format!("`{}` cannot be the id of a node", shorten(&entry.key));
             let help =
                 "an id begins with a lowercase letter and has at most 63 lowercase letters, digits and `_`";
+            let help = super::hints::name_like(&entry.key, '_')
+                .map_or(help.to_owned(), |name| format!("write `{name}`: {help}"));
             problems.push(Diagnostic::new(Code::BadName, entry.key_span, message).help(help));
             None
         }

@@ -181,6 +181,25 @@ mod tests {
             .unwrap_or(0)
     }
 
+    /// 1,000 graphs, or as many as the long size says (`PROPTEST_CASES`): at least 10,000 then.
+    fn cases() -> u32 {
+        std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(1_000)
+    }
+
+    /// Which nodes a node leads to, by Warshall's transitive closure.
+    fn closure(nodes: usize, edges: &[(usize, usize)]) -> Vec<Vec<bool>> {
+        let mut leads = vec![vec![false; nodes]; nodes];
+        edges.iter().for_each(|(from, to)| leads[*from][*to] = true);
+        for via in 0..nodes {
+            for from in 0..nodes {
+                for to in 0..nodes {
+                    leads[from][to] |= leads[from][via] && leads[via][to];
+                }
+            }
+        }
+        leads
+    }
+
     fn any_graph() -> impl Strategy<Value = (usize, Vec<(usize, usize)>)> {
         (1_usize..12).prop_flat_map(|nodes| {
             let edges = proptest::collection::btree_set((0..nodes, 0..nodes), 0..20);
@@ -189,7 +208,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
+        #![proptest_config(ProptestConfig::with_cases(cases()))]
 
         /// Cycles are found exactly where the reference algorithm finds one, and what is printed is a cycle.
         /// Shows S0-1.3e, S3-2b, S3-2f, S3-2g, S3-5c, S3-5h.
@@ -206,6 +225,13 @@ mod tests {
                     prop_assert!(edges.contains(&(*from, to)));
                     prop_assert!(entangled[*from]);
                 }
+            }
+            let leads = closure(nodes, &edges);
+            for node in 0..nodes {
+                prop_assert_eq!(entangled[node], leads[node][node]);
+                let is_start = |other: usize| edges.iter().all(|(_, to)| *to != other);
+                let reached = is_start(node) || (0..nodes).any(|other| is_start(other) && leads[other][node]);
+                prop_assert_eq!(graph.reachable()[node], reached);
             }
             if cycles.is_empty() {
                 let levels = graph.levels(&order);

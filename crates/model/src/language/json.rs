@@ -179,7 +179,12 @@ impl Scanner<'_, '_> {
         self.step();
         let raw = self.text.get(start..self.at).unwrap_or_default();
         serde_json::from_str(raw).map_err(|_| {
-            let message = "this is not JSON: the text has an escape that does not exist";
+            // The reader of the library knows more than that something is wrong, but not where.
+            let surrogate = ["\\ud", "\\uD"].iter().any(|start| raw.contains(start));
+            let message = match surrogate {
+                true => "this is not JSON: the text has half of a surrogate pair, or an escape that does not exist",
+                false => "this is not JSON: the text has an escape that does not exist",
+            };
             Box::new(Diagnostic::new(Code::Syntax, self.span_from(line, column), message))
         })
     }

@@ -151,8 +151,10 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
             Err(not_upstream(format!("the node `{word}` does not stand before the one that reads it"))
                 .help(format!("add `{word}` to `needs`")))
         }
-        Access::Downstream => Err(not_upstream(format!("the node `{word}` stands behind the one that reads it"))),
-        Access::Itself => Err(not_upstream(format!("the node `{word}` reads its own output"))),
+        Access::Downstream => Err(not_upstream(format!("the node `{word}` stands behind the one that reads it"))
+            .help(format!("a node reads what has ended before it begins: read it in a node that needs `{word}`"))),
+        Access::Itself => Err(not_upstream(format!("the node `{word}` reads its own output"))
+            .help("a node reads what has ended before it begins")),
     }
 }
 

@@ -5,6 +5,7 @@ use petgraph::algo::toposort;
 use petgraph::visit::EdgeRef;
 use serde::{Deserialize, Serialize};
 
+use super::makespan::{self, Task};
 use crate::failure::EffectClass;
 use crate::ids::DefinitionHash;
 use crate::workflow::{Node, NodeIndex, NodeKind, Risk, Target, Workflow};
@@ -45,10 +46,23 @@ pub struct Plan {
     pub critical_path: Vec<String>,
     /// How long the critical path takes, by its `p50_ms`.
     pub makespan_ms: u64,
+    /// How long all of it takes with one slot, two, and so on up to `width`, at most 16: exact up to nine nodes, beyond at most
+    /// twice the best.
+    #[serde(default)]
+    pub makespans: Vec<Makespan>,
     /// The most nodes of one level.
     pub width: usize,
     /// The highest risk of a gate; at least `medium` when a node is declared to `write`.
     pub risk: Risk,
+}
+
+/// How long a plan takes with so many slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Makespan {
+    /// How many calls go on at the same time.
+    pub slots: usize,
+    /// How long it takes, by `p50_ms`.
+    pub ms: u64,
 }
 
 /// One node of a plan.
@@ -68,7 +82,7 @@ pub struct PlannedNode {
     pub agent: Option<String>,
 }
 
-/// Plans a workflow. `estimates` says what each node is expected to take. Linear in nodes and dependencies.
+/// Plans a workflow. `estimates` says what each node is expected to take. Linear in nodes and dependencies, but for the order of what waits for a slot.
 #[must_use]
 pub fn plan(workflow: &Workflow, estimates: &dyn Fn(&Node) -> Estimate) -> Plan {
     let estimated: Vec<Estimate> = workflow.nodes.iter().map(estimates).collect();
@@ -85,6 +99,8 @@ pub fn plan(workflow: &Workflow, estimates: &dyn Fn(&Node) -> Estimate) -> Plan 
         }
         levels[level].push(node.id.to_string());
     }
+    let width = levels.iter().map(Vec::len).max().unwrap_or(0);
+    let makespans = makespans(workflow, &estimated, width);
     let nodes =
         workflow.nodes.iter().zip(estimated).enumerate().map(|(index, (node, estimate))| PlannedNode {
             id: node.id.to_string(),
@@ -97,12 +113,29 @@ pub fn plan(workflow: &Workflow, estimates: &dyn Fn(&Node) -> Estimate) -> Plan 
     Plan {
         definition_hash: workflow.hash,
         nodes: nodes.collect(),
-        width: levels.iter().map(Vec::len).max().unwrap_or(0),
+        width,
         levels,
         critical_path: path.iter().map(id).collect(),
         makespan_ms,
+        makespans,
         risk: risk(workflow),
     }
+}
+
+/// The makespan for each number of slots that can matter. Only calls hold slots: a question to a person waits without one.
+fn makespans(workflow: &Workflow, estimates: &[Estimate], width: usize) -> Vec<Makespan> {
+    let tasks: Vec<Task> = workflow
+        .nodes
+        .iter()
+        .zip(estimates)
+        .map(|(node, estimate)| Task {
+            ms: estimate.p50_ms,
+            holds_slot: matches!(node.kind, NodeKind::Call(_)),
+            parents: node.parents.iter().map(|dependency| dependency.parent.at()).collect(),
+        })
+        .collect();
+    let slots = 1..=width.min(makespan::SLOTS_MAX);
+    slots.map(|slots| Makespan { slots, ms: makespan::makespan(&tasks, slots) }).collect()
 }
 
 /// The longest chain by `p50_ms`. Among chains that take equally long the one of more nodes, then the first one.

@@ -10,13 +10,15 @@ use std::time::Duration;
 use serde_json::Number;
 
 use super::document::{Content, Entry, Item, shorten};
-use super::schema::Schema;
-use super::units;
+use super::schema::{Schema, SchemaBudget};
+use super::{hints, spelling, units};
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::ids::Name;
 
 /// The most diagnostics that one document gets; then one more says that there are others.
 pub const DIAGNOSTICS_MAX: usize = 200;
+/// The most bytes that all conditions of one document have.
+pub const CONDITIONS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Collects diagnostics, within the bound.
 #[derive(Debug, Default)]
@@ -24,6 +26,10 @@ pub struct Problems {
     list: Vec<Diagnostic>,
     dropped: usize,
     errors: usize,
+    /// What the schemas of the document may still take.
+    schemas: SchemaBudget,
+    /// What its conditions have taken, in bytes.
+    condition_bytes: usize,
 }
 
 impl Problems {
@@ -43,6 +49,21 @@ impl Problems {
         {
             *warning = diagnostic;
         }
+    }
+
+    /// Counts a condition of so many bytes, and refuses it when all conditions of the document have more than
+    /// [`CONDITIONS_BYTES_MAX`] together: reading them takes far longer than reading anything else.
+    pub fn count_condition(&mut self, bytes: usize, span: Span) -> bool {
+        let before = self.condition_bytes;
+        self.condition_bytes = before.saturating_add(bytes);
+        let fits = self.condition_bytes <= CONDITIONS_BYTES_MAX;
+        if !fits && before <= CONDITIONS_BYTES_MAX {
+            let message = format!(
+                "the conditions of the document have more than {CONDITIONS_BYTES_MAX} bytes together"
+            );
+            self.add(Code::ConditionTooComplex, span, message);
+        }
+        fits
     }
 
     /// Adds one without advice.
@@ -151,7 +172,8 @@ impl<'d> MapReader<'d> {
             }
             let message = format!("{} has no key `{}`", self.what(), shorten(key));
             let candidates = known.iter().flat_map(|group| group.iter().copied());
-            let help = match nearest(key, candidates.clone()) {
+            let help = match hints::meant(key, candidates.clone()) {
+                _ if key == "<<" => "YAML 1.2 has no merge keys: write the keys out".to_owned(),
                 Some(name) => format!("did you mean `{name}`?"),
                 None => format!("it has {}", quoted(candidates)),
             };
@@ -163,7 +185,14 @@ impl<'d> MapReader<'d> {
     pub fn required(&self, key: &str, problems: &mut Problems) -> Option<&'d Entry> {
         let entry = self.entry(key);
         if entry.is_none() {
-            problems.add(Code::MissingKey, self.span, format!("{} needs the key `{key}`", self.what()));
+            let message = format!("{} needs the key `{key}`", self.what());
+            let problem = Diagnostic::new(Code::MissingKey, self.span, message);
+            let glued = self.entries.iter().find(|entry| entry.key.starts_with(&format!("{key}:")));
+            problems.push(match (glued, hints::example(key)) {
+                (Some(_), _) => problem.help(format!("a space stands behind the colon: `{key}: …`")),
+                (None, Some(example)) => problem.help(format!("write it like {example}")),
+                (None, None) => problem,
+            });
         }
         entry
     }
@@ -242,7 +271,13 @@ impl<'d> MapReader<'d> {
     /// A JSON Schema.
     pub fn schema(&self, key: &str, problems: &mut Problems) -> Option<Schema> {
         let entry = self.entry(key)?;
-        match Schema::compile(&entry.value.to_value()) {
+        let document = entry.value.to_value();
+        if let Err(reason) = problems.schemas.take(&document) {
+            let message = format!("the JSON Schema in `{key}` is too much: {reason}");
+            problems.add(Code::SchemaTooComplex, place_of(&entry.value, entry.key_span), message);
+            return None;
+        }
+        match Schema::compile(&document) {
             Ok(schema) => Some(schema),
             Err(error) => {
                 let place = place_of(entry.value.nearest(&error.path), entry.key_span);
@@ -280,6 +315,11 @@ pub fn text<'d>(entry: &'d Entry, bytes_max: usize, problems: &mut Problems) -> 
     let Content::Text(text) = &entry.value.content else {
         let help = match &entry.value.content {
             Content::Null => None,
+            Content::Number(_)
+                if matches!(entry.key.as_str(), "timeout" | "estimate" | "period" | "initial" | "max") =>
+            {
+                Some("a duration has a unit: `30s`, `15m`, `1h30m`")
+            }
             Content::Bool(_) | Content::Number(_) => Some("put it in quotes"),
             Content::List(_) | Content::Map(_) | Content::Text(_) => {
                 Some("quote it if it is meant as a text with brackets or braces")
@@ -340,7 +380,7 @@ pub fn word<T: Copy>(
     }
     let candidates = words.iter().map(|(word, _)| *word);
     let message = format!("{what} cannot be `{}`", shorten(text));
-    let help = match nearest(text, candidates.clone()) {
+    let help = match hints::meant(text, candidates.clone()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("it is one of {}", quoted(candidates)),
     };
@@ -353,9 +393,18 @@ pub fn name(text: &str, span: Span, problems: &mut Problems) -> Option<Name> {
     match Name::new(text) {
         Ok(name) => Some(name),
         Err(_) => {
+            if let Some(unseen) = spelling::unseen_in_name(text, span) {
+                problems.push(unseen);
+                return None;
+            }
             let message = format!("`{}` is not a name", shorten(text));
             let help =
                 "a name begins with a lowercase letter and has at most 63 lowercase letters, digits and `-`";
+            let file = [".yaml", ".yml", ".json", ".toml"].into_iter().find_map(|end| text.strip_suffix(end));
+            let help = match hints::name_like(file.unwrap_or(text), '-').or(file.map(str::to_owned)) {
+                Some(name) => format!("write `{name}`: {help}"),
+                None => help.to_owned(),
+            };
             problems.push(Diagnostic::new(Code::BadName, span, message).help(help));
             None
         }
@@ -365,7 +414,11 @@ pub fn name(text: &str, span: Span, problems: &mut Problems) -> Option<Name> {
 /// Says that a value has the wrong type.
 pub fn wrong_type(entry: &Entry, wanted: &str, problems: &mut Problems) {
     let message = format!("`{}` is {wanted}, not {}", shorten(&entry.key), entry.value.content.type_name());
-    problems.add(Code::WrongType, place_of(&entry.value, entry.key_span), message);
+    let problem = Diagnostic::new(Code::WrongType, place_of(&entry.value, entry.key_span), message);
+    problems.push(match hints::example(&entry.key) {
+        Some(example) => problem.help(format!("write it like {example}")),
+        None => problem,
+    });
 }
 
 /// Says that a word belongs to the language and to a later version of Ghostlight.

@@ -18,8 +18,13 @@ pub const VIOLATIONS_MAX: usize = 20;
 /// The longest schema, as JSON text.
 pub const SCHEMA_BYTES_MAX: usize = 256 * 1024;
 /// The most subschemas that may look at one and the same value.
-const FAN_OUT_MAX: u64 = 10_000;
-const PATTERN_BYTES_MAX: usize = 1 << 20;
+pub(crate) const FAN_OUT_MAX: u64 = 10_000;
+/// The most memory that one pattern may take when it is compiled.
+pub const PATTERN_BYTES_MAX: usize = 256 * 1024;
+/// The most patterns of all schemas of one document.
+pub const PATTERNS_MAX: usize = 200;
+/// The most bytes of all schemas of one document, as JSON text.
+pub const SCHEMAS_BYTES_MAX: usize = 1024 * 1024;
 const MESSAGE_CHARACTERS_MAX: usize = 1024;
 
 /// A JSON Schema, compiled.
@@ -40,6 +45,8 @@ impl PartialEq for Schema {
         self.document == other.document
     }
 }
+
+impl Eq for Schema {}
 
 /// One place where a value does not fit its schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +147,48 @@ impl Schema {
     }
 }
 
+/// What the schemas of one document may take together. Compiled they are many times as large as their text.
+#[derive(Debug, Default)]
+pub(super) struct SchemaBudget {
+    bytes: usize,
+    patterns: usize,
+}
+
+impl SchemaBudget {
+    /// Counts a schema; the error says which bound it is beyond.
+    pub fn take(&mut self, document: &Value) -> Result<(), String> {
+        self.bytes = self.bytes.saturating_add(document.to_string().len());
+        self.patterns = self.patterns.saturating_add(patterns(document));
+        if self.bytes > SCHEMAS_BYTES_MAX {
+            return Err(format!(
+                "all schemas of the document have more than {SCHEMAS_BYTES_MAX} bytes together"
+            ));
+        }
+        if self.patterns > PATTERNS_MAX {
+            return Err(format!(
+                "all schemas of the document have more than {PATTERNS_MAX} patterns together"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// How many patterns a schema has, counted rather too high.
+fn patterns(here: &Value) -> usize {
+    match here {
+        Value::Object(map) => {
+            let own = map.iter().map(|(key, value)| match (key.as_str(), value) {
+                ("pattern", Value::String(_)) => 1,
+                ("patternProperties", Value::Object(map)) => map.len(),
+                _ => 0,
+            });
+            own.sum::<usize>() + map.values().map(patterns).sum::<usize>()
+        }
+        Value::Array(items) => items.iter().map(patterns).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
 fn cut(message: &str) -> String {
     message.chars().take(MESSAGE_CHARACTERS_MAX).collect()
 }
@@ -195,7 +244,7 @@ fn locate<'v>(root: &'v Value, target: &str) -> Option<&'v Value> {
 }
 
 /// The most references and combinators in a row, which validating follows by recursion.
-const IN_A_ROW_MAX: usize = 100;
+pub(crate) const IN_A_ROW_MAX: usize = 100;
 
 /// Bounds what validating one value costs, following references and combinators but not going deeper into the value.
 fn check_fan_out(document: &Value) -> Result<(), SchemaError> {

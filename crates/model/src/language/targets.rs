@@ -8,7 +8,8 @@ use crate::ids::Name;
 use crate::workflow::{Call, Node, NodeKind, Target, Workflow};
 
 use super::reader::{nearest, quoted};
-use super::supervision;
+use super::schema::Schema;
+use super::{supervision, types};
 
 /// An agent or a tool that is registered and enabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub struct KnownAgent {
     pub capabilities: Vec<Name>,
     /// What calling it twice does.
     pub effect: EffectClass,
+    /// What an input must look like.
+    pub input_schema: Option<Schema>,
+    /// What an output must look like.
+    pub output_schema: Option<Schema>,
 }
 
 /// A call of a workflow.
@@ -54,8 +59,8 @@ impl Workflow {
     }
 }
 
-/// Says which calls name an agent or a capability that nobody of `known` is or offers, and which of them may write although
-/// the workflow's strategy would cut them off. The diagnostics know their JSON pointer; [`super::Compiled::locate`] adds
+/// Says which calls name an agent or a capability that nobody of `known` is or offers, which of them may write although
+/// the workflow's strategy would cut them off, and where what is read or given is not what the agents' schemas declare. The diagnostics know their JSON pointer; [`super::Compiled::locate`] adds
 /// the place in the text.
 #[must_use]
 pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnostic> {
@@ -85,6 +90,7 @@ pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnosti
         diagnostics.push(Diagnostic { path: at.pointer(), ..diagnostic });
     }
     diagnostics.extend(supervision::check_agents(workflow, Some(known)));
+    diagnostics.extend(types::check::check(workflow, known));
     diagnostics
 }
 

@@ -4,6 +4,7 @@
 //! load other templates, so that its cost stays within its own length, the values it reads, and the fuel.
 
 mod shape;
+mod values;
 
 use std::fmt;
 use std::io;
@@ -17,12 +18,16 @@ use super::Scope;
 use super::names::{self, Refusal, Root, Visible};
 use crate::diagnostic::Code;
 
+pub use shape::{BLOCKS_MAX, BRACKETS_MAX, JOINING_IN_LOOPS_MAX, JOINING_OPERATORS_MAX, TOKENS_MAX};
+
 /// Bound on a template.
 pub const TEMPLATE_BYTES_MAX: usize = 16 * 1024;
 /// Bound on a rendered text.
 pub const RENDERED_BYTES_MAX: usize = 64 * 1024;
 /// Steps that rendering may take.
-const FUEL: u64 = 50_000;
+pub const FUEL: u64 = 50_000;
+/// Items and pieces of texts that rendering may look at.
+pub const WORK_MAX: u64 = 1_000_000;
 const REASON_CHARACTERS_MAX: usize = 1024;
 
 /// A template, compiled.
@@ -77,6 +82,7 @@ impl Text {
 
     fn render_unguarded(&self, scope: &dyn Scope) -> Result<String, TextError> {
         let null = Value::Null;
+        let work = values::Work::begin();
         let values = self.variables.iter().map(|(name, root)| {
             let value = match root {
                 Root::Input => scope.input(),
@@ -84,13 +90,17 @@ impl Text {
                 Root::Node(node) => scope.output(*node).unwrap_or(&null),
                 Root::Local(local) => scope.local(*local).unwrap_or(&null),
             };
-            (name.as_str(), shown(value))
+            (name.as_str(), values::shown(value))
         });
         let values = Shown::from_pairs(values);
         let mut out = Limited { text: Vec::new(), full: false };
         let rendered = environment()
             .template_from_str(&self.source)
             .and_then(|template| template.render_captured_to(values, &mut out).map(|_| ()));
+        // Values that are looked at too often are shown as empty from then on, so that nothing of the text is to be believed.
+        if work.is_over() && !out.full {
+            return Err(TextError::OutOfFuel);
+        }
         match rendered {
             Ok(()) => String::from_utf8(out.text)
                 .map_err(|_| TextError::Failed { reason: "the text is not UTF-8".to_owned() }),
@@ -103,6 +113,25 @@ impl Text {
     /// The variables it reads.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Every path that it reads, with what its first word stands for: `a.b.c` as written. Paths through an index or a loop end
+    /// there.
+    pub(crate) fn paths(&self) -> Vec<(Root, String)> {
+        if self.variables.is_empty() {
+            return Vec::new();
+        }
+        let paths = catch_unwind(AssertUnwindSafe(|| {
+            let template = environment().template_from_str(&self.source).ok()?;
+            Some(template.undeclared_variables(true))
+        }));
+        let mut paths: Vec<String> = paths.ok().flatten().into_iter().flatten().collect();
+        paths.sort_unstable();
+        let root = |path: &str| {
+            let word = path.split('.').next().unwrap_or_default();
+            self.variables.iter().find(|(name, _)| name == word).map(|(_, root)| *root)
+        };
+        paths.into_iter().filter_map(|path| root(&path).map(|root| (root, path))).collect()
     }
 
     pub(crate) fn compile(source: &str, visible: &dyn Visible) -> Result<Self, Vec<Refusal>> {
@@ -237,32 +266,6 @@ fn to_json(value: Shown) -> Result<Shown, minijinja::Error> {
         None,
         minijinja::value::Kwargs::from_iter(std::iter::empty::<(&str, Shown)>()),
     )
-}
-
-/// A value for the template engine. Texts longer than any rendered text may be are cut just beyond that length, so that
-/// printing one still fails as too long.
-fn shown(value: &Value) -> Shown {
-    match value {
-        Value::Null => Shown::from(()),
-        Value::Bool(flag) => Shown::from(*flag),
-        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(number), _, _) => Shown::from(number),
-            (_, Some(number), _) => Shown::from(number),
-            (_, _, Some(number)) => Shown::from(number),
-            (None, None, None) => Shown::from(()),
-        },
-        Value::String(text) => {
-            let end =
-                text.char_indices().map(|(at, _)| at).take_while(|at| *at <= RENDERED_BYTES_MAX + 4).last();
-            if text.len() > RENDERED_BYTES_MAX + 4 {
-                Shown::from(&text[..end.unwrap_or(0)])
-            } else {
-                Shown::from(text.as_str())
-            }
-        }
-        Value::Array(items) => items.iter().map(shown).collect(),
-        Value::Object(map) => Shown::from_pairs(map.iter().map(|(key, value)| (key.as_str(), shown(value)))),
-    }
 }
 
 /// Takes what is rendered, and refuses when it is too much.

@@ -9,7 +9,10 @@ use std::collections::HashMap;
 use serde_json::Number;
 use serde_saphyr::granit_parser::{self, ErrorKind, Event, Marker, Options, Parser, ScalarStyle};
 
-use super::document::{ALIASED_VALUES_MAX, Content, DEPTH_MAX, Entries, Entry, Item, VALUES_MAX, shorten};
+use super::document::{
+    ALIASED_BYTES_MAX, ALIASED_VALUES_MAX, Content, DEPTH_MAX, Entries, Entry, Item, VALUES_MAX, shorten,
+};
+use super::hints;
 use crate::diagnostic::{Code, Diagnostic, Span};
 
 /// A collection that is being read.
@@ -19,6 +22,16 @@ struct Open {
     anchor: usize,
     /// Values in it so far, itself included.
     values: usize,
+}
+
+/// What has an anchor.
+#[derive(Clone)]
+struct Anchored {
+    item: Item,
+    /// Its number of values.
+    values: usize,
+    /// The bytes of its texts and keys.
+    bytes: usize,
 }
 
 enum OpenContent {
@@ -47,11 +60,12 @@ pub(super) fn parse(text: &str, problems: &mut Vec<Diagnostic>) -> Result<Item, 
 struct Builder<'p> {
     open: Vec<Open>,
     root: Option<Item>,
-    /// Copies of what has an anchor, with their number of values.
-    anchors: HashMap<usize, (Item, usize)>,
+    /// Copies of what has an anchor.
+    anchors: HashMap<usize, Anchored>,
     documents: usize,
     values: usize,
     aliased: usize,
+    aliased_bytes: usize,
     problems: &'p mut Vec<Diagnostic>,
 }
 
@@ -64,6 +78,7 @@ impl<'p> Builder<'p> {
             documents: 0,
             values: 0,
             aliased: 0,
+            aliased_bytes: 0,
             problems,
         }
     }
@@ -127,7 +142,8 @@ impl<'p> Builder<'p> {
         anchor: usize,
     ) -> Result<(), Box<Diagnostic>> {
         if self.wants_key() {
-            return Err(unsupported(place(span), "a key must be a word, not a list or a mapping"));
+            let problem = unsupported(place(span), "a key must be a word, not a list or a mapping");
+            return Err(Box::new(problem.help("a template stands in quotes: `\"{{ input.service }}\"`")));
         }
         if self.open.len() >= DEPTH_MAX {
             return Err(too_deep(place(span)));
@@ -178,16 +194,20 @@ impl<'p> Builder<'p> {
         if anchor == 0 {
             return Ok(());
         }
-        self.count_aliased(values, item.span)?;
-        self.anchors.insert(anchor, (item.clone(), values));
+        let bytes = bytes(item);
+        self.count_aliased(values, bytes, item.span)?;
+        self.anchors.insert(anchor, Anchored { item: item.clone(), values, bytes });
         Ok(())
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Result<(), Box<Diagnostic>> {
-        let Some((item, values)) = self.anchors.get(&anchor).cloned() else {
+        let Some(anchored) = self.anchors.get(&anchor) else {
             return Err(unsupported(span, "an alias stands inside of what it names"));
         };
-        self.count_aliased(values, span)?;
+        let (values, bytes) = (anchored.values, anchored.bytes);
+        self.count_aliased(values, bytes, span)?;
+        // Copied only now that it is known to be small enough.
+        let Some(Anchored { item, .. }) = self.anchors.get(&anchor).cloned() else { return Ok(()) };
         if self.wants_key() {
             let Content::Text(text) = item.content else {
                 return Err(unsupported(span, "a key must be a word"));
@@ -201,8 +221,14 @@ impl<'p> Builder<'p> {
         self.add(item, values)
     }
 
-    fn count_aliased(&mut self, values: usize, span: Span) -> Result<(), Box<Diagnostic>> {
+    fn count_aliased(&mut self, values: usize, bytes: usize, span: Span) -> Result<(), Box<Diagnostic>> {
         self.aliased = self.aliased.saturating_add(values);
+        self.aliased_bytes = self.aliased_bytes.saturating_add(bytes);
+        if self.aliased_bytes > ALIASED_BYTES_MAX {
+            let message =
+                format!("anchors and aliases would repeat texts of more than {ALIASED_BYTES_MAX} bytes");
+            return Err(Box::new(Diagnostic::new(Code::TooManyAliases, span, message)));
+        }
         if self.aliased > ALIASED_VALUES_MAX {
             let message = format!("anchors and aliases would repeat more than {ALIASED_VALUES_MAX} values");
             return Err(Box::new(Diagnostic::new(Code::TooManyAliases, span, message)));
@@ -213,7 +239,7 @@ impl<'p> Builder<'p> {
     fn refuse_tag(&mut self, tagged: bool, span: granit_parser::Span) {
         if tagged {
             let message = "tags of YAML have no meaning here";
-            let help = "write the value without the tag; quote it if it must be a text";
+            let help = "write the value without the tag; a text that begins with `!` stands in quotes";
             self.problems.push(Diagnostic::new(Code::UnsupportedYaml, place(span), message).help(help));
         }
     }
@@ -228,6 +254,16 @@ fn depth(item: &Item) -> usize {
     }
 }
 
+/// The bytes of all texts and keys.
+fn bytes(item: &Item) -> usize {
+    match &item.content {
+        Content::Text(text) => text.len(),
+        Content::List(items) => items.iter().map(bytes).sum(),
+        Content::Map(entries) => entries.iter().map(|entry| entry.key.len() + bytes(&entry.value)).sum(),
+        Content::Null | Content::Bool(_) | Content::Number(_) => 0,
+    }
+}
+
 /// A scalar by the core schema.
 fn scalar(text: Cow<'_, str>, style: ScalarStyle, span: Span) -> Result<Content, Box<Diagnostic>> {
     if style != ScalarStyle::Plain {
@@ -239,7 +275,8 @@ fn scalar(text: Cow<'_, str>, style: ScalarStyle, span: Span) -> Result<Content,
         "false" | "False" | "FALSE" => Content::Bool(false),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "-.inf" | ".nan" | ".NaN" | ".NAN" => {
             let message = format!("`{text}` has no form in JSON");
-            return Err(Box::new(Diagnostic::new(Code::UnsupportedYaml, span, message)));
+            let problem = Diagnostic::new(Code::UnsupportedYaml, span, message);
+            return Err(Box::new(problem.help("write a number, or put it in quotes if it is a text")));
         }
         _ => match number(&text) {
             Some(Ok(number)) => Content::Number(number),
@@ -321,7 +358,15 @@ pub(super) fn scan_problem(error: &granit_parser::ScanError) -> Diagnostic {
     let span = place(granit_parser::Span::empty(at));
     match error.kind() {
         ErrorKind::RecursionLimitExceeded => *too_deep(span),
-        _ => Diagnostic::new(Code::Syntax, span, format!("this is not YAML: {}", shorten(&error.info()))),
+        _ => {
+            let info = error.info();
+            let problem =
+                Diagnostic::new(Code::Syntax, span, format!("this is not YAML: {}", shorten(&info)));
+            match hints::yaml(&info) {
+                Some(hint) => problem.help(hint),
+                None => problem,
+            }
+        }
     }
 }
 

@@ -196,7 +196,7 @@ impl Draft<'_> {
         let input = self.bound(at, &node.input, "the input")?;
         if let Some(schema) = &entry.input_schema {
             schema.validate(&input).map_err(|violations| {
-                let text = join_violations(&violations);
+                let text = join_violations(&node.input.explain(&input, violations));
                 let message = format!("the input does not fit the input_schema of `{}`: {text}", entry.name);
                 data("input_schema_mismatch", message)
             })?;

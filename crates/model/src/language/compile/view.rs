@@ -108,6 +108,9 @@ pub(super) struct Place<'p, 'v, 'd> {
 impl Place<'_, '_, '_> {
     /// Compiles a condition.
     pub fn condition(&self, (text, span): Placed<'_>, problems: &mut Problems) -> Option<Condition> {
+        if !problems.count_condition(text.len(), span) {
+            return None;
+        }
         match Condition::compile(text, self) {
             Ok(condition) => Some(condition),
             Err(refusals) => {

@@ -7,25 +7,24 @@ use cel::Value;
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 
 use super::super::document::shorten;
+use super::super::hints;
 use super::super::names::Refusal;
-use super::super::reader::nearest;
+use super::super::reader::quoted;
 use super::{CONDITION_BYTES_MAX, environment, refuse};
 use crate::diagnostic::Code;
 
-/// The function that stands around what a comprehension goes through.
-pub(super) const BOUNDED: &str = "@bounded";
-
 /// Brackets in brackets.
-const NESTING_MAX: usize = 16;
+pub const NESTING_MAX: usize = 16;
 /// Operators, dots and commas in all: what makes the parser recurse.
-const OPERATORS_MAX: usize = 200;
+pub const OPERATORS_MAX: usize = 200;
 /// Levels of the tree. Evaluating takes up to 30 KiB of the caller's stack for each.
-const DEPTH_MAX: usize = 24;
+pub const DEPTH_MAX: usize = 24;
 /// Additions, which copy texts and lists.
-const ADDITIONS_MAX: usize = 32;
+pub const ADDITIONS_MAX: usize = 32;
 /// Uses of `matches`.
-const PATTERNS_MAX: usize = 8;
-const PATTERN_BYTES_MAX: usize = 256;
+pub const PATTERNS_MAX: usize = 8;
+/// The longest pattern.
+pub const PATTERN_BYTES_MAX: usize = 256;
 
 const FUNCTIONS: [&str; 10] =
     ["size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bool"];
@@ -60,7 +59,11 @@ pub(super) fn parse(text: &str) -> Result<IdedExpr, Refusal> {
                 let message = message.split(" expecting {").next().unwrap_or_default();
                 format!("{}{place}", shorten(message))
             });
-            Err(refuse(format!("this is not a CEL expression: {reason}")))
+            let refusal = refuse(format!("this is not a CEL expression: {reason}"));
+            Err(match hints::condition(text) {
+                Some(hint) => refusal.help(hint),
+                None => refusal,
+            })
         }
         Err(_) => Err(refuse("this is not a CEL expression")),
     }
@@ -198,9 +201,12 @@ impl Walk {
                 return Err(refuse(format!("`{name}` is not used as in `list.{name}(item, condition)`")));
             }
             let refusal = refuse(format!("there is no function `{}`", shorten(name)));
-            return Err(match nearest(name, FUNCTIONS.into_iter().chain(MACROS)) {
+            return Err(match hints::meant(name, FUNCTIONS.into_iter().chain(MACROS)) {
+                Some(name) if MACROS.contains(&name) => {
+                    refusal.help(format!("did you mean `{name}`, as in `list.{name}(item, item > 3)`?"))
+                }
                 Some(name) => refusal.help(format!("did you mean `{name}`?")),
-                None => refusal,
+                None => refusal.help(format!("there are {}", quoted(FUNCTIONS.into_iter().chain(MACROS)))),
             });
         }
         if name == "_+_" {
@@ -231,7 +237,8 @@ impl Walk {
         let Some(Expr::Literal(LiteralValue::String(pattern))) =
             call.args.last().map(|argument| &argument.expr)
         else {
-            return Err(too_complex("the pattern of `matches` must be written out as a text"));
+            return Err(too_complex("the pattern of `matches` must be written out as a text")
+                .help("write it like `input.name.matches('^[a-z]+$')`"));
         };
         if pattern.inner().len() > PATTERN_BYTES_MAX {
             return Err(too_complex(format!(
@@ -252,7 +259,8 @@ impl Walk {
 
     fn comprehension(&mut self, comprehension: &ComprehensionExpr, place: &Place<'_>) -> Result<(), Refusal> {
         if place.own.is_some() {
-            return Err(too_complex("`all`, `exists`, `filter` and `map` cannot stand inside of each other"));
+            return Err(too_complex("`all`, `exists`, `filter` and `map` cannot stand inside of each other")
+                .help("compare with a list that is there already, as in `a.all(x, x in b)`"));
         }
         self.expression(&comprehension.iter_range, &place.deeper())?;
         let item = comprehension.iter_var.as_str();
@@ -288,41 +296,4 @@ fn gathers(step: &IdedExpr) -> bool {
 
 fn literal(text: &str) -> IdedExpr {
     IdedExpr { id: 0, expr: Expr::Literal(LiteralValue::String(text.to_owned().into())) }
-}
-
-/// Puts the bounding function around everything that a comprehension goes through.
-pub(super) fn bound_ranges(expression: IdedExpr) -> IdedExpr {
-    let IdedExpr { id, expr } = expression;
-    let expr = match expr {
-        Expr::Call(mut call) => {
-            call.target = call.target.map(|target| Box::new(bound_ranges(*target)));
-            call.args = call.args.into_iter().map(bound_ranges).collect();
-            Expr::Call(call)
-        }
-        Expr::Select(mut select) => {
-            select.operand = Box::new(bound_ranges(*select.operand));
-            Expr::Select(select)
-        }
-        Expr::List(mut list) => {
-            list.elements = list.elements.into_iter().map(bound_ranges).collect();
-            Expr::List(list)
-        }
-        Expr::Map(mut map) => {
-            for entry in &mut map.entries {
-                if let EntryExpr::MapEntry(entry) = &mut entry.expr {
-                    entry.key = bound_ranges(std::mem::take(&mut entry.key));
-                    entry.value = bound_ranges(std::mem::take(&mut entry.value));
-                }
-            }
-            Expr::Map(map)
-        }
-        Expr::Comprehension(mut comprehension) => {
-            let range = bound_ranges(std::mem::take(&mut comprehension.iter_range));
-            let call = CallExpr { func_name: BOUNDED.to_owned(), target: None, args: vec![range] };
-            comprehension.iter_range = IdedExpr { id: 0, expr: Expr::Call(call) };
-            Expr::Comprehension(comprehension)
-        }
-        other @ (Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) | Expr::Struct(_)) => other,
-    };
-    IdedExpr { id, expr }
 }

@@ -56,6 +56,8 @@ fn unknown_agents_and_capabilities_are_found_with_their_place_by_who_knows_the_r
         name: Name::new(name).unwrap(),
         capabilities: capabilities.iter().map(|name| Name::new(name).unwrap()).collect(),
         effect: EffectClass::Write,
+        input_schema: None,
+        output_schema: None,
     };
     let known = [
         agent("http-prob", &[]),

@@ -4,7 +4,7 @@ use super::*;
 
 /// Each mistake is told with its place, its code and what to do about it.
 #[track_caller]
-fn told(name: &str, text: &str) {
+pub(super) fn told(name: &str, text: &str) {
     let compiled = yaml(text);
     assert!(compiled.workflow.is_none(), "{name} has no error");
     for diagnostic in &compiled.diagnostics {

@@ -4,6 +4,8 @@ mod bounds;
 mod evaluation;
 mod example;
 mod golden;
+mod limits;
+mod mistakes;
 mod properties;
 mod supervision;
 

@@ -61,6 +61,8 @@ fn agent(name: &str, capabilities: &[&str], effect: EffectClass) -> KnownAgent {
         name: Name::new(name).unwrap(),
         capabilities: capabilities.iter().map(|name| Name::new(name).unwrap()).collect(),
         effect,
+        input_schema: None,
+        output_schema: None,
     }
 }
 

@@ -11,17 +11,19 @@ use super::{FILTERS, TESTS};
 use crate::diagnostic::Code;
 
 /// Brackets in brackets.
-const BRACKETS_MAX: usize = 16;
+pub const BRACKETS_MAX: usize = 16;
 /// Words and operators of one expression.
-const TOKENS_MAX: usize = 150;
+pub const TOKENS_MAX: usize = 150;
 /// `if`, `elif` and `for` in each other.
-const BLOCKS_MAX: usize = 16;
+pub const BLOCKS_MAX: usize = 16;
 /// Operators of the whole template that build longer texts out of shorter ones.
-const JOINING_OPERATORS_MAX: usize = 32;
+pub const JOINING_OPERATORS_MAX: usize = 32;
+/// Those of them that may be repeated by a `for`.
+pub const JOINING_IN_LOOPS_MAX: usize = 8;
 
 /// Checks a template.
 pub(super) fn check(source: &str) -> Result<(), Refusal> {
-    let mut check = Check { rest: source, blocks: Vec::new(), joining: 0 };
+    let mut check = Check { rest: source, blocks: Vec::new(), joining: 0, joining_in_loops: 0 };
     while let Some(at) =
         check.rest.find("{{").into_iter().chain(check.rest.find("{%")).chain(check.rest.find("{#")).min()
     {
@@ -39,15 +41,27 @@ pub(super) fn check(source: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+fn too_complex(message: impl Into<String>) -> Refusal {
+    Refusal::new(Code::TemplateTooComplex, message)
+}
+
 fn bad(message: impl Into<String>) -> Refusal {
     Refusal::new(Code::BadTemplate, message)
 }
 
 struct Check<'t> {
     rest: &'t str,
-    /// For each open statement, how many levels it makes: an `elif` stands inside of its `if`.
-    blocks: Vec<usize>,
+    blocks: Vec<Block>,
     joining: usize,
+    joining_in_loops: usize,
+}
+
+/// An open statement.
+struct Block {
+    /// How many levels it makes: an `elif` stands inside of its `if`.
+    levels: usize,
+    /// Whether it is a `for`.
+    repeats: bool,
 }
 
 impl<'t> Check<'t> {
@@ -56,10 +70,10 @@ impl<'t> Check<'t> {
         self.rest = self.rest.trim_start_matches(['-', '+']).trim_start();
         let word = self.word();
         match word {
-            "if" | "for" => self.blocks.push(1),
+            "if" | "for" => self.blocks.push(Block { levels: 1, repeats: word == "for" }),
             "elif" | "else" => {
-                if let Some(levels) = self.blocks.last_mut() {
-                    *levels += 1;
+                if let Some(block) = self.blocks.last_mut() {
+                    block.levels += 1;
                 }
             }
             "endif" | "endfor" => {
@@ -70,8 +84,10 @@ impl<'t> Check<'t> {
                     .help("it has `if` and `for`"));
             }
         }
-        if self.blocks.iter().sum::<usize>() > BLOCKS_MAX {
-            return Err(bad(format!("`if`, `elif` and `for` are nested deeper than {BLOCKS_MAX} levels")));
+        if self.blocks.iter().map(|block| block.levels).sum::<usize>() > BLOCKS_MAX {
+            return Err(too_complex(format!(
+                "`if`, `elif` and `for` are nested deeper than {BLOCKS_MAX} levels"
+            )));
         }
         Ok(())
     }
@@ -108,7 +124,17 @@ impl<'t> Check<'t> {
                     '(' | '[' => brackets += 1,
                     ')' | ']' => brackets = brackets.saturating_sub(1),
                     '{' => return Err(bad("a template has no mappings of its own")),
-                    '~' | '*' | '+' => self.joining += 1,
+                    '~' | '+' => {
+                        self.joining += 1;
+                        if self.blocks.iter().any(|block| block.repeats) {
+                            self.joining_in_loops += 1;
+                        }
+                    }
+                    // Of texts and lists it makes copies, as many as are wanted.
+                    '*' => {
+                        return Err(too_complex("a template cannot multiply")
+                            .help("print a value that is calculated already"));
+                    }
                     '|' => {
                         self.rest = self.rest.trim_start();
                         let word = self.word();
@@ -118,15 +144,23 @@ impl<'t> Check<'t> {
                 }
             }
             if brackets > BRACKETS_MAX {
-                return Err(bad(format!("brackets are nested deeper than {BRACKETS_MAX} levels")));
+                return Err(too_complex(format!("brackets are nested deeper than {BRACKETS_MAX} levels")));
             }
             if tokens > TOKENS_MAX {
-                return Err(bad(format!("an expression has more than {TOKENS_MAX} words and operators")));
+                return Err(too_complex(format!(
+                    "an expression has more than {TOKENS_MAX} words and operators"
+                )));
             }
             if self.joining > JOINING_OPERATORS_MAX {
-                return Err(bad(format!(
-                    "there are more than {JOINING_OPERATORS_MAX} of the operators `~`, `+` and `*`"
+                return Err(too_complex(format!(
+                    "there are more than {JOINING_OPERATORS_MAX} of the operators `~` and `+`"
                 )));
+            }
+            if self.joining_in_loops > JOINING_IN_LOOPS_MAX {
+                return Err(too_complex(format!(
+                    "there are more than {JOINING_IN_LOOPS_MAX} of the operators `~` and `+` inside of `for`"
+                ))
+                .help("print the parts one after another: `{{ a }}{{ b }}`"));
             }
         }
         Err(bad(format!("`{closing}` is missing")))

@@ -383,6 +383,9 @@ fn a_value_that_an_agent_does_not_take_or_promised_not_to_give_fails_the_step_wi
     let (_, failure) = bench.run.failure.as_ref().unwrap();
     assert_eq!(failure.code, "input_schema_mismatch");
     assert!(failure.message.contains("`typed`") && failure.message.contains("/n"), "{}", failure.message);
+    let bench = Bench::start(&call("$input.count"), json!({ "count": "one" }));
+    let (_, failure) = bench.run.failure.as_ref().unwrap();
+    assert!(failure.message.ends_with("(`$input.count` gives `string`)"), "{}", failure.message);
 
     let mut bench = Bench::start(&call("1"), empty());
     assert_eq!(bench.completes("a@1", json!({ "n": "one" })), ["step.failed", "run.failed"]);
