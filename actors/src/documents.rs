@@ -69,6 +69,8 @@ pub fn known(agents: &AgentDirectory) -> Vec<KnownAgent> {
             name: agent.name.clone(),
             capabilities: agent.capabilities.iter().cloned().collect(),
             effect: agent.effect,
+            input_schema: agent.input_schema.clone(),
+            output_schema: agent.output_schema.clone(),
         })
         .collect()
 }
