@@ -103,7 +103,7 @@ fn avoid(article: &mut Article, forbidden: &Forbidden, findings: &mut Findings) 
         count += here;
     }
     if count > 0 {
-        findings.fixed("forbidden_word", format!("{instead:?} instead of {word:?}, {count} times"));
+        findings.fixed("forbidden_word", format!("{instead:?} instead of {word:?}, {}", times(count)));
     }
 }
 
@@ -119,8 +119,12 @@ fn spell(article: &mut Article, name: &str, findings: &mut Findings) {
         }
     }
     if count > 0 {
-        findings.fixed("name", format!("{name:?} written as the brand does, {count} times"));
+        findings.fixed("name", format!("{name:?} written as the brand does, {}", times(count)));
     }
+}
+
+fn times(count: usize) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn close_with(article: &mut Article, disclaimer: &str, findings: &mut Findings) {
