@@ -7,6 +7,7 @@ pub mod client;
 pub mod config;
 pub mod daemon;
 pub mod demo;
+pub mod examples;
 pub mod http;
 pub mod metrics;
 pub mod output;

@@ -159,3 +159,29 @@ fn a_rejected_restart_leaves_the_service_alone() {
     assert_eq!(ended["status"], "failed", "{ended}");
     assert!(!home.path().join("healed").exists());
 }
+
+/// Shows S1-4.1b: a restart that does not help is found out, and what was before is put back.
+#[test]
+fn a_service_that_is_ill_after_its_restart_is_rolled_back() {
+    let (home, input) = scene();
+    let rolled_back = home.path().join("rolled-back");
+    command(&home, "service-restart", "cat > /dev/null; echo '{\"restarted\": true}'\n");
+    let script =
+        format!("cat > /dev/null; touch {}; echo '{{\"rolled_back\": true}}'\n", rolled_back.display());
+    command(&home, "service-rollback", &script);
+    let daemon = Daemon::start(&home);
+    let started =
+        daemon.post("/api/v1/workflows/incident-response/runs", &json!({ "input": input })).unwrap().ok();
+    let run = started["id"].as_str().unwrap().to_owned();
+    let approval = until("the question", Duration::from_secs(20), || {
+        let open = daemon.get(&format!("/api/v1/approvals?status=pending&run={run}"))?.ok();
+        open["items"].get(0).cloned()
+    });
+    let id = approval["id"].as_str().unwrap();
+    daemon.post(&format!("/api/v1/approvals/{id}/approve"), &json!({})).unwrap().ok();
+    let ended = daemon.get(&format!("/api/v1/runs/{run}?wait=30")).unwrap().ok();
+    assert_eq!(ended["status"], "completed", "{ended}");
+    assert_eq!(ended["output"]["healthy"], false, "it is not said to be well");
+    let rollback = daemon.get(&format!("/api/v1/runs/{run}/steps/rollback")).unwrap().ok();
+    assert_eq!((&rollback["status"], rolled_back.exists()), (&json!("completed"), true));
+}

@@ -43,6 +43,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::chaos::AppendArgs;
+use crate::examples::ExampleArgs;
 use crate::output::{self, Format};
 use crate::shop::{ShopArgs, ShopRestartArgs};
 
@@ -149,6 +150,9 @@ pub(crate) enum Verb {
     /// Restart the example shop, as a command agent
     #[command(hide = true)]
     ShopRestart(ShopRestartArgs),
+    /// Do the work of an agent of the shipped workflows, as a command agent
+    #[command(hide = true)]
+    ExampleAgent(ExampleArgs),
     /// Append a line to a file, as a command agent
     #[command(hide = true)]
     ChaosAppend(AppendArgs),
@@ -167,6 +171,7 @@ async fn run(cli: Cli) -> ExitCode {
     let ended = match cli.verb {
         // These are other programs that live in this binary, with exit codes of their own.
         Verb::ChaosAppend(args) => return crate::chaos::run_append(args).await,
+        Verb::ExampleAgent(args) => return crate::examples::run_example(args).await,
         Verb::ShopRestart(args) => return crate::shop::run_restart(args).await,
         Verb::Shop(args) => crate::shop::run_shop(args)
             .await

@@ -13,7 +13,6 @@ use super::arguments::{self, Document, WorkflowArgument};
 use super::exit::{CliError, Exit};
 use super::watch::coloured_risk;
 use super::{Context, check, graph};
-use crate::client::Shelf;
 use crate::output::{self, duration, sheet, table};
 
 /// Show the plan of a workflow without running it

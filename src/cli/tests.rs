@@ -62,6 +62,7 @@ fn wrong_usage_is_refused_and_right_usage_taken() {
         "ghostlight fmt",
         "ghostlight fmt - --to json --drop-comments",
         "ghostlight fmt a.yaml b.json --check",
+        "ghostlight example-agent answer --care quick --pause-ms 5",
     ] {
         assert_eq!(parse(right).map_err(|error| error.to_string()), Ok(()), "{right}");
     }
@@ -80,6 +81,7 @@ fn wrong_usage_is_refused_and_right_usage_taken() {
         "ghostlight fmt a.yaml --to toml",
         "ghostlight fmt a.yaml --check --to json",
         "ghostlight fmt a.yaml --drop-comments",
+        "ghostlight example-agent document-reader",
         "ghostlight tree --output xml",
     ] {
         assert!(parse(wrong).is_err(), "{wrong}");

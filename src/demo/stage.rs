@@ -19,8 +19,18 @@ use crate::shop::{self, ShopState, StateError};
 const SHOP_PATIENCE: Duration = Duration::from_secs(3);
 
 /// The shipped agents, by file.
-pub(super) const AGENTS: [(&str, &str); 6] = [
+pub(super) const AGENTS: [(&str, &str); 16] = [
+    ("answer-careful.yaml", include_str!("../../config/agents/answer-careful.yaml")),
+    ("answer-quick.yaml", include_str!("../../config/agents/answer-quick.yaml")),
+    ("answer-remote.yaml", include_str!("../../config/agents/answer-remote.yaml")),
+    ("content-brand.yaml", include_str!("../../config/agents/content-brand.yaml")),
+    ("content-geo.yaml", include_str!("../../config/agents/content-geo.yaml")),
+    ("content-quality.yaml", include_str!("../../config/agents/content-quality.yaml")),
+    ("content-seo.yaml", include_str!("../../config/agents/content-seo.yaml")),
+    ("content-writer.yaml", include_str!("../../config/agents/content-writer.yaml")),
     ("dependency-probe.yaml", include_str!("../../config/agents/dependency-probe.yaml")),
+    ("document-reader.yaml", include_str!("../../config/agents/document-reader.yaml")),
+    ("document-report.yaml", include_str!("../../config/agents/document-report.yaml")),
     ("http-probe.yaml", include_str!("../../config/agents/http-probe.yaml")),
     ("log-analysis.yaml", include_str!("../../config/agents/log-analysis.yaml")),
     ("metrics.yaml", include_str!("../../config/agents/metrics.yaml")),
@@ -29,9 +39,15 @@ pub(super) const AGENTS: [(&str, &str); 6] = [
 ];
 
 /// The shipped workflows, by file.
-pub(super) const WORKFLOWS: [(&str, &str); 3] = [
+pub(super) const WORKFLOWS: [(&str, &str); 9] = [
+    ("analysis-plan.yaml", include_str!("../../config/workflows/analysis-plan.yaml")),
+    ("campaign-draft.yaml", include_str!("../../config/workflows/campaign-draft.yaml")),
+    ("content-campaign.yaml", include_str!("../../config/workflows/content-campaign.yaml")),
+    ("deep-look.yaml", include_str!("../../config/workflows/deep-look.yaml")),
     ("demo-incident.yaml", include_str!("../../config/workflows/demo-incident.yaml")),
+    ("document-map.yaml", include_str!("../../config/workflows/document-map.yaml")),
     ("incident-response.yaml", include_str!("../../config/workflows/incident-response.yaml")),
+    ("race.yaml", include_str!("../../config/workflows/race.yaml")),
     ("service-monitor.yaml", include_str!("../../config/workflows/service-monitor.yaml")),
 ];
 

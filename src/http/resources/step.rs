@@ -179,7 +179,7 @@ pub fn detail(read: &RunRead, at: StepAt, now: Timestamp) -> StepDetail {
         step: step(read, at, now),
         idempotency_key: idempotency_key(read.run.id, &path, own.iteration),
         input: own.input.as_ref().map(value_of),
-        provenance: provenance(read, index),
+        provenance: provenance(read, at),
         output: match &own.state {
             StepState::Completed { output } => Some(value_of(output)),
             _ => None,
@@ -190,11 +190,11 @@ pub fn detail(read: &RunRead, at: StepAt, now: Timestamp) -> StepDetail {
 
 /// Where the input comes from: nowhere as long as there is none. A run is pinned to its definition, so this is computed and
 /// not stored.
-fn provenance(read: &RunRead, index: NodeIndex) -> Vec<ProvenanceBody> {
-    if read.run.step(index).input.is_none() {
+fn provenance(read: &RunRead, at: StepAt) -> Vec<ProvenanceBody> {
+    if read.run.step(at).input.is_none() {
         return Vec::new();
     }
-    let parts = read.run.workflow.node(index).input.provenance();
+    let parts = read.run.node(at).input.provenance();
     parts.into_iter().map(|part| ProvenanceBody { pointer: part.pointer, from: part.from }).collect()
 }
 
