@@ -116,7 +116,7 @@ async fn items_are_steps_of_their_own_and_the_limit_of_a_live_run_is_changed() {
 
 const CHILD: &str = "ghostlight: 1
 name: child
-input: { type: object, required: [n], properties: { n: { type: integer } } }
+input: { type: object, required: [n], properties: { n: { type: integer }, nap: { type: string } } }
 nodes:
   nap: { type: agent_call, agent: sleep, input: { for: $input.nap } }
   out: { type: transform, needs: [nap], value: { n: $input.n } }

@@ -132,10 +132,10 @@ mod tests {
             document(&file).unwrap_err().message
         };
         let told = refused("latin.yaml", b"ghostlight: 1\nname: caf\xe9\n");
-        assert!(told.contains("GL0113") && told.contains("latin.yaml:2:10"), "{told}");
+        assert!(told.contains("GL0114") && told.contains("latin.yaml:2:10"), "{told}");
         assert!(refused("utf16.yaml", b"n\0a\0m\0e\0").contains("UTF-16"));
         let told = refused("deploy\u{202e}lmay.yaml", b"name: w\n");
-        assert!(told.contains("GL0111") && told.contains("U+202E") && !told.contains('\u{202e}'), "{told}");
+        assert!(told.contains("GL0112") && told.contains("U+202E") && !told.contains('\u{202e}'), "{told}");
         std::fs::write(dir.path().join("marked.yaml"), b"\xef\xbb\xbfname: w\n").unwrap();
         assert_eq!(document(&dir.path().join("marked.yaml")).unwrap().text, "name: w\n");
     }

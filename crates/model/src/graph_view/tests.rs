@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::language::spelling::visible;
 use crate::language::{Format, Source, compile};
 use std::sync::Arc;
 
@@ -167,6 +168,7 @@ proptest! {
         id in "[a-z][a-z0-9_]{0,62}|end|graph|class|subgraph|style",
         label in "\\PC{0,20}",
     ) {
+        let [description, action, literal, label] = [description, action, literal, label].map(|text| visible(&text));
         let document = json!({
             "ghostlight": 1, "name": "w", "description": description,
             "nodes": {

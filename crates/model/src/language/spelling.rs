@@ -122,7 +122,8 @@ fn plain(c: char) -> char {
     LOOK_ALIKES.iter().find(|(other, _)| *other == c).map_or(c, |(_, like)| *like)
 }
 
-fn visible(text: &str) -> String {
+/// A text without what is not shown.
+pub(crate) fn visible(text: &str) -> String {
     text.chars().filter(|c| !is_hidden(*c)).collect()
 }
 

@@ -6,13 +6,21 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::language::document::{self, Format};
 use crate::language::format::{Style, format};
 use crate::language::{KnownAgent, Source, check_targets, compile};
-use crate::{agent, agent::Builtin};
+use crate::{agent, agent::Builtin, template};
 
 /// Codes whose example is too large for a page: it is made here.
-const SKETCHED: [Code; 5] =
-    [Code::TextTooLarge, Code::TooManyValues, Code::TooManyProblems, Code::TooManyNodes, Code::TooManyEdges];
-/// Codes that no document gives.
-const WITHOUT_EXAMPLE: [Code; 1] = [Code::CompilerFailed];
+const SKETCHED: [Code; 7] = [
+    Code::TextTooLarge,
+    Code::TooManyValues,
+    Code::TooManyProblems,
+    Code::TooManyNodes,
+    Code::TooManyEdges,
+    Code::SchemaTooComplex,
+    Code::TooManySelectors,
+];
+/// Codes that no document alone gives.
+const WITHOUT_EXAMPLE: [Code; 4] =
+    [Code::CompilerFailed, Code::BadEncoding, Code::ParameterValue, Code::BadPointer];
 
 /// The examples of a page that are marked by `mark`.
 fn examples(page: &str, mark: &str) -> Vec<String> {
@@ -24,13 +32,17 @@ fn examples(page: &str, mark: &str) -> Vec<String> {
 fn said(text: &str) -> Vec<Diagnostic> {
     let source = Source { text, format: Format::Yaml };
     let (root, _) = document::parse(text, Format::Yaml);
-    let mut said = if root.is_some_and(|root| root.entry("kind").is_some()) {
+    let has = |key: &str| root.as_ref().is_some_and(|root| root.entry(key).is_some());
+    let mut said = if has("kind") {
         agent::compile(&source).diagnostics
+    } else if has("parameters") {
+        template::read(&source).diagnostics
     } else {
         let compiled = compile(&source);
         let known: Vec<KnownAgent> = Builtin::ALL
             .into_iter()
             .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
+            .chain([typed()])
             .collect();
         // Agents of the pages that are no built-in ones are theirs.
         let targets =
@@ -42,6 +54,14 @@ fn said(text: &str) -> Vec<Diagnostic> {
         said.extend(refused.into_iter().filter(|one| one.code == Code::NotFormatted));
     }
     said
+}
+
+/// An agent that takes a path and nothing else.
+fn typed() -> KnownAgent {
+    let text = "ghostlight: 1\nname: typed\nkind: builtin\nbuiltin: noop\ninput_schema:\n  type: object\n  required: [path]\n  \
+                properties: { path: { type: string } }\n  additionalProperties: false\n";
+    let compiled = agent::compile(&Source { text, format: Format::Yaml });
+    KnownAgent::from(&*compiled.agent.unwrap())
 }
 
 fn codes(text: &str) -> BTreeSet<Code> {
@@ -108,6 +128,16 @@ fn what_is_too_large_for_a_page_gives_its_code_too() {
             Code::TooManyNodes => {
                 let nodes: String = (0..10_001).map(|at| format!("  a{at}: {node}\n")).collect();
                 format!("{head}nodes:\n{nodes}")
+            }
+            Code::SchemaTooComplex => {
+                let fields: String = (0..2_000)
+                    .map(|at| format!("    f{at}: {{type: string, pattern: '^a{at}$'}}\n"))
+                    .collect();
+                format!("{head}input:\n  type: object\n  properties:\n{fields}nodes:\n  a: {node}\n")
+            }
+            Code::TooManySelectors => {
+                let selectors = "  - {when: labels.k == 'a', version: 1}\n".repeat(65);
+                format!("{head}selectors:\n{selectors}nodes:\n  a: {node}\n")
             }
             _ => {
                 let first: String = (0..300).map(|at| format!("  a{at}: {node}\n")).collect();

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::language::compile;
+use crate::language::spelling;
 
 #[track_caller]
 fn yaml(text: &str) -> String {
@@ -383,6 +384,18 @@ fn messy(value: &Value, seed: u64, with_comments: bool) -> String {
     messy.out
 }
 
+/// Without the characters that no document may have.
+fn visible(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(spelling::visible(&text)),
+        Value::Array(items) => items.into_iter().map(visible).collect(),
+        Value::Object(map) => {
+            map.into_iter().map(|(key, value)| (spelling::visible(&key), visible(value))).collect()
+        }
+        other => other,
+    }
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         "\\PC{0,8}",
@@ -417,7 +430,7 @@ fn any_document() -> impl Strategy<Value = Value> {
     let key =
         "ghostlight|name|nodes|edges|chain|output|input|description|kind|supervision|selectors|\\PC{1,5}";
     proptest::collection::btree_map(key, any_value(), 0..6)
-        .prop_map(|map| Value::Object(map.into_iter().collect()))
+        .prop_map(|map| visible(Value::Object(map.into_iter().collect())))
 }
 
 fn value_of(text: &str, format: Format) -> Value {

@@ -310,7 +310,10 @@ impl Check<'_> {
                 self.bound(bound, &format!("{path}/value"));
             }
             NodeKind::Transform(Transform::Expression(expression)) => {
-                self.condition(expression, &format!("{path}/expression"));
+                let place = format!("{path}/expression");
+                for refusal in condition::infer(expression, self.reading).1 {
+                    self.push(refusal, &place);
+                }
             }
             NodeKind::Parallel(_) | NodeKind::Join(_) | NodeKind::Wait(_) => {}
         }

@@ -16,16 +16,22 @@ use crate::language::reader::nearest;
 
 /// Everything in `condition` that the declared types contradict.
 pub(super) fn check(condition: &Condition, reading: &Reading<'_>) -> Vec<Refusal> {
-    let mut walk = Walk { condition, reading, refusals: Vec::new(), own: None };
-    let answer = walk.infer(condition.expression());
-    if walk.refusals.is_empty() && !answer.kinds.has(Kinds::BOOLEAN) {
+    let (answer, mut refusals) = infer(condition, reading);
+    if refusals.is_empty() && !answer.kinds.has(Kinds::BOOLEAN) {
         let message =
             format!("the condition `{}` gives `{}`, not true or false", condition.text(), answer.shown());
-        walk.refusals.push(
+        refusals.push(
             Refusal::new(Code::TypeMismatch, message).help("compare it with something, as in `a.count > 0`"),
         );
     }
-    walk.refusals
+    refusals
+}
+
+/// The type of an expression that may give any value, and what is wrong in it.
+pub(super) fn infer(expression: &Condition, reading: &Reading<'_>) -> (Arc<Type>, Vec<Refusal>) {
+    let mut walk = Walk { condition: expression, reading, refusals: Vec::new(), own: None };
+    let answer = walk.infer(expression.expression());
+    (answer, walk.refusals)
 }
 
 struct Walk<'c, 'r> {
