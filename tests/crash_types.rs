@@ -66,7 +66,7 @@ fn get(daemon: &Daemon, path: &str) -> Value {
     daemon.get(path).expect("the daemon is there").ok()
 }
 
-/// Shows S3-7h, S0-4.2e.
+/// Shows S3-7h, S0-4.2e, S1-4.3n2.
 #[test]
 fn every_type_of_node_goes_on_after_the_daemon_was_killed_in_the_middle_of_it() {
     let home = Home::new();

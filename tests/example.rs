@@ -103,7 +103,7 @@ fn scene() -> (Home, Value) {
     (home, input)
 }
 
-/// S1-4.1a, S1-4.1b, S1-4.1c, S1-4.4a, S3-3f, S3-3g, S3-3i, S3-10a: the whole way through the public surface.
+/// S1-4.1a, S1-4.1n1, S1-4.1b, S1-4.1c, S1-4.4a, S3-3f, S3-3g, S3-3i, S1-4.1n4, S3-10a: the whole way through the public surface.
 #[test]
 fn the_example_of_the_documentation_heals_a_service_that_is_ill() {
     let (home, input) = scene();

@@ -367,7 +367,6 @@ async fn named(save: &SaveWorkflow, templates: &Templates) -> Result<Option<Name
 mod tests {
     use super::*;
     use crate::testing::{ledger, local, name};
-    use ghostlight_model::diagnostic::Code;
     use serde_json::{Map, json};
 
     const SMALL: &str = "ghostlight: 1\nname: small\ndescription: Calls\nparameters: { type: object, properties: { agent: { type: string } } }\nnodes: { a: { type: agent_call, agent: '${param.agent}' } }\n";
@@ -400,14 +399,8 @@ mod tests {
             let given =
                 given.iter().filter(|(name, _)| takes(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
             let made = built_in.template.instantiate(&name("made"), &given);
-            let is_awaited = made.diagnostics.iter().all(|it| it.code == Code::NotSupportedYet);
             let compiles = made.workflow.is_some() && made.diagnostics.is_empty();
-            // A `map` makes a workflow as soon as the language has it.
-            assert!(
-                compiles || (is_awaited && built_in.template.name.as_str() == "map-over-list"),
-                "{:?}",
-                made.diagnostics
-            );
+            assert!(compiles, "{}: {:?}", built_in.template.name, made.diagnostics);
         }
     }
 

@@ -115,7 +115,7 @@ nodes:
 ";
 
 /// Branches and steps that need nothing of each other are under way at once: as many as there are slots, and no more.
-/// Shows S1-4.3a, S1-4.3b, S3-3a.
+/// Shows S1-4.3a, S0-4.2a, S1-4.3b, S3-3a.
 #[test]
 fn what_is_independent_in_a_run_is_under_way_at_once_as_far_as_there_are_slots() {
     let folder = tempfile::tempdir().unwrap();

@@ -35,7 +35,7 @@ fn every_example_of_the_reference_compiles_without_a_word() {
     }
 }
 
-/// Shows S0-1.3a: the truth table that people read is the one that runs.
+/// Shows S0-1.3a, S4-T4f, S0-DBc: the truth table that people read is the one that runs.
 #[test]
 fn the_table_of_dependencies_is_what_the_run_machine_does() {
     let table =

@@ -116,7 +116,7 @@ mod tests {
         found.into_iter().map(|part| (part.pointer, part.from)).collect()
     }
 
-    /// Shows S1-4.1c.
+    /// Shows S1-4.1c, S1-4.1n2.
     #[test]
     fn each_part_of_an_input_names_the_binding_that_fills_it() {
         let pair = |pointer: &str, from: &str| (pointer.to_owned(), from.to_owned());

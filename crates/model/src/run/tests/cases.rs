@@ -318,7 +318,7 @@ fn a_step_without_a_slot_is_scheduled_and_starts_when_one_is_free() {
     assert_eq!(bench.give(Command::Tick).unwrap(), ["step.started"]);
 }
 
-/// Shows S3-3l.
+/// Shows S3-3l, S4-T6e.
 #[test]
 fn a_step_that_goes_on_after_its_failure_makes_the_run_partial() {
     let mut bench = Bench::start(

@@ -376,7 +376,7 @@ fn to_collect_is_to_wait_for_all_whatever_becomes_of_them() {
     assert_eq!((bench.run.status, bench.output()), (RunStatus::Completed, json!({"a": null, "b": "B"})));
 }
 
-/// Shows S0-4.2c: whatever the order of the results, the merged value is the same.
+/// Shows S0-4.2c, S1-4.3c: whatever the order of the results, the merged value is the same.
 #[test]
 fn what_a_join_merges_does_not_depend_on_who_came_first() {
     let words = ["first", "last", "append", "sum", "deep_merge", "{ n: sum, l: append, k: last }"];
