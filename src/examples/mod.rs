@@ -1,13 +1,13 @@
 //! The agents of the shipped workflows: small programs that do honest work without any model, so that the workflows run
 //! anywhere and always give the same.
 //!
-//! Each is a pure function from its input to its output, in a file of its own; [`run_example`] is `ghostlight example-agent`,
+//! Each is a pure function from its input to its output, in a file of its own; `run_example` is `ghostlight example-agent`,
 //! which calls one of them by the command protocol. They are examples to be replaced: a writer of yours would ask a model.
 //!
-//! - a campaign: [`writer`] drafts, [`seo`], [`brand`] and [`quality`] review and mend, [`geo`] prepares the text for answering
+//! - a campaign: `writer` drafts, `seo`, `brand` and `quality` review and mend, `geo` prepares the text for answering
 //!   engines; each passes the article on with what it found, a score, and a diff of what it changed;
-//! - documents: [`documents`] reads one, and makes a report of many;
-//! - a race: [`answer`] answers a question out of facts, more quickly or more carefully.
+//! - documents: `documents` reads one, and makes a report of many;
+//! - a race: `answer` answers a question out of facts, more quickly or more carefully.
 //!
 //! Leaves to others: the order of the calls and what is good enough, which the workflows say.
 

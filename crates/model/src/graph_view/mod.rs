@@ -1,6 +1,6 @@
 //! Workflows as pictures: Mermaid, DOT, SVG, and text for terminals.
 //!
-//! All four are drawn from one [`Picture`], which is made of the compiled workflow: its nodes by level, its edges with kind and
+//! All four are drawn from one `Picture`, which is made of the compiled workflow: its nodes by level, its edges with kind and
 //! condition, and the critical path of its plan. Whatever stands in ids, descriptions and conditions, the output is well formed;
 //! control characters do not get into it.
 
