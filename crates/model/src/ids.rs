@@ -1,5 +1,6 @@
 //! Names and ids: small, cheap to clone, and each of its own type so that none is taken for another.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -65,6 +66,13 @@ macro_rules! text_id {
         impl From<$name> for String {
             fn from(id: $name) -> String {
                 id.0.to_string()
+            }
+        }
+
+        // In the same order as the text, so that maps are looked up by it.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
             }
         }
 

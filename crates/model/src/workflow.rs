@@ -90,8 +90,7 @@ impl Workflow {
     /// The node of that id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<NodeIndex> {
-        let id = NodeId::new(id).ok()?;
-        self.by_id.get(&id).copied()
+        self.by_id.get(id).copied()
     }
 }
 

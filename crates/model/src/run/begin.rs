@@ -142,10 +142,14 @@ impl Draft<'_> {
         if effect == EffectClass::Write && self.run.workflow.supervision.strategy.ends_siblings() {
             return self.fail(at, self.would_be_cut_off(&entry.name));
         }
+        let step = self.run.path(at);
         if self.load.as_ref().is_some_and(|load| !load.has_room(&self.run, at, node)) {
+            // Its time has come, and is not what it waits for any more: nobody is to look at the clock again and again.
+            if let StepState::Retrying { .. } = self.run.step(at).state {
+                self.emit(StepScheduled { step });
+            }
             return;
         }
-        let step = self.run.path(at);
         if !self.context.slots.take(&entry.name) {
             if !matches!(self.run.step(at).state, StepState::Scheduled) {
                 self.emit(StepScheduled { step });

@@ -186,6 +186,8 @@ pub enum Command {
 
 /// Signals that wait to be taken, in one run.
 pub const SIGNALS_MAX: usize = 1_000;
+/// What they say in all, in bytes of JSON: a run holds them in memory.
+pub const SIGNALS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Why a command is refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -227,8 +229,8 @@ pub enum Rejection {
         /// What of it has begun, or holds for the whole run.
         violations: Vec<SchemaViolation>,
     },
-    /// More signals than [`SIGNALS_MAX`] wait to be taken.
-    #[error("{SIGNALS_MAX} signals wait to be taken already")]
+    /// More signals than [`SIGNALS_MAX`], or of more than [`SIGNALS_BYTES_MAX`], would wait to be taken.
+    #[error("at most {SIGNALS_MAX} signals of {SIGNALS_BYTES_MAX} bytes in all wait to be taken")]
     TooManySignals,
     /// There is no such attempt.
     #[error("there is no attempt `{0}` in this run")]

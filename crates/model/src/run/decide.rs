@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::advance::Draft;
 use super::attempts::{is_unwanted, lost, recover, report};
-use super::command::{Command, Context, CreateRun, Rejection, SIGNALS_MAX};
+use super::command::{Command, Context, CreateRun, Rejection, SIGNALS_BYTES_MAX, SIGNALS_MAX};
 use super::revise;
 use super::state::{Approval, Run, RunStatus, StepState};
 use crate::event::{
@@ -128,7 +128,10 @@ fn signal(draft: &mut Draft<'_>, name: Name, payload: Value) -> Result<(), Rejec
     {
         return Err(Rejection::Invalid { what: "payload", violations });
     }
-    if draft.run.signals.len() >= SIGNALS_MAX {
+    let bytes = |payload: &Value| payload.to_string().len();
+    let held = draft.run.signals.iter().filter_map(|signal| signal.payload.value());
+    let total = held.map(|payload| bytes(payload)).sum::<usize>() + bytes(&payload);
+    if draft.run.signals.len() >= SIGNALS_MAX || total > SIGNALS_BYTES_MAX {
         return Err(Rejection::TooManySignals);
     }
     draft.emit(SignalReceived { name, payload: Payload::inline(payload) });

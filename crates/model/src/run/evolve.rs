@@ -69,12 +69,16 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         Event::StepScheduled(scheduled) => set(run, &scheduled.step, at, StepState::Scheduled),
         Event::StepStarted(started) => start(run, started, at),
         Event::StepWaiting(waiting) => wait(run, waiting, at),
-        Event::StepOpened(opened) => change(run, &opened.step, at, |step| {
-            step.started_at = step.started_at.or(Some(at));
-            step.input.clone_from(&opened.input);
-            step.items = vec![Arc::default(); opened.items.unwrap_or(0) as usize];
-            step.state = StepState::Open;
-        }),
+        Event::StepOpened(opened) => {
+            let items = opened.items.unwrap_or(0) as usize;
+            run.inside += items;
+            change(run, &opened.step, at, |step| {
+                step.started_at = step.started_at.or(Some(at));
+                step.input.clone_from(&opened.input);
+                step.items = vec![Arc::default(); items];
+                step.state = StepState::Open;
+            });
+        }
         Event::SignalReceived(signal) => run
             .signals
             .push(Arc::new(ReceivedSignal { name: signal.name.clone(), payload: signal.payload.clone() })),
@@ -107,7 +111,9 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             }
         }
         Event::StepCompleted(completed) => {
-            take_signal(run, &completed.step);
+            if !run.signals.is_empty() {
+                take_signal(run, &completed.step);
+            }
             finish(run, &completed.step, at, |step| {
                 report(step, completed.attempt);
                 step.usage.add(completed.usage);
@@ -266,6 +272,7 @@ fn step_mut(run: &mut Run, place: StepAt) -> Option<&mut Step> {
         let item = *item as usize;
         if matches!(node.kind, NodeKind::Loop(_)) && item == step.items.len() {
             step.items.push(Arc::default());
+            run.inside += 1;
         }
         step = Arc::make_mut(step.items.get_mut(item)?);
         node = node.kind.body()?;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::advance::Draft;
-use super::place::{MAP_ITEMS_MAX, StepAt};
+use super::place::{INSIDE_MAX, MAP_ITEMS_MAX, StepAt};
 use super::scope::RunScope;
 use super::state::{Step, StepState};
 use crate::event::StepOpened;
@@ -32,6 +32,11 @@ fn stand(step: &Step, body: &Node) -> Stand {
     }
 }
 
+fn too_much_inside() -> Failure {
+    let message = format!("the run has {INSIDE_MAX} items and passes already, and no more are allowed");
+    Failure::new(ErrorClass::Data, "too_many_items", message, Happened::No)
+}
+
 impl Draft<'_> {
     pub(super) fn open_map(&mut self, at: StepAt, node: &Node, map: &MapNode) {
         let failure = |code, message| Failure::new(ErrorClass::Data, code, message, Happened::No);
@@ -48,6 +53,9 @@ impl Draft<'_> {
             }
             Err(failure) => return self.fail(at, failure),
         };
+        if self.run.inside + list.len() > INSIDE_MAX {
+            return self.fail(at, too_much_inside());
+        }
         let items = u32::try_from(list.len()).ok();
         let (step, input) = (self.run.path(at), Some(Payload::inline(Value::Array(list))));
         self.emit(StepOpened { step, items, input });
@@ -109,6 +117,11 @@ impl Draft<'_> {
     fn go_round(&mut self, at: StepAt, repeat: &Loop) {
         while !self.is_full() {
             let passes = u32::try_from(self.run.step(at).items.len()).unwrap_or(u32::MAX);
+            let last_is_over =
+                passes.checked_sub(1).is_none_or(|pass| self.run.step(at.inside(pass)).state.has_ended());
+            if self.run.inside >= INSIDE_MAX && last_is_over && passes < repeat.max {
+                return self.fail(at, too_much_inside());
+            }
             let Some(pass) = passes.checked_sub(1) else {
                 self.begin(at.inside(0), &repeat.body);
                 if self.run.step(at).items.is_empty() {

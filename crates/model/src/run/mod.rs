@@ -98,13 +98,13 @@ mod tests;
 
 pub use advance::{QUESTIONS_AT_ONCE, STARTS_AT_ONCE, is_portion};
 pub use begin::GENERATIONS_MAX;
-pub use command::{Command, Context, CreateRun, Rejection, SIGNALS_MAX, Slots};
+pub use command::{Command, Context, CreateRun, Rejection, SIGNALS_BYTES_MAX, SIGNALS_MAX, Slots};
 pub use decide::{create, decide};
 pub use directory::{AgentDirectory, AgentEntry};
 pub use evolve::evolve;
 pub use next::{Limit, NextStep, WaitedFor, Waits, next};
 pub use outstanding::{Effect, Wake, next_due, outstanding, wake};
-pub use place::{MAP_ITEMS_MAX, StepAt, Walk};
+pub use place::{INSIDE_MAX, MAP_ITEMS_MAX, StepAt, Walk};
 pub use progress::{Counts, ESTIMATE_DEFAULT, Progress, estimate, progress};
 pub use snapshot::{SNAPSHOT_FORMAT, freeze, thaw};
 pub use state::{

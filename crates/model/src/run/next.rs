@@ -103,7 +103,10 @@ fn waits(run: &Run, at: StepAt, load: Option<&Load>) -> Waits {
         StepState::AwaitingReconcile { .. } => Waits::Reconcile,
         StepState::AwaitingChild { child } => Waits::Child(child.clone()),
         _ if paused => Waits::Resume,
-        StepState::Scheduled => Waits::Slot,
+        StepState::Scheduled => match room(run, at, load) {
+            Waits::Nothing => Waits::Slot,
+            limit => limit,
+        },
         StepState::AwaitingTime { until } | StepState::Retrying { retry_at: until, .. } => {
             Waits::Until(*until)
         }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::state::{Run, Step};
-use crate::ids::{NodeId, StepPath};
+use crate::ids::StepPath;
 use crate::workflow::{Node, NodeIndex, NodeKind, Workflow};
 
 /// Items in items; the language allows no more.
 const DEPTH_MAX: usize = crate::language::NESTING_MAX;
 /// The most items of a map.
 pub const MAP_ITEMS_MAX: usize = 10_000;
+/// The most items and passes of one run, those inside of others included: maps in maps multiply.
+pub const INSIDE_MAX: usize = 100_000;
 
 /// Which step of a run. Copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,8 +94,7 @@ impl Workflow {
     #[must_use]
     pub fn locate(&self, path: &StepPath) -> Option<StepAt> {
         let mut parts = path.as_str().split('.');
-        let id = NodeId::new(parts.next()?).ok()?;
-        let index = *self.by_id.get(&id)?;
+        let index = self.find(parts.next()?)?;
         let (mut at, mut node) = (StepAt::from(index), self.node(index));
         for part in parts {
             // `007` is no other name of `7`.

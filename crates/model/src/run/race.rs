@@ -13,10 +13,11 @@ pub(super) fn losers(run: &Run) -> Vec<bool> {
         }
         _ => false,
     };
-    let won: Vec<bool> = (0..).take(nodes.len()).map(|place| is_won(NodeIndex(place))).collect();
-    if !won.contains(&true) {
+    let all = || (0..).take(nodes.len()).map(NodeIndex);
+    if !all().any(is_won) {
         return Vec::new();
     }
+    let won: Vec<bool> = all().map(is_won).collect();
     let mut needless = vec![false; nodes.len()];
     // Children stand behind their parents.
     for (place, node) in nodes.iter().enumerate().rev() {

@@ -392,6 +392,8 @@ pub struct Run {
     pub approvals: BTreeMap<ApprovalId, Arc<Approval>>,
     /// Signals that nobody has taken yet, in the order in which they came.
     pub signals: Vec<Arc<ReceivedSignal>>,
+    /// How many items and passes have been opened in it.
+    pub inside: usize,
     /// How many attempts are made at the same time; the workflow's own number unless somebody changed it.
     pub max_parallel: Option<u32>,
     /// The run whose step started it.
@@ -429,6 +431,7 @@ impl Run {
             labels: Arc::default(),
             approvals: BTreeMap::new(),
             signals: Vec::new(),
+            inside: 0,
             parent: None,
             created_at: None,
             ended_at: None,

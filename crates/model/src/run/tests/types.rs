@@ -285,6 +285,38 @@ fn more_signals_than_anybody_will_take_are_refused() {
 }
 
 #[test]
+fn what_signals_say_in_all_is_bounded_too() {
+    let mut bench = Bench::start(&file(SIGNAL), empty());
+    let large = || signal(json!({"ok": "x".repeat(1024 * 1024 - 100)}));
+    for _ in 0..4 {
+        bench.give(large()).unwrap();
+    }
+    assert_eq!(bench.give(large()), Err(Rejection::TooManySignals));
+}
+
+#[test]
+fn maps_in_maps_do_not_multiply_beyond_what_a_run_may_have() {
+    let text = "nodes:
+  all: { type: map, over: $input.list, node: { type: map, over: $input.list, max_parallel: 1, node: { type: agent_call, agent: reader } } }
+";
+    let list: Vec<u32> = (0..1_000).collect();
+    let mut bench = Bench::start(&file(text), json!({ "list": list }));
+    for _ in 0..200 {
+        if bench.give(Command::Tick).unwrap().is_empty() {
+            break;
+        }
+    }
+    assert_eq!(bench.run.inside, 100_000, "{INSIDE_MAX}");
+    let refused = bench.run.walk().find_map(|(_, _, step)| match &step.state {
+        StepState::Failed { failure } => Some(failure.code.clone()),
+        _ => None,
+    });
+    assert_eq!(refused.as_deref(), Some("too_many_items"));
+    bench.crash();
+    assert_eq!(bench.run.inside, 100_000);
+}
+
+#[test]
 fn an_event_is_said_and_a_value_made() {
     let text = "nodes:
   sum: { type: transform, expression: 'input.list.map(n, n * 2)' }
@@ -522,6 +554,27 @@ fn no_more_goes_on_at_the_same_time_than_the_file_allows_and_a_live_run_can_be_t
         bench.completes(id, json!(1));
     }
     assert_eq!(ids(&bench), ["b@1"]);
+}
+
+/// A time that has come and cannot be used must not be waited for again and again.
+#[test]
+fn an_attempt_whose_time_has_come_and_that_has_no_room_waits_for_room_and_not_for_its_time() {
+    let text = file(
+        "max_parallel: 1
+nodes:
+  a: { type: agent_call, agent: patient }
+  b: { type: agent_call, agent: reader }
+",
+    );
+    let mut bench = Bench::start(&text, empty());
+    bench.fails("a@1", ErrorClass::Transient, Happened::No);
+    assert_eq!(ids(&bench), ["b@1"]);
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(next_due(&bench.run), None);
+    let waits = next(&bench.run).into_iter().find(|next| next.step == path("a")).unwrap().waits;
+    assert_eq!(waits, Waits::Limit(Limit::Run(1)));
+    bench.completes("b@1", json!(1));
+    assert_eq!(ids(&bench), ["a@2"]);
 }
 
 /// Shows S1-4.3f: one at a time leads to the same state as all at once.
