@@ -5,8 +5,8 @@
 //! store, and ends them.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ghostlight_agents::{Egress, EnvAndFiles, Environment, Limits};
@@ -256,8 +256,7 @@ pub async fn open(
         catalogue: catalogue.clone(),
         agents: agents.clone(),
         keys: keys.clone(),
-        planner: planner.clone(),
-        router: router.clone(),
+        child_runs: OnceLock::new(),
         slots,
         marks,
         running,
@@ -280,7 +279,7 @@ pub async fn open(
         .watch(HeartbeatConfig::default(), Arc::new(tree_log.observer()))
         .map_err(machine("the watch over the worker threads could not be started"))?;
     let ghostlight = Ghostlight {
-        runs: Runs::new(services.clone()),
+        runs: Runs::new(services.clone(), planner.clone(), router.clone()),
         catalogue,
         templates,
         bundles,

@@ -3,7 +3,6 @@
 //! The id of a child is chosen by the decision that starts it, so that starting it twice starts it once. Nothing of this is
 //! remembered: after a crash the new workflow actor starts what is missing, and finds what has ended meanwhile in the journal.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, WrapFuture};
@@ -12,14 +11,13 @@ use ghostlight_model::event::{ChildRun, ParentStep, Usage};
 use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use ghostlight_model::ids::{RunId, StepPath};
 use ghostlight_model::payload::Payload;
-use ghostlight_model::run::{Command, RunStatus};
+use ghostlight_model::run::Command;
 use ghostlight_supervision::Context;
 use serde_json::Value;
 
-use super::handle::{Runs, StartChild};
-use super::words::{CommandError, RunCommand, StartError};
+use super::child_runs::{ChildOutcome, ChildRuns, StartChild};
+use super::words::{CommandError, StartError};
 use super::workflow::WorkflowActor;
-use crate::caller::Caller;
 
 /// Pause before something that was not possible is tried again; doubles up to the maximum.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -39,6 +37,7 @@ impl WorkflowActor {
         if self.children.contains_key(&child.run) || self.start_nothing || self.services().is_draining() {
             return;
         }
+        let Some(runs) = self.services().child_runs.get().cloned() else { return };
         let generation = 1 + self.run.parent.as_ref().map_or(0, |parent| parent.generation);
         let parent = ParentStep { run: self.place.id, step: step.clone(), generation };
         let start = StartChild {
@@ -51,8 +50,7 @@ impl WorkflowActor {
         };
         let unwanted = CancelToken::new();
         self.children.insert(child.run, unwanted.clone());
-        let runs = Runs::new(self.place.services.clone());
-        let ended = async move { see_to(&runs, &start, &unwanted).await };
+        let ended = async move { see_to(&*runs, &start, &unwanted).await };
         let told = ended.into_actor(self).map(move |outcome, actor, ctx: &mut Context<Self>| {
             // If the store does not take it, it is found out again.
             actor.children.remove(&child.run);
@@ -72,10 +70,10 @@ impl WorkflowActor {
 }
 
 /// Starts a run, if it is wanted, and waits for its end. Its output, or why there is none.
-async fn see_to(runs: &Runs, start: &StartChild, unwanted: &CancelToken) -> Result<Arc<Value>, Failure> {
+async fn see_to(runs: &dyn ChildRuns, start: &StartChild, unwanted: &CancelToken) -> ChildOutcome {
     let mut wait = AGAIN;
     while !unwanted.is_cancelled() {
-        match runs.start_child(start).await {
+        match runs.start(start.clone()).await {
             Ok(()) => break,
             Err(StartError::NotAdmitted(_) | StartError::Store(_) | StartError::Key(_)) => {
                 pause(&mut wait).await;
@@ -87,23 +85,20 @@ async fn see_to(runs: &Runs, start: &StartChild, unwanted: &CancelToken) -> Resu
     let mut wait = AGAIN;
     loop {
         if unwanted.is_cancelled() && !told {
-            match cancel(runs, start.run).await {
-                Told::Heard => told = true,
-                Told::NotThere => return Err(cancelled(start)),
-                Told::NotHeard => pause(&mut wait).await,
+            match runs.cancel(start.run).await {
+                // It has ended, or is being cancelled already.
+                Ok(()) | Err(CommandError::Rejected(_)) => told = true,
+                Err(CommandError::UnknownRun(_)) => return Err(never_there(start)),
+                Err(_) => pause(&mut wait).await,
             }
         }
-        if let Some(outcome) = outcome(runs, start).await {
-            return outcome;
-        }
-        let end = runs.wait(start.run, WAIT);
-        let ended = tokio::select! {
-            ended = end => ended.unwrap_or(false),
-            () = unwanted.cancelled(), if !told => false,
-        };
-        if !ended && !unwanted.is_cancelled() {
-            // Too many wait, or nothing happened for a while.
-            pause(&mut wait).await;
+        tokio::select! {
+            ended = runs.end(start.run, WAIT) => match ended {
+                Some(outcome) => return outcome,
+                // Too many wait, or nothing happened for a while.
+                None => pause(&mut wait).await,
+            },
+            () = unwanted.cancelled(), if !told => {}
         }
     }
 }
@@ -113,45 +108,10 @@ async fn pause(wait: &mut Duration) {
     *wait = (*wait * 2).min(AGAIN_MAX);
 }
 
-enum Told {
-    Heard,
-    NotThere,
-    NotHeard,
-}
-
-async fn cancel(runs: &Runs, run: RunId) -> Told {
-    let command =
-        RunCommand::Cancel { reason: "its parent is being cancelled, or can do without it".to_owned() };
-    match runs.command(run, command, None, Caller::runtime()).await {
-        // It has ended, or is being cancelled already.
-        Ok(_) | Err(CommandError::Rejected(_)) => Told::Heard,
-        Err(CommandError::UnknownRun(_)) => Told::NotThere,
-        Err(_) => Told::NotHeard,
-    }
-}
-
-/// How the run ended; none while it has not, or cannot be read now.
-async fn outcome(runs: &Runs, start: &StartChild) -> Option<Result<Arc<Value>, Failure>> {
-    let read = runs.read(start.run).await.ok()??;
-    match read.run.status {
-        RunStatus::Completed => runs.output(&read).await.ok().map(Ok),
-        RunStatus::Failed => {
-            let failure = read.run.failure.map(|(_, failure)| failure);
-            let (class, message) = match failure {
-                Some(failure) => (failure.class, failure.message),
-                None => (ErrorClass::Unknown, "it failed".to_owned()),
-            };
-            let message = format!("run {} of `{}` failed: {message}", start.run, start.workflow);
-            Some(Err(Failure::new(class, "child_failed", message, Happened::Unknown)))
-        }
-        RunStatus::Cancelled => Some(Err(cancelled(start))),
-        RunStatus::Pending | RunStatus::Running | RunStatus::Paused => None,
-    }
-}
-
-fn cancelled(start: &StartChild) -> Failure {
-    let message = format!("run {} of `{}` was cancelled", start.run, start.workflow);
-    Failure::new(ErrorClass::Cancelled, "child_cancelled", message, Happened::Unknown)
+/// Nobody wanted it any more before it was there.
+fn never_there(start: &StartChild) -> Failure {
+    let message = format!("run {} of `{}` was not started", start.run, start.workflow);
+    Failure::new(ErrorClass::Cancelled, "child_cancelled", message, Happened::No)
 }
 
 fn not_started(start: &StartChild, error: &StartError) -> Failure {

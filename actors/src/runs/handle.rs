@@ -1,24 +1,25 @@
 //! What the surface may do with runs: start, command, read, wait.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use ghostlight_model::definitions::key::Holding;
-use ghostlight_model::event::ParentStep;
-use ghostlight_model::ids::{ApprovalId, Name, RunId};
-use ghostlight_model::run::{Command, CreateRun, Rejection};
+use ghostlight_model::ids::{ApprovalId, RunId};
+use ghostlight_model::run::{Command, CreateRun, Rejection, child};
 use ghostlight_model::selection::SELECTED_BY;
 use ghostlight_model::workflow::Workflow;
 use ghostlight_supervision::{SendError, StableAddr};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::child_runs::{ChildOutcome, ChildRuns, StartChild};
 use super::choosing::Chosen;
 use super::loading::{self, LoadError};
 use super::origin::{CreateError, NewRun};
 use super::partition::{Begin, EndAttempts, Partition, Quiesce, Revive, Route};
-use super::planner::{Admission, Admit, NotAdmitted};
+use super::planner::{Admission, Admit, NotAdmitted, Planner};
 use super::services::Services;
 use super::words::{
     Accepted, Awaited, CommandError, Definition, RunCommand, RunNow, RunRead, StartError, StartRun, Started,
@@ -98,23 +99,8 @@ impl Router {
 #[derive(Clone)]
 pub struct Runs {
     services: Arc<Services>,
-}
-
-/// A run that a step of another one starts, under an id that the step has chosen.
-#[derive(Debug, Clone)]
-pub struct StartChild {
-    /// Its id.
-    pub run: RunId,
-    /// What to run.
-    pub workflow: Name,
-    /// Which version; the latest when it is not said.
-    pub version: Option<u64>,
-    /// Its input.
-    pub input: Value,
-    /// Added to the workflow's labels.
-    pub labels: BTreeMap<String, String>,
-    /// Who starts it.
-    pub parent: ParentStep,
+    planner: StableAddr<Planner>,
+    router: Router,
 }
 
 /// A definition that is ready to run.
@@ -125,10 +111,15 @@ pub(super) struct Resolved {
 }
 
 impl Runs {
-    /// The runs that work with these services.
+    /// Runs carried by `router`, admitted by `planner`; steps start theirs through the same ones.
     #[must_use]
-    pub fn new(services: Arc<Services>) -> Self {
-        Self { services }
+    pub fn new(services: Arc<Services>, planner: StableAddr<Planner>, router: Router) -> Self {
+        // Weak: the services hold it, and would hold themselves.
+        let of_steps =
+            OfSteps { services: Arc::downgrade(&services), planner: planner.clone(), router: router.clone() };
+        // A second set of runs over the same services is the same to a step.
+        let _ = services.child_runs.set(Arc::new(of_steps));
+        Self { services, planner, router }
     }
 
     /// Starts a run. Answers when its creation is durable.
@@ -217,7 +208,7 @@ impl Runs {
     }
 
     fn bring_to_life(&self, run: RunId, new: NewRun) -> Result<(), StartError> {
-        let sent = self.services.router.of(run).try_send(Begin { run, new: Box::new(new) });
+        let sent = self.router.of(run).try_send(Begin { run, new: Box::new(new) });
         sent.map_err(|error| match error {
             SendError::Full => StartError::Store(StoreError::Busy),
             SendError::NotRunning | SendError::Closed => StartError::Store(StoreError::Unavailable),
@@ -228,7 +219,7 @@ impl Runs {
     ///
     /// # Errors
     /// As [`Runs::start`].
-    pub(super) async fn start_child(&self, start: &StartChild) -> Result<(), StartError> {
+    async fn start_child(&self, start: &StartChild) -> Result<(), StartError> {
         if self.head(start.run).await?.is_some() {
             return Ok(());
         }
@@ -270,7 +261,7 @@ impl Runs {
     }
 
     async fn admit(&self, workflow: &Arc<Workflow>) -> Result<Admission, StartError> {
-        match self.services.planner.send(Admit { workflow: workflow.clone() }).await {
+        match self.planner.send(Admit { workflow: workflow.clone() }).await {
             Ok(Ok(admission)) => Ok(admission),
             Ok(Err(NotAdmitted::Full)) => Err(StartError::NotAdmitted("too many starts are under way")),
             Ok(Err(NotAdmitted::Draining)) => Err(StartError::NotAdmitted("the daemon is going down")),
@@ -344,7 +335,7 @@ impl Runs {
                 key: claim.clone(),
                 answer: Some(answer),
             };
-            match self.services.router.route(Route { run, give }) {
+            match self.router.route(Route { run, give }) {
                 Ok(()) => match answered.await {
                     Ok(Err(CommandError::NotCarried(_))) => {}
                     Ok(result) => return self.only_running(run, result).await,
@@ -456,6 +447,60 @@ impl Runs {
     #[must_use]
     pub fn slots(&self) -> super::slots::SlotUse {
         self.services.slots.usage()
+    }
+}
+
+/// The runs, as steps see them.
+struct OfSteps {
+    services: Weak<Services>,
+    planner: StableAddr<Planner>,
+    router: Router,
+}
+
+impl OfSteps {
+    /// None when the program is going down.
+    fn runs(&self) -> Option<Runs> {
+        let services = self.services.upgrade()?;
+        Some(Runs { services, planner: self.planner.clone(), router: self.router.clone() })
+    }
+}
+
+impl ChildRuns for OfSteps {
+    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<(), StartError>> {
+        let runs = self.runs();
+        async move {
+            match runs {
+                Some(runs) => runs.start_child(&start).await,
+                None => Err(StartError::Store(StoreError::Unavailable)),
+            }
+        }
+        .boxed()
+    }
+
+    fn cancel(&self, run: RunId) -> BoxFuture<'static, Result<(), CommandError>> {
+        let runs = self.runs();
+        async move {
+            let runs = runs.ok_or(CommandError::Store(StoreError::Unavailable))?;
+            let reason = "its parent is being cancelled, or can do without it".to_owned();
+            runs.command(run, RunCommand::Cancel { reason }, None, Caller::runtime()).await.map(|_| ())
+        }
+        .boxed()
+    }
+
+    fn end(&self, run: RunId, patience: Duration) -> BoxFuture<'static, Option<ChildOutcome>> {
+        let runs = self.runs();
+        async move {
+            let runs = runs?;
+            if !runs.wait(run, patience).await.ok()? {
+                return None;
+            }
+            let read = runs.read(run).await.ok()??;
+            match child::outcome(&read.run)? {
+                Ok(_) => runs.output(&read).await.ok().map(Ok),
+                Err(failure) => Some(Err(failure)),
+            }
+        }
+        .boxed()
     }
 }
 

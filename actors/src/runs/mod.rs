@@ -1,5 +1,6 @@
 //! Runs: admission, the partitions that carry them, and the actors of one run.
 
+pub mod child_runs;
 mod children;
 mod choosing;
 mod effects;

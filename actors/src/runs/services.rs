@@ -1,21 +1,19 @@
 //! What every actor of a run works with. One value per daemon, shared behind an `Arc`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use ghostlight_model::ids::Ids;
 use ghostlight_store::SharedJournal;
 use ghostlight_store::blobs::Blobs;
 use ghostlight_store::snapshots::Snapshots;
-use ghostlight_supervision::StableAddr;
 use ghostlight_world::World;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::handle::Router;
+use super::child_runs::ChildRuns;
 use super::marks::Marks;
-use super::planner::Planner;
 use super::signs::LivingAttempts;
 use super::slots::SlotPool;
 use crate::agents::AgentRegistry;
@@ -39,10 +37,8 @@ pub struct Services {
     pub agents: AgentRegistry,
     /// What was asked under idempotency keys.
     pub keys: Keys,
-    /// Who admits runs.
-    pub planner: StableAddr<Planner>,
-    /// Who carries which run.
-    pub router: Router,
+    /// Who carries the runs that steps start; not there before all runs can be carried.
+    pub child_runs: OnceLock<Arc<dyn ChildRuns>>,
     /// How many attempts run at the same time.
     pub slots: SlotPool,
     /// Which runs are being touched.

@@ -75,6 +75,7 @@
 mod advance;
 mod attempts;
 mod begin;
+pub mod child;
 mod command;
 mod decide;
 mod directory;

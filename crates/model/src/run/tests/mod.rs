@@ -1,7 +1,9 @@
 //! The laws of the run machine, shown on small runs with names and on random ones.
 
 mod cases;
+mod joins;
 mod laws;
+mod live;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,187 @@
+//! What is done to a run while it goes on: its limits and its plan.
+
+use super::types::{EACH, file, ids};
+use super::*;
+
+const WIDE: &str = "max_parallel: 2
+resources: { gpu: 1 }
+nodes:
+  a: { type: agent_call, agent: reader, resources: [gpu] }
+  b: { type: agent_call, agent: reader, resources: [gpu] }
+  c: { type: agent_call, agent: reader }
+  d: { type: agent_call, agent: reader }
+";
+
+/// Shows S0-4.2b.
+#[test]
+fn no_more_goes_on_at_the_same_time_than_the_file_allows_and_a_live_run_can_be_told_otherwise() {
+    let mut bench = Bench::start(&file(WIDE), empty());
+    assert_eq!(ids(&bench), ["a@1", "c@1"], "the resource is held by a");
+    assert_eq!(bench.give(Command::Adjust { max_parallel: 3 }).unwrap(), ["plan.revised", "step.started"]);
+    assert_eq!(ids(&bench), ["a@1", "c@1", "d@1"]);
+    bench.crash();
+    assert_eq!(bench.run.max_parallel, Some(3));
+    bench.give(Command::Recover).unwrap();
+    bench.give(Command::Adjust { max_parallel: 1 }).unwrap();
+    for id in ["a@2", "c@2", "d@2"] {
+        bench.completes(id, json!(1));
+    }
+    assert_eq!(ids(&bench), ["b@1"]);
+}
+
+/// A time that has come and cannot be used must not be waited for again and again.
+#[test]
+fn an_attempt_whose_time_has_come_and_that_has_no_room_waits_for_room_and_not_for_its_time() {
+    let text = file(
+        "max_parallel: 1
+nodes:
+  a: { type: agent_call, agent: patient }
+  b: { type: agent_call, agent: reader }
+",
+    );
+    let mut bench = Bench::start(&text, empty());
+    bench.fails("a@1", ErrorClass::Transient, Happened::No);
+    assert_eq!(ids(&bench), ["b@1"]);
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(next_due(&bench.run), None);
+    let waits = next(&bench.run).into_iter().find(|next| next.step == path("a")).unwrap().waits;
+    assert_eq!(waits, Waits::Limit(Limit::Run(1)));
+    bench.completes("b@1", json!(1));
+    assert_eq!(ids(&bench), ["a@2"]);
+}
+
+/// Shows S1-4.3f: one at a time leads to the same state as all at once.
+#[test]
+fn one_at_a_time_leads_to_the_same_end_as_all_at_once() {
+    let end = |max: u32| {
+        let text = file(&format!(
+            "max_parallel: {max}\nnodes:\n  each: {{ type: map, over: [1, 2, 3], node: {{ type: agent_call, agent: reader, input: {{ n: $item }} }} }}\n  a: {{ type: agent_call, agent: reader }}\n  all: {{ type: join, needs: [each, a], require: all }}\n"
+        ));
+        let mut bench = Bench::start(&text, empty());
+        while let Some(id) = bench.running().pop() {
+            assert!(bench.running().len() <= max as usize);
+            bench.completes(&id.to_string(), json!(id.step.to_string()));
+        }
+        (bench.run.status, bench.output())
+    };
+    assert_eq!(end(1), end(100));
+    assert_eq!(end(1).0, RunStatus::Completed);
+}
+
+#[test]
+fn the_branches_of_a_parallel_have_a_limit_of_their_own() {
+    let text = file(
+        "nodes:
+  fan: { type: parallel, max_parallel: 1, branches: { x: [a], y: [b] } }
+  a: { type: agent_call, agent: reader }
+  b: { type: agent_call, agent: reader }
+  c: { type: agent_call, agent: reader }
+",
+    );
+    let mut bench = Bench::start(&text, empty());
+    assert_eq!(ids(&bench), ["a@1", "c@1"]);
+    bench.completes("a@1", json!(1));
+    assert_eq!(ids(&bench), ["b@1", "c@1"]);
+}
+
+#[test]
+fn calls_take_from_the_file_what_they_do_not_say() {
+    let text = "timeouts: { long: 10m }
+retries: { twice: { max_attempts: 2, initial: 1s } }
+defaults: { timeout: long, retry: twice, on_error: continue }
+nodes:
+  a: { type: agent_call, agent: reader }
+  b: { type: agent_call, agent: reader, timeout: 1s, retry: { max_attempts: 1 }, on_error: fail }
+";
+    let workflow = workflow(&file(text));
+    let [a, b] = ["a", "b"].map(|id| workflow.node(workflow.find(id).unwrap()));
+    assert_eq!((a.timeout, b.timeout), (Some(Duration::from_secs(600)), Some(Duration::from_secs(1))));
+    assert_eq!((a.retry.as_ref().unwrap().max_attempts, b.retry.as_ref().unwrap().max_attempts), (2, 1));
+    assert_eq!(
+        (&a.on_error, &b.on_error),
+        (&crate::workflow::OnError::Continue, &crate::workflow::OnError::Fail)
+    );
+}
+
+#[test]
+fn a_cancelled_map_withdraws_its_questions_and_waits_for_its_attempts() {
+    let text = file(
+        "nodes:
+  ask: { type: map, over: [1, 2], node: { type: human_gate, action: 'Item {{ item }}?' } }
+  each: { type: map, over: [1, 2], node: { type: agent_call, agent: reader } }
+",
+    );
+    let mut bench = Bench::start(&text, empty());
+    assert_eq!(bench.run.approvals.len(), 2);
+    bench.give(Command::Cancel { reason: String::new() }).unwrap();
+    assert!(bench.run.approvals.values().all(|approval| approval.decided.is_some()));
+    assert_eq!(bench.status("ask"), StepStatus::Cancelled);
+    for id in ["each.0@1", "each.1@1"] {
+        bench.fails(id, ErrorClass::Cancelled, Happened::Unknown);
+    }
+    assert_eq!((bench.run.status, bench.status("each")), (RunStatus::Cancelled, StepStatus::Cancelled));
+}
+
+#[test]
+fn a_large_map_is_begun_in_portions() {
+    let list: Vec<u32> = (0..300).collect();
+    let text = EACH.replace("max_parallel: 2,", "");
+    let mut bench = Bench::start(&file(&text), json!({ "list": list }));
+    assert_eq!(bench.running().len(), STARTS_AT_ONCE);
+    assert!(is_portion(&bench.journal.iter().map(|(event, _)| event.clone()).collect::<Vec<_>>()));
+    while bench.running().len() < 300 {
+        assert!(!bench.give(Command::Tick).unwrap().is_empty());
+    }
+}
+
+const LIVE: &str = "nodes:
+  a: { type: agent_call, agent: reader }
+  b: { type: agent_call, agent: reader, needs: [a] }
+  c: { type: agent_call, agent: reader, needs: [b] }
+output: $c
+";
+
+fn revise(bench: &mut Bench, nodes: &str) -> Result<Vec<&'static str>, Rejection> {
+    let document = workflow(&file(nodes)).document.clone();
+    bench.give(Command::Revise { document, reason: "one more look".into() })
+}
+
+/// Shows S1-4.1e: what has not begun may be added, changed and left out; what has begun stays as it is.
+#[test]
+fn the_plan_of_a_live_run_changes_where_nothing_has_begun() {
+    let mut bench = Bench::start(&file(LIVE), empty());
+    bench.completes("a@1", json!(1));
+    let changed = LIVE
+        .replace("  c: { type: agent_call, agent: reader, needs: [b] }\n", "  extra: { type: agent_call, agent: reader, needs: [a] }\n  c: { type: transform, needs: [b, extra], value: [$b, $extra] }\n");
+    assert_eq!(revise(&mut bench, &changed).unwrap(), ["plan.revised", "step.started"]);
+    assert_eq!(ids(&bench), ["b@1", "extra@1"]);
+    assert_eq!(revise(&mut bench, &changed).unwrap(), Vec::<&str>::new(), "the same again changes nothing");
+    bench.crash();
+    bench.give(Command::Recover).unwrap();
+    bench.completes("b@2", json!(2));
+    bench.completes("extra@2", json!(3));
+    assert_eq!((bench.run.status, bench.output()), (RunStatus::Completed, json!([2, 3])));
+}
+
+#[test]
+fn what_has_begun_is_not_changed_left_out_or_put_behind_something_else_and_all_of_it_is_told() {
+    let mut bench = Bench::start(&file(LIVE), empty());
+    bench.completes("a@1", json!(1));
+    let refused = |bench: &mut Bench, nodes: &str| match revise(bench, nodes) {
+        Err(Rejection::NotEditable { violations }) => {
+            violations.into_iter().map(|violation| violation.path).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    let other =
+        LIVE.replace("a: { type: agent_call, agent: reader }", "a: { type: agent_call, agent: keyed }");
+    assert_eq!(refused(&mut bench, &other), ["/nodes/a"]);
+    let without = "nodes:\n  c: { type: agent_call, agent: reader }\n";
+    assert_eq!(refused(&mut bench, without), ["/nodes/a", "/nodes/b"]);
+    let behind = format!("{LIVE}edges: [{{ from: z, to: b }}]\n")
+        .replace("nodes:\n", "nodes:\n  z: { type: agent_call, agent: reader }\n");
+    assert_eq!(refused(&mut bench, &behind), ["/nodes/b"]);
+    let context = format!("context: {{ x: 1 }}\n{LIVE}");
+    assert_eq!(refused(&mut bench, &context), ["/context"]);
+    assert_eq!(ids(&bench), ["b@1"], "nothing has changed");
+}
