@@ -23,9 +23,10 @@ use serde_json::Value;
 use crate::agents::{AgentError, AgentRegistry, ManagedBy};
 use crate::caller::{Caller, IdempotencyKey, StoreError};
 use crate::catalogue::Catalogue;
+use crate::codec;
 use crate::documents;
 use crate::keys::{self, Begun, Claim, KeyRefusal};
-use crate::ledger::{self, Ledger, blocking};
+use crate::ledger::{Ledger, blocking};
 use crate::streams;
 
 /// How often an import is worked out again because somebody else was faster.
@@ -335,7 +336,7 @@ impl Bundles {
                         item.outcome = if version == 0 { Outcome::Created } else { Outcome::NewVersion };
                         item.version = version + 1;
                         let (expected, now) = (state.stream_sequence(), self.ledger.world.clock.now());
-                        prepared.parts.push(ledger::part(&stream, expected, &events, caller, now));
+                        prepared.parts.push(codec::part(&stream, expected, &events, caller, now));
                     }
                     Err(rejection) => refuse(&mut item, rejection.to_string(), Vec::new()),
                 }
@@ -410,7 +411,7 @@ impl Bundles {
             item.version = version;
         } else if !events.is_empty() {
             let (expected, now) = (state.stream_sequence(), self.ledger.world.clock.now());
-            prepared.parts.push(ledger::part(&stream, expected, &events, caller, now));
+            prepared.parts.push(codec::part(&stream, expected, &events, caller, now));
         }
         prepared.items.push(item);
         Ok(())

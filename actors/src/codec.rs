@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 use ghostlight_model::event::{self, Attribution, BODY_VERSION, DecodeError, Event};
-use ghostlight_store::{NewRecord, Record};
+use ghostlight_store::{NewRecord, Record, StreamAppend, StreamName, Wake};
 use jiff::Timestamp;
+
+use crate::caller::Caller;
 
 /// An event as it stands in the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,4 +49,22 @@ pub fn decode(record: &Record) -> Result<Recorded, DecodeError> {
 #[must_use]
 pub fn time(record: &Record) -> Timestamp {
     Timestamp::from_microsecond(record.time_us).unwrap_or(Timestamp::MIN)
+}
+
+/// The part of an append that takes `events` to a stream of definitions.
+pub(crate) fn part(
+    stream: &StreamName,
+    expected: u64,
+    events: &[Event],
+    caller: &Caller,
+    now: Timestamp,
+) -> StreamAppend {
+    StreamAppend {
+        stream: stream.clone(),
+        expected,
+        records: encode(events, &caller.attribution(), now),
+        wake: Wake::Idle,
+        route: "".into(),
+        aliases: Vec::new(),
+    }
 }

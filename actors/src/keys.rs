@@ -22,7 +22,7 @@ use jiff::Timestamp;
 
 use crate::blocking::blocking;
 use crate::caller::{Caller, IdempotencyKey, StoreError};
-use crate::{codec, ledger, streams};
+use crate::{codec, streams};
 
 /// Why a request is not answered because of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -173,7 +173,7 @@ impl Claim {
         now: Timestamp,
     ) -> StreamAppend {
         let taken = key::take(target.as_str(), &self.key.fingerprint, outcome, now);
-        ledger::part(&streams::key(&self.key.key), self.expected, &[taken], caller, now)
+        codec::part(&streams::key(&self.key.key), self.expected, &[taken], caller, now)
     }
 }
 
@@ -213,7 +213,7 @@ pub fn lookup(journal: &dyn Journal, key: &str) -> Result<KeyHistory, StoreError
 #[must_use]
 pub fn release(key: &str, history: &KeyHistory, now: Timestamp, caller: &Caller) -> Option<StreamAppend> {
     let released = history.release(now)?;
-    Some(ledger::part(&streams::key(key), history.stream_sequence(), &[released], caller, now))
+    Some(codec::part(&streams::key(key), history.stream_sequence(), &[released], caller, now))
 }
 
 #[cfg(test)]
@@ -245,7 +245,7 @@ mod tests {
     fn unit(ledger: &Ledger, claim: &Claim, number: u128) -> Append {
         let now = ledger.world.clock.now();
         let taken = claim.part(&target(number), None, &local(), now);
-        let protected = ledger::part(&target(number), 0, &[KeyReleased {}.into()], &local(), now);
+        let protected = codec::part(&target(number), 0, &[KeyReleased {}.into()], &local(), now);
         Append { id: ledger.append_id(), parts: vec![protected, taken] }
     }
 

@@ -13,7 +13,7 @@ use ghostlight_model::definitions::{Fact, Fold};
 use ghostlight_model::event::{Event, KeyOutcome};
 use ghostlight_model::payload::{BlobRef, INLINE_BYTES_MAX, Payload};
 use ghostlight_store::blobs::{BlobError, BlobId, Blobs};
-use ghostlight_store::{Append, AppendError, Record, SharedJournal, StreamAppend, StreamName, Wake};
+use ghostlight_store::{Append, AppendError, Record, SharedJournal, StreamName};
 use ghostlight_world::World;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -253,7 +253,7 @@ impl Ledger {
         caller: &Caller,
         now: Timestamp,
     ) -> Append {
-        let changed = (!events.is_empty()).then(|| part(stream, expected, events, caller, now));
+        let changed = (!events.is_empty()).then(|| codec::part(stream, expected, events, caller, now));
         let outcome = KeyOutcome { at: expected + events.len() as u64, changed: changed.is_some() };
         let taken = claim.map(|claim| claim.part(stream, Some(outcome), caller, now));
         Append { id: self.append_id(), parts: changed.into_iter().chain(taken).collect() }
@@ -285,24 +285,6 @@ impl Ledger {
                 serde_json::from_slice(&bytes).map(Arc::new).map_err(|_| damaged())
             }
         }
-    }
-}
-
-/// The part of an append that takes `events` to a stream of definitions.
-pub(crate) fn part(
-    stream: &StreamName,
-    expected: u64,
-    events: &[Event],
-    caller: &Caller,
-    now: Timestamp,
-) -> StreamAppend {
-    StreamAppend {
-        stream: stream.clone(),
-        expected,
-        records: codec::encode(events, &caller.attribution(), now),
-        wake: Wake::Idle,
-        route: "".into(),
-        aliases: Vec::new(),
     }
 }
 
