@@ -29,6 +29,7 @@ use crate::definition_files::FileReport;
 use crate::feed::{FeedHandle, FeedLimits};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
+use crate::runs::families::Families;
 use crate::runs::marks::Marks;
 use crate::runs::partition::{Partition, RunTable};
 use crate::runs::planner::Planner;
@@ -256,6 +257,7 @@ pub async fn open(
         catalogue: catalogue.clone(),
         agents: agents.clone(),
         keys: keys.clone(),
+        families: Families::default(),
         child_runs: OnceLock::new(),
         slots,
         marks,

@@ -16,6 +16,7 @@ use ghostlight_supervision::Context;
 use serde_json::Value;
 
 use super::child_runs::{ChildOutcome, ChildRuns, StartChild};
+use super::families::FAMILY_MAX;
 use super::words::{CommandError, StartError};
 use super::workflow::WorkflowActor;
 
@@ -39,7 +40,18 @@ impl WorkflowActor {
         }
         let Some(runs) = self.services().child_runs.get().cloned() else { return };
         let generation = 1 + self.run.parent.as_ref().map_or(0, |parent| parent.generation);
-        let parent = ParentStep { run: self.place.id, step: step.clone(), generation };
+        let root = self.run.parent.as_ref().map_or(self.place.id, |parent| parent.root);
+        let parent = ParentStep { run: self.place.id, step: step.clone(), root, generation };
+        let Some(member) = self.services().families.enter(root) else {
+            let outcome = Err(too_many(&child));
+            self.give_itself(Command::ChildEnded {
+                step,
+                child: child.run,
+                outcome,
+                usage: Usage::default(),
+            });
+            return self.process(ctx);
+        };
         let start = StartChild {
             run: child.run,
             workflow: child.workflow,
@@ -52,6 +64,7 @@ impl WorkflowActor {
         self.children.insert(child.run, unwanted.clone());
         let ended = async move { see_to(&*runs, &start, &unwanted).await };
         let told = ended.into_actor(self).map(move |outcome, actor, ctx: &mut Context<Self>| {
+            drop(member);
             // If the store does not take it, it is found out again.
             actor.children.remove(&child.run);
             let usage = Usage::default();
@@ -106,6 +119,15 @@ async fn see_to(runs: &dyn ChildRuns, start: &StartChild, unwanted: &CancelToken
 async fn pause(wait: &mut Duration) {
     tokio::time::sleep(*wait).await;
     *wait = (*wait * 2).min(AGAIN_MAX);
+}
+
+/// The family is full: this run would be one of those that multiply without end.
+fn too_many(child: &ChildRun) -> Failure {
+    let message = format!(
+        "a run of `{}` is not started: {FAMILY_MAX} runs have been started below the first one",
+        child.workflow
+    );
+    Failure::new(ErrorClass::Budget, "family_too_large", message, Happened::No)
 }
 
 /// Nobody wanted it any more before it was there.

@@ -5,6 +5,7 @@ mod children;
 mod choosing;
 mod effects;
 pub mod execution;
+pub mod families;
 pub mod gate;
 pub mod handle;
 pub mod loading;

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::child_runs::ChildRuns;
+use super::families::Families;
 use super::marks::Marks;
 use super::signs::LivingAttempts;
 use super::slots::SlotPool;
@@ -37,6 +38,8 @@ pub struct Services {
     pub agents: AgentRegistry,
     /// What was asked under idempotency keys.
     pub keys: Keys,
+    /// How many runs steps have started, by the run at the top.
+    pub families: Families,
     /// Who carries the runs that steps start; not there before all runs can be carried.
     pub child_runs: OnceLock<Arc<dyn ChildRuns>>,
     /// How many attempts run at the same time.

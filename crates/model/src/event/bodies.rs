@@ -49,6 +49,8 @@ pub struct ParentStep {
     pub run: RunId,
     /// The step.
     pub step: StepPath,
+    /// The run at the top, which no step started.
+    pub root: RunId,
     /// How many runs stand above the one that was started: 1 for a child, 2 for a grandchild.
     pub generation: u32,
 }

@@ -207,8 +207,12 @@ fn a_child_is_cancelled_with_its_parent_or_left_to_itself() {
 fn children_of_children_come_to_an_end() {
     let mut bench = Bench::start(&file(CHILD), json!({"n": 4}));
     let step = path("sub");
-    bench.run.parent =
-        Some(crate::event::ParentStep { run: bench.run.id, step, generation: GENERATIONS_MAX });
+    bench.run.parent = Some(crate::event::ParentStep {
+        run: bench.run.id,
+        root: bench.run.id,
+        step,
+        generation: GENERATIONS_MAX,
+    });
     bench.run.steps[0] = Arc::default();
     bench.give(Command::Tick).unwrap();
     assert_eq!(bench.run.failure.as_ref().unwrap().1.code, "child_too_deep");
