@@ -135,7 +135,7 @@ fn what_is_independent_in_a_run_is_under_way_at_once_as_far_as_there_are_slots()
             tokio::task::yield_now().await;
         }
         assert_eq!(ghostlight.runs.slots().used, 4);
-        let cancel = RunCommand::Cancel { reason: "seen".into() };
+        let cancel = RunCommand::Cancel { reason: "seen".into(), kill: false };
         ghostlight.runs.command(started.run, cancel, None, Caller::runtime()).await.unwrap();
         assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Cancelled);
         close(ghostlight, house).await;
@@ -219,7 +219,7 @@ nodes:
   never: { type: agent_call, agent: noop, needs: [long] }
 ";
         let started = ghostlight.runs.start(start(sleeper, json!({})), Caller::runtime()).await.unwrap();
-        let cancel = RunCommand::Cancel { reason: "enough".into() };
+        let cancel = RunCommand::Cancel { reason: "enough".into(), kill: false };
         ghostlight.runs.command(started.run, cancel, None, Caller::runtime()).await.unwrap();
         let read = ended(&ghostlight, started.run).await;
         assert_eq!(read.run.status, RunStatus::Cancelled);

@@ -60,7 +60,13 @@ pub(crate) enum RunsVerb {
     },
     /// End a run
     #[command(after_help = "Example:\n  ghostlight runs cancel RUN --reason 'false alarm'")]
-    Cancel(WithReason),
+    Cancel {
+        #[command(flatten)]
+        run: WithReason,
+        /// Call no `compensate`: leave what was done as it is
+        #[arg(long)]
+        kill: bool,
+    },
     /// Start nothing new in a run
     #[command(after_help = "Example:\n  ghostlight runs pause RUN --reason 'change freeze'")]
     Pause(WithReason),
@@ -168,8 +174,12 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             let started = started.map_err(|error| begin.refused(error))?;
             context.print(&started.body, || started.value.id.clone());
         }
-        RunsVerb::Cancel(WithReason { run, reason }) => {
-            told(context, &client.command(&run, "cancel", &because(&reason)).await?);
+        RunsVerb::Cancel { run: WithReason { run, reason }, kill } => {
+            let mut body = because(&reason);
+            if kill {
+                body["kill"] = json!(true);
+            }
+            told(context, &client.command(&run, "cancel", &body).await?);
         }
         RunsVerb::Pause(WithReason { run, reason }) => {
             told(context, &client.command(&run, "pause", &because(&reason)).await?);

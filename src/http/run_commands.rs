@@ -33,6 +33,18 @@ pub struct ReasonBody {
     reason: String,
 }
 
+/// Why a run is to end, and how.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelBody {
+    /// For people; at most 4 KiB.
+    #[serde(default)]
+    reason: String,
+    /// Without making good what was done: no `compensate` is called.
+    #[serde(default)]
+    kill: bool,
+}
+
 /// Nothing.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,14 +73,17 @@ pub struct ReconcileBody {
     output: Option<Value>,
 }
 
-/// Ends a run: nothing new starts, and running attempts are asked to stop.
-#[utoipa::path(tag = "runs", request_body = ReasonBody, responses((status = 200, body = AcceptedBody),
+/// Ends a run: nothing new starts, running attempts are asked to stop, and what was done is made good where its node says how.
+#[utoipa::path(tag = "runs", request_body = CancelBody, responses((status = 200, body = AcceptedBody),
     (status = 202, description = "It ends when its attempts have", body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/cancel")]
 pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
-    let (reason, bytes) = reason(&app, &request, payload).await?;
-    let done = give(&app, &request, &bytes, &id, RunCommand::Cancel { reason }).await?;
+    let (body, bytes): (CancelBody, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let CancelBody { reason, kill } = body;
+    check_reason(&reason)?;
+    let done = give(&app, &request, &bytes, &id, RunCommand::Cancel { reason, kill }).await?;
     let mut answer = accepted(&done);
     if !done.status.is_terminal() {
         // It was taken, and it is not done before the running attempts have ended.
@@ -220,13 +235,16 @@ pub async fn adjust(app: App, request: HttpRequest, id: Path<String>, payload: P
 async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<(String, Bytes), Problem> {
     let (body, bytes): (ReasonBody, _) =
         body::json_or_nothing(request, payload, app.settings.body_bytes_max).await?;
-    if body.reason.len() > REASON_BYTES_MAX {
-        return Err(Problem::new(
-            Code::InvalidValue,
-            format!("`reason` has at most {REASON_BYTES_MAX} bytes"),
-        ));
-    }
+    check_reason(&body.reason)?;
     Ok((body.reason, bytes))
+}
+
+fn check_reason(reason: &str) -> Result<(), Problem> {
+    if reason.len() > REASON_BYTES_MAX {
+        let message = format!("`reason` has at most {REASON_BYTES_MAX} bytes");
+        return Err(Problem::new(Code::InvalidValue, message));
+    }
+    Ok(())
 }
 
 async fn give(

@@ -39,8 +39,8 @@ pub trait ChildRuns: Send + Sync {
     /// Starts a run, unless it was started before. Answers when it is durable.
     fn start(&self, start: StartChild) -> BoxFuture<'static, Result<(), StartError>>;
 
-    /// Asks a run to end.
-    fn cancel(&self, run: RunId) -> BoxFuture<'static, Result<(), CommandError>>;
+    /// Asks a run to end, and to make good what it did unless it is to be killed.
+    fn cancel(&self, run: RunId, kill: bool) -> BoxFuture<'static, Result<(), CommandError>>;
 
     /// Waits at most for `patience` until a run has ended, and says how; none when it has not, or cannot be read now.
     fn end(&self, run: RunId, patience: Duration) -> BoxFuture<'static, Option<ChildOutcome>>;

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, WrapFuture};
-use ghostlight_agents::CancelToken;
 use ghostlight_model::event::{ChildRun, ParentStep, Usage};
 use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use ghostlight_model::ids::{RunId, StepPath};
@@ -14,6 +13,7 @@ use ghostlight_model::payload::Payload;
 use ghostlight_model::run::Command;
 use ghostlight_supervision::Context;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::child_runs::{ChildOutcome, ChildRuns, StartChild};
 use super::families::FAMILY_MAX;
@@ -25,6 +25,17 @@ const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_MAX: Duration = Duration::from_secs(5);
 /// How long one wait for a child's end takes at most, before the journal is looked at again.
 const WAIT: Duration = Duration::from_secs(60);
+
+/// What a run wants of a child, more and more of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ChildWish {
+    /// Its output.
+    Output,
+    /// That it ends, and makes good what it did.
+    Cancel,
+    /// That it ends.
+    Kill,
+}
 
 impl WorkflowActor {
     /// Sees to it that a child exists and that its end is heard.
@@ -60,9 +71,9 @@ impl WorkflowActor {
             labels: (*self.run.labels).clone(),
             parent,
         };
-        let unwanted = CancelToken::new();
-        self.children.insert(child.run, unwanted.clone());
-        let ended = async move { see_to(&*runs, &start, &unwanted).await };
+        let (wish, wished) = watch::channel(ChildWish::Output);
+        self.children.insert(child.run, wish);
+        let ended = async move { see_to(&*runs, &start, wished).await };
         let told = ended.into_actor(self).map(move |outcome, actor, ctx: &mut Context<Self>| {
             drop(member);
             // If the store does not take it, it is found out again.
@@ -75,17 +86,26 @@ impl WorkflowActor {
     }
 
     /// Nobody waits for this child any more.
-    pub(super) fn stop_child(&self, run: RunId) {
-        if let Some(unwanted) = self.children.get(&run) {
-            unwanted.cancel();
+    pub(super) fn stop_child(&self, run: RunId, kill: bool) {
+        let wish = if kill { ChildWish::Kill } else { ChildWish::Cancel };
+        if let Some(child) = self.children.get(&run) {
+            child.send_if_modified(|before| {
+                let more = wish > *before;
+                *before = wish.max(*before);
+                more
+            });
         }
     }
 }
 
 /// Starts a run, if it is wanted, and waits for its end. Its output, or why there is none.
-async fn see_to(runs: &dyn ChildRuns, start: &StartChild, unwanted: &CancelToken) -> ChildOutcome {
+async fn see_to(
+    runs: &dyn ChildRuns,
+    start: &StartChild,
+    mut wished: watch::Receiver<ChildWish>,
+) -> ChildOutcome {
     let mut wait = AGAIN;
-    while !unwanted.is_cancelled() {
+    while *wished.borrow() == ChildWish::Output {
         match runs.start(start.clone()).await {
             Ok(()) => break,
             Err(StartError::NotAdmitted(_) | StartError::Store(_) | StartError::Key(_)) => {
@@ -94,13 +114,14 @@ async fn see_to(runs: &dyn ChildRuns, start: &StartChild, unwanted: &CancelToken
             Err(error) => return Err(not_started(start, &error)),
         }
     }
-    let mut told = false;
+    let mut told = ChildWish::Output;
     let mut wait = AGAIN;
     loop {
-        if unwanted.is_cancelled() && !told {
-            match runs.cancel(start.run).await {
+        let wish = *wished.borrow_and_update();
+        if wish > told {
+            match runs.cancel(start.run, wish == ChildWish::Kill).await {
                 // It has ended, or is being cancelled already.
-                Ok(()) | Err(CommandError::Rejected(_)) => told = true,
+                Ok(()) | Err(CommandError::Rejected(_)) => told = wish,
                 Err(CommandError::UnknownRun(_)) => return Err(never_there(start)),
                 Err(_) => pause(&mut wait).await,
             }
@@ -111,7 +132,10 @@ async fn see_to(runs: &dyn ChildRuns, start: &StartChild, unwanted: &CancelToken
                 // Too many wait, or nothing happened for a while.
                 None => pause(&mut wait).await,
             },
-            () = unwanted.cancelled(), if !told => {}
+            changed = wished.changed() => if changed.is_err() {
+                // Its parent is gone, and with it who would hear of the end.
+                return Err(never_there(start));
+            },
         }
     }
 }

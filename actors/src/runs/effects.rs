@@ -46,10 +46,10 @@ impl WorkflowActor {
             match effect {
                 Effect::Attempt { id, at } => self.ensure_attempt(&id, at, ctx),
                 Effect::Child { step, child, input } => self.ensure_child(step, child, input, ctx),
-                Effect::StopChild { step, child } => {
+                Effect::StopChild { step, child, kill } => {
                     let run = child.run;
                     self.ensure_child(step, child, None, ctx);
-                    self.stop_child(run);
+                    self.stop_child(run, kill);
                 }
                 Effect::StopAttempt { id } => self.stop_attempt(&id, ctx),
                 Effect::Gate { approval, expires_at } => self.ensure_gate(approval, expires_at, ctx),

@@ -477,12 +477,12 @@ impl ChildRuns for OfSteps {
         .boxed()
     }
 
-    fn cancel(&self, run: RunId) -> BoxFuture<'static, Result<(), CommandError>> {
+    fn cancel(&self, run: RunId, kill: bool) -> BoxFuture<'static, Result<(), CommandError>> {
         let runs = self.runs();
         async move {
             let runs = runs.ok_or(CommandError::Store(StoreError::Unavailable))?;
             let reason = "its parent is being cancelled, or can do without it".to_owned();
-            runs.command(run, RunCommand::Cancel { reason }, None, Caller::runtime()).await.map(|_| ())
+            runs.command(run, RunCommand::Cancel { reason, kill }, None, Caller::runtime()).await.map(|_| ())
         }
         .boxed()
     }
@@ -506,7 +506,7 @@ impl ChildRuns for OfSteps {
 
 fn machine_command(command: RunCommand) -> Command {
     match command {
-        RunCommand::Cancel { reason } => Command::Cancel { reason },
+        RunCommand::Cancel { reason, kill } => Command::Cancel { reason, kill },
         RunCommand::Pause { reason } => {
             Command::Pause { reason: ghostlight_model::event::PauseReason::Operator, message: reason }
         }

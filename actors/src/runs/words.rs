@@ -116,6 +116,8 @@ pub enum RunCommand {
     Cancel {
         /// Why.
         reason: String,
+        /// Without making good what was done.
+        kill: bool,
     },
     /// Start nothing new.
     Pause {

@@ -11,15 +11,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
-use ghostlight_agents::CancelToken;
 use ghostlight_model::event::{Event, KeyOutcome};
 use ghostlight_model::ids::{AttemptId, RunId};
 use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, decide};
 use ghostlight_store::{AppendError, Committed, StreamAppend};
 use ghostlight_supervision::{Context, Graceful};
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+use super::children::ChildWish;
 use super::origin::{CreateError, NewRun, Origin};
 use super::place::RunPlace;
 use super::services::Services;
@@ -100,7 +100,7 @@ pub struct WorkflowActor {
     /// Attempts that were asked to stop.
     pub(super) stopping: BTreeSet<AttemptId>,
     /// Runs that steps of this one wait for, and how each is told that nobody wants it any more.
-    pub(super) children: BTreeMap<RunId, CancelToken>,
+    pub(super) children: BTreeMap<RunId, watch::Sender<ChildWish>>,
     /// The run waits, or may wait, in line for slots.
     pub(super) in_line: Cell<bool>,
     /// The time that a timer of ours stands for, when it has just gone off.

@@ -1,7 +1,9 @@
 //! The view of runs: one row a run, listed by status, by workflow and by label.
 
 use bytes::Bytes;
-use ghostlight_model::event::{Event, PauseReason, RunCreated, SkipCause, Usage, kind_name};
+use ghostlight_model::event::{
+    Event, PauseReason, RunCreated, SkipCause, StepCompleted, StepFailed, Usage, kind_name,
+};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::run::RunStatus;
 use ghostlight_store::Record;
@@ -154,6 +156,11 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
             };
         }
         Event::StepRetrying(retrying) => use_up(row, retrying.usage),
+        // What stands beside a step serves it, and is no step of the plan.
+        Event::StepCompleted(StepCompleted { step, usage, .. }) if step.is_aside() => use_up(row, *usage),
+        Event::StepFailed(StepFailed { step, usage, .. }) if step.is_aside() => use_up(row, *usage),
+        Event::StepCancelled(cancelled) if cancelled.step.is_aside() => {}
+        Event::StepWaiting(waiting) => use_up(row, waiting.usage),
         Event::StepCompleted(completed) => {
             one_more(&mut row.steps.completed);
             use_up(row, completed.usage);
@@ -178,7 +185,8 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         | Event::SignalReceived(_)
         | Event::StepScheduled(_)
         | Event::StepStarted(_)
-        | Event::StepWaiting(_)
+        | Event::StepJudged(_)
+        | Event::StepCompensated(_)
         | Event::StepInterrupted(_)
         | Event::StepReconciled(_)
         | Event::StepResultDiscarded(_) => {}

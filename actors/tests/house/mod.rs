@@ -119,7 +119,7 @@ pub async fn approve(ghostlight: &Ghostlight, run: RunId) {
 }
 
 pub async fn cancel(ghostlight: &Ghostlight, run: RunId) {
-    let cancel = RunCommand::Cancel { reason: "seen".into() };
+    let cancel = RunCommand::Cancel { reason: "seen".into(), kill: false };
     ghostlight.runs.command(run, cancel, None, Caller::runtime()).await.unwrap();
     assert_eq!(ended(ghostlight, run).await.run.status, RunStatus::Cancelled);
 }

@@ -133,6 +133,15 @@ fn is_step_path(text: &str) -> bool {
         })
 }
 
+impl StepPath {
+    /// Whether it names what stands beside a step, as `restart.verify` does, and not an item or a pass.
+    #[must_use]
+    pub fn is_aside(&self) -> bool {
+        let last = self.0.rsplit_once('.').map(|(_, last)| last);
+        last.is_some_and(|last| !last.starts_with(|c: char| c.is_ascii_digit()))
+    }
+}
+
 impl From<&NodeId> for StepPath {
     fn from(node: &NodeId) -> Self {
         Self(node.0.clone())

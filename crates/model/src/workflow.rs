@@ -24,8 +24,9 @@ use crate::retry::RetryPolicy;
 use crate::selection::Selector;
 
 pub use kinds::{
-    Call, Case, ChildWorkflow, Emit, Gate, Join, Loop, Map as MapNode, Merge, MergeWord, NodeKind,
-    OnParentCancel, OnTimeout, Parallel, Require, Risk, Signal, Target, Transform, Until, Wait,
+    Aside, Assertion, Call, Case, ChildWorkflow, Emit, Gate, Join, Loop, Map as MapNode, Merge, MergeWord,
+    NodeKind, OnParentCancel, OnReject, OnTimeout, Parallel, Require, Risk, Signal, Success, Target,
+    Transform, Until, Wait,
 };
 pub use supervision::{RestartBackoff, RunStrategy, RunSupervision};
 
@@ -121,6 +122,12 @@ pub struct Node {
     pub estimate: Option<Duration>,
     /// What an attempt of it holds.
     pub resources: Vec<NodeId>,
+    /// What has to be true of what comes out of it.
+    pub success: Option<Box<Success>>,
+    /// Finds out whether an interrupted write happened.
+    pub verify: Option<Box<Node>>,
+    /// Makes good what it did, when the run is cancelled.
+    pub compensate: Option<Box<Node>>,
     /// The `parallel` to whose branches it belongs, if that has a limit.
     pub group: Option<NodeIndex>,
     /// For people and filters.
@@ -129,6 +136,23 @@ pub struct Node {
     pub description: String,
     /// Length of the longest path from a start node; nodes of one level may run at the same time.
     pub level: u32,
+}
+
+impl Node {
+    /// What stands beside it.
+    #[must_use]
+    pub fn aside(&self, aside: Aside) -> Option<&Node> {
+        match aside {
+            Aside::Judge => self.success.as_ref()?.judge.as_ref(),
+            Aside::Verify => self.verify.as_deref(),
+            Aside::Compensate => self.compensate.as_deref(),
+        }
+    }
+
+    /// All that stands beside it.
+    pub fn asides(&self) -> impl Iterator<Item = (Aside, &Node)> {
+        Aside::ALL.into_iter().filter_map(|aside| Some((aside, self.aside(aside)?)))
+    }
 }
 
 /// One dependency of a node on a parent.

@@ -48,9 +48,21 @@ pub struct AttemptBody {
     pub timeout_ms: u64,
     /// What it used.
     pub usage: UsageBody,
+    /// How what came out stood against `success` of the node; null when that asks for nothing.
+    pub verdict: Option<VerdictBody>,
     #[serde(skip)]
     #[schema(ignore)]
     pub(super) step: StepPath,
+}
+
+/// Whether what came out was what the step was to bring.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Verdict)]
+pub struct VerdictBody {
+    /// Whether it was.
+    pub passed: bool,
+    /// `{criterion, passed, detail}` for the schema, each assertion, the judge, and the person who was asked.
+    pub evidence: Vec<Value>,
 }
 
 /// All attempts of a run, in the order of their beginning.
@@ -82,6 +94,7 @@ fn take(all: &mut Vec<AttemptBody>, event: &EventRead) {
             duration_ms: None,
             timeout_ms: started.timeout_ms,
             usage: UsageBody::default(),
+            verdict: None,
             step: started.step.clone(),
         }),
         Event::StepCompleted(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
@@ -105,6 +118,28 @@ fn take(all: &mut Vec<AttemptBody>, event: &EventRead) {
                     attempt.outcome = "failed";
                 }
             })
+        }
+        Event::StepWaiting(ended) if ended.output.is_some() => {
+            close(all, &ended.step, ended.attempt, at, |attempt| {
+                if attempt.outcome == "running" {
+                    attempt.outcome = "completed";
+                    attempt.usage = ended.usage.into();
+                }
+            })
+        }
+        Event::StepJudged(judged) => {
+            // The one that is judged is nearly always among the last that began.
+            let is_it =
+                |attempt: &&mut AttemptBody| attempt.number == judged.attempt && attempt.step == judged.step;
+            if let Some(attempt) = all.iter_mut().rev().find(is_it) {
+                let verdict =
+                    attempt.verdict.get_or_insert(VerdictBody { passed: true, evidence: Vec::new() });
+                verdict.passed = judged.passed;
+                match value_of(&judged.evidence) {
+                    Value::Array(evidence) => verdict.evidence.extend(evidence),
+                    other => verdict.evidence.push(other),
+                }
+            }
         }
         Event::StepInterrupted(ended) => close(all, &ended.step, Some(ended.attempt), at, |attempt| {
             attempt.outcome = "interrupted";
@@ -212,7 +247,15 @@ mod tests {
         let retry_at = Timestamp::UNIX_EPOCH;
         let events = read(vec![
             started(1),
-            StepRetrying { step: step(), attempt: 1, failure, retry_at, usage: Usage::default() }.into(),
+            StepRetrying {
+                step: step(),
+                attempt: 1,
+                failure,
+                retry_at,
+                redo: false,
+                usage: Usage::default(),
+            }
+            .into(),
             started(2),
             StepInterrupted { step: step(), attempt: 2, reason: "process_ended".into(), retry_at: None }
                 .into(),

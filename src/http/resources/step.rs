@@ -66,6 +66,8 @@ pub struct StepBody {
     pub items: Option<u32>,
     /// Whether it was cancelled because another branch was faster.
     pub lost_race: bool,
+    /// Whether what it did was made good, because its run was cancelled.
+    pub compensated: bool,
     /// Why it failed, or how the last attempt did.
     pub error: Option<FailureBody>,
     /// Why it was skipped.
@@ -141,7 +143,7 @@ pub fn step(read: &RunRead, at: StepAt, now: Timestamp) -> StepBody {
         },
         last_sign_at: silence.and_then(|silence| now.checked_sub(silence.lasts).ok()),
         approval: match &step.state {
-            StepState::AwaitingApproval { approval } => Some(approval.to_string()),
+            StepState::AwaitingApproval { approval, .. } => Some(approval.to_string()),
             _ => None,
         },
         until: match &step.state {
@@ -155,6 +157,7 @@ pub fn step(read: &RunRead, at: StepAt, now: Timestamp) -> StepBody {
         },
         items: node.kind.body().map(|_| u32::try_from(step.items.len()).unwrap_or(u32::MAX)),
         lost_race: step.lost_race,
+        compensated: step.compensated,
         error: match &step.state {
             StepState::Failed { failure }
             | StepState::Retrying { failure, .. }
@@ -230,6 +233,7 @@ fn wait_reason(reason: WaitReason) -> &'static str {
         WaitReason::Time => "time",
         WaitReason::Signal => "signal",
         WaitReason::Child => "child",
+        WaitReason::Verdict => "verdict",
     }
 }
 

@@ -119,11 +119,18 @@ pub struct RunCancelRequested {
     /// Why, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// Whether nothing is compensated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kill: bool,
 }
 
 /// `run.cancelled`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunCancelled {}
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCancelled {
+    /// The steps that did, or may have done, what their `compensate` was to make good, and that nothing made good.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compensated: Vec<StepPath>,
+}
 
 /// `run.failed`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,6 +224,8 @@ pub enum WaitReason {
     Signal,
     /// For the end of a run that it started.
     Child,
+    /// For somebody to say whether what came out is good enough.
+    Verdict,
 }
 
 /// A run that a step started.
@@ -259,6 +268,12 @@ pub struct StepWaiting {
     /// What that run is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Payload>,
+    /// What came out of the attempt, when somebody has to say whether it is good enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Payload>,
+    /// What that attempt used.
+    #[serde(default, skip_serializing_if = "Usage::is_nothing")]
+    pub usage: Usage,
 }
 
 impl StepWaiting {
@@ -275,8 +290,30 @@ impl StepWaiting {
             signal: None,
             child: None,
             input: None,
+            output: None,
+            usage: Usage::default(),
         }
     }
+}
+
+/// `step.judged`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepJudged {
+    /// Which step.
+    pub step: StepPath,
+    /// The attempt whose output was judged.
+    pub attempt: u32,
+    /// Whether it is what the step was to bring.
+    pub passed: bool,
+    /// A list of `{criterion, passed, detail}`: what was asked of the output, and how it stood.
+    pub evidence: Payload,
+}
+
+/// `step.compensated`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepCompensated {
+    /// The step whose effect was made good.
+    pub step: StepPath,
 }
 
 /// `step.opened`
@@ -348,6 +385,9 @@ pub struct StepRetrying {
     pub failure: Failure,
     /// When the next attempt may start.
     pub retry_at: Timestamp,
+    /// Whether the next attempt is new work under a new key, because what came out was not good enough.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redo: bool,
     /// What the attempt used.
     #[serde(default, skip_serializing_if = "Usage::is_nothing")]
     pub usage: Usage,

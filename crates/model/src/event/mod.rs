@@ -132,6 +132,8 @@ events! {
     40 "step.result_discarded" StepResultDiscarded: "A result came from an attempt that was no longer the outstanding one.",
     41 "step.opened" StepOpened: "A map or a loop began; its items or passes are steps of their own.",
     42 "event.emitted" EventEmitted: "A step of a run says something to whoever listens.",
+    43 "step.judged" StepJudged: "What came out of an attempt was held against what the step is to bring.",
+    44 "step.compensated" StepCompensated: "What a step had done was made good, because its run was cancelled.",
     50 "approval.requested" ApprovalRequested: "A person is asked.",
     51 "approval.decided" ApprovalDecided: "The question was answered, ran out of time, or was withdrawn.",
     52 "signal.received" SignalReceived: "Somebody sent a signal to the run.",

@@ -14,7 +14,8 @@ impl Event {
             Self::RunCompleted(body) => vec![&mut body.output],
             Self::StepStarted(body) => vec![&mut body.input],
             Self::StepCompleted(body) => vec![&mut body.output],
-            Self::StepWaiting(body) => body.input.as_mut().into_iter().collect(),
+            Self::StepWaiting(body) => body.input.as_mut().into_iter().chain(body.output.as_mut()).collect(),
+            Self::StepJudged(body) => vec![&mut body.evidence],
             Self::StepOpened(body) => body.input.as_mut().into_iter().collect(),
             Self::PlanRevised(body) => body.document.as_mut().into_iter().collect(),
             Self::EventEmitted(body) => vec![&mut body.data],
@@ -43,6 +44,7 @@ impl Event {
             | Self::StepFailed(_)
             | Self::StepSkipped(_)
             | Self::StepCancelled(_)
+            | Self::StepCompensated(_)
             | Self::WorkflowDeleted(_)
             | Self::WorkflowRestored(_)
             | Self::AgentEnabled(_)

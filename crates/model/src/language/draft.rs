@@ -1,5 +1,6 @@
 //! The nodes of a workflow file as they stand there: shape and types checked, names and expressions not looked at yet.
 
+mod beside;
 mod kinds;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,9 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::failure::EffectClass;
 use crate::ids::NodeId;
 use crate::retry::RetryPolicy;
-use crate::workflow::{Call, ChildWorkflow, DependencyKind, Join, Signal};
+use crate::workflow::{Aside, Call, ChildWorkflow, DependencyKind, Join, Signal};
 
+pub(super) use beside::DraftSuccess;
 pub(super) use kinds::{DraftCase, DraftGate, max_parallel};
 
 /// A text of the document and its place.
@@ -39,6 +41,9 @@ pub(super) struct Draft<'d> {
     /// With the place of its word.
     pub effect: Option<(EffectClass, Span)>,
     pub on_error: DraftOnError<'d>,
+    pub success: Option<DraftSuccess<'d>>,
+    /// What stands beside the call, the judge of its success included.
+    pub beside: Vec<(Aside, Draft<'d>)>,
     pub resources: Vec<NodeId>,
     pub estimate: Option<Duration>,
     pub labels: BTreeMap<String, String>,
@@ -121,7 +126,7 @@ const TYPES: [(&str, Type); 12] = [
     ("transform", Type::Transform),
 ];
 
-const COMMON: [&str; 12] = [
+const COMMON: [&str; 15] = [
     "type",
     "needs",
     "when",
@@ -132,10 +137,13 @@ const COMMON: [&str; 12] = [
     "on_error",
     "estimate",
     "resources",
+    "success",
+    "verify",
+    "compensate",
     "labels",
     "description",
 ];
-const LATER: [&str; 5] = ["fallbacks", "cache", "success", "compensate", "verify"];
+const LATER: [&str; 2] = ["fallbacks", "cache"];
 
 pub(super) const KINDS: [(&str, DependencyKind); 3] =
     [("hard", DependencyKind::Hard), ("soft", DependencyKind::Soft), ("optional", DependencyKind::Optional)];
@@ -188,7 +196,7 @@ pub(super) fn read<'d>(entry: &'d Entry, shared: &Shared, problems: &mut Problem
     // The place of a missing key is that of the node's id, in every layout.
     let map = map.pointing_at(entry.key_span).named("the node", &entry.key);
     draft.needs = map.entry("needs").map_or_else(Vec::new, |entry| needs(entry, problems));
-    draft.read_body(&map, &Around { shared, depth: 0 }, problems);
+    draft.read_body(&map, &Around { shared, depth: 0, beside: None }, problems);
     draft
 }
 
@@ -198,6 +206,8 @@ struct Around<'s> {
     shared: &'s Shared,
     /// In how many maps and loops.
     depth: usize,
+    /// Beside a call, as what.
+    beside: Option<Aside>,
 }
 
 /// Reads the node that a map or a loop does for each item or pass.
@@ -247,6 +257,8 @@ impl<'d> Draft<'d> {
             retry: None,
             effect: None,
             on_error: DraftOnError::Fail,
+            success: None,
+            beside: Vec::new(),
             resources: Vec::new(),
             estimate: None,
             labels: BTreeMap::new(),
@@ -270,6 +282,14 @@ impl<'d> Draft<'d> {
             ));
             return;
         }
+        if let (Some(aside), false) = (around.beside, matches!(kind, Type::AgentCall | Type::ToolCall)) {
+            let span = map.place("type").unwrap_or(map.span);
+            let message = format!("`{}` is a call, not a `{}`", aside.as_str(), kind.name());
+            problems.push(Diagnostic::new(Code::KeyNotForType, span, message).help(
+                "use `agent_call` or `tool_call`; what takes several steps goes behind an agent of its own",
+            ));
+            return;
+        }
         check_keys(map, kind, problems);
         let shared = around.shared;
         self.when = map.text("when", CONDITION_BYTES_MAX, problems);
@@ -289,6 +309,8 @@ impl<'d> Draft<'d> {
         self.labels = map.labels(problems);
         self.description = map.description(problems);
         self.on_error = match map.entry("on_error") {
+            // It was told that this means nothing there.
+            _ if around.beside.is_some() => DraftOnError::Fail,
             Some(entry) => on_error(map, entry, problems),
             None => match defaults.and_then(|defaults| defaults.on_error.clone()) {
                 Some(value) => value,
@@ -296,6 +318,9 @@ impl<'d> Draft<'d> {
             },
         };
         self.check_on_error(map, is_call, around, problems);
+        if is_call && around.beside.is_none() {
+            beside::read(map, self, around, problems);
+        }
         self.kind = kinds::read(map, kind, self, around, problems);
     }
 
@@ -377,8 +402,8 @@ impl Type {
     fn meaningless(self) -> &'static [&'static str] {
         match self {
             Self::AgentCall | Self::ToolCall => &[],
-            Self::Gate => &["input", "retry", "effect", "resources"],
-            Self::Workflow => &["retry", "effect", "timeout", "resources"],
+            Self::Gate => &["input", "retry", "effect", "resources", "success", "verify", "compensate"],
+            Self::Workflow => &["retry", "effect", "timeout", "resources", "success", "verify", "compensate"],
             Self::Condition
             | Self::Parallel
             | Self::Join
@@ -386,7 +411,9 @@ impl Type {
             | Self::Loop
             | Self::Wait
             | Self::Emit
-            | Self::Transform => &["input", "retry", "effect", "timeout", "resources"],
+            | Self::Transform => {
+                &["input", "retry", "effect", "timeout", "resources", "success", "verify", "compensate"]
+            }
         }
     }
 }

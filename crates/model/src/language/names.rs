@@ -3,7 +3,7 @@
 use super::document::shorten;
 use super::reader::quoted;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::workflow::NodeIndex;
+use crate::workflow::{Aside, NodeIndex};
 
 /// Why an expression was refused: a diagnostic that has no place yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +89,10 @@ pub enum Local {
     Last,
     /// The number of the pass, from 1.
     Iteration,
+    /// What came out of the call around the reader.
+    Output,
+    /// The idempotency key of that call.
+    Key,
 }
 
 impl Local {
@@ -96,6 +100,8 @@ impl Local {
     pub const OF_MAP: [Self; 2] = [Self::Item, Self::Index];
     /// Those of a loop.
     pub const OF_LOOP: [Self; 2] = [Self::Last, Self::Iteration];
+    /// Those of what has to be true of what comes out of a call. They are no reserved words: elsewhere a node may be called so.
+    pub const OF_SUCCESS: [Self; 1] = [Self::Output];
 
     /// The word.
     #[must_use]
@@ -105,13 +111,24 @@ impl Local {
             Self::Index => "index",
             Self::Last => "last",
             Self::Iteration => "iteration",
+            Self::Output => "output",
+            Self::Key => "key",
         }
     }
 
-    fn named(word: &str) -> Option<Self> {
-        [Self::Item, Self::Index, Self::Last, Self::Iteration]
-            .into_iter()
-            .find(|local| local.as_str() == word)
+    /// Those of what stands beside a call.
+    pub(crate) fn beside(aside: Aside) -> &'static [Self] {
+        match aside {
+            Aside::Judge => &[Self::Output],
+            Aside::Verify => &[Self::Key],
+            Aside::Compensate => &[Self::Output, Self::Key],
+        }
+    }
+
+    fn named(word: &str, visible: &dyn Visible) -> Option<Self> {
+        let reserved = [Self::Item, Self::Index, Self::Last, Self::Iteration];
+        let here = visible.locals().iter().copied();
+        reserved.into_iter().chain(here).find(|local| local.as_str() == word)
     }
 }
 
@@ -122,7 +139,7 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
         "context" => return Ok((Root::Context, false)),
         _ => {}
     }
-    if let Some(local) = Local::named(word) {
+    if let Some(local) = Local::named(word, visible) {
         if visible.locals().contains(&local) {
             return Ok((Root::Local(local), local == Local::Last));
         }

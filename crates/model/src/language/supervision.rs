@@ -109,11 +109,15 @@ pub(super) fn check_declared(strategy: RunStrategy, drafts: &[Draft<'_>], proble
     }
     let innermost =
         |draft| std::iter::successors(Some(draft), |draft: &&Draft<'_>| draft.kind.as_ref()?.body()).last();
-    for draft in drafts.iter().filter_map(innermost) {
+    let calls = drafts.iter().filter_map(innermost).flat_map(|draft| {
+        let beside =
+            draft.beside.iter().map(|(aside, own)| (format!("{}.{}", draft.key, aside.as_str()), own));
+        std::iter::once((draft.key.to_owned(), draft)).chain(beside)
+    });
+    for (name, draft) in calls {
         let is_call = matches!(draft.kind, Some(DraftKind::Call { .. }));
         if let (true, Some((EffectClass::Write, span))) = (is_call, draft.effect) {
-            problems
-                .push(refusal(strategy, &format!("`{}` is a `write`", draft.key), span).help(ONE_FOR_ONE));
+            problems.push(refusal(strategy, &format!("`{name}` is a `write`"), span).help(ONE_FOR_ONE));
         }
     }
 }
@@ -128,11 +132,11 @@ pub(super) fn check_agents(workflow: &Workflow, known: Option<&[KnownAgent]>) ->
         return Vec::new();
     }
     let problem = |at: CallAt<'_>| {
-        let (node, call) = (at.node, at.call);
+        let (node, call, name) = (at.node, at.call, at.name());
         let (what, help) = match known {
             Some(known) => {
                 let agent = writer(&call.target, known)?;
-                let what = format!("`{}` may write: agent `{agent}` is a `write`", node.id);
+                let what = format!("`{name}` may write: agent `{agent}` is a `write`");
                 let help = format!(
                     "{ONE_FOR_ONE}; if `{agent}` writes nothing, declare its `effect` in its definition"
                 );
@@ -140,7 +144,7 @@ pub(super) fn check_agents(workflow: &Workflow, known: Option<&[KnownAgent]>) ->
             }
             None if node.effect.is_some() => return None,
             None => {
-                let what = format!("nobody knows whether `{}` writes", node.id);
+                let what = format!("nobody knows whether `{name}` writes");
                 let help = "declare its `effect` as `read` or `idempotent`, if that is what it is, or name the folder of \
                             the agents' files with `--agents`";
                 (what, help.to_owned())

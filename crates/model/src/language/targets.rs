@@ -5,7 +5,7 @@
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::failure::EffectClass;
 use crate::ids::Name;
-use crate::workflow::{Call, Node, NodeKind, Target, Workflow};
+use crate::workflow::{Aside, Call, Node, NodeKind, Target, Workflow};
 
 use super::reader::{nearest, quoted};
 use super::schema::Schema;
@@ -35,26 +35,39 @@ pub struct CallAt<'w> {
     pub call: &'w Call,
     /// In how many maps and loops it stands.
     pub depth: usize,
+    /// As what it stands beside another call.
+    pub aside: Option<Aside>,
 }
 
 impl CallAt<'_> {
     /// Where in the document it names its target.
     #[must_use]
     pub fn pointer(&self) -> String {
-        pointer(&format!("/nodes/{}{}", self.node.id, "/node".repeat(self.depth)), self.call)
+        let aside = self.aside.map_or("", Aside::pointer);
+        pointer(&format!("/nodes/{}{}{aside}", self.node.id, "/node".repeat(self.depth)), self.call)
+    }
+
+    /// Its name, for messages: `restart`, `restart.verify`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.aside {
+            None => self.node.id.to_string(),
+            Some(aside) => format!("{}.{}", self.node.id, aside.as_str()),
+        }
     }
 }
 
 impl Workflow {
-    /// The calls of the workflow, those inside of maps and loops included, in topological order.
+    /// The calls of the workflow, those inside of maps and loops and beside others included, in topological order.
     pub fn targets(&self) -> impl Iterator<Item = CallAt<'_>> {
-        self.nodes.iter().filter_map(|node| {
+        self.nodes.iter().flat_map(|node| {
             let innermost = std::iter::successors(Some(node), |node| node.kind.body());
-            let (depth, node) = innermost.enumerate().last()?;
-            match &node.kind {
-                NodeKind::Call(call) => Some(CallAt { node, call, depth }),
+            let (depth, node) = innermost.enumerate().last().unwrap_or((0, node));
+            let beside = node.asides().map(|(aside, node)| (Some(aside), node));
+            std::iter::once((None, node)).chain(beside).filter_map(move |(aside, node)| match &node.kind {
+                NodeKind::Call(call) => Some(CallAt { node, call, depth, aside }),
                 _ => None,
-            }
+            })
         })
     }
 }

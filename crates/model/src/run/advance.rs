@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::asides::{is_busy_beside, not_compensated};
 use super::command::{Context, Rejection};
 use super::evolve::evolve;
 use super::judge::{Verdict, judge, taken_failures};
@@ -20,7 +21,7 @@ use crate::event::{
 use crate::failure::{ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, StepPath};
 use crate::payload::Payload;
-use crate::workflow::{Node, NodeIndex, NodeKind, OnError, OnParentCancel, Require, Wait};
+use crate::workflow::{Aside, Node, NodeIndex, NodeKind, OnError, OnParentCancel, Require, Wait};
 
 /// Attempts and runs that one decision starts at most, so that its events fit into one append whatever their inputs are. Whoever
 /// carries the run decides again right after.
@@ -100,13 +101,20 @@ impl<'a> Draft<'a> {
                 over &= self.wind_down(index.into(), node, false);
             }
             if over {
-                self.emit(RunCancelled {});
+                // What is made good goes on within the limits of the run too.
+                self.load = Load::of(&self.run);
+                over = self.compensate();
+            }
+            if over {
+                let not_compensated = not_compensated(&self.run);
+                self.emit(RunCancelled { not_compensated });
             }
             return;
         }
         if self.run.status == RunStatus::Paused {
             return;
         }
+        self.tidy_beside();
         self.load = Load::of(&self.run);
         // A race that is won stops those who lost it before anything else of them begins.
         for (index, node) in nodes() {
@@ -126,7 +134,7 @@ impl<'a> Draft<'a> {
         for (index, node) in nodes().filter(|(index, _)| is_loser(&lost, *index)) {
             self.wind_down(index.into(), node, true);
         }
-        if self.run.steps.iter().all(|step| step.state.has_ended()) {
+        if self.run.steps.iter().all(|step| step.state.has_ended()) && !is_busy_beside(&self.run) {
             self.conclude();
         }
     }
@@ -156,12 +164,13 @@ impl<'a> Draft<'a> {
                     self.listen(at, signal, until);
                 }
             }
+            StepState::AwaitingVerdict { .. } => self.judge_output(at, node),
+            StepState::AwaitingReconcile { .. } => self.verify_write(at, node),
             StepState::Retrying { .. }
             | StepState::Running { .. }
             | StepState::AwaitingTime { .. }
             | StepState::AwaitingChild { .. }
             | StepState::AwaitingApproval { .. }
-            | StepState::AwaitingReconcile { .. }
             | StepState::Completed { .. }
             | StepState::Failed { .. }
             | StepState::Skipped { .. }
@@ -175,7 +184,7 @@ impl<'a> Draft<'a> {
             StepState::Completed { .. }
             | StepState::Failed { .. }
             | StepState::Skipped { .. }
-            | StepState::Cancelled => return true,
+            | StepState::Cancelled => return self.is_alone(at),
             StepState::Running { .. } => return false,
             StepState::AwaitingChild { .. } => {
                 if let NodeKind::Workflow(child) = &node.kind
@@ -186,7 +195,7 @@ impl<'a> Draft<'a> {
             }
             // It ends with what it stands in.
             StepState::Pending if at.is_inside() => return true,
-            StepState::AwaitingApproval { approval } => {
+            StepState::AwaitingApproval { approval, .. } => {
                 let approval = *approval;
                 self.withdraw(approval, at);
             }
@@ -207,11 +216,22 @@ impl<'a> Draft<'a> {
             | StepState::Ready
             | StepState::AwaitingTime { .. }
             | StepState::AwaitingSignal { .. }
+            | StepState::AwaitingVerdict { .. }
             | StepState::AwaitingReconcile { .. }
             | StepState::Retrying { .. } => {}
         }
+        if !self.is_alone(at) {
+            return false;
+        }
         self.cancel(at, lost_race);
         true
+    }
+
+    /// Whether nothing that stands beside this step is under way. What is made good comes later, when everything has ended.
+    fn is_alone(&self, at: StepAt) -> bool {
+        let beside = self.run.step(at).beside.iter();
+        let mut asked = beside.filter(|(aside, _)| **aside != Aside::Compensate);
+        asked.all(|(_, step)| !matches!(step.state, StepState::Running { .. }))
     }
 
     fn withdraw(&mut self, approval: ApprovalId, at: StepAt) {
@@ -227,10 +247,13 @@ impl<'a> Draft<'a> {
         });
     }
 
-    fn cancel(&mut self, at: StepAt, lost_race: bool) {
+    pub(super) fn cancel(&mut self, at: StepAt, lost_race: bool) {
         let step = self.run.path(at);
-        let (attempt, happened) = match self.run.step(at).state {
-            StepState::AwaitingReconcile { attempt, .. } => (Some(attempt), Some(Happened::Unknown)),
+        let (attempt, happened) = match &self.run.step(at).state {
+            StepState::AwaitingReconcile { attempt, .. } => (Some(*attempt), Some(Happened::Unknown)),
+            StepState::AwaitingVerdict { made } | StepState::AwaitingApproval { about: Some(made), .. } => {
+                (Some(made.attempt), Some(Happened::Yes))
+            }
             _ => (None, None),
         };
         self.emit(StepCancelled { step, attempt, happened, lost_race, usage: Usage::default() });

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::advance::Draft;
+use super::asides::is_unwanted;
 use super::command::Rejection;
 use super::evolve::interrupted;
 use super::place::StepAt;
-use super::race::{is_loser, losers};
+use super::race::losers;
 use super::state::{AttemptEnd, RunStatus};
 use crate::event::{
-    PauseReason, RunPaused, StepCancelled, StepCompleted, StepFailed, StepInterrupted, StepResultDiscarded,
-    StepRetrying, StepWaiting, Usage, WaitReason,
+    PauseReason, RunPaused, StepCancelled, StepFailed, StepInterrupted, StepResultDiscarded, StepRetrying,
+    StepWaiting, Usage, WaitReason,
 };
 use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
 use crate::ids::AttemptId;
@@ -42,9 +43,10 @@ pub(super) fn report(
     let step = id.step.clone();
     let attempt = Some(id.number);
     match outcome.and_then(|output| fits(draft, index, output)) {
-        Ok(output) => draft.emit(StepCompleted { step, attempt, output: Payload::Inline(output), usage }),
-        Err(failure) if is_unwanted(draft, index) => {
-            let (happened, lost_race) = (Some(failure.happened), !draft.run.cancel_requested);
+        Ok(output) => draft.bring(index, id.number, output, usage),
+        Err(failure) if draft.is_unwanted(index) => {
+            let lost_race = !draft.run.cancel_requested && index.aside().is_none();
+            let happened = Some(failure.happened);
             draft.emit(StepCancelled { step, attempt, happened, lost_race, usage });
         }
         // Somebody stopped the attempt although nobody cancelled the run: the daemon is going down.
@@ -127,30 +129,46 @@ fn failed(draft: &mut Draft<'_>, index: StepAt, id: &AttemptId, failure: Failure
         }
         return;
     }
-    let of_agent = draft.context.agents.get(&running.agent).and_then(|entry| entry.retry.as_ref());
+    retry_or_fail(draft, index, id.number, failure, usage);
+}
+
+/// What may be made again is made again as its policy says; else the step fails.
+pub(super) fn retry_or_fail(
+    draft: &mut Draft<'_>,
+    index: StepAt,
+    attempt: u32,
+    failure: Failure,
+    usage: Usage,
+) {
+    let run = &draft.run;
+    let step = run.path(index);
+    let agent = run.step(index).agent.as_ref();
+    let of_agent = agent.and_then(|agent| draft.context.agents.get(agent)?.retry.as_ref());
     let policy = run.node(index).retry.as_ref().or(of_agent).unwrap_or(&RetryPolicy::NONE);
     let asked = failure.retry_after_ms.map(std::time::Duration::from_millis);
     let wait = policy.wait(run.step(index).failed + 1, asked, draft.context.jitter);
     match wait.filter(|_| failure.class.retryable()) {
         Some(wait) => {
             let retry_at = draft.after(wait);
-            draft.emit(StepRetrying { step, attempt: id.number, failure, retry_at, usage });
+            draft.emit(StepRetrying { step, attempt, failure, retry_at, redo: false, usage });
         }
         None if run.node(index).on_error == OnError::Pause => {
             let message = format!("step `{step}` failed: {}", failure.message);
             let retry_at = draft.context.now;
-            draft.emit(StepRetrying { step, attempt: id.number, failure, retry_at, usage });
+            draft.emit(StepRetrying { step, attempt, failure, retry_at, redo: false, usage });
             if draft.run.status == RunStatus::Running {
                 draft.emit(RunPaused { reason: PauseReason::Operator, message });
             }
         }
-        None => draft.emit(StepFailed { step, attempt: Some(id.number), failure, usage }),
+        None => draft.emit(StepFailed { step, attempt: Some(attempt), failure, usage }),
     }
 }
 
-/// Whether nobody waits for the step any more: the run is being cancelled, or another branch has won.
-pub(super) fn is_unwanted(draft: &Draft<'_>, at: StepAt) -> bool {
-    draft.run.cancel_requested || is_loser(&losers(&draft.run), at.node)
+impl Draft<'_> {
+    /// Whether nobody waits for the step any more.
+    pub(super) fn is_unwanted(&self, at: StepAt) -> bool {
+        is_unwanted(&self.run, &losers(&self.run), at)
+    }
 }
 
 pub(super) fn lost(
@@ -186,7 +204,7 @@ pub(super) fn lost(
             failure,
             usage: Usage::default(),
         });
-    } else if began && effect == EffectClass::Write && !is_unwanted(draft, index) {
+    } else if began && effect == EffectClass::Write && !draft.is_unwanted(index) {
         draft.emit(StepWaiting {
             attempt: Some(id.number),
             failure: Some(interrupted()),

@@ -21,7 +21,7 @@ use crate::language::binding::{Bound, Scope};
 use crate::language::condition::Condition;
 use crate::payload::Payload;
 use crate::workflow::{
-    Call, Case, ChildWorkflow, Emit, Gate, Join, Node, NodeKind, OnTimeout, Require, Signal, Transform,
+    Call, Case, ChildWorkflow, Emit, Gate, Join, Node, NodeKind, OnTimeout, Require, Risk, Signal, Transform,
     Until, Wait,
 };
 
@@ -212,7 +212,6 @@ impl Draft<'_> {
         if self.asked >= QUESTIONS_AT_ONCE {
             return;
         }
-        self.asked += 1;
         let scope = RunScope::at(&self.run, at);
         let rendered = gate.action.render(&scope).and_then(|action| {
             let impact = gate.impact.as_ref().map(|text| text.render(&scope)).transpose()?;
@@ -225,25 +224,39 @@ impl Draft<'_> {
                     .fail(at, data("text_failed", format!("the question cannot be written: {error}")));
             }
         };
-        let approval = ApprovalId(self.context.ids.fresh());
-        let step = self.run.path(at);
         let expires_at = match gate.on_timeout {
             OnTimeout::Reject | OnTimeout::Approve => gate.timeout.map(|timeout| self.after(timeout)),
             OnTimeout::Wait => None,
         };
-        let shown = blake3::hash(json!([step, action, impact, gate.risk]).to_string().as_bytes())
-            .to_hex()
-            .to_string();
+        drop(scope);
+        let approval = self.question(at, action, impact, gate.risk, expires_at);
+        let step = self.run.path(at);
+        self.emit(StepWaiting { approval: Some(approval), ..StepWaiting::new(step, WaitReason::Approval) });
+    }
+
+    /// Puts a question; the step says next that it waits for the answer.
+    pub(super) fn question(
+        &mut self,
+        at: StepAt,
+        action: String,
+        impact: Option<String>,
+        risk: Risk,
+        expires_at: Option<Timestamp>,
+    ) -> ApprovalId {
+        self.asked += 1;
+        let approval = ApprovalId(self.context.ids.fresh());
+        let step = self.run.path(at);
+        let shown = json!([step, action, impact, risk]).to_string();
         self.emit(ApprovalRequested {
             approval,
-            step: step.clone(),
+            step,
             action: Payload::inline(Value::String(action)),
             impact: impact.map(|text| Payload::inline(Value::String(text))),
-            risk: gate.risk,
-            shown,
+            risk,
+            shown: blake3::hash(shown.as_bytes()).to_hex().to_string(),
             expires_at,
         });
-        self.emit(StepWaiting { approval: Some(approval), ..StepWaiting::new(step, WaitReason::Approval) });
+        approval
     }
 
     /// Starts a run of another workflow: whoever carries this one sees to it that it exists, and says how it ended.

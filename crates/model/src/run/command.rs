@@ -135,6 +135,8 @@ pub enum Command {
     Cancel {
         /// Why.
         reason: String,
+        /// Without making good what was done.
+        kill: bool,
     },
     /// Set it aside, because its actors keep crashing.
     Quarantine {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::advance::Draft;
-use super::attempts::{is_unwanted, lost, recover, report};
+use super::attempts::{lost, recover, report};
 use super::command::{Command, Context, CreateRun, Rejection, SIGNALS_BYTES_MAX, SIGNALS_MAX};
 use super::revise;
 use super::state::{Approval, Run, RunStatus, StepState};
@@ -80,11 +80,11 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
             RunStatus::Running => {}
             status => return Err(Rejection::RunIs { status }),
         },
-        Command::Cancel { reason } => match run.status {
+        Command::Cancel { reason, kill } => match run.status {
             RunStatus::Cancelled => {}
             status if status.is_terminal() => return Err(Rejection::RunIs { status }),
-            _ if run.cancel_requested => {}
-            _ => draft.emit(RunCancelRequested { reason }),
+            _ if run.cancel_requested && (run.killed || !kill) => {}
+            _ => draft.emit(RunCancelRequested { reason, kill }),
         },
         Command::Quarantine { message } => match (run.status, run.pause) {
             (_, Some(PauseReason::Quarantined)) => {}
@@ -185,7 +185,7 @@ fn child_ended(
         Ok(output) => {
             draft.emit(StepCompleted { step, attempt: None, output: Payload::Inline(output), usage })
         }
-        Err(failure) if is_unwanted(draft, at) => {
+        Err(failure) if draft.is_unwanted(at) => {
             let (happened, lost_race) = (Some(failure.happened), !draft.run.cancel_requested);
             draft.emit(StepCancelled { step, attempt: None, happened, lost_race, usage });
         }
@@ -238,15 +238,14 @@ fn answer(
 
 fn permitted(draft: &Draft<'_>, approval: &Approval, changes: &Value) -> Result<(), Vec<SchemaViolation>> {
     let node = draft.run.find(&approval.step).map(|index| draft.run.node(index));
+    let nothing =
+        |message: &str| Err(vec![SchemaViolation { path: String::new(), message: message.to_owned() }]);
     match node.map(|node| &node.kind) {
         Some(NodeKind::Gate(gate)) => match &gate.form {
             Some(form) => form.validate(changes),
-            None => Err(vec![SchemaViolation {
-                path: String::new(),
-                message: "the gate has no form, so nothing may be changed".to_owned(),
-            }]),
+            None => nothing("the gate has no form, so nothing may be changed"),
         },
-        _ => Ok(()),
+        _ => nothing("what came out can be accepted or not, and not be changed"),
     }
 }
 
@@ -269,6 +268,12 @@ fn close(
         changes: changes.clone().map(Payload::inline),
         shown: approval.shown.clone(),
     });
+    let at = draft.run.find(&step);
+    let state = at.map(|at| &draft.run.step(at).state);
+    if let (Some(at), Some(StepState::AwaitingApproval { about: Some(made), .. })) = (at, state) {
+        let made = (**made).clone();
+        return draft.accept(at, made, passes, comment.as_deref());
+    }
     if passes {
         let output = json!({
             "decision": "approved",

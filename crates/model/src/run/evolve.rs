@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use super::place::StepAt;
 use super::revise;
-use super::state::{Approval, Attempt, AttemptEnd, ReceivedSignal, Run, RunStatus, Step, StepState};
+use super::state::{Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, RunStatus, Step, StepState};
 use crate::event::{Decision, Event, PauseReason, SkipCause, StepStarted, StepWaiting, WaitReason};
 use crate::failure::Happened;
 use crate::ids::StepPath;
-use crate::workflow::{NodeKind, Wait};
+use crate::workflow::{Aside, NodeKind, Wait};
 
 /// Folds `event`, recorded at `at` by `by`, into `run`.
 pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
@@ -34,7 +34,10 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             run.status = RunStatus::Running;
             run.pause = None;
         }
-        Event::RunCancelRequested(_) => run.cancel_requested = true,
+        Event::RunCancelRequested(requested) => {
+            run.cancel_requested = true;
+            run.killed |= requested.kill;
+        }
         Event::RunCancelled(_) => end(run, RunStatus::Cancelled, at),
         Event::RunFailed(failed) => {
             run.failure = Some((failed.step.clone(), failed.failure.clone()));
@@ -50,20 +53,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             run.ended_at = None;
             run.failure = None;
             for path in &reopened.steps {
-                change(run, path, at, |step| {
-                    step.iteration += 1;
-                    step.failed = 0;
-                    // Losses are counted within an iteration.
-                    step.ends.retain(|_, end| *end == AttemptEnd::Reported);
-                    step.ended_at = None;
-                    // What has items keeps those that are done.
-                    if step.items.is_empty() {
-                        step.state = StepState::Pending;
-                        step.input = None;
-                    } else {
-                        step.state = StepState::Open;
-                    }
-                });
+                change(run, path, at, again);
             }
         }
         Event::StepScheduled(scheduled) => set(run, &scheduled.step, at, StepState::Scheduled),
@@ -89,12 +79,21 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
                 revise::adopt(run, next);
             }
         }
-        // For those who listen; the step that says it ends with an event of its own.
-        Event::EventEmitted(_) => {}
+        Event::StepCompensated(compensated) => {
+            change(run, &compensated.step, at, |step| step.compensated = true);
+        }
+        // For those who listen; the step that says it, or is judged, goes on with an event of its own.
+        Event::EventEmitted(_) | Event::StepJudged(_) => {}
         Event::StepRetrying(retrying) => change(run, &retrying.step, at, |step| {
             step.failed += 1;
             step.usage.add(retrying.usage);
             step.ends.insert(retrying.attempt, AttemptEnd::Reported);
+            if retrying.redo {
+                // New work under a new key, and with attempts of its own; the input stays.
+                step.iteration += 1;
+                step.redone += 1;
+                step.failed = 0;
+            }
             step.state =
                 StepState::Retrying { retry_at: retrying.retry_at, failure: retrying.failure.clone() };
         }),
@@ -140,6 +139,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             report(step, cancelled.attempt);
             step.usage.add(cancelled.usage);
             step.lost_race = cancelled.lost_race;
+            step.happened = cancelled.happened;
             step.state = StepState::Cancelled;
             end_inside(step, at, &StepState::Cancelled);
         }),
@@ -263,7 +263,26 @@ fn change(run: &mut Run, path: &StepPath, at: Timestamp, apply: impl FnOnce(&mut
     }
 }
 
-/// The step at this place, to be changed. The next pass of a loop comes to be by this; a map has the items it was opened with.
+/// A step, and what stands beside it, begins anew.
+fn again(step: &mut Step) {
+    step.iteration += 1;
+    step.failed = 0;
+    step.redone = 0;
+    step.happened = None;
+    // Losses are counted within an iteration.
+    step.ends.retain(|_, end| *end == AttemptEnd::Reported);
+    step.ended_at = None;
+    // What has items keeps those that are done.
+    if step.items.is_empty() {
+        step.state = StepState::Pending;
+        step.input = None;
+    } else {
+        step.state = StepState::Open;
+    }
+}
+
+/// The step at this place, to be changed. The next pass of a loop comes to be by this, and what stands beside a call; a map has
+/// the items it was opened with.
 fn step_mut(run: &mut Run, place: StepAt) -> Option<&mut Step> {
     let workflow = run.workflow.clone();
     let mut node = workflow.node(place.node);
@@ -277,7 +296,10 @@ fn step_mut(run: &mut Run, place: StepAt) -> Option<&mut Step> {
         step = Arc::make_mut(step.items.get_mut(item)?);
         node = node.kind.body()?;
     }
-    Some(step)
+    match place.aside() {
+        None => Some(step),
+        Some(aside) => Some(Arc::make_mut(step.beside.entry(aside).or_default())),
+    }
 }
 
 /// What had not begun inside of a step that ends never will.
@@ -295,7 +317,10 @@ fn wait(run: &mut Run, waiting: &StepWaiting, at: Timestamp) {
         WaitReason::Slot => Some(StepState::Scheduled),
         WaitReason::Time => waiting.until.map(|until| StepState::AwaitingTime { until }),
         WaitReason::Signal => Some(StepState::AwaitingSignal { until: waiting.until }),
-        WaitReason::Approval => waiting.approval.map(|approval| StepState::AwaitingApproval { approval }),
+        WaitReason::Approval => {
+            waiting.approval.map(|approval| StepState::AwaitingApproval { approval, about: made(waiting) })
+        }
+        WaitReason::Verdict => made(waiting).map(|made| StepState::AwaitingVerdict { made }),
         WaitReason::Child => waiting.child.clone().map(|child| StepState::AwaitingChild { child }),
         WaitReason::Reconcile => waiting.attempt.map(|attempt| StepState::AwaitingReconcile {
             attempt,
@@ -307,6 +332,16 @@ fn wait(run: &mut Run, waiting: &StepWaiting, at: Timestamp) {
         match &state {
             StepState::AwaitingReconcile { attempt, .. } => {
                 step.ends.entry(*attempt).or_insert(AttemptEnd::Reported);
+                ask_again(step, Aside::Verify);
+            }
+            StepState::AwaitingVerdict { made } => {
+                step.ends.entry(made.attempt).or_insert(AttemptEnd::Reported);
+                step.usage.add(waiting.usage);
+                ask_again(step, Aside::Judge);
+            }
+            StepState::AwaitingApproval { about: Some(made), .. } => {
+                step.ends.entry(made.attempt).or_insert(AttemptEnd::Reported);
+                step.usage.add(waiting.usage);
             }
             _ => step.started_at = step.started_at.or(Some(at)),
         }
@@ -315,6 +350,19 @@ fn wait(run: &mut Run, waiting: &StepWaiting, at: Timestamp) {
         }
         step.state = state;
     });
+}
+
+/// What came out of the attempt about which somebody is asked.
+fn made(waiting: &StepWaiting) -> Option<Box<Made>> {
+    let (attempt, output) = (waiting.attempt?, waiting.output.clone()?);
+    Some(Box::new(Made { attempt, output }))
+}
+
+/// What was asked about an earlier attempt is asked about this one too.
+fn ask_again(step: &mut Step, aside: Aside) {
+    if let Some(asked) = step.beside.get_mut(&aside) {
+        again(Arc::make_mut(asked));
+    }
 }
 
 /// A wait for a signal that is over has taken the first one that it could take.

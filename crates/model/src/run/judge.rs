@@ -142,6 +142,7 @@ pub(super) fn parent_end(run: &Run, dependency: &Dependency) -> ParentEnd {
         | StepState::AwaitingSignal { .. }
         | StepState::AwaitingChild { .. }
         | StepState::AwaitingApproval { .. }
+        | StepState::AwaitingVerdict { .. }
         | StepState::AwaitingReconcile { .. }
         | StepState::Retrying { .. } => ParentEnd::Open,
     }

@@ -33,6 +33,9 @@
 //! | `running` | `step.retrying` | `retrying` |
 //! | `running` | `step.interrupted` | `ready` |
 //! | `running`, `ready` | `step.waiting` (reconcile) | `waiting` (reconcile) |
+//! | `running`, `waiting` (reconcile) | `step.waiting` (verdict) | `waiting` (verdict) |
+//! | `running`, `waiting` (verdict, reconcile) | `step.waiting` (approval), after `approval.requested` | `waiting` (approval) |
+//! | `waiting` (verdict) | `step.completed`, `step.failed`, `step.retrying` | `completed`, `failed`, `retrying` |
 //! | `waiting` (reconcile) | `step.reconciled` (it did not happen) | `ready` |
 //! | `pending` | `step.skipped` | `skipped` |
 //! | any that has not ended | `step.cancelled` | `cancelled` |
@@ -67,12 +70,19 @@
 //! With `first_success` the others are cancelled with everything that only they needed, once one completed; with `any` and
 //! `quorum` they go on. A failure that a join other than `all`, or a `soft` child, takes does not fail the run.
 //!
+//! # Beside
+//!
+//! A call may have others beside it, each a step of its own that begins when its call asks for it: `node.judge` while the call
+//! waits for a verdict, `node.verify` while it waits for `reconcile`, `node.compensate` once the run is cancelled and everything
+//! else of it has ended. Compensations are made one after another, that of the step first that ended last.
+//!
 //! # Inside
 //!
 //! The items of a map and the passes of a loop are steps `node.0`, `node.1` and begin and end as others do. Items are siblings: one
 //! that fails does not stop the others, and the map fails when all have ended; passes follow each other.
 
 mod advance;
+mod asides;
 mod attempts;
 mod begin;
 pub mod child;
@@ -109,6 +119,6 @@ pub use place::{INSIDE_MAX, MAP_ITEMS_MAX, StepAt, Walk};
 pub use progress::{Counts, ESTIMATE_DEFAULT, Progress, estimate, progress};
 pub use snapshot::{SNAPSHOT_FORMAT, freeze, thaw};
 pub use state::{
-    Approval, Attempt, AttemptEnd, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus,
+    Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus,
     idempotency_key,
 };

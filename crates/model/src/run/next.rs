@@ -8,7 +8,7 @@ use super::place::StepAt;
 use super::state::{Run, RunStatus, StepState, StepStatus};
 use crate::event::ChildRun;
 use crate::ids::{ApprovalId, Name, NodeId, StepPath};
-use crate::workflow::{DependencyKind, NodeKind, Wait};
+use crate::workflow::{Aside, DependencyKind, NodeKind, Wait};
 
 /// A step that has not ended, and what it waits for.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +99,13 @@ fn waits(run: &Run, at: StepAt, load: Option<&Load>) -> Waits {
     match &run.step(at).state {
         StepState::Pending => pending(run, at, load, paused),
         StepState::Running { .. } | StepState::Open => Waits::Work,
-        StepState::AwaitingApproval { approval } => Waits::Approval(*approval),
+        StepState::AwaitingApproval { approval, .. } => Waits::Approval(*approval),
+        StepState::AwaitingVerdict { .. } => {
+            let judge = at.beside(Aside::Judge);
+            let asked = run.step(judge);
+            let status = asked.state.status().0;
+            Waits::Steps(vec![WaitedFor { step: run.path(judge), status, since: asked.since }])
+        }
         StepState::AwaitingReconcile { .. } => Waits::Reconcile,
         StepState::AwaitingChild { child } => Waits::Child(child.clone()),
         _ if paused => Waits::Resume,

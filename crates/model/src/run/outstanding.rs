@@ -3,8 +3,9 @@
 
 use jiff::Timestamp;
 
+use super::asides::is_unwanted;
 use super::place::StepAt;
-use super::race::{is_loser, losers};
+use super::race::losers;
 use super::state::{Run, RunStatus, StepState};
 use crate::event::ChildRun;
 use crate::ids::{ApprovalId, AttemptId, StepPath};
@@ -47,6 +48,8 @@ pub enum Effect {
         step: StepPath,
         /// The run.
         child: ChildRun,
+        /// Whether without making anything good.
+        kill: bool,
     },
     /// So many steps wait for a slot.
     Slots(u32),
@@ -77,7 +80,7 @@ pub fn outstanding(run: &Run) -> Vec<Effect> {
     let mut scheduled = 0;
     let lost = losers(run);
     for (at, _, step) in run.walk() {
-        let is_unwanted = run.cancel_requested || is_loser(&lost, at.node);
+        let is_unwanted = is_unwanted(run, &lost, at);
         match &step.state {
             StepState::Running { attempt } => {
                 let id = AttemptId { step: run.path(at), number: attempt.number };
@@ -90,12 +93,12 @@ pub fn outstanding(run: &Run) -> Vec<Effect> {
             StepState::AwaitingChild { child } => {
                 let (step, child, input) = (run.path(at), child.clone(), step.input.clone());
                 effects.push(if is_unwanted {
-                    Effect::StopChild { step, child }
+                    Effect::StopChild { step, child, kill: run.killed }
                 } else {
                     Effect::Child { step, child, input }
                 });
             }
-            StepState::AwaitingApproval { approval } => {
+            StepState::AwaitingApproval { approval, .. } => {
                 let expires_at = run.approvals.get(approval).and_then(|open| open.expires_at);
                 effects.push(Effect::Gate { approval: *approval, expires_at });
             }
@@ -106,6 +109,7 @@ pub fn outstanding(run: &Run) -> Vec<Effect> {
             | StepState::Open
             | StepState::AwaitingTime { .. }
             | StepState::AwaitingSignal { .. }
+            | StepState::AwaitingVerdict { .. }
             | StepState::AwaitingReconcile { .. }
             | StepState::Retrying { .. }
             | StepState::Completed { .. }
@@ -133,7 +137,7 @@ pub fn next_due(run: &Run) -> Option<Timestamp> {
             StepState::Retrying { retry_at, .. } if !paused => Some(*retry_at),
             StepState::AwaitingTime { until } if !paused => Some(*until),
             StepState::AwaitingSignal { until } if !paused => *until,
-            StepState::AwaitingApproval { approval } => {
+            StepState::AwaitingApproval { approval, .. } => {
                 run.approvals.get(approval).and_then(|open| open.expires_at)
             }
             _ => None,

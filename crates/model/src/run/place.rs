@@ -1,10 +1,10 @@
-//! Which step of a run: a node, and inside of maps and loops, which items or passes.
+//! Which step of a run: a node, inside of maps and loops which items or passes, and what stands beside a call.
 
 use std::sync::Arc;
 
 use super::state::{Run, Step};
 use crate::ids::StepPath;
-use crate::workflow::{Node, NodeIndex, NodeKind, Workflow};
+use crate::workflow::{Aside, Node, NodeIndex, NodeKind, Workflow};
 
 /// Items in items; the language allows no more.
 const DEPTH_MAX: usize = crate::language::NESTING_MAX;
@@ -21,11 +21,13 @@ pub struct StepAt {
     depth: u8,
     /// Places from 0, of items and of passes alike.
     items: [u32; DEPTH_MAX],
+    /// What stands beside the call that the rest names.
+    beside: Option<Aside>,
 }
 
 impl From<NodeIndex> for StepAt {
     fn from(node: NodeIndex) -> Self {
-        Self { node, depth: 0, items: [0; DEPTH_MAX] }
+        Self { node, depth: 0, items: [0; DEPTH_MAX], beside: None }
     }
 }
 
@@ -54,10 +56,30 @@ impl StepAt {
         Some((self, place))
     }
 
-    /// Whether it stands inside of a map or a loop.
+    /// Whether it begins with something else: it stands inside of a map or a loop, or beside a call.
     #[must_use]
     pub fn is_inside(&self) -> bool {
-        self.depth > 0
+        self.depth > 0 || self.beside.is_some()
+    }
+
+    /// What stands beside this call.
+    #[must_use]
+    pub fn beside(mut self, aside: Aside) -> Self {
+        self.beside = Some(aside);
+        self
+    }
+
+    /// What it is, if it stands beside a call.
+    #[must_use]
+    pub fn aside(&self) -> Option<Aside> {
+        self.beside
+    }
+
+    /// The step beside which it stands; itself when it stands beside none.
+    #[must_use]
+    pub fn call(mut self) -> Self {
+        self.beside = None;
+        self
     }
 }
 
@@ -69,10 +91,11 @@ impl Workflow {
     #[must_use]
     pub fn node_at(&self, at: StepAt) -> &Node {
         let node = self.node(at.node);
-        at.items().iter().fold(node, |node, _| node.kind.body().unwrap_or(node))
+        let node = at.items().iter().fold(node, |node, _| node.kind.body().unwrap_or(node));
+        at.aside().and_then(|aside| node.aside(aside)).unwrap_or(node)
     }
 
-    /// The path of a step: `each.2`. Items count from 0, passes from 1.
+    /// The path of a step: `each.2`, `restart.verify`. Items count from 0, passes from 1.
     #[must_use]
     pub fn path_at(&self, at: StepAt) -> StepPath {
         let mut node = self.node(at.node);
@@ -86,7 +109,11 @@ impl Workflow {
             path.push_str(&number.to_string());
             node = node.kind.body().unwrap_or(node);
         }
-        // A node's id and a few numbers are a path.
+        if let Some(aside) = at.aside() {
+            path.push('.');
+            path.push_str(aside.as_str());
+        }
+        // A node's id, a few numbers and a word are a path.
         StepPath::new(&path).unwrap_or_else(|_| StepPath::from(&self.node(at.node).id))
     }
 
@@ -97,6 +124,15 @@ impl Workflow {
         let index = self.find(parts.next()?)?;
         let (mut at, mut node) = (StepAt::from(index), self.node(index));
         for part in parts {
+            // Nothing stands beside what stands beside a call, nor inside of it.
+            if at.aside().is_some() {
+                return None;
+            }
+            if let Some(aside) = Aside::ALL.into_iter().find(|aside| aside.as_str() == part) {
+                node = node.aside(aside)?;
+                at = at.beside(aside);
+                continue;
+            }
             // `007` is no other name of `7`.
             let number: u32 = part.parse().ok().filter(|number: &u32| number.to_string() == part)?;
             let place = match &node.kind {
@@ -112,9 +148,9 @@ impl Workflow {
 }
 
 impl Run {
-    /// Every step with its node, what stands inside behind what it stands in.
+    /// Every step with its node, what stands inside of it or beside it behind it.
     pub fn walk(&self) -> Walk<'_> {
-        Walk { run: self, next: 0, inside: Vec::new() }
+        Walk { run: self, next: 0, inside: Vec::new(), beside: Vec::new() }
     }
 }
 
@@ -124,6 +160,8 @@ pub struct Walk<'r> {
     run: &'r Run,
     next: u32,
     inside: Vec<Inside<'r>>,
+    /// What stands beside the step that came last, the last one first.
+    beside: Vec<(StepAt, &'r Node, &'r Step)>,
 }
 
 #[derive(Debug)]
@@ -138,6 +176,9 @@ impl<'r> Iterator for Walk<'r> {
     type Item = (StepAt, &'r Node, &'r Step);
 
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(found) = self.beside.pop() {
+            return Some(found);
+        }
         let found = loop {
             let Some(inside) = self.inside.last_mut() else {
                 let index = NodeIndex(self.next);
@@ -156,6 +197,10 @@ impl<'r> Iterator for Walk<'r> {
         if let (false, Some(body)) = (step.items.is_empty(), node.kind.body()) {
             self.inside.push(Inside { at, body, items: &step.items, next: 0 });
         }
+        let beside = step.beside.iter().rev();
+        self.beside.extend(
+            beside.filter_map(|(aside, step)| Some((at.beside(*aside), node.aside(*aside)?, &**step))),
+        );
         Some(found)
     }
 }

@@ -17,18 +17,39 @@ pub(super) struct RunScope<'r> {
     index: Value,
     last: Option<&'r Value>,
     iteration: Value,
+    /// What came out of the call around the reader.
+    output: Option<&'r Value>,
+    /// The key of that call.
+    key: Option<Value>,
 }
 
 impl<'r> RunScope<'r> {
     /// From outside of all items.
     pub fn of(run: &'r Run) -> Self {
-        Self { run, item: None, index: Value::Null, last: None, iteration: Value::Null }
+        Self {
+            run,
+            item: None,
+            index: Value::Null,
+            last: None,
+            iteration: Value::Null,
+            output: None,
+            key: None,
+        }
     }
 
     /// From a step, and so from the items and passes that it stands in: the innermost of each kind.
     pub fn at(run: &'r Run, at: StepAt) -> Self {
         let mut scope = Self::of(run);
-        let mut place = at;
+        let mut place = at.call();
+        if at.aside().is_some() {
+            let made = match &run.step(place).state {
+                StepState::AwaitingVerdict { made } => made.output.value(),
+                StepState::Completed { output } => output.value(),
+                _ => None,
+            };
+            scope.output = Some(made.map_or(NULL, |made| made));
+            scope.key = Some(Value::String(run.key(place)));
+        }
         while let Some((around, number)) = place.outside() {
             match &run.workflow.node_at(around).kind {
                 NodeKind::Map(_) if scope.index.is_null() => scope.enter_item(around, number),
@@ -46,6 +67,12 @@ impl<'r> RunScope<'r> {
         scope.iteration = Value::from(pass + 1);
         scope.last = Some(scope.output_of(at.inside(pass)).unwrap_or(NULL));
         scope
+    }
+
+    /// As it is seen when this has come out.
+    pub fn with_output(mut self, output: &'r Value) -> Self {
+        self.output = Some(output);
+        self
     }
 
     fn enter_item(&mut self, map: StepAt, number: u32) {
@@ -88,6 +115,8 @@ impl Scope for RunScope<'_> {
             Local::Index => Some(&self.index).filter(|index| !index.is_null()),
             Local::Last => self.last,
             Local::Iteration => Some(&self.iteration).filter(|iteration| !iteration.is_null()),
+            Local::Output => self.output,
+            Local::Key => self.key.as_ref(),
         }
     }
 

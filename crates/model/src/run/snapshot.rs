@@ -16,7 +16,7 @@ use crate::payload::Payload;
 use crate::workflow::Workflow;
 
 /// The format that this program writes. Raised with every change of the state.
-pub const SNAPSHOT_FORMAT: u32 = 2;
+pub const SNAPSHOT_FORMAT: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 struct Frozen<'a> {
@@ -25,6 +25,7 @@ struct Frozen<'a> {
     status: RunStatus,
     pause: Option<PauseReason>,
     cancel_requested: bool,
+    killed: bool,
     input: Cow<'a, Payload>,
     context: Cow<'a, Payload>,
     labels: Cow<'a, BTreeMap<String, String>>,
@@ -51,6 +52,7 @@ pub fn freeze(run: &Run) -> Option<Vec<u8>> {
         status: run.status,
         pause: run.pause,
         cancel_requested: run.cancel_requested,
+        killed: run.killed,
         input: Cow::Borrowed(&run.input),
         context: Cow::Borrowed(&run.context),
         labels: Cow::Borrowed(&run.labels),
@@ -84,6 +86,7 @@ pub fn thaw(id: RunId, workflow: &Arc<Workflow>, bytes: &[u8]) -> Option<Run> {
         status: frozen.status,
         pause: frozen.pause,
         cancel_requested: frozen.cancel_requested,
+        killed: frozen.killed,
         input: frozen.input.into_owned(),
         context: frozen.context.into_owned(),
         labels: Arc::new(frozen.labels.into_owned()),

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::place::StepAt;
 use crate::event::{ChildRun, Decision, ParentStep, PauseReason, RunResult, SkipCause, Usage, WaitReason};
-use crate::failure::{EffectClass, Failure};
+use crate::failure::{EffectClass, Failure, Happened};
 use crate::ids::{ApprovalId, AttemptId, DefinitionHash, Name, NodeId, RunId, StepPath};
 use crate::payload::{BlobRef, Payload};
-use crate::workflow::{Node, NodeIndex, NodeKind, Risk, Signal, Wait, Workflow};
+use crate::workflow::{Aside, Node, NodeIndex, NodeKind, Risk, Signal, Wait, Workflow};
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -121,6 +121,15 @@ pub struct Attempt {
     pub started_at: Timestamp,
 }
 
+/// What came out of an attempt, before it is the output of its step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    /// The attempt.
+    pub attempt: u32,
+    /// What it brought.
+    pub output: Payload,
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -167,6 +176,13 @@ pub enum StepState {
     AwaitingApproval {
         /// The question.
         approval: ApprovalId,
+        /// What came out of the attempt about which the person is asked; none when a gate asks.
+        about: Option<Box<Made>>,
+    },
+    /// Somebody has to say whether what came out is good enough.
+    AwaitingVerdict {
+        /// What came out, and of which attempt.
+        made: Box<Made>,
     },
     /// Nobody knows whether a write happened.
     AwaitingReconcile {
@@ -214,6 +230,7 @@ impl StepState {
             Self::AwaitingSignal { .. } => (StepStatus::Waiting, Some(WaitReason::Signal)),
             Self::AwaitingChild { .. } => (StepStatus::Waiting, Some(WaitReason::Child)),
             Self::AwaitingApproval { .. } => (StepStatus::Waiting, Some(WaitReason::Approval)),
+            Self::AwaitingVerdict { .. } => (StepStatus::Waiting, Some(WaitReason::Verdict)),
             Self::AwaitingReconcile { .. } => (StepStatus::Waiting, Some(WaitReason::Reconcile)),
             Self::Retrying { .. } => (StepStatus::Retrying, None),
             Self::Completed { .. } => (StepStatus::Completed, None),
@@ -237,6 +254,7 @@ impl StepState {
             | Self::AwaitingSignal { .. }
             | Self::AwaitingChild { .. }
             | Self::AwaitingApproval { .. }
+            | Self::AwaitingVerdict { .. }
             | Self::AwaitingReconcile { .. }
             | Self::Retrying { .. } => false,
         }
@@ -273,9 +291,21 @@ pub struct Step {
     /// Whether it was cancelled because another branch was faster.
     #[serde(default)]
     pub lost_race: bool,
+    /// How often it was done again because what came out was not good enough, in this round.
+    #[serde(default)]
+    pub redone: u32,
+    /// Whether its effect happened although it was cancelled, as far as anybody knows.
+    #[serde(default)]
+    pub happened: Option<Happened>,
+    /// Whether what it did was made good.
+    #[serde(default)]
+    pub compensated: bool,
     /// The items of a map, the passes of a loop.
     #[serde(default)]
     pub items: Vec<Arc<Step>>,
+    /// What stands beside it, as far as that was asked for.
+    #[serde(default)]
+    pub beside: BTreeMap<Aside, Arc<Step>>,
 }
 
 impl Default for Step {
@@ -294,7 +324,11 @@ impl Default for Step {
             agent: None,
             input: None,
             lost_race: false,
+            redone: 0,
+            happened: None,
+            compensated: false,
             items: Vec::new(),
+            beside: BTreeMap::new(),
         }
     }
 }
@@ -306,9 +340,13 @@ impl Step {
         let of_state = match &self.state {
             StepState::Completed { output } => Some(output),
             StepState::Running { attempt } => Some(&attempt.input),
+            StepState::AwaitingVerdict { made } | StepState::AwaitingApproval { about: Some(made), .. } => {
+                Some(&made.output)
+            }
             _ => None,
         };
         let mut all: Vec<&Payload> = of_state.into_iter().collect();
+        all.extend(self.beside.values().flat_map(|beside| beside.payloads()));
         if !self.state.has_ended() {
             all.extend(self.input.as_ref());
             all.extend(self.items.iter().flat_map(|item| item.payloads()));
@@ -321,14 +359,21 @@ impl Step {
         let of_state = match &mut self.state {
             StepState::Completed { output } => Some(output),
             StepState::Running { attempt } => Some(&mut attempt.input),
+            StepState::AwaitingVerdict { made } | StepState::AwaitingApproval { about: Some(made), .. } => {
+                Some(&mut made.output)
+            }
             _ => None,
         };
         for payload in of_state.into_iter().chain(self.input.as_mut().filter(|_| !ended)) {
             payload.provide(blob, value);
         }
         let lacks = |item: &Arc<Step>| item.payloads().iter().any(|payload| payload.missing() == Some(blob));
+        let lacks_it = |beside: &&mut Arc<Step>| lacks(beside);
         for item in self.items.iter_mut().filter(|item| !ended && lacks(item)) {
             Arc::make_mut(item).provide_blob(blob, value);
+        }
+        for beside in self.beside.values_mut().filter(lacks_it) {
+            Arc::make_mut(beside).provide_blob(blob, value);
         }
     }
 }
@@ -380,6 +425,8 @@ pub struct Run {
     pub pause: Option<PauseReason>,
     /// Whether somebody asked to cancel it.
     pub cancel_requested: bool,
+    /// Whether nothing is compensated then.
+    pub killed: bool,
     /// What it was given.
     pub input: Payload,
     /// The context it was given, over the workflow's defaults.
@@ -426,6 +473,7 @@ impl Run {
             status: RunStatus::Pending,
             pause: None,
             cancel_requested: false,
+            killed: false,
             input: Payload::inline(Value::Null),
             context: Payload::inline(Value::Object(serde_json::Map::new())),
             labels: Arc::default(),
@@ -458,7 +506,10 @@ impl Run {
                 None => return &FRESH,
             }
         }
-        step
+        match at.aside() {
+            None => step,
+            Some(aside) => step.beside.get(&aside).map_or(&FRESH, |beside| beside),
+        }
     }
 
     /// The step of that path, if the run has got to it.
@@ -469,7 +520,10 @@ impl Run {
         for item in at.items() {
             step = step.items.get(*item as usize)?;
         }
-        Some(at)
+        match at.aside() {
+            Some(aside) if !step.beside.contains_key(&aside) => None,
+            _ => Some(at),
+        }
     }
 
     /// The node of the step at this place.
@@ -572,7 +626,9 @@ impl Run {
     #[must_use]
     pub fn left_undone(&self) -> Vec<StepPath> {
         self.walk()
-            .filter(|(_, _, step)| match &step.state {
+            .filter(|(at, _, step)| match &step.state {
+                // What stands beside a step serves it, and has no result of its own.
+                _ if at.aside().is_some() => false,
                 StepState::Failed { .. } => true,
                 StepState::Cancelled => !step.lost_race,
                 StepState::Skipped { cause } => cause.is_failure(),

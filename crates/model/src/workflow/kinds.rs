@@ -100,6 +100,76 @@ pub enum Target {
     Capability(Name),
 }
 
+/// A call that stands beside the one of its node, and is made when something asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aside {
+    /// Says whether what came out is good enough.
+    Judge,
+    /// Finds out whether an interrupted write happened.
+    Verify,
+    /// Makes good what was done, when the run is cancelled.
+    Compensate,
+}
+
+impl Aside {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Judge, Self::Verify, Self::Compensate];
+
+    /// The word, as it stands in files and in paths of steps.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Judge => "judge",
+            Self::Verify => "verify",
+            Self::Compensate => "compensate",
+        }
+    }
+
+    /// Where it stands in its node, as a JSON pointer.
+    #[must_use]
+    pub fn pointer(self) -> &'static str {
+        match self {
+            Self::Judge => "/success/judge",
+            Self::Verify => "/verify",
+            Self::Compensate => "/compensate",
+        }
+    }
+}
+
+/// What has to be true of what comes out of a call.
+#[derive(Debug)]
+pub struct Success {
+    /// What it must look like.
+    pub schema: Option<Schema>,
+    /// What must hold of it.
+    pub assertions: Vec<Assertion>,
+    /// Who says whether it is good enough.
+    pub judge: Option<Node>,
+    /// How often it is done again when it is not.
+    pub redo: u32,
+    /// What becomes of the step then.
+    pub on_reject: OnReject,
+}
+
+/// What must hold of what comes out of a call.
+#[derive(Debug)]
+pub struct Assertion {
+    /// The condition; it reads `output`.
+    pub that: Condition,
+    /// What it means when it does not hold, for people.
+    pub message: Option<String>,
+}
+
+/// What becomes of a step whose output is not good enough, however often it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnReject {
+    /// It fails.
+    Fail,
+    /// A person decides.
+    Escalate,
+}
+
 /// A question to a person.
 #[derive(Debug)]
 pub struct Gate {

@@ -8,14 +8,14 @@ use super::view::{Place, Reader, View, index, pointer_of};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::language::binding::Bound;
 use crate::language::document::{Content, Item, shorten};
-use crate::language::draft::{Draft, DraftKind, DraftOnError, Placed};
+use crate::language::draft::{Draft, DraftKind, DraftOnError, DraftSuccess, Placed};
 use crate::language::edges::Edge;
 use crate::language::names::Local;
 use crate::language::reader::Problems;
 use crate::language::targets;
 use crate::workflow::{
-    Call, Case, ChildWorkflow, Dependency, Emit, Gate, Loop, MapNode, Node, NodeIndex, NodeKind, OnError,
-    Parallel, Signal, Transform, Until, Wait,
+    Aside, Assertion, Call, Case, ChildWorkflow, Dependency, Emit, Gate, Loop, MapNode, Node, NodeIndex,
+    NodeKind, OnError, Parallel, Signal, Success, Transform, Until, Wait,
 };
 
 /// What is found on the way.
@@ -78,7 +78,11 @@ fn compile_node(
 ) -> Option<Node> {
     let when = draft.when.and_then(|when| here.condition(when, found.problems));
     let input = input(here, draft, found.problems);
-    let kind = compile_kind(here, draft, depth, found)?;
+    let success = draft.success.as_ref().map(|success| compile_success(here, draft, success, depth, found));
+    let verify = beside(here, draft, Aside::Verify, depth, found);
+    let compensate = beside(here, draft, Aside::Compensate, depth, found);
+    let pointer = draft.id.as_ref().map(|id| pointer_of(id, depth)).unwrap_or_default();
+    let kind = compile_kind(here, draft, (&pointer, depth), found)?;
     Some(Node {
         id: draft.id.clone()?,
         kind,
@@ -92,9 +96,72 @@ fn compile_node(
         on_error: on_error(here, &draft.on_error)?,
         estimate: draft.estimate,
         resources: draft.resources.clone(),
+        success: success.flatten().map(Box::new),
+        verify: verify.map(Box::new),
+        compensate: compensate.map(Box::new),
         group: None,
         labels: draft.labels.clone(),
         description: draft.description.clone(),
+        level: 0,
+    })
+}
+
+/// What has to be true of what comes out. None when something of it is broken, which was told.
+fn compile_success(
+    here: &Place<'_, '_, '_>,
+    draft: &Draft<'_>,
+    success: &DraftSuccess<'_>,
+    depth: usize,
+    found: &mut Found<'_>,
+) -> Option<Success> {
+    let judge = beside(here, draft, Aside::Judge, depth, found);
+    let place = around(here, &Local::OF_SUCCESS);
+    let assertions = success.assertions.iter().map(|assertion| {
+        let that = place.condition(assertion.that, found.problems)?;
+        Some(Assertion { that, message: assertion.message.clone() })
+    });
+    let assertions: Vec<Option<Assertion>> = assertions.collect();
+    Some(Success {
+        schema: success.schema.clone(),
+        assertions: assertions.into_iter().collect::<Option<_>>()?,
+        judge,
+        redo: success.redo,
+        on_reject: success.on_reject,
+    })
+}
+
+/// What stands beside a call.
+fn beside(
+    here: &Place<'_, '_, '_>,
+    draft: &Draft<'_>,
+    aside: Aside,
+    depth: usize,
+    found: &mut Found<'_>,
+) -> Option<Node> {
+    let (_, own) = draft.beside.iter().find(|(which, _)| *which == aside)?;
+    let place = around(here, Local::beside(aside));
+    let input = input(&place, own, found.problems);
+    let pointer = own.id.as_ref().map(|id| format!("{}{}", pointer_of(id, depth), aside.pointer()));
+    let kind = compile_kind(&place, own, (&pointer.unwrap_or_default(), depth), found)?;
+    Some(Node {
+        id: own.id.clone()?,
+        kind,
+        parents: Vec::new(),
+        children: Vec::new(),
+        when: None,
+        input,
+        timeout: own.timeout,
+        retry: own.retry.clone(),
+        effect: own.effect.map(|(effect, _)| effect),
+        on_error: OnError::Fail,
+        estimate: own.estimate,
+        resources: own.resources.clone(),
+        success: None,
+        verify: None,
+        compensate: None,
+        group: None,
+        labels: own.labels.clone(),
+        description: own.description.clone(),
         level: 0,
     })
 }
@@ -123,14 +190,13 @@ fn on_error(here: &Place<'_, '_, '_>, draft: &DraftOnError<'_>) -> Option<OnErro
 fn compile_kind(
     here: &Place<'_, '_, '_>,
     draft: &Draft<'_>,
-    depth: usize,
+    (pointer, depth): (&str, usize),
     found: &mut Found<'_>,
 ) -> Option<NodeKind> {
     Some(match draft.kind.as_ref()? {
         DraftKind::Call { call, target_span } => {
-            if let Some(id) = &draft.id {
-                let pointer = targets::pointer(&pointer_of(id, depth), call);
-                found.targets.insert(pointer, *target_span);
+            if draft.id.is_some() {
+                found.targets.insert(targets::pointer(pointer, call), *target_span);
             }
             NodeKind::Call(Call { target: call.target.clone(), tool: call.tool })
         }

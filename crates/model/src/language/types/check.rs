@@ -142,7 +142,8 @@ impl<'w> Reading<'w> {
             Root::Context => self.context.clone(),
             Root::Node(node) => self.outputs.get(node.at()).cloned().unwrap_or_else(Type::any),
             Root::Local(Local::Index | Local::Iteration) => Type::kind(Kinds::INTEGER),
-            Root::Local(Local::Item | Local::Last) => Type::any(),
+            Root::Local(Local::Item | Local::Last | Local::Output) => Type::any(),
+            Root::Local(Local::Key) => Type::kind(Kinds::STRING),
         }
     }
 
@@ -273,6 +274,14 @@ impl Check<'_> {
                 let given = self.bound(&node.input, &input);
                 if self.found.len() == before {
                     self.give(&node.input, &given, &call.target, &input);
+                }
+                for (number, assertion) in
+                    node.success.iter().flat_map(|success| &success.assertions).enumerate()
+                {
+                    self.condition(&assertion.that, &format!("{path}/success/assertions/{number}"));
+                }
+                for (aside, own) in node.asides() {
+                    self.kind(own, &format!("{path}{}", aside.pointer()));
                 }
             }
             NodeKind::Gate(gate) => {

@@ -230,7 +230,7 @@ fn changes_need_a_form() {
 #[test]
 fn a_cancelled_run_waits_for_what_is_under_way_and_starts_nothing() {
     let mut bench = Bench::start(CHAIN, json!({ "n": 1 }));
-    let cancel = Command::Cancel { reason: "enough".into() };
+    let cancel = Command::Cancel { reason: "enough".into(), kill: false };
     assert_eq!(
         bench.give(cancel.clone()).unwrap(),
         ["run.cancel_requested", "step.cancelled", "step.cancelled"]
@@ -248,7 +248,7 @@ fn a_cancelled_run_waits_for_what_is_under_way_and_starts_nothing() {
 #[test]
 fn a_cancelled_gate_withdraws_its_question() {
     let mut bench = Bench::start(GATED, json!({ "service": "shop" }));
-    let events = bench.give(Command::Cancel { reason: String::new() }).unwrap();
+    let events = bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
     let expected =
         ["run.cancel_requested", "approval.decided", "step.cancelled", "step.cancelled", "run.cancelled"];
     assert_eq!(events, expected);

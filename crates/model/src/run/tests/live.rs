@@ -113,7 +113,7 @@ fn a_cancelled_map_withdraws_its_questions_and_waits_for_its_attempts() {
     );
     let mut bench = Bench::start(&text, empty());
     assert_eq!(bench.run.approvals.len(), 2);
-    bench.give(Command::Cancel { reason: String::new() }).unwrap();
+    bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
     assert!(bench.run.approvals.values().all(|approval| approval.decided.is_some()));
     assert_eq!(bench.status("ask"), StepStatus::Cancelled);
     for id in ["each.0@1", "each.1@1"] {

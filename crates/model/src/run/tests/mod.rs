@@ -1,5 +1,6 @@
 //! The laws of the run machine, shown on small runs with names and on random ones.
 
+mod asides;
 mod cases;
 mod joins;
 mod laws;
@@ -17,9 +18,9 @@ use uuid::Uuid;
 use super::*;
 use crate::event::{Event, Usage};
 use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
-use crate::ids::{AttemptId, DefinitionHash, Ids, Name, RunId, StepPath};
+use crate::ids::{ApprovalId, AttemptId, DefinitionHash, Ids, Name, RunId, StepPath};
 use crate::language::{self, Format, Source};
-use crate::workflow::{NodeIndex, Workflow};
+use crate::workflow::{Aside, NodeIndex, Workflow};
 
 /// A run with its journal, on a clock of its own and without any actor.
 #[derive(Clone)]

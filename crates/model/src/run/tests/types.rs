@@ -190,7 +190,7 @@ fn a_run_that_failed_fails_the_step_that_started_it_and_is_started_anew_by_a_ret
 #[test]
 fn a_child_is_cancelled_with_its_parent_or_left_to_itself() {
     let mut bench = Bench::start(&file(CHILD), json!({"n": 4}));
-    bench.give(Command::Cancel { reason: String::new() }).unwrap();
+    bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
     assert!(matches!(outstanding(&bench.run)[..], [Effect::StopChild { .. }]));
     assert_eq!(bench.run.status, RunStatus::Running, "it waits for the child");
     let cancelled = Failure::new(ErrorClass::Cancelled, "child_cancelled", "cancelled", Happened::Unknown);
@@ -199,7 +199,7 @@ fn a_child_is_cancelled_with_its_parent_or_left_to_itself() {
     assert_eq!(bench.run.status, RunStatus::Cancelled);
     let abandoned = CHILD.replace("version: 2,", "on_parent_cancel: abandon,");
     let mut bench = Bench::start(&file(&abandoned), json!({"n": 4}));
-    bench.give(Command::Cancel { reason: String::new() }).unwrap();
+    bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
     assert_eq!((bench.run.status, outstanding(&bench.run)), (RunStatus::Cancelled, Vec::new()));
 }
 
