@@ -149,6 +149,14 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
     }
     let Some(node) = visible.find(word) else {
         let refusal = Refusal::new(Code::UnknownVariable, format!("there is no node `{}`", shorten(word)));
+        let elsewhere = match word {
+            "output" => Some("what came out of a call is read in its own `success` and `compensate`"),
+            "key" => Some("the idempotency key of a call is read in its own `verify` and `compensate`"),
+            _ => None,
+        };
+        if let Some(help) = elsewhere {
+            return Err(refusal.help(help));
+        }
         return Err(match visible.suggest(word) {
             Some(name) => refusal.help(format!("did you mean `{name}`?")),
             None => {

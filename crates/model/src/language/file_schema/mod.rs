@@ -5,6 +5,7 @@
 //! built yet is in neither.
 
 mod agent;
+mod beside;
 mod nodes;
 mod parts;
 mod workflow;

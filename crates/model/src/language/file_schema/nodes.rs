@@ -37,6 +37,7 @@ pub(super) fn all() -> Vec<(&'static str, Value)> {
             json!({ "type": "object", "required": ["type"], "oneOf": inline, "description": "A step inside `map` or `loop`, without `needs` and `when`. At most four deep." }),
         ),
     ];
+    all.extend(super::beside::definitions());
     for one in types {
         if one.may_be_inline {
             all.push((inline_name(one.name), schema(&one, true)));
@@ -379,7 +380,7 @@ fn types() -> Vec<Type> {
 }
 
 fn call((target, description, example): (&'static str, &str, &str)) -> Keys {
-    vec![
+    let mut keys = vec![
         (target, key(part("name"), description, json!([example]))),
         (
             "capability",
@@ -411,7 +412,9 @@ fn call((target, description, example): (&'static str, &str, &str)) -> Keys {
                 json!([["gpu"]]),
             ),
         ),
-    ]
+    ];
+    keys.extend(super::beside::keys());
+    keys
 }
 
 fn gate() -> Keys {

@@ -98,6 +98,9 @@ fn every_type_of_node_and_every_key_of_the_top_is_taken() {
         \x20 k: {type: join, needs: [a, b], require: {quorum: 1}, merge: {x: append}}\n\
         \x20 l: {type: condition, needs: [a], cases: [{when: a.x, to: [m]}, {else: true, to: [n]}]}\n\
         \x20 m: {type: parallel, branches: {x: [a]}, max_parallel: 2}\n\
+        \x20 o: {type: tool_call, tool: t, effect: write, success: {schema: {type: object}, assertions: [output.x, {that: output.y, message: no y}], on_reject: escalate,\n\
+        \x20   judge: {type: agent_call, agent: x, input: {o: $output}}}, verify: {type: agent_call, capability: y, input: {k: $key}},\n\
+        \x20   compensate: {type: tool_call, tool: t, effect: write, retry: {max_attempts: 3}}}\n\
         \x20 n: {type: human_gate, action: Go, risk: low, on_timeout: wait, on_error: {goto: a}}\n",
     );
 }
@@ -137,6 +140,12 @@ fn mistakes_in_workflow_files_are_refused() {
         &node("{type: agent_call, agent: x, input: plain}"),
         &node("{type: agent_call, agent: x, when: true}"),
         &node("{type: tool_call, tool: t}"),
+        &node("{type: agent_call, agent: x, success: {}}"),
+        &node("{type: agent_call, agent: x, success: {assertions: [], redo: 11, on_reject: retry}}"),
+        &node("{type: agent_call, agent: x, success: {judge: {type: human_gate, action: x}}}"),
+        &node("{type: agent_call, agent: x, verify: {type: agent_call, agent: x, needs: [b]}}"),
+        &node("{type: agent_call, agent: x, compensate: {type: tool_call, tool: x}}"),
+        &node("{type: human_gate, action: x, compensate: {type: agent_call, agent: x}}"),
         &node("{type: human_gate, action: x, retry: {max_attempts: 2}}"),
         &node("{type: human_gate, action: x, on_timeout: reject}"),
         &node("{type: human_gate, action: x, risk: huge}"),

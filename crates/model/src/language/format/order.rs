@@ -68,8 +68,8 @@ const NODE: &[&str] = &[
     "fallbacks",
     "cache",
     "success",
-    "compensate",
     "verify",
+    "compensate",
     "labels",
     "node",
 ];
