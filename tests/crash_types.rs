@@ -136,3 +136,89 @@ fn every_type_of_node_goes_on_after_the_daemon_was_killed_in_the_middle_of_it() 
     assert_eq!((&child["parent"], &child["parent_step"]), (&started["id"], &json!("sub")));
     assert!(daemon.stop().success());
 }
+
+/// Each step is judged by another agent, and all of it is made good when the run is cancelled.
+const BOOKED: &str = "
+ghostlight: 1
+name: booked
+nodes:
+  each:
+    type: map
+    over: $input.words
+    max_parallel: 1
+    node:
+      type: agent_call
+      agent: notes
+      input: { word: $item }
+      success: { assertions: [output.word == item], judge: { type: agent_call, agent: judge, input: { word: $output.word } } }
+      compensate: { type: agent_call, agent: notes, input: { word: $output.word } }
+  ask: { type: human_gate, needs: [each], action: Go on? }
+";
+
+const JUDGE: &str = r#"
+cat > /dev/null
+sleep "$WORK" &
+wait $!
+echo '{"type":"result","output":{"passed":true}}'
+"#;
+
+/// Shows S3-7x, S4-T4b: verdicts and compensations are in the journal like everything else.
+#[test]
+fn what_is_judged_and_made_good_goes_on_after_the_daemon_was_killed_in_the_middle_of_it() {
+    let home = Home::new();
+    let effects = home.path().join("effects");
+    for (name, script) in [("notes", SCRIPT), ("judge", JUDGE)] {
+        let file = home.path().join(format!("{name}.sh"));
+        std::fs::write(&file, script).unwrap();
+        home.agent(
+            name,
+            &format!(
+                "ghostlight: 1\nname: {name}\nkind: command\neffect: idempotent\ntimeout: 30s\ncommand: [/bin/sh, {}]\n\
+                 env: {{ EFFECTS: {}, WORK: '0.2', PATH: /usr/bin:/bin }}\n",
+                file.display(),
+                effects.display()
+            ),
+        );
+    }
+    home.workflow("booked", BOOKED);
+    let mut random = fastrand::Rng::with_seed(20_261_130);
+    let mut daemon = Daemon::start(&home);
+    let words = json!({ "input": { "words": ["x", "y", "z"] } });
+    let started = daemon.post("/api/v1/workflows/booked/runs", &words).expect("the daemon is there").ok();
+    let run = format!("/api/v1/runs/{}", started["id"].as_str().unwrap());
+    let mut kills = 0;
+    let mut again = |daemon: Daemon, until_is: &dyn Fn(&Daemon) -> bool| {
+        let mut daemon = daemon;
+        while kills < KILLS && !until_is(&daemon) {
+            std::thread::sleep(Duration::from_millis(random.u64(50..500)));
+            daemon.kill();
+            kills += 1;
+            daemon = Daemon::start(&home);
+        }
+        until("what is waited for", Duration::from_secs(60), || until_is(&daemon).then_some(()));
+        kills = 0;
+        daemon
+    };
+    let step = |daemon: &Daemon, path: &str| get(daemon, &format!("{run}/steps/{path}"));
+    daemon = again(daemon, &|daemon| step(daemon, "ask")["status"] == "waiting");
+    daemon.post(&format!("{run}/cancel"), &json!({})).expect("the daemon is there").ok();
+    daemon = again(daemon, &|daemon| get(daemon, &run)["status"] == "cancelled");
+    let ended = get(&daemon, &run);
+    assert_eq!(ended["not_compensated"], json!([]), "{ended}");
+
+    let events = get(&daemon, &format!("{run}/events?limit=200"));
+    let events = events["items"].as_array().unwrap();
+    let steps = |kind: &str| -> Vec<&str> {
+        let of_kind = events.iter().filter(|event| event["type"] == kind);
+        of_kind.filter_map(|event| event["data"]["step"].as_str()).collect()
+    };
+    assert_eq!(steps("step.compensated"), ["each.2", "each.1", "each.0"], "the last first, each once");
+    let judged = steps("step.judged");
+    for item in ["each.0", "each.1", "each.2"] {
+        // Once by the assertion, once by the judge.
+        assert_eq!(judged.iter().filter(|step| **step == item).count(), 2, "{judged:?}");
+    }
+    // What is recorded as done is not done again: three words, and three that were made good.
+    assert_eq!(finished(&home).len(), 6, "{:?}", finished(&home));
+    assert!(daemon.stop().success());
+}

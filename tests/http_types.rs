@@ -235,3 +235,96 @@ async fn the_plan_of_a_live_run_is_edited_where_nothing_has_begun_and_its_revisi
     assert_eq!(plan["definition_hash"], revisions["items"][1]["definition_hash"]);
     inside.post(&format!("{run}/cancel"), &json!({})).await.ok();
 }
+
+const JUDGED: &str = "ghostlight: 1
+name: judged
+nodes:
+  draft:
+    type: agent_call
+    agent: noop
+    input: { score: $input.score, text: $input.text }
+    success:
+      schema: { type: object, required: [text] }
+      assertions: [{ that: output.score >= 70, message: not good enough }]
+      judge: { type: agent_call, agent: noop, input: { passed: $input.verdict, text: $output.text } }
+      on_reject: escalate
+output: $draft.text
+";
+
+/// Shows S4-AC4, S4-T4a, S4-T4b.
+#[tokio::test]
+async fn what_a_step_brings_is_judged_with_evidence_and_a_person_decides_where_it_will_not_do() {
+    let inside = Inside::start();
+    let good = json!({ "score": 80, "text": "fine", "verdict": true });
+    let run = start(&inside, JUDGED, good).await;
+    assert_eq!(inside.get(&format!("{run}?wait=10")).await.ok()["output"], "fine");
+    let step = inside.get(&format!("{run}/steps/draft")).await.ok();
+    assert_eq!(
+        step["history"][0]["verdict"],
+        json!({ "passed": true, "evidence": [
+            { "criterion": "schema", "passed": true },
+            { "criterion": "output.score >= 70", "passed": true },
+            { "criterion": "judge", "passed": true, "detail": { "passed": true, "text": "fine" } },
+        ] }),
+        "{step}"
+    );
+    let judge = inside.get(&format!("{run}/steps/draft.judge")).await.ok();
+    assert_eq!((&judge["status"], &judge["attempts"]), (&json!("completed"), &json!(1)), "{judge}");
+    assert_eq!(judge["provenance"][1], json!({ "pointer": "/text", "from": "$output.text" }), "{judge}");
+    let status = inside.get(&format!("{run}/status")).await.ok();
+    assert_eq!(status["counts"], json!({ "completed": 1 }), "a judge is no step of the plan: {status}");
+
+    let poor = json!({ "score": 60, "text": "poor", "verdict": true });
+    let run = start(&inside, JUDGED, poor).await;
+    let run_id = run.rsplit('/').next().unwrap().to_owned();
+    let open = inside
+        .until(&format!("/api/v1/approvals?run={run_id}"), |list| !list["items"][0].is_null())
+        .await["items"][0]
+        .clone();
+    let impact = open["impact"].as_str().unwrap();
+    assert!(impact.contains("not good enough") && impact.contains("\"text\":\"poor\""), "{open}");
+    let id = open["id"].as_str().unwrap();
+    inside.post(&format!("/api/v1/approvals/{id}/approve"), &json!({ "comment": "will do" })).await.ok();
+    assert_eq!(inside.get(&format!("{run}?wait=10")).await.ok()["output"], "poor");
+    let step = inside.get(&format!("{run}/steps/draft")).await.ok();
+    let verdict = &step["history"][0]["verdict"];
+    assert_eq!(verdict["passed"], true, "{step}");
+    assert_eq!(verdict["evidence"][2], json!({ "criterion": "person", "passed": true, "detail": "will do" }));
+}
+
+const BOOKED: &str = "ghostlight: 1
+name: booked
+nodes:
+  pay:
+    type: tool_call
+    tool: noop
+    effect: write
+    input: { id: 9 }
+    compensate: { type: tool_call, tool: noop, effect: write, input: { back: $output.id, key: $key } }
+  ask: { type: human_gate, action: Go on?, needs: [pay] }
+";
+
+/// Shows S3-3c, S3-7x, S3-6g, S3-8e.
+#[tokio::test]
+async fn cancelling_a_run_makes_good_what_it_did_and_killing_it_does_not() {
+    let inside = Inside::start();
+    for kill in [false, true] {
+        let run = start(&inside, BOOKED, json!({})).await;
+        inside.until(&format!("{run}/steps"), |list| find(list, "path", "ask")["reason"] == "approval").await;
+        inside.post(&format!("{run}/cancel"), &json!({ "reason": "enough", "kill": kill })).await.ok();
+        let ended = inside.get(&format!("{run}?wait=10")).await.ok();
+        assert_eq!(ended["status"], "cancelled", "{ended}");
+        assert_eq!(ended["not_compensated"], if kill { json!(["pay"]) } else { json!([]) }, "{ended}");
+        let pay = inside.get(&format!("{run}/steps/pay")).await.ok();
+        assert_eq!((&pay["status"], &pay["compensated"]), (&json!("completed"), &json!(!kill)), "{pay}");
+        let undone = inside.get(&format!("{run}/steps/pay.compensate")).await;
+        if kill {
+            assert_eq!(undone.status, 404, "nothing was made good");
+        } else {
+            let key = pay["idempotency_key"].clone();
+            assert_eq!(undone.ok()["input"], json!({ "back": 9, "key": key }));
+        }
+        let again = inside.post(&format!("{run}/cancel"), &json!({})).await;
+        assert_eq!(again.status, 200, "cancelling twice is harmless: {}", again.body);
+    }
+}

@@ -216,7 +216,21 @@ impl Story {
                 Some(format!("{} {}", "✓".green().bold(), ended("completed", &data["result"])))
             }
             "run.failed" => Some(format!("{} failed: {}", "✗".red().bold(), failure(&data["failure"]))),
-            "run.cancelled" => Some(format!("{} cancelled", "○".dimmed())),
+            "run.cancelled" => {
+                let left: Vec<String> =
+                    data["not_compensated"].as_array().into_iter().flatten().map(text).collect();
+                let left = match left.len() {
+                    0 => String::new(),
+                    _ => format!("; not made good: {}", left.join(", ")),
+                };
+                Some(format!("{} cancelled{left}", "○".dimmed()))
+            }
+            "step.judged" => {
+                let passed = data["passed"].as_bool() == Some(true);
+                let sign = if passed { "✓".green().to_string() } else { "✗".red().to_string() };
+                of_step(sign, judged(passed, frame.payload("evidence")))
+            }
+            "step.compensated" => of_step("↺".yellow().to_string(), "was made good".to_owned()),
             "step.started" => {
                 let (agent, attempt) = (text(&data["agent"]), data["attempt"].as_u64().unwrap_or(1));
                 let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
@@ -237,6 +251,9 @@ impl Story {
                 let took = self.took(&step, at);
                 let gist = frame.payload("output").map(gist).unwrap_or_default();
                 of_step("✓".green().to_string(), format!("{took}{gist}"))
+            }
+            "step.retrying" if data["redo"].as_bool() == Some(true) => {
+                of_step("↻".yellow().to_string(), "does it again".to_owned())
             }
             "step.retrying" => {
                 of_step("↻".yellow().to_string(), format!("tries again: {}", failure(&data["failure"])))
@@ -269,6 +286,11 @@ impl Story {
             }
             "step.waiting" if data["reason"] == "time" => {
                 of_step("◷".yellow().to_string(), format!("waits until {}", text(&data["until"])))
+            }
+            "step.waiting" if data["reason"] == "verdict" => {
+                let took = self.took(&step, at);
+                let gist = frame.payload("output").map(gist).unwrap_or_default();
+                of_step("◷".yellow().to_string(), format!("{took}is judged: {gist}"))
             }
             "step.opened" => {
                 self.under_way.insert(step.clone(), at);
@@ -341,6 +363,26 @@ fn skipped(cause: &Value) -> String {
         Some("failed") => "skipped: a step before it failed".to_owned(),
         _ => "skipped".to_owned(),
     }
+}
+
+/// How an output stood against what its step was to bring: all is well, or what is not.
+fn judged(passed: bool, evidence: Option<&Value>) -> String {
+    if passed {
+        return "is what it was to bring".to_owned();
+    }
+    let criteria = evidence.and_then(Value::as_array).into_iter().flatten();
+    let broken: Vec<String> = criteria
+        .filter(|one| one["passed"].as_bool() == Some(false))
+        .map(|one| {
+            let criterion = plain(one["criterion"].as_str().unwrap_or_default());
+            match &one["detail"] {
+                Value::Null => criterion,
+                Value::String(detail) => format!("{criterion} ({})", plain(detail)),
+                detail => format!("{criterion} ({})", gist(detail)),
+            }
+        })
+        .collect();
+    shortened(&format!("will not do: {}", broken.join("; ")), GIST_CHARACTERS_MAX)
 }
 
 /// What an output says, in one line: its own summary, or its plain fields.

@@ -6,7 +6,7 @@ use ghostlight_actors::runs::Preview;
 use ghostlight_actors::views::RunRow;
 use ghostlight_model::event::{PauseReason, RunResult};
 use ghostlight_model::language::schema::SchemaViolation;
-use ghostlight_model::run::{Run, StepState};
+use ghostlight_model::run::{Run, RunStatus, StepState, not_compensated};
 use ghostlight_model::selection::{Matched, SELECTED_BY, SelectedBy, Tried};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -66,6 +66,10 @@ pub struct RunBody {
     pub parent_step: Option<String>,
     /// How many attempts are made at the same time; null: as many as there are slots. Null in lists.
     pub max_parallel: Option<u32>,
+    /// The steps of a cancelled run whose effect happened, or may have, and that nothing made good although they say how; only
+    /// when it is read alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_compensated: Option<Vec<String>>,
     /// The run it was forked from; null until runs can be forked.
     pub forked_from: Option<String>,
     /// How many people's answers it waits for.
@@ -104,6 +108,8 @@ impl RunBody {
             parent: run.parent.as_ref().map(|parent| parent.run.to_string()),
             parent_step: run.parent.as_ref().map(|parent| parent.step.to_string()),
             max_parallel: run.max_parallel,
+            not_compensated: (run.status == RunStatus::Cancelled)
+                .then(|| not_compensated(run).iter().map(ToString::to_string).collect()),
             forked_from: None,
             waiting_approvals: waiting_approvals(run),
             usage: run.usage().into(),
@@ -142,6 +148,7 @@ impl RunBody {
             parent: None,
             parent_step: None,
             max_parallel: None,
+            not_compensated: None,
             forked_from: None,
             waiting_approvals: row.waiting_approvals,
             usage: row.usage().into(),

@@ -350,7 +350,8 @@ fn to_compensate(run: &Run) -> Vec<StepAt> {
 }
 
 /// The steps that did, or may have done, what nobody has made good although they say how.
-pub(super) fn not_compensated(run: &Run) -> Vec<StepPath> {
+#[must_use]
+pub fn not_compensated(run: &Run) -> Vec<StepPath> {
     let may_have_happened = |state: &StepState, happened: Option<Happened>| match state {
         StepState::Completed { .. } => true,
         StepState::Cancelled => matches!(happened, Some(Happened::Yes | Happened::Unknown)),
