@@ -164,14 +164,22 @@ impl Drop for SlotGuard {
     }
 }
 
-/// What the guards allow a decision to start. Agents that were wished for and got nothing may not be called at all.
+/// What the guards allow a decision to start of the calls of these agents, whose slots did not suffice; and whether it may look at
+/// others, whose slots nobody has asked for.
 #[must_use]
-pub fn granted(wishes: &[Wish], guards: &[SlotGuard]) -> Slots {
-    let mut of_agent: BTreeMap<Name, u32> = wishes.iter().map(|(agent, _)| (agent.clone(), 0)).collect();
+pub fn granted<'a>(short: impl IntoIterator<Item = &'a Name>, guards: &[SlotGuard], others: bool) -> Slots {
+    let mut of_agent: BTreeMap<Name, u32> = short.into_iter().map(|agent| (agent.clone(), 0)).collect();
     for guard in guards {
-        *of_agent.entry(guard.agent.clone()).or_default() += 1;
+        match of_agent.get_mut(&guard.agent) {
+            Some(count) => *count += 1,
+            // Without looking at others, those that have a slot may be called all the same.
+            None if !others => {
+                of_agent.insert(guard.agent.clone(), 1);
+            }
+            None => {}
+        }
     }
-    Slots::Granted { total: u32::try_from(guards.len()).unwrap_or(u32::MAX), of_agent }
+    Slots::Granted { of_agent, others }
 }
 
 impl SlotGuard {
@@ -238,9 +246,11 @@ mod tests {
         let _busy = pool.take(run(1), &[(name("a"), Some(1))]);
         let wishes = [(name("a"), Some(1)), wish("b")];
         let guards = pool.take(run(2), &wishes);
-        let allowed = granted(&wishes, &guards);
-        let of_agent = BTreeMap::from([(name("a"), 0), (name("b"), 1)]);
-        assert_eq!(allowed, Slots::Granted { total: 1, of_agent });
+        let (a, b) = (name("a"), name("b"));
+        let of_agent = BTreeMap::from([(a.clone(), 0)]);
+        assert_eq!(granted([&a], &guards, true), Slots::Granted { of_agent, others: true });
+        let of_agent = BTreeMap::from([(a.clone(), 0), (b, 1)]);
+        assert_eq!(granted([&a], &guards, false), Slots::Granted { of_agent, others: false });
     }
 
     #[test]

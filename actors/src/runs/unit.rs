@@ -103,7 +103,10 @@ pub(super) fn encode(unit: &Unit, place: &RunPlace, expected: u64, key: Option<S
             _ => None,
         })
         .collect();
+    let goes_on = is_portion(unit) && !unit.next.status.is_terminal();
     let wake = match run::wake(&unit.next) {
+        // What follows is not in the journal yet: whoever opens the store after a crash has to go on with it.
+        _ if goes_on => Wake::Now,
         run::Wake::Done => Wake::Done,
         run::Wake::Idle => Wake::Idle,
         run::Wake::Now => Wake::Now,

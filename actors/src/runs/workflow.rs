@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ghostlight_model::event::{Event, KeyOutcome};
-use ghostlight_model::ids::{AttemptId, RunId};
+use ghostlight_model::ids::{AttemptId, Name, RunId};
 use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, decide};
 use ghostlight_store::{AppendError, Committed, StreamAppend};
 use ghostlight_supervision::{Context, Graceful};
@@ -301,36 +301,42 @@ impl WorkflowActor {
         }
     }
 
-    /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is.
+    /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is of those that
+    /// are short, and so on, so that calls of a busy agent do not stand in the way of others.
     fn with_slots(
         &self,
         directory: &AgentDirectory,
         mut decision: impl FnMut(Slots) -> Result<Vec<Event>, Rejection>,
     ) -> Result<(Vec<Event>, Vec<SlotGuard>), Rejection> {
         if self.start_nothing || self.services().is_draining() {
-            let none = Slots::Granted { total: 0, of_agent: BTreeMap::new() };
+            let none = Slots::Granted { of_agent: BTreeMap::new(), others: false };
             return decision(none).map(|events| (events, Vec::new()));
         }
-        let events = decision(Slots::Unlimited)?;
-        let wishes: Vec<Wish> = events
-            .iter()
-            .filter_map(|event| match event {
-                Event::StepStarted(started) => {
-                    let limit = directory.get(&started.agent).and_then(|entry| entry.concurrency);
-                    Some((started.agent.clone(), limit))
-                }
-                _ => None,
-            })
-            .collect();
-        if wishes.is_empty() {
-            return Ok((events, Vec::new()));
+        let mut guards: Vec<SlotGuard> = Vec::new();
+        let mut short: BTreeSet<Name> = BTreeSet::new();
+        let mut missing: Vec<Wish> = Vec::new();
+        for look in 0..SLOT_LOOKS_MAX {
+            let slots = match look {
+                0 => Slots::Unlimited,
+                _ => granted(&short, &guards, true),
+            };
+            let events = decision(slots)?;
+            let wishes = beyond(wishes(&events, directory), &guards);
+            if wishes.is_empty() {
+                return Ok((events, guards));
+            }
+            // What was missing before keeps its place in line.
+            missing.extend(wishes);
+            let taken = self.services().slots.take(self.place.id, &missing);
+            missing = beyond(missing, &taken);
+            guards.extend(taken);
+            if missing.is_empty() {
+                return Ok((events, guards));
+            }
+            self.in_line.set(true);
+            short.extend(missing.iter().map(|(agent, _)| agent.clone()));
         }
-        let guards = self.services().slots.take(self.place.id, &wishes);
-        if guards.len() == wishes.len() {
-            return Ok((events, guards));
-        }
-        self.in_line.set(true);
-        let events = decision(granted(&wishes, &guards))?;
+        let events = decision(granted(&short, &guards, false))?;
         Ok((events, guards))
     }
 
@@ -465,6 +471,35 @@ impl WorkflowActor {
             }
         }
     }
+}
+
+/// How often a decision is looked at again at most, because agents had fewer slots than it wished for.
+const SLOT_LOOKS_MAX: usize = 8;
+
+/// The slots that the attempts of a decision need.
+fn wishes(events: &[Event], directory: &AgentDirectory) -> Vec<Wish> {
+    let wish = |event: &Event| match event {
+        Event::StepStarted(started) => {
+            let limit = directory.get(&started.agent).and_then(|entry| entry.concurrency);
+            Some((started.agent.clone(), limit))
+        }
+        _ => None,
+    };
+    events.iter().filter_map(wish).collect()
+}
+
+/// The wishes that these slots do not fulfil.
+fn beyond(wishes: Vec<Wish>, guards: &[SlotGuard]) -> Vec<Wish> {
+    let mut left: BTreeMap<&Name, usize> = BTreeMap::new();
+    guards.iter().for_each(|guard| *left.entry(guard.agent()).or_default() += 1);
+    let is_beyond = |(agent, _): &Wish| match left.get_mut(agent) {
+        Some(free) if *free > 0 => {
+            *free -= 1;
+            false
+        }
+        _ => true,
+    };
+    wishes.into_iter().filter(is_beyond).collect()
 }
 
 impl Actor for WorkflowActor {

@@ -121,7 +121,14 @@ pub fn started(name: &str, attempt: u32) -> Event {
 
 pub fn completed_step(name: &str, attempt: u32) -> Event {
     let usage = Usage { input_tokens: 10, output_tokens: 3 };
-    StepCompleted { step: step(name), attempt: Some(attempt), output: json!("done").into(), usage }.into()
+    StepCompleted {
+        step: step(name),
+        attempt: Some(attempt),
+        output: json!("done").into(),
+        signal: None,
+        usage,
+    }
+    .into()
 }
 
 pub fn failure(message: &str) -> Failure {

@@ -45,6 +45,20 @@ impl Payload {
         }
     }
 
+    /// Length of its JSON text in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Blob(blob, _) => blob.bytes,
+            Self::Inline(value) => {
+                let mut counted = Counted(0);
+                // Values of JSON always serialise.
+                let _ = serde_json::to_writer(&mut counted, value);
+                counted.0
+            }
+        }
+    }
+
     /// Gives it the value of its blob, if it is this one and nobody has fetched it yet.
     pub fn provide(&mut self, blob: &BlobRef, value: &Arc<Value>) {
         if self.missing() == Some(blob) {
@@ -59,6 +73,20 @@ impl Payload {
             Self::Blob(blob, None) => Some(blob),
             Self::Inline(_) | Self::Blob(_, Some(_)) => None,
         }
+    }
+}
+
+/// Counts what is written to it.
+struct Counted(u64);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -114,6 +114,7 @@ fn take(all: &mut Vec<AttemptBody>, event: &EventRead) {
             close(all, &ended.step, ended.attempt, at, |attempt| {
                 attempt.error = ended.failure.as_ref().map(FailureBody::of);
                 attempt.happened = Some("unknown");
+                attempt.usage = ended.usage.into();
                 if attempt.outcome == "running" {
                     attempt.outcome = "failed";
                 }
@@ -264,6 +265,7 @@ mod tests {
                 step: step(),
                 attempt: Some(3),
                 output: json!(1).into(),
+                signal: None,
                 usage: Usage::default(),
             }
             .into(),

@@ -428,6 +428,9 @@ pub struct StepCompleted {
     pub attempt: Option<u32>,
     /// What came out.
     pub output: Payload,
+    /// Which of the signals that wait to be taken it took, by its place among them, from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<u32>,
     /// What the attempt used.
     #[serde(default, skip_serializing_if = "Usage::is_nothing")]
     pub usage: Usage,

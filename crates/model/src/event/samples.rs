@@ -80,6 +80,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (34, 1, r#"{"step":"a","attempt":1,"reason":"process_ended"}"#),
     (35, 1, r#"{"step":"a","attempt":1,"happened":"yes"}"#),
     (36, 1, r#"{"step":"a","attempt":1,"output":{"json":{"n":2}}}"#),
+    (36, 1, r#"{"step":"go","output":{"json":{"n":2}},"signal":1}"#),
     (
         37,
         1,

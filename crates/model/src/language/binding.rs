@@ -292,6 +292,7 @@ impl Reference {
             Root::Input => scope.input(),
             Root::Context => scope.context(),
             Root::Local(local) => match scope.local(local) {
+                Some(Value::Null) if self.root_nullable => return Ok(None),
                 Some(value) => value,
                 None => return Err(missing("it stands in no item or pass".to_owned())),
             },
@@ -339,24 +340,25 @@ fn take(left: &mut usize, bytes: usize) -> Result<(), BindingError> {
 
 /// Copies a value, counting first, so that what is too large is never copied.
 fn copy_within(value: &Value, left: &mut usize) -> Result<Value, BindingError> {
-    count(value, left)?;
+    measure(value, left)?;
     Ok(value.clone())
 }
 
-fn count(value: &Value, left: &mut usize) -> Result<(), BindingError> {
+/// Takes what a value is worth, roughly the bytes of its JSON text, off what is left.
+pub(crate) fn measure(value: &Value, left: &mut usize) -> Result<(), BindingError> {
     match value {
         Value::Null | Value::Bool(_) => take(left, 4),
         Value::Number(_) => take(left, 8),
         Value::String(text) => take(left, text.len() + 2),
         Value::Array(items) => {
             take(left, 2 + items.len())?;
-            items.iter().try_for_each(|item| count(item, left))
+            items.iter().try_for_each(|item| measure(item, left))
         }
         Value::Object(map) => {
             take(left, 2)?;
             map.iter().try_for_each(|(key, value)| {
                 take(left, key.len() + 4)?;
-                count(value, left)
+                measure(value, left)
             })
         }
     }

@@ -19,8 +19,8 @@ use crate::event::{
     StepCancelled, StepCompleted, StepFailed, StepSkipped, Usage,
 };
 use crate::failure::{ErrorClass, Failure, Happened};
-use crate::ids::{ApprovalId, StepPath};
-use crate::payload::Payload;
+use crate::ids::{ApprovalId, NodeId, StepPath};
+use crate::payload::{INLINE_BYTES_MAX, Payload};
 use crate::workflow::{Aside, Node, NodeIndex, NodeKind, OnError, OnParentCancel, Require, Wait};
 
 /// Attempts and runs that one decision starts at most, so that its events fit into one append whatever their inputs are. Whoever
@@ -28,8 +28,10 @@ use crate::workflow::{Aside, Node, NodeIndex, NodeKind, OnError, OnParentCancel,
 pub const STARTS_AT_ONCE: usize = 64;
 /// Questions that one decision asks at most.
 pub const QUESTIONS_AT_ONCE: usize = 128;
-/// After so many events a decision begins nothing more inside of maps and loops.
+/// After so many events a decision begins nothing more.
 const EVENTS_AT_ONCE: usize = 1_000;
+/// And after values of so many bytes: an append holds twice as much.
+const BYTES_AT_ONCE: usize = 4 * 1024 * 1024;
 
 /// Whether a decision stopped at one of its bounds, and the next one goes on where it stopped.
 #[must_use]
@@ -43,6 +45,13 @@ pub fn is_portion(events: &[Event]) -> bool {
     starts >= STARTS_AT_ONCE
         || count(|event| matches!(event, Event::ApprovalRequested(_))) >= QUESTIONS_AT_ONCE
         || events.len() >= EVENTS_AT_ONCE
+        || events.iter().map(recorded_bytes).sum::<usize>() >= BYTES_AT_ONCE
+}
+
+/// What the values of an event take in its record. Large ones stand beside it.
+fn recorded_bytes(event: &Event) -> usize {
+    let bytes = |payload: &Payload| usize::try_from(payload.bytes()).unwrap_or(usize::MAX);
+    event.payloads().into_iter().map(|payload| bytes(payload).min(INLINE_BYTES_MAX)).sum()
 }
 
 /// A decision in the making: a copy of the run that looks ahead, and the events so far.
@@ -50,6 +59,8 @@ pub(super) struct Draft<'a> {
     pub(super) run: Run,
     pub(super) context: Context<'a>,
     events: Vec<Event>,
+    /// What their values take.
+    bytes: usize,
     pub(super) started: usize,
     pub(super) asked: usize,
     /// What goes on at the same time, if the run has a limit for that.
@@ -58,11 +69,12 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub(super) fn new(run: Run, context: Context<'a>) -> Self {
-        Self { run, context, events: Vec::new(), started: 0, asked: 0, load: None }
+        Self { run, context, events: Vec::new(), bytes: 0, started: 0, asked: 0, load: None }
     }
 
     pub(super) fn emit(&mut self, event: impl Into<Event>) {
         let event = event.into();
+        self.bytes += recorded_bytes(&event);
         evolve(&mut self.run, &event, self.context.now, self.context.by);
         self.events.push(event);
     }
@@ -73,7 +85,12 @@ impl<'a> Draft<'a> {
 
     /// Whether the rest is left to the next decision.
     pub(super) fn is_full(&self) -> bool {
-        self.events.len() >= EVENTS_AT_ONCE || self.started >= STARTS_AT_ONCE
+        self.is_long() || self.started >= STARTS_AT_ONCE
+    }
+
+    /// Whether nothing more is recorded.
+    pub(super) fn is_long(&self) -> bool {
+        self.events.len() >= EVENTS_AT_ONCE || self.bytes >= BYTES_AT_ONCE
     }
 
     pub(super) fn find(&self, step: &StepPath) -> Result<StepAt, Rejection> {
@@ -126,6 +143,10 @@ impl<'a> Draft<'a> {
         }
         let lost = losers(&self.run);
         for (index, node) in nodes() {
+            if self.is_long() {
+                // The next decision goes on from here.
+                return;
+            }
             if !is_loser(&lost, index) {
                 self.step_on(index.into(), node);
             }
@@ -180,6 +201,9 @@ impl<'a> Draft<'a> {
 
     /// Whatever is not under way ends now, whatever is gets its time to stop. True when the step has ended.
     pub(super) fn wind_down(&mut self, at: StepAt, node: &Node, lost_race: bool) -> bool {
+        if self.is_long() && !self.run.step(at).state.has_ended() {
+            return false;
+        }
         match &self.run.step(at).state {
             StepState::Completed { .. }
             | StepState::Failed { .. }
@@ -275,7 +299,7 @@ impl<'a> Draft<'a> {
 
     pub(super) fn complete_with(&mut self, at: StepAt, output: Payload) {
         let step = self.run.path(at);
-        self.emit(StepCompleted { step, attempt: None, output, usage: Usage::default() });
+        self.emit(StepCompleted { step, attempt: None, output, signal: None, usage: Usage::default() });
     }
 
     /// Every step has ended, and so has the run.
@@ -312,9 +336,10 @@ impl<'a> Draft<'a> {
             });
         }
         let ends = self.run.iter().filter(|(index, _, _)| self.run.workflow.node(*index).children.is_empty());
-        let outputs = ends.filter_map(|(index, id, _)| {
-            scope.output_of(index.into()).map(|output| (id.to_string(), output.clone()))
-        });
+        let outputs: Vec<(&NodeId, &Value)> =
+            ends.filter_map(|(index, id, _)| Some((id, scope.output_of(index.into())?))).collect();
+        self.fits_together(outputs.iter().map(|(_, output)| *output))?;
+        let outputs = outputs.into_iter().map(|(id, output)| (id.to_string(), output.clone()));
         Ok(Value::Object(outputs.collect::<Map<_, _>>()))
     }
 }

@@ -13,8 +13,8 @@ use super::race::is_loser;
 use super::scope::RunScope;
 use super::state::{AttemptEnd, Made, Run, RunStatus, StepState};
 use crate::event::{
-    PauseReason, RunPaused, StepCancelled, StepCompensated, StepCompleted, StepFailed, StepJudged,
-    StepReconciled, StepRetrying, StepWaiting, Usage, WaitReason,
+    StepCancelled, StepCompensated, StepCompleted, StepFailed, StepJudged, StepReconciled, StepRetrying,
+    StepWaiting, Usage, WaitReason,
 };
 use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
 use crate::ids::StepPath;
@@ -112,7 +112,7 @@ impl Draft<'_> {
         let step = self.run.path(at);
         let Some(success) = &workflow.node_at(at).success else {
             let output = Payload::Inline(output);
-            return self.emit(StepCompleted { step, attempt: Some(attempt), output, usage });
+            return self.emit(StepCompleted { step, attempt: Some(attempt), output, signal: None, usage });
         };
         let criteria = examine(&self.run, at, success, &output);
         let passed = criteria.iter().all(|one| one.passed);
@@ -127,7 +127,13 @@ impl Draft<'_> {
         match (passed, &success.judge) {
             (false, _) => self.reject(at, success, made, not_met(&criteria), usage),
             (true, None) => {
-                self.emit(StepCompleted { step, attempt: Some(attempt), output: made.output, usage });
+                self.emit(StepCompleted {
+                    step,
+                    attempt: Some(attempt),
+                    output: made.output,
+                    signal: None,
+                    usage,
+                });
             }
             (true, Some(_)) => self.emit(StepWaiting {
                 attempt: Some(attempt),
@@ -154,7 +160,7 @@ impl Draft<'_> {
         self.say_judged(at, made.attempt, &[criterion]);
         let (step, attempt, usage) = (self.run.path(at), Some(made.attempt), Usage::default());
         if accepted {
-            return self.emit(StepCompleted { step, attempt, output: made.output, usage });
+            return self.emit(StepCompleted { step, attempt, output: made.output, signal: None, usage });
         }
         let message = comment.unwrap_or("a person did not accept what came out").to_owned();
         let failure = Failure::new(ErrorClass::Rejected, "output_rejected", message, Happened::Yes);
@@ -171,13 +177,11 @@ impl Draft<'_> {
         let pauses =
             self.run.node(at).on_error == OnError::Pause && success.on_reject == OnReject::Fail && !may_redo;
         if may_redo || (pauses && !self.may_write(at)) {
-            let retry_at = self.context.now;
-            let message = format!("step `{step}` failed: {}", why.message);
-            self.emit(StepRetrying { step, attempt, failure: why, retry_at, redo: true, usage });
-            if pauses && self.run.status == RunStatus::Running {
-                self.emit(RunPaused { reason: PauseReason::Operator, message });
+            if pauses {
+                return self.pause_for(at, attempt, why, true, usage);
             }
-            return;
+            let retry_at = self.context.now;
+            return self.emit(StepRetrying { step, attempt, failure: why, retry_at, redo: true, usage });
         }
         match success.on_reject {
             OnReject::Fail => {
@@ -240,7 +244,13 @@ impl Draft<'_> {
                 if passed {
                     let (step, attempt) = (self.run.path(at), Some(made.attempt));
                     let usage = Usage::default();
-                    return self.emit(StepCompleted { step, attempt, output: made.output, usage });
+                    return self.emit(StepCompleted {
+                        step,
+                        attempt,
+                        output: made.output,
+                        signal: None,
+                        usage,
+                    });
                 }
                 self.reject(at, success, made, why, Usage::default());
             }

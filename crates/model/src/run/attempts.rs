@@ -121,6 +121,7 @@ fn failed(draft: &mut Draft<'_>, index: StepAt, id: &AttemptId, failure: Failure
             Happened::Unknown => draft.emit(StepWaiting {
                 attempt: Some(id.number),
                 failure: Some(failure),
+                usage,
                 ..StepWaiting::new(step, WaitReason::Reconcile)
             }),
             Happened::Yes | Happened::No => {
@@ -153,18 +154,24 @@ pub(super) fn retry_or_fail(
             draft.emit(StepRetrying { step, attempt, failure, retry_at, redo: false, usage });
         }
         None if run.node(index).on_error == OnError::Pause => {
-            let message = format!("step `{step}` failed: {}", failure.message);
-            let retry_at = draft.context.now;
-            draft.emit(StepRetrying { step, attempt, failure, retry_at, redo: false, usage });
-            if draft.run.status == RunStatus::Running {
-                draft.emit(RunPaused { reason: PauseReason::Operator, message });
-            }
+            draft.pause_for(index, attempt, failure, false, usage);
         }
         None => draft.emit(StepFailed { step, attempt: Some(attempt), failure, usage }),
     }
 }
 
 impl Draft<'_> {
+    /// `on_error: pause`: the run waits until somebody lets the step be tried again.
+    pub(super) fn pause_for(&mut self, at: StepAt, attempt: u32, failure: Failure, redo: bool, usage: Usage) {
+        let step = self.run.path(at);
+        let message = format!("step `{step}` failed: {}", failure.message);
+        let retry_at = self.context.now;
+        self.emit(StepRetrying { step, attempt, failure, retry_at, redo, usage });
+        if self.run.status == RunStatus::Running {
+            self.emit(RunPaused { reason: PauseReason::Operator, message });
+        }
+    }
+
     /// Whether nobody waits for the step any more.
     pub(super) fn is_unwanted(&self, at: StepAt) -> bool {
         is_unwanted(&self.run, &losers(&self.run), at)

@@ -13,18 +13,21 @@ use super::place::StepAt;
 use super::scope::RunScope;
 use super::state::StepState;
 use crate::event::{
-    ApprovalRequested, ChildRun, EventEmitted, SkipCause, StepScheduled, StepStarted, StepWaiting, WaitReason,
+    ApprovalRequested, ChildRun, EventEmitted, SkipCause, StepCompleted, StepScheduled, StepStarted,
+    StepWaiting, Usage, WaitReason,
 };
 use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, Name, RunId};
-use crate::language::binding::{Bound, Scope};
+use crate::language::binding::{Bound, RESOLVED_BYTES_MAX, Scope, measure};
 use crate::language::condition::Condition;
 use crate::payload::Payload;
 use crate::workflow::{
-    Call, Case, ChildWorkflow, Emit, Gate, Join, Node, NodeKind, OnTimeout, Require, Risk, Signal, Transform,
-    Until, Wait,
+    Call, Case, ChildWorkflow, Emit, Gate, Join, Node, NodeKind, OnError, OnTimeout, Require, Risk, Signal,
+    Transform, Until, Wait,
 };
 
+/// What the inputs and outputs of one run take at most, in bytes of JSON: all of them are in memory while it is carried.
+pub const RUN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How many runs stand above each other at most.
 pub const GENERATIONS_MAX: u32 = 8;
 
@@ -33,8 +36,23 @@ fn data(code: &'static str, message: String) -> Failure {
 }
 
 impl Draft<'_> {
+    /// Whether the run may take more values into memory.
+    fn has_room_for_values(&self) -> Result<(), Failure> {
+        if self.run.bytes < RUN_BYTES_MAX {
+            return Ok(());
+        }
+        let message = format!("the inputs and outputs of the run take more than {RUN_BYTES_MAX} bytes");
+        Err(Failure::new(ErrorClass::Budget, "run_too_large", message, Happened::No))
+    }
+
     /// The step may start: its dependencies are satisfied.
     pub(super) fn begin(&mut self, at: StepAt, node: &Node) {
+        // Calls say so themselves, and may pause the run.
+        if !matches!(node.kind, NodeKind::Call(_))
+            && let Err(failure) = self.has_room_for_values()
+        {
+            return self.fail(at, failure);
+        }
         if let Some(condition) = &node.when {
             match self.evaluate(at, condition) {
                 Ok(true) => {}
@@ -99,6 +117,19 @@ impl Draft<'_> {
         self.skip(at, SkipCause::Condition { condition: "no case is true".to_owned() });
     }
 
+    /// Whether values can become one.
+    pub(super) fn fits_together<'v>(
+        &self,
+        values: impl IntoIterator<Item = &'v Value>,
+    ) -> Result<(), Failure> {
+        let mut left = RESOLVED_BYTES_MAX;
+        if values.into_iter().try_for_each(|value| measure(value, &mut left)).is_ok() {
+            return Ok(());
+        }
+        let message = format!("what came out is more than {RESOLVED_BYTES_MAX} bytes together");
+        Err(data("output_too_large", message))
+    }
+
     /// The outputs of a join's parents by id; skipped ones are absent, ones that failed and may are null.
     fn gather(&self, node: &Node, join: &Join) -> Result<Value, Failure> {
         let scope = RunScope::of(&self.run);
@@ -110,8 +141,11 @@ impl Draft<'_> {
                 scope.output_of(edge.parent.into()).map(|output| (id(edge.parent), output))
             });
             let outputs: Vec<(String, &Value)> = outputs.collect();
+            self.fits_together(outputs.iter().map(|(_, output)| *output))?;
             return merge(rule, &outputs).map_err(|error| data("merge_failed", error.to_string()));
         }
+        let parents = node.parents.iter().filter_map(|edge| scope.output_of(edge.parent.into()));
+        self.fits_together(parents)?;
         let mut outputs = Map::new();
         for edge in &node.parents {
             match &self.run.step(edge.parent).state {
@@ -136,11 +170,11 @@ impl Draft<'_> {
         }
         let (entry, input) = match self.prepare(at, node, call) {
             Ok(prepared) => prepared,
-            Err(failure) => return self.fail(at, failure),
+            Err(failure) => return self.fail_call(at, node, failure),
         };
         let effect = node.effect.map_or(entry.effect, |own| own.max(entry.effect));
         if effect == EffectClass::Write && self.run.workflow.supervision.strategy.ends_siblings() {
-            return self.fail(at, self.would_be_cut_off(&entry.name));
+            return self.fail_call(at, node, self.would_be_cut_off(&entry.name));
         }
         let step = self.run.path(at);
         if self.load.as_ref().is_some_and(|load| !load.has_room(&self.run, at, node)) {
@@ -176,6 +210,15 @@ impl Draft<'_> {
         self.emit(started);
     }
 
+    /// A call that cannot be made: it fails, or the run waits until somebody has mended what is in its way.
+    fn fail_call(&mut self, at: StepAt, node: &Node, failure: Failure) {
+        if node.on_error == OnError::Pause {
+            let attempt = self.run.step(at).attempts;
+            return self.pause_for(at, attempt, failure, false, Usage::default());
+        }
+        self.fail(at, failure);
+    }
+
     /// Why a write does not begin under a strategy that ends siblings. Saving the workflow refused that; the agent was
     /// changed since, or was not known then.
     fn would_be_cut_off(&self, agent: &Name) -> Failure {
@@ -194,6 +237,7 @@ impl Draft<'_> {
         call: &Call,
     ) -> Result<(std::sync::Arc<AgentEntry>, Payload), Failure> {
         let entry = self.context.agents.resolve(&call.target)?.clone();
+        self.has_room_for_values()?;
         if let Some(input) = &self.run.step(at).input {
             return Ok((entry, input.clone()));
         }
@@ -320,9 +364,11 @@ impl Draft<'_> {
 
     /// Takes the signal if it is there, and gives up waiting for it when the time is over.
     pub(super) fn listen(&mut self, at: StepAt, signal: &Signal, until: Option<Timestamp>) {
-        let there = self.run.signal_for(signal).and_then(|place| self.run.signals.get(place));
-        if let Some(payload) = there.map(|signal| signal.payload.clone()) {
-            return self.complete_with(at, payload);
+        let place = self.run.signal_for(signal);
+        let there = place.and_then(|place| Some((place, self.run.signals.get(place)?.payload.clone())));
+        if let Some((place, output)) = there {
+            let (step, signal, usage) = (self.run.path(at), u32::try_from(place).ok(), Usage::default());
+            return self.emit(StepCompleted { step, attempt: None, output, signal, usage });
         }
         if until.is_some_and(|until| until <= self.context.now) {
             let message = format!("nobody sent the signal `{}` in time", signal.name);

@@ -37,12 +37,12 @@ pub struct Context<'a> {
 pub enum Slots {
     /// As many as it likes: the caller looks at how many it took and asks again when that is too many.
     Unlimited,
-    /// So many in all, and so many of the agents that have a limit of their own.
+    /// So many of each of these agents.
     Granted {
-        /// In all.
-        total: u32,
-        /// Of these agents; an agent that is not named has no limit of its own.
+        /// How many calls of each may start.
         of_agent: BTreeMap<Name, u32>,
+        /// Whether calls of all others may start, as many as the decision likes; else none.
+        others: bool,
     },
 }
 
@@ -51,16 +51,14 @@ impl Slots {
     pub(super) fn take(&mut self, agent: &Name) -> bool {
         match self {
             Self::Unlimited => true,
-            Self::Granted { total, of_agent } => {
-                let free = *total > 0 && of_agent.get(agent).is_none_or(|own| *own > 0);
-                if free {
-                    *total -= 1;
-                    if let Some(own) = of_agent.get_mut(agent) {
-                        *own -= 1;
-                    }
+            Self::Granted { of_agent, others } => match of_agent.get_mut(agent) {
+                Some(own) => {
+                    let free = *own > 0;
+                    *own = own.saturating_sub(1);
+                    free
                 }
-                free
-            }
+                None => *others,
+            },
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::advance::Draft;
 use super::attempts::{lost, recover, report};
 use super::command::{Command, Context, CreateRun, Rejection, SIGNALS_BYTES_MAX, SIGNALS_MAX};
+use super::place::StepAt;
 use super::revise;
 use super::state::{Approval, Run, RunStatus, StepState};
 use crate::event::{
@@ -182,9 +183,13 @@ fn child_ended(
     }
     let step = step.clone();
     match outcome {
-        Ok(output) => {
-            draft.emit(StepCompleted { step, attempt: None, output: Payload::Inline(output), usage })
-        }
+        Ok(output) => draft.emit(StepCompleted {
+            step,
+            attempt: None,
+            output: Payload::Inline(output),
+            signal: None,
+            usage,
+        }),
         Err(failure) if draft.is_unwanted(at) => {
             let (happened, lost_race) = (Some(failure.happened), !draft.run.cancel_requested);
             draft.emit(StepCancelled { step, attempt: None, happened, lost_race, usage });
@@ -286,6 +291,7 @@ fn close(
             step,
             attempt: None,
             output: Payload::inline(output),
+            signal: None,
             usage: Usage::default(),
         });
     } else {
@@ -309,25 +315,44 @@ fn reconcile(
         let (status, _) = draft.run.step(index).state.status();
         return Err(Rejection::StepIs { step: step.clone(), status });
     };
+    let output = match (happened, output) {
+        (true, output) => fits_schema(draft, index, output.unwrap_or(Value::Null))?,
+        (false, None) => Value::Null,
+        (false, Some(_)) => {
+            let message = "what did not happen has no output".to_owned();
+            let violations = vec![SchemaViolation { path: String::new(), message }];
+            return Err(Rejection::Invalid { what: "output", violations });
+        }
+    };
     let says = if happened { Happened::Yes } else { Happened::No };
     draft.emit(StepReconciled { step: step.clone(), attempt, happened: says });
     if happened {
-        let output = Payload::inline(output.unwrap_or(Value::Null));
+        let output = Payload::inline(output);
         draft.emit(StepCompleted {
             step: step.clone(),
             attempt: Some(attempt),
             output,
+            signal: None,
             usage: Usage::default(),
         });
     }
     Ok(())
 }
 
+/// What a person says came out has to be what the agent's definition promises, like what the agent says.
+fn fits_schema(draft: &Draft<'_>, at: StepAt, output: Value) -> Result<Value, Rejection> {
+    let agent = draft.run.step(at).agent.as_ref().and_then(|agent| draft.context.agents.get(agent));
+    match agent.and_then(|agent| agent.output_schema.as_ref()).map(|schema| schema.validate(&output)) {
+        Some(Err(violations)) => Err(Rejection::Invalid { what: "output", violations }),
+        Some(Ok(())) | None => Ok(output),
+    }
+}
+
 fn reopen(draft: &mut Draft<'_>) -> Result<(), Rejection> {
     if draft.run.status != RunStatus::Failed {
         return Err(Rejection::RunIs { status: draft.run.status });
     }
-    let again = draft.run.left_undone();
+    let again = draft.run.to_reopen();
     draft.emit(RunReopened { steps: again });
     Ok(())
 }

@@ -11,11 +11,13 @@ use super::state::{Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, Run
 use crate::event::{Decision, Event, PauseReason, SkipCause, StepStarted, StepWaiting, WaitReason};
 use crate::failure::Happened;
 use crate::ids::StepPath;
+use crate::payload::Payload;
 use crate::workflow::{Aside, NodeKind, Wait};
 
 /// Folds `event`, recorded at `at` by `by`, into `run`.
 pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
     run.sequence += 1;
+    run.bytes += taken_in(run, event);
     match event {
         Event::RunCreated(created) => {
             run.status = RunStatus::Running;
@@ -110,8 +112,13 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             }
         }
         Event::StepCompleted(completed) => {
-            if !run.signals.is_empty() {
-                take_signal(run, &completed.step);
+            match completed.signal {
+                Some(place) if (place as usize) < run.signals.len() => {
+                    run.signals.remove(place as usize);
+                }
+                Some(_) => {}
+                None if run.signals.is_empty() => {}
+                None => take_signal(run, &completed.step),
             }
             finish(run, &completed.step, at, |step| {
                 report(step, completed.attempt);
@@ -188,6 +195,19 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         | Event::SupervisorGaveUp(_)
         | Event::ViewSetAside(_)
         | Event::StoreCorruptionFound(_) => {}
+    }
+}
+
+/// What the run takes into memory by this event, in bytes of JSON. All attempts of an iteration have one input.
+fn taken_in(run: &Run, event: &Event) -> u64 {
+    let all = |event: &Event| event.payloads().into_iter().map(Payload::bytes).sum();
+    match event {
+        Event::StepStarted(started) => {
+            let has_input = run.find(&started.step).is_some_and(|at| run.step(at).input.is_some());
+            if has_input { 0 } else { started.input.bytes() }
+        }
+        Event::StepCompleted(_) | Event::StepOpened(_) | Event::StepWaiting(_) => all(event),
+        _ => 0,
     }
 }
 
@@ -332,6 +352,7 @@ fn wait(run: &mut Run, waiting: &StepWaiting, at: Timestamp) {
         match &state {
             StepState::AwaitingReconcile { attempt, .. } => {
                 step.ends.entry(*attempt).or_insert(AttemptEnd::Reported);
+                step.usage.add(waiting.usage);
                 ask_again(step, Aside::Verify);
             }
             StepState::AwaitingVerdict { made } => {
@@ -365,7 +386,7 @@ fn ask_again(step: &mut Step, aside: Aside) {
     }
 }
 
-/// A wait for a signal that is over has taken the first one that it could take.
+/// A wait for a signal that is over has taken the first one that it could take: how records tell it that do not say which.
 fn take_signal(run: &mut Run, path: &StepPath) {
     let workflow = run.workflow.clone();
     if let Some(at) = workflow.locate(path)

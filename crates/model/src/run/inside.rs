@@ -84,7 +84,7 @@ impl Draft<'_> {
         let stands = |draft: &Self, item| stand(draft.run.step(at.inside(item)), &map.body);
         // Those that are under way come before those that are not: one of them may end, and make room.
         for item in 0..count {
-            if matches!(stands(self, item), Stand::Going) {
+            if matches!(stands(self, item), Stand::Going) && !self.is_long() {
                 self.step_on(at.inside(item), &map.body);
             }
         }
@@ -107,9 +107,24 @@ impl Draft<'_> {
             Some(item) => self.break_off(at, item),
             None => {
                 let scope = RunScope::of(&self.run);
-                let output = |item| scope.output_of(at.inside(item)).cloned().unwrap_or(Value::Null);
-                let outputs = (0..count).map(output).collect();
-                self.complete(at, Value::Array(outputs));
+                let is_unread = |item| match &self.run.step(at.inside(item)).state {
+                    StepState::Completed { output } => output.value().is_none(),
+                    _ => false,
+                };
+                if (0..count).any(is_unread) {
+                    // Better no list than one with holes where something came out.
+                    let message = "the output of an item is not at hand".to_owned();
+                    let failure =
+                        Failure::new(ErrorClass::Unknown, "value_unavailable", message, Happened::No);
+                    return self.fail(at, failure);
+                }
+                let outputs: Vec<Option<&Value>> =
+                    (0..count).map(|item| scope.output_of(at.inside(item))).collect();
+                if let Err(failure) = self.fits_together(outputs.iter().copied().flatten()) {
+                    return self.fail(at, failure);
+                }
+                let outputs = outputs.into_iter().map(|output| output.cloned().unwrap_or(Value::Null));
+                self.complete(at, outputs.collect());
             }
         }
     }
@@ -117,9 +132,7 @@ impl Draft<'_> {
     fn go_round(&mut self, at: StepAt, repeat: &Loop) {
         while !self.is_full() {
             let passes = u32::try_from(self.run.step(at).items.len()).unwrap_or(u32::MAX);
-            let last_is_over =
-                passes.checked_sub(1).is_none_or(|pass| self.run.step(at.inside(pass)).state.has_ended());
-            if self.run.inside >= INSIDE_MAX && last_is_over && passes < repeat.max {
+            if passes == 0 && self.run.inside >= INSIDE_MAX {
                 return self.fail(at, too_much_inside());
             }
             let Some(pass) = passes.checked_sub(1) else {
@@ -153,6 +166,9 @@ impl Draft<'_> {
             if is_over {
                 let output = scope.output_of(last).cloned().unwrap_or(Value::Null);
                 return self.complete(at, serde_json::json!({ "iterations": passes, "last": output }));
+            }
+            if self.run.inside >= INSIDE_MAX {
+                return self.fail(at, too_much_inside());
             }
             self.begin(at.inside(passes), &repeat.body);
             if self.run.step(at).items.len() == passes as usize {

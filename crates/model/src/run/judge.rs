@@ -6,6 +6,10 @@ use crate::event::SkipCause;
 use crate::ids::StepPath;
 use crate::workflow::{Dependency, DependencyKind, Join, Node, NodeKind, OnError, Require, Taken};
 
+/// How many steps a cause names at most: the one at the root, and the last ones of the way from there. Else a long chain that is
+/// skipped would be written out for each of its steps.
+const CHAIN_MAX: usize = 8;
+
 /// What the parents of a step say.
 pub(super) enum Verdict {
     Wait,
@@ -115,6 +119,10 @@ pub(super) fn parent_end(run: &Run, dependency: &Dependency) -> ParentEnd {
     let path = run.path(parent);
     let follow = |chain: &[StepPath]| {
         let mut chain = chain.to_vec();
+        if chain.len() >= CHAIN_MAX {
+            // The one at the root and those that are near are what people ask for.
+            chain.remove(1);
+        }
         chain.push(path.clone());
         chain
     };
@@ -180,24 +188,27 @@ fn edge_end(run: &Run, dependency: &Dependency, parent: StepPath) -> ParentEnd {
     }
 }
 
-/// The nodes whose failure, if they fail, does not fail the run, because somebody took it: a soft child, or a join that can do
-/// without; or such a child of one that was skipped because of it. By place.
+/// The nodes whose failure, if they fail, does not fail the run, because somebody took it: a soft child that began, or a join that
+/// can do without and completed; or such a child of one that was skipped because of it. By place.
 pub(super) fn taken_failures(run: &Run) -> Vec<bool> {
     let nodes = &run.workflow.nodes;
     let mut taken = vec![false; nodes.len()];
     // Children stand behind their parents.
     for (place, node) in nodes.iter().enumerate().rev() {
         taken[place] = node.children.iter().any(|child| {
-            let was_skipped =
-                matches!(&run.step(*child).state, StepState::Skipped { cause } if cause.is_failure());
+            let state = &run.step(*child).state;
             let child_node = run.workflow.node(*child);
+            if let StepState::Skipped { cause } = state {
+                return cause.is_failure() && taken[child.at()];
+            }
             let can_do_without = match &child_node.kind {
-                NodeKind::Join(join) => join.require != Require::All,
+                NodeKind::Join(join) => {
+                    join.require != Require::All && matches!(state, StepState::Completed { .. })
+                }
                 _ => false,
             };
             let mut edges = child_node.parents.iter().filter(|edge| edge.parent.at() == place);
             edges.any(|edge| can_do_without || edge.kind == DependencyKind::Soft)
-                || (was_skipped && taken[child.at()])
         });
     }
     taken

@@ -109,7 +109,7 @@ mod tests;
 
 pub use advance::{QUESTIONS_AT_ONCE, STARTS_AT_ONCE, is_portion};
 pub use asides::not_compensated;
-pub use begin::GENERATIONS_MAX;
+pub use begin::{GENERATIONS_MAX, RUN_BYTES_MAX};
 pub use command::{Command, Context, CreateRun, Rejection, SIGNALS_BYTES_MAX, SIGNALS_MAX, Slots};
 pub use decide::{create, decide};
 pub use directory::{AgentDirectory, AgentEntry};

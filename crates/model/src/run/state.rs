@@ -1,6 +1,6 @@
 //! The state of a run: the fold of its events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
@@ -334,9 +334,10 @@ impl Default for Step {
 }
 
 impl Step {
-    /// The values that a later decision or attempt may need: what came out, and what the attempts get; of what has ended
-    /// nothing from inside.
-    fn payloads(&self) -> Vec<&Payload> {
+    /// The values that a later decision or attempt may need: what came out, and what the attempts get. Of what has ended nothing
+    /// from inside, unless it may be opened again.
+    fn payloads(&self, may_reopen: bool) -> Vec<&Payload> {
+        let is_open = self.is_open(may_reopen);
         let of_state = match &self.state {
             StepState::Completed { output } => Some(output),
             StepState::Running { attempt } => Some(&attempt.input),
@@ -346,16 +347,21 @@ impl Step {
             _ => None,
         };
         let mut all: Vec<&Payload> = of_state.into_iter().collect();
-        all.extend(self.beside.values().flat_map(|beside| beside.payloads()));
-        if !self.state.has_ended() {
+        all.extend(self.beside.values().flat_map(|beside| beside.payloads(may_reopen)));
+        if is_open {
             all.extend(self.input.as_ref());
-            all.extend(self.items.iter().flat_map(|item| item.payloads()));
+            all.extend(self.items.iter().flat_map(|item| item.payloads(may_reopen)));
         }
         all
     }
 
-    fn provide_blob(&mut self, blob: &BlobRef, value: &Arc<Value>) {
-        let ended = self.state.has_ended();
+    /// Whether anything may still go on in it.
+    fn is_open(&self, may_reopen: bool) -> bool {
+        !self.state.has_ended() || (may_reopen && !matches!(self.state, StepState::Completed { .. }))
+    }
+
+    fn provide_blob(&mut self, blob: &BlobRef, value: &Arc<Value>, may_reopen: bool) {
+        let ended = !self.is_open(may_reopen);
         let of_state = match &mut self.state {
             StepState::Completed { output } => Some(output),
             StepState::Running { attempt } => Some(&mut attempt.input),
@@ -367,13 +373,15 @@ impl Step {
         for payload in of_state.into_iter().chain(self.input.as_mut().filter(|_| !ended)) {
             payload.provide(blob, value);
         }
-        let lacks = |item: &Arc<Step>| item.payloads().iter().any(|payload| payload.missing() == Some(blob));
+        let lacks = |item: &Arc<Step>| {
+            item.payloads(may_reopen).iter().any(|payload| payload.missing() == Some(blob))
+        };
         let lacks_it = |beside: &&mut Arc<Step>| lacks(beside);
         for item in self.items.iter_mut().filter(|item| !ended && lacks(item)) {
-            Arc::make_mut(item).provide_blob(blob, value);
+            Arc::make_mut(item).provide_blob(blob, value, may_reopen);
         }
         for beside in self.beside.values_mut().filter(lacks_it) {
-            Arc::make_mut(beside).provide_blob(blob, value);
+            Arc::make_mut(beside).provide_blob(blob, value, may_reopen);
         }
     }
 }
@@ -441,6 +449,8 @@ pub struct Run {
     pub signals: Vec<Arc<ReceivedSignal>>,
     /// How many items and passes have been opened in it.
     pub inside: usize,
+    /// What its values take, in bytes of JSON: inputs and outputs of all attempts and steps so far.
+    pub bytes: u64,
     /// How many attempts are made at the same time; the workflow's own number unless somebody changed it.
     pub max_parallel: Option<u32>,
     /// The run whose step started it.
@@ -480,6 +490,7 @@ impl Run {
             approvals: BTreeMap::new(),
             signals: Vec::new(),
             inside: 0,
+            bytes: 0,
             parent: None,
             created_at: None,
             ended_at: None,
@@ -573,7 +584,8 @@ impl Run {
     /// References whose values a decision or a call may need and that nobody has fetched yet.
     #[must_use]
     pub fn missing_blobs(&self) -> Vec<BlobRef> {
-        let of_steps = self.steps.iter().flat_map(|step| step.payloads());
+        let may_reopen = self.status == RunStatus::Failed;
+        let of_steps = self.steps.iter().flat_map(|step| step.payloads(may_reopen));
         let of_signals = self.signals.iter().map(|signal| &signal.payload);
         [&self.input, &self.context]
             .into_iter()
@@ -588,9 +600,10 @@ impl Run {
     pub fn provide_blob(&mut self, blob: &BlobRef, value: &Arc<Value>) {
         self.input.provide(blob, value);
         self.context.provide(blob, value);
+        let may_reopen = self.status == RunStatus::Failed;
         for step in &mut self.steps {
-            if step.payloads().iter().any(|payload| payload.missing() == Some(blob)) {
-                Arc::make_mut(step).provide_blob(blob, value);
+            if step.payloads(may_reopen).iter().any(|payload| payload.missing() == Some(blob)) {
+                Arc::make_mut(step).provide_blob(blob, value, may_reopen);
             }
         }
         for signal in &mut self.signals {
@@ -636,6 +649,27 @@ impl Run {
             })
             .map(|(at, _, _)| self.path(at))
             .collect()
+    }
+
+    /// The steps that are done again when the run is opened again: what was left undone, inside of others only where these
+    /// were left undone too, and of a loop its last pass.
+    #[must_use]
+    pub fn to_reopen(&self) -> Vec<StepPath> {
+        let undone: BTreeSet<StepPath> = self.left_undone().into_iter().collect();
+        let is_undone = |at: StepAt| undone.contains(&self.path(at));
+        let is_wanted = |at: StepAt| {
+            let mut place = at;
+            while let Some((around, number)) = place.outside() {
+                let passes = self.step(around).items.len();
+                let is_last = number as usize + 1 == passes;
+                if !is_undone(around) || (matches!(self.node(around).kind, NodeKind::Loop(_)) && !is_last) {
+                    return false;
+                }
+                place = around;
+            }
+            is_undone(at)
+        };
+        self.walk().map(|(at, _, _)| at).filter(|at| is_wanted(*at)).map(|at| self.path(at)).collect()
     }
 
     /// What all attempts used.

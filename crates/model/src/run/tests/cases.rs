@@ -310,11 +310,11 @@ fn a_failed_run_is_opened_again_from_the_step_that_failed() {
 
 #[test]
 fn a_step_without_a_slot_is_scheduled_and_starts_when_one_is_free() {
-    let none = Slots::Granted { total: 0, of_agent: BTreeMap::new() };
+    let none = Slots::Granted { of_agent: BTreeMap::new(), others: false };
     let mut bench = Bench::start_with(workflow(CHAIN), json!({ "n": 1 }), none);
     assert_eq!(names(&bench)[2..], ["step.scheduled"]);
     assert!(bench.give(Command::Tick).unwrap().is_empty());
-    bench.slots = Slots::Granted { total: 1, of_agent: BTreeMap::new() };
+    bench.slots = Slots::Granted { of_agent: BTreeMap::from([(name("reader"), 1)]), others: false };
     assert_eq!(bench.give(Command::Tick).unwrap(), ["step.started"]);
 }
 

@@ -199,3 +199,45 @@ fn a_failure_may_pause_the_run_until_somebody_lets_it_try_again() {
     bench.completes("a@2", json!(1));
     assert_eq!(bench.run.result, Some(RunResult::Complete));
 }
+
+#[test]
+fn a_race_that_everybody_loses_fails_the_run() {
+    for require in ["any", "first_success", "{ quorum: 1 }"] {
+        let mut bench = Bench::start(
+            &format!(
+                "ghostlight: 1\nname: race\nnodes:\n  a: {{ type: agent_call, agent: reader }}\n  b: {{ type: agent_call, agent: reader }}\n  \
+                 j: {{ type: join, needs: [a, b], require: {require} }}\n"
+            ),
+            empty(),
+        );
+        bench.fails("a@1", ErrorClass::Data, Happened::No);
+        bench.fails("b@1", ErrorClass::Data, Happened::No);
+        assert_eq!(bench.run.status, RunStatus::Failed, "{require}");
+    }
+}
+
+#[test]
+fn a_soft_child_that_did_not_begin_has_taken_no_failure() {
+    let mut bench = Bench::start(
+        "
+ghostlight: 1
+name: soft
+nodes:
+  a: { type: agent_call, agent: reader }
+  b: { type: agent_call, agent: reader, needs: [{ node: a, kind: soft }], when: input.care }
+",
+        json!({ "care": false }),
+    );
+    bench.fails("a@1", ErrorClass::Data, Happened::No);
+    assert_eq!(bench.run.status, RunStatus::Failed);
+}
+
+#[test]
+fn a_call_that_cannot_be_made_pauses_the_run_where_the_file_says_so() {
+    let mut bench = Bench::start(&one("nobody", ", on_error: pause"), empty());
+    assert_eq!((bench.run.status, bench.status("a")), (RunStatus::Paused, StepStatus::Retrying));
+    bench.agents = Arc::new(AgentDirectory::new([entry("nobody", EffectClass::Read)]));
+    bench.give(Command::Resume).unwrap();
+    bench.completes("a@1", empty());
+    assert_eq!(bench.run.status, RunStatus::Completed);
+}

@@ -1,6 +1,7 @@
 //! The laws of the run machine, shown on small runs with names and on random ones.
 
 mod asides;
+mod bounds;
 mod cases;
 mod joins;
 mod laws;
