@@ -69,6 +69,7 @@ pages! {
     UnknownField GL0407;
     ConditionTooComplex GL0408;
     TemplateTooComplex GL0409;
+    NoError GL0410;
     UnknownAgent GL0501;
     UnknownCapability GL0502;
     BadSecret GL0503;

@@ -6,6 +6,7 @@
 
 pub(super) mod bounds;
 mod check;
+mod flat;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use super::Scope;
 use super::names::{self, Refusal, Root, Visible};
+use super::of_run::{self, RUN};
 use crate::diagnostic::Code;
 
 pub use bounds::PARTS_MAX;
@@ -124,7 +126,13 @@ impl Condition {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut context = Context::with_env(environment().clone());
             for (name, root) in &*self.variables {
+                let of_run = match root {
+                    Root::Run(fact) => scope.fact(*fact),
+                    Root::Error(node, field) => Some(of_run::error_of(scope, *node, *field)),
+                    Root::Input | Root::Context | Root::Node(_) | Root::Local(_) => None,
+                };
                 let value = match root {
+                    Root::Run(_) | Root::Error(..) => of_run.as_ref(),
                     Root::Input => Some(scope.input()),
                     Root::Context => Some(scope.context()),
                     Root::Node(node) => scope.output(*node),
@@ -142,10 +150,13 @@ impl Condition {
     }
 
     pub(crate) fn compile(text: &str, visible: &dyn Visible) -> Result<Self, Vec<Refusal>> {
-        let expression = check::parse(text).map_err(|refusal| vec![refusal])?;
+        let mut expression = check::parse(text).map_err(|refusal| vec![refusal])?;
         let facts = check::check(&expression).map_err(|refusal| vec![refusal])?;
         let (mut variables, mut refusals) = (Vec::new(), Vec::new());
-        for name in facts.variables {
+        if facts.variables.contains(RUN) {
+            flat::flatten(&mut expression, visible, &mut variables, &mut refusals);
+        }
+        for name in facts.variables.into_iter().filter(|name| name != RUN) {
             match names::resolve(&name, visible) {
                 Ok((root, _)) => variables.push((name, root)),
                 Err(refusal) => refusals.push(refusal),

@@ -78,15 +78,15 @@ fn definitions() -> Map<String, Value> {
         })),
         ("cel", json!({
             "type": "string", "minLength": 1, "maxLength": 4096,
-            "description": "A CEL expression that gives true or false, over `input`, `context` and what stands before.",
+            "description": "A CEL expression that gives true or false, over `input`, `context`, `run` and what stands before.",
         })),
         ("template", json!({
             "type": "string", "maxLength": 16384,
-            "description": "Text with `{{ … }}` over `input`, `context` and what stands before (MiniJinja).",
+            "description": "Text with `{{ … }}` over `input`, `context`, `run` and what stands before (MiniJinja).",
         })),
         ("binding", json!({
             "type": "string", "pattern": "^\\$[a-z]",
-            "description": "`$input`, `$context` or `$node`, with or without a path: `$findings.logs[0]`.",
+            "description": "`$input`, `$context`, `$run.id`, `$run.errors.node` or `$node`, with or without a path: `$findings.logs[0]`.",
         })),
         ("arguments", json!({
             "anyOf": [{ "type": "object" }, part("binding")],

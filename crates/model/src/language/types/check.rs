@@ -11,10 +11,12 @@ use serde_json::Value;
 use super::condition::{self, no_step};
 use super::{Fields, Kinds, Misfit, Reason, Rest, Step, Type, fit};
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::failure::{ErrorClass, Happened};
 use crate::ids::Name;
 use crate::language::binding::{Bound, Provenance, Reference, giver, path_of};
 use crate::language::condition::Condition;
 use crate::language::names::{Local, Refusal, Root};
+use crate::language::of_run::{ErrorField, Fact, happened};
 use crate::language::reader::{DIAGNOSTICS_MAX, nearest, quoted};
 use crate::language::targets::KnownAgent;
 use crate::language::text::Text;
@@ -143,6 +145,12 @@ impl<'w> Reading<'w> {
             Root::Node(node) => self.outputs.get(node.at()).cloned().unwrap_or_else(Type::any),
             Root::Local(Local::Index | Local::Iteration) => Type::kind(Kinds::INTEGER),
             Root::Local(Local::Item | Local::Last) => Type::any(),
+            Root::Run(Fact::Id | Fact::Workflow) => Type::kind(Kinds::STRING),
+            Root::Run(Fact::Version) => Type::kind(Kinds::INTEGER),
+            Root::Error(_, None) => {
+                Type::mapping(ErrorField::ALL.map(|(name, field)| (name, error_field(field), true))).or_null()
+            }
+            Root::Error(_, Some(field)) => error_field(field).or_null(),
         }
     }
 
@@ -152,6 +160,7 @@ impl<'w> Reading<'w> {
             Root::Input => "`input` of the workflow".to_owned(),
             Root::Context => "`context` of the workflow".to_owned(),
             Root::Local(local) => format!("`{}` of the node around it", local.as_str()),
+            Root::Run(_) | Root::Error(..) => "the run".to_owned(),
             Root::Node(node) => match self.givers.get(node.at()) {
                 Some(Some(agent)) => format!("`output_schema` of {agent}"),
                 Some(None) | None => format!("the type of the node `{}`", self.workflow.node(node).id),
@@ -162,7 +171,7 @@ impl<'w> Reading<'w> {
     /// The type behind a path.
     fn follow(&self, root: Root, path: &[Step], text: &str) -> Result<Arc<Type>, Refusal> {
         let mut here = self.root(root);
-        let mut whole = text.split(['.', '[']).next().unwrap_or(text).to_owned();
+        let mut whole = text.split(['.', '[']).take(root.words()).collect::<Vec<_>>().join(".");
         for step in path {
             here = match here.step(step) {
                 Ok(next) => next,
@@ -191,6 +200,18 @@ impl<'w> Reading<'w> {
             None => refusal
                 .help(format!("it has {}; add `{key}: null` to it if a run may go without", quoted(known()))),
         })
+    }
+}
+
+fn error_field(field: ErrorField) -> Arc<Type> {
+    let one_of = |words: &[&str]| {
+        let constants = words.iter().map(|word| Value::from(*word)).collect();
+        Arc::new(Type { constants: Some(Arc::new(constants)), ..Type::of_kinds(Kinds::STRING) })
+    };
+    match field {
+        ErrorField::Class => one_of(&ErrorClass::ALL.map(ErrorClass::as_str)),
+        ErrorField::Happened => one_of(&[Happened::No, Happened::Yes, Happened::Unknown].map(happened)),
+        ErrorField::Code | ErrorField::Message => Type::kind(Kinds::STRING),
     }
 }
 
@@ -364,7 +385,8 @@ impl Check<'_> {
 
     fn text(&mut self, text: &Text, path: &str) {
         for (root, written) in text.paths() {
-            let steps: Vec<Step> = written.split('.').skip(1).map(|key| Step::Key(key.to_owned())).collect();
+            let steps: Vec<Step> =
+                written.split('.').skip(root.words()).map(|key| Step::Key(key.to_owned())).collect();
             let refusals =
                 [self.reading.unknown_key(root, &steps), self.reading.follow(root, &steps, &written).err()];
             refusals.into_iter().flatten().for_each(|refusal| self.push(refusal, path));

@@ -1,6 +1,7 @@
 //! The laws of the run machine, shown on small runs with names and on random ones.
 
 mod cases;
+mod errors;
 mod joins;
 mod laws;
 mod live;
