@@ -40,7 +40,8 @@ const VALUE_BYTES_MAX: usize = super::binding::RESOLVED_BYTES_MAX;
 pub struct Condition {
     text: Arc<str>,
     expression: Arc<IdedExpr>,
-    variables: Arc<[(String, Root)]>,
+    /// What each stands for, and whether it may be null although what it names is not.
+    variables: Arc<[(String, Root, bool)]>,
 }
 
 impl fmt::Debug for Condition {
@@ -79,7 +80,7 @@ impl Condition {
 
     /// The variables it reads.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.variables.iter().map(|(name, _)| name.as_str())
+        self.variables.iter().map(|(name, ..)| name.as_str())
     }
 
     /// The tree of the expression.
@@ -87,9 +88,12 @@ impl Condition {
         &self.expression
     }
 
-    /// What a variable stands for.
-    pub(crate) fn root(&self, variable: &str) -> Option<Root> {
-        self.variables.iter().find(|(name, _)| name == variable).map(|(_, root)| *root)
+    /// What a variable stands for, and whether it may be null although what it names is not.
+    pub(crate) fn root(&self, variable: &str) -> Option<(Root, bool)> {
+        self.variables
+            .iter()
+            .find(|(name, ..)| name == variable)
+            .map(|(_, root, nullable)| (*root, *nullable))
     }
 
     /// The answer. A node without an output is null.
@@ -125,7 +129,7 @@ impl Condition {
         // A panic in the library is a failed condition, not the end of the run's actor.
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut context = Context::with_env(environment().clone());
-            for (name, root) in &*self.variables {
+            for (name, root, _) in &*self.variables {
                 let of_run = match root {
                     Root::Run(fact) => scope.fact(*fact),
                     Root::Error(node, field) => Some(of_run::error_of(scope, *node, *field)),
@@ -158,7 +162,7 @@ impl Condition {
         }
         for name in facts.variables.into_iter().filter(|name| name != RUN) {
             match names::resolve(&name, visible) {
-                Ok((root, _)) => variables.push((name, root)),
+                Ok((root, nullable)) => variables.push((name, root, nullable)),
                 Err(refusal) => refusals.push(refusal),
             }
         }

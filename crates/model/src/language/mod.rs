@@ -45,6 +45,8 @@ pub use edges::EDGES_MAX;
 pub use names::Local;
 pub use of_run::Fact;
 pub use targets::{CallAt, KnownAgent, check_targets, check_without_agents};
+#[cfg(test)]
+pub(crate) use types::not_of_their_type;
 
 /// The canonical form of a document, of one that does not compile too; none when its text cannot be read.
 #[must_use]

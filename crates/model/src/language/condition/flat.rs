@@ -13,7 +13,7 @@ use super::refuse;
 pub(super) fn flatten(
     expression: &mut IdedExpr,
     visible: &dyn Visible,
-    variables: &mut Vec<(String, Root)>,
+    variables: &mut Vec<(String, Root, bool)>,
     refusals: &mut Vec<Refusal>,
 ) {
     Flat { visible, variables, refusals }.expression(expression);
@@ -21,7 +21,7 @@ pub(super) fn flatten(
 
 struct Flat<'f> {
     visible: &'f dyn Visible,
-    variables: &'f mut Vec<(String, Root)>,
+    variables: &'f mut Vec<(String, Root, bool)>,
     refusals: &'f mut Vec<Refusal>,
 }
 
@@ -68,8 +68,8 @@ impl Flat<'_> {
             Ok(root) => {
                 let name = [&[RUN], &words[..]].concat().join(".");
                 expression.expr = Expr::Ident(name.clone());
-                if !self.variables.iter().any(|(known, _)| *known == name) {
-                    self.variables.push((name, root));
+                if !self.variables.iter().any(|(known, ..)| *known == name) {
+                    self.variables.push((name, root, false));
                 }
             }
             Err(refusal) => self.refusals.push(refusal),
