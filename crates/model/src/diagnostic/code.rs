@@ -77,6 +77,7 @@ codes! {
     BackoffOutlastsPeriod "GL0213" "backoff_outlasts_period" Error "the waits before the restarts that are allowed take longer than the period in which they are counted, so a run that keeps crashing would never be set aside";
     UnknownName "GL0214" "unknown_name" Error "a node names a timeout, a retry or a resource that the file does not declare";
     SchemaTooComplex "GL0215" "schema_too_complex" Error "the JSON Schemas of a document are too large, or have too many patterns";
+    ReservedLabel "GL0216" "reserved_label" Error "the name of a label begins with `ghostlight.`, as only those do that Ghostlight sets itself";
     // 03: the graph
     NoNodes "GL0301" "no_nodes" Error "a workflow needs at least one node";
     TooManyNodes "GL0302" "too_many_nodes" Error "a workflow has more than 10,000 nodes";

@@ -48,6 +48,7 @@ pages! {
     BackoffOutlastsPeriod GL0213;
     UnknownName GL0214;
     SchemaTooComplex GL0215;
+    ReservedLabel GL0216;
     NoNodes GL0301;
     TooManyNodes GL0302;
     TooManyEdges GL0303;

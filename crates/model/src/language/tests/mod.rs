@@ -7,7 +7,10 @@ mod golden;
 mod limits;
 mod mistakes;
 mod properties;
+mod structure;
 mod supervision;
+
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -21,11 +24,13 @@ pub(super) fn yaml(text: &str) -> Compiled {
     compile(&Source { text, format: Format::Yaml })
 }
 
+/// The JSON Schema of workflow files.
+static SCHEMA: LazyLock<super::schema::Schema> =
+    LazyLock::new(|| super::schema::Schema::compile(&super::file_schema::workflow()).unwrap());
+
 /// Checks that the JSON Schema of workflow files takes a good document.
 #[track_caller]
 fn fits_the_schema(text: &str) {
-    static SCHEMA: std::sync::LazyLock<super::schema::Schema> =
-        std::sync::LazyLock::new(|| super::schema::Schema::compile(&super::file_schema::workflow()).unwrap());
     let document = super::document::parse(text, Format::Yaml).0.unwrap().to_value();
     assert_eq!(SCHEMA.validate(&document).err(), None, "{text}");
 }
