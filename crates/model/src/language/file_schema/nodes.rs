@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::workflow::{cases, on_error};
+use super::workflow::{cases, on_error_name};
 use super::{key, mapping, one_of, part, parts, whole, words};
 
 type Keys = Vec<(&'static str, Value)>;
@@ -72,7 +72,7 @@ fn schema(one: &Type, is_inline: bool) -> Value {
         (
             "on_error",
             key(
-                on_error(one.is_call(), !is_inline),
+                part(on_error_name(one.is_call(), !is_inline)),
                 "What a failure after all attempts does; `fail` when absent.",
                 if is_inline {
                     json!(["continue", { "default": [] }])

@@ -111,6 +111,9 @@ fn definitions() -> Map<String, Value> {
         ("needs", needs(kind())),
         ("join_needs", needs(key(words(&["hard"]), "A join counts its parents: by `require`, not by kinds.", json!(["hard"])))),
     ]);
+    for (is_call, may_lead) in [(true, true), (true, false), (false, true), (false, false)] {
+        all.push((on_error_name(is_call, may_lead), on_error(is_call, may_lead)));
+    }
     all.extend(nodes::all());
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
@@ -144,7 +147,11 @@ fn defaults() -> Value {
             ),
             (
                 "on_error",
-                key(on_error(true, false), "What a failure after all attempts does.", json!(["continue"])),
+                key(
+                    part(on_error_name(true, false)),
+                    "What a failure after all attempts does.",
+                    json!(["continue"]),
+                ),
             ),
             ("estimate", key(part("duration"), "How long a call is expected to take.", json!(["1s"]))),
         ],
@@ -263,8 +270,18 @@ fn kind() -> Value {
     )
 }
 
+/// The definition of [`on_error`].
+pub(super) fn on_error_name(is_call: bool, may_lead: bool) -> &'static str {
+    match (is_call, may_lead) {
+        (true, true) => "on_error_of_call",
+        (true, false) => "inline_on_error_of_call",
+        (false, true) => "on_error",
+        (false, false) => "inline_on_error",
+    }
+}
+
 /// What a failure does: a call can be made again, and what stands inside of a node leads nowhere else.
-pub(super) fn on_error(is_call: bool, may_lead: bool) -> Value {
+fn on_error(is_call: bool, may_lead: bool) -> Value {
     let default =
         key(json!(true), "The step counts as completed, with this value.", json!([{ "items": [] }]));
     let goto = key(part("id"), "The run goes on there.", json!(["cleanup"]));
@@ -275,7 +292,7 @@ pub(super) fn on_error(is_call: bool, may_lead: bool) -> Value {
     if may_lead {
         ways.push(mapping(vec![("goto", goto)], &["goto"]));
     }
-    json!({ "oneOf": ways })
+    json!({ "oneOf": ways, "description": "What a failure after all attempts does." })
 }
 
 /// The cases of a `condition`.

@@ -205,7 +205,7 @@ impl Writer<'_> {
         };
         let is_join = node["type"] == "join";
         let needed = (0..self.before).filter(|_| self.rng.usize(0..3) > 0).map(|parent| {
-            if is_join || self.before % 3 == 0 {
+            if is_join || self.before.is_multiple_of(3) {
                 json!(format!("n{parent}"))
             } else {
                 json!({"node": format!("n{parent}"), "kind": "soft"})
