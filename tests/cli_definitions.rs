@@ -144,6 +144,47 @@ fn a_workflow_is_made_of_a_template_and_nobody_is_asked_where_there_is_no_termin
     assert!(told.refused("templates save bad.yaml", 2).contains("GL0712"));
 }
 
+#[test]
+fn a_workflow_and_a_template_are_made_public_and_private_again() {
+    let told = Told::start();
+    told.write("one.yaml", ONE);
+    told.ok("workflows save one.yaml");
+    assert_eq!(told.ok("workflows visibility one public").trim(), "one is public: for everybody");
+    let shown = |line: &str| told.json(line)["items"][0]["visibility"].clone();
+    assert_eq!(shown("workflows list"), "public");
+    assert_eq!(
+        told.json("workflows visibility one private"),
+        json!({"name": "one", "visibility": "private"})
+    );
+    assert_eq!(shown("workflows list"), "private");
+    assert!(told.refused("workflows visibility onee public", 4).contains("did you mean `one`?"));
+    assert!(told.refused("workflows visibility one everybody", 2).contains("private, public"));
+    told.ok("templates from-workflow one --param n=/nodes/a/input/n --save");
+    assert_eq!(told.ok("templates visibility one public").trim(), "one is public: for everybody");
+}
+
+/// Shows S0-5.3d.
+#[test]
+fn a_template_is_made_of_a_workflow_and_a_workflow_of_that_template() {
+    let told = Told::start();
+    told.write("one.yaml", ONE);
+    told.ok("workflows save one.yaml");
+    let made = told.ok("templates from-workflow one --param n=/nodes/a/input/n --name counted");
+    assert!(made.contains("name: counted") && made.contains("${param.n}"), "{made}");
+    let written = told.ok("templates from-workflow one --param n=/nodes/a/input/n --name counted --save --message why --output-file counted.yaml");
+    assert!(
+        written.contains("counted version 1 is saved") && written.contains("counted.yaml is written"),
+        "{written}"
+    );
+    assert!(told.ok("templates versions counted").contains("why"));
+    let two = told.ok("workflows new two --template counted --param n=5");
+    assert!(two.contains("\"n\": 5"), "{two}");
+    let wrong = told.refused("templates from-workflow one --param n=/nodes/b", 2);
+    assert!(wrong.contains("GL0717") && wrong.contains("/nodes/b"), "{wrong}");
+    assert!(told.refused("templates from-workflow one", 2).contains("--param"));
+    assert!(told.refused("templates from-workflow onee --param n=/x", 4).contains("did you mean `one`?"));
+}
+
 /// Shows S0-5.3d.
 #[test]
 fn a_bundle_goes_from_one_daemon_to_another_as_a_file() {

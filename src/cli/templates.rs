@@ -1,6 +1,6 @@
 //! `templates`: workflows with parameters; and `workflows new`, which makes a workflow of one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ghostlight_model::diagnostic::any_error;
 use ghostlight_model::language::Source;
@@ -11,12 +11,12 @@ use serde_json::{Map, Value, json};
 use super::exit::{CliError, Exit};
 use super::prompt::Prompt;
 use super::runs::next_page;
-use super::workflows::{self, VersionsArgs};
+use super::workflows::{self, VersionsArgs, VisibilityArgs};
 use super::{Context, arguments, check};
-use crate::client::Shelf;
+use crate::client::{Answer, Made, Shelf};
 use crate::output::{self, plain, plain_lines, shortened};
 
-/// Templates: list, show, save, versions, delete, restore
+/// Templates: list, show, save, from-workflow, versions, visibility, delete, restore
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum TemplatesVerb {
     /// List templates, the built-in ones last
@@ -50,9 +50,17 @@ pub(crate) enum TemplatesVerb {
         #[arg(long, value_name = "TEXT")]
         message: Option<String>,
     },
+    /// Make a template of a workflow: values become parameters, and what they are becomes their default
+    #[command(
+        after_help = "Example:\n  ghostlight templates from-workflow incident-response --param url=/nodes/detect/input/url --name incident --save"
+    )]
+    FromWorkflow(FromWorkflowArgs),
     /// List the versions of a template, the newest first
     #[command(after_help = "Example:\n  ghostlight templates versions mine")]
     Versions(VersionsArgs),
+    /// Say whom a template is for: lists can be filtered by it; nobody is kept from anything yet
+    #[command(after_help = "Example:\n  ghostlight templates visibility mine public")]
+    Visibility(VisibilityArgs),
     /// Offer a template no more; its versions stay
     #[command(after_help = "Example:\n  ghostlight templates delete mine")]
     Delete {
@@ -87,6 +95,10 @@ pub(super) async fn run(verb: TemplatesVerb, context: &Context) -> Result<Exit, 
             let document = arguments::document(&file)?;
             let name = readable(&document)?;
             workflows::save(Shelf::Templates, &name, document, message.as_deref(), context).await?;
+        }
+        TemplatesVerb::FromWorkflow(args) => from_workflow(args, context).await?,
+        TemplatesVerb::Visibility(args) => {
+            workflows::set_visibility(Shelf::Templates, args, context).await?;
         }
         TemplatesVerb::Versions(args) => workflows::versions(Shelf::Templates, args, context).await?,
         TemplatesVerb::Delete { template } => {
@@ -154,12 +166,51 @@ pub(super) async fn make(args: NewArgs, context: &Context) -> Result<(), CliErro
     let body =
         json!({ "name": args.name, "parameters": parameters, "version": args.version, "save": args.save });
     let made = client.instantiate(&args.template, &body).await?;
+    hand_out(&made, args.output_file.as_deref(), context)
+}
+
+/// What a template is made of a workflow with.
+#[derive(Debug, clap::Args)]
+pub(crate) struct FromWorkflowArgs {
+    /// The workflow
+    workflow: String,
+    /// Its version [default: the latest]
+    #[arg(long, value_name = "N")]
+    version: Option<u64>,
+    /// A parameter and the JSON pointer of the value that it stands for; may be given several times
+    #[arg(long, value_name = "NAME=POINTER", required = true)]
+    param: Vec<String>,
+    /// What the template is called [default: as the workflow]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Write the template to this file, which must not exist
+    #[arg(long, value_name = "FILE")]
+    output_file: Option<PathBuf>,
+    /// Save the template at the daemon
+    #[arg(long)]
+    save: bool,
+    /// Why, for whoever reads the list of versions
+    #[arg(long, value_name = "TEXT", requires = "save")]
+    message: Option<String>,
+}
+
+async fn from_workflow(args: FromWorkflowArgs, context: &Context) -> Result<(), CliError> {
+    let body = json!({
+        "workflow": args.workflow, "version": args.version, "parameters": arguments::pairs(&args.param)?,
+        "name": args.name, "save": args.save, "message": args.message,
+    });
+    let made = context.client()?.template_of(&body).await?;
+    hand_out(&made, args.output_file.as_deref(), context)
+}
+
+/// Shows what was made, or writes it to a file, and says whether it is saved.
+fn hand_out(made: &Answer<Made>, file: Option<&Path>, context: &Context) -> Result<(), CliError> {
     if !made.value.diagnostics.is_empty() {
         output::note(check::listed(&made.value.diagnostics).trim_end());
     }
     let saved =
         made.value.saved.as_ref().map(|saved| format!("{} version {} is saved", saved.name, saved.version));
-    match &args.output_file {
+    match file {
         Some(file) => {
             write_new(file, &made.value.source)?;
             context.print(&made.body, || {
@@ -204,7 +255,7 @@ async fn ask_for_missing(properties: &Value, parameters: &mut Map<String, Value>
 }
 
 /// Nothing that is there is overwritten.
-fn write_new(file: &std::path::Path, text: &str) -> Result<(), CliError> {
+fn write_new(file: &Path, text: &str) -> Result<(), CliError> {
     use std::io::Write;
     let failed = |error: std::io::Error| CliError::usage(format!("cannot write {}: {error}", file.display()));
     let mut created = std::fs::File::create_new(file).map_err(failed)?;

@@ -62,6 +62,8 @@ fn wrong_usage_is_refused_and_right_usage_taken() {
         "ghostlight fmt",
         "ghostlight fmt - --to json --drop-comments",
         "ghostlight fmt a.yaml b.json --check",
+        "ghostlight workflows visibility w private",
+        "ghostlight templates from-workflow w --version 3 --param a=/nodes/a/agent --param b=/context --name t --save --message m",
         "ghostlight example-agent answer --care quick --pause-ms 5",
     ] {
         assert_eq!(parse(right).map_err(|error| error.to_string()), Ok(()), "{right}");
@@ -82,6 +84,9 @@ fn wrong_usage_is_refused_and_right_usage_taken() {
         "ghostlight fmt a.yaml --check --to json",
         "ghostlight fmt a.yaml --drop-comments",
         "ghostlight example-agent document-reader",
+        "ghostlight workflows visibility w mine",
+        "ghostlight templates from-workflow w",
+        "ghostlight templates from-workflow w --param a=/x --message m",
         "ghostlight tree --output xml",
     ] {
         assert!(parse(wrong).is_err(), "{wrong}");

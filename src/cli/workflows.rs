@@ -15,7 +15,7 @@ use super::{Context, arguments, check, diff, plan};
 use crate::client::{Document, Shelf, Version, Workflow};
 use crate::output::{self, ago, plain, shortened, status, table};
 
-/// Workflows: list, show, save, graph, compile, versions, diff, rollback, new, export, import, delete, restore
+/// Workflows: list, show, save, graph, compile, versions, diff, rollback, visibility, new, export, import, delete, restore
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum WorkflowsVerb {
     /// List saved workflows
@@ -89,6 +89,9 @@ pub(crate) enum WorkflowsVerb {
         #[arg(long, value_name = "TEXT")]
         message: Option<String>,
     },
+    /// Say whom a workflow is for: lists can be filtered by it; nobody is kept from anything yet
+    #[command(after_help = "Example:\n  ghostlight workflows visibility incident-response public")]
+    Visibility(VisibilityArgs),
     /// Make a workflow of a template
     #[command(
         after_help = "Example:\n  ghostlight workflows new release --template approval-chain --param 'what=Release the shop' --save"
@@ -114,6 +117,16 @@ pub(crate) enum WorkflowsVerb {
         /// Its name
         workflow: String,
     },
+}
+
+/// Whom it is for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct VisibilityArgs {
+    /// Its name
+    name: String,
+    /// For its owner, or for everybody
+    #[arg(value_parser = ["private", "public"])]
+    visibility: String,
 }
 
 /// Which versions.
@@ -167,6 +180,7 @@ pub(super) async fn run(verb: WorkflowsVerb, context: &Context) -> Result<Exit, 
                 false => format!("{workflow} version {} is version {to} again", saved.value.version),
             });
         }
+        WorkflowsVerb::Visibility(args) => set_visibility(Shelf::Workflows, args, context).await?,
         WorkflowsVerb::New(args) => templates::make(args, context).await?,
         WorkflowsVerb::Export(args) => bundles::export(args, context).await?,
         WorkflowsVerb::Import(args) => bundles::import(args, context).await?,
@@ -214,6 +228,17 @@ pub(super) async fn versions(shelf: Shelf, args: VersionsArgs, context: &Context
         table(&["version", "hash", "saved", "by", "message"], page.value.items.iter().map(row))
     });
     next_page(page.value.next_cursor.as_deref());
+    Ok(())
+}
+
+pub(super) async fn set_visibility(
+    shelf: Shelf,
+    args: VisibilityArgs,
+    context: &Context,
+) -> Result<(), CliError> {
+    let now = context.client()?.set_visibility(shelf, &args.name, &args.visibility).await?;
+    let whom = if args.visibility == "public" { "everybody" } else { "its owner" };
+    context.print(&now.body, || format!("{} is {}: for {whom}", args.name, args.visibility));
     Ok(())
 }
 

@@ -89,6 +89,17 @@ impl Client {
         self.answer(self.request(Method::POST, &format!("{}/{name}/restore", shelf.path()), &[])).await
     }
 
+    /// Says whom one of them is for: `private` or `public`.
+    pub async fn set_visibility(
+        &self,
+        shelf: Shelf,
+        name: &str,
+        visibility: &str,
+    ) -> Result<Answer<Value>, ClientError> {
+        let request = self.request(Method::PUT, &format!("{}/{name}/visibility", shelf.path()), &[]);
+        self.answer(request.json(&json!({ "visibility": visibility }))).await
+    }
+
     /// How two versions of a workflow differ.
     pub async fn diff(
         &self,
@@ -119,6 +130,13 @@ impl Client {
     pub async fn instantiate(&self, template: &str, body: &Value) -> Result<Answer<Made>, ClientError> {
         let key = uuid::Uuid::new_v4().to_string();
         let request = self.request(Method::POST, &format!("templates/{template}/instantiate"), &[]);
+        self.answer(request.header("idempotency-key", key).json(body)).await
+    }
+
+    /// Makes a template of a workflow, and saves it if that is asked for.
+    pub async fn template_of(&self, body: &Value) -> Result<Answer<Made>, ClientError> {
+        let key = uuid::Uuid::new_v4().to_string();
+        let request = self.request(Method::POST, "templates/from-workflow", &[]);
         self.answer(request.header("idempotency-key", key).json(body)).await
     }
 

@@ -12,6 +12,7 @@ use ghostlight_actors::views::{RunFilter, ViewKind};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::language::Format;
 use ghostlight_model::run::RunStatus;
+use ghostlight_model::selection::LABELS_RESERVED;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -86,8 +87,6 @@ pub struct StartOwnBody {
 
 /// The most labels that a run is given.
 const LABELS_MAX: usize = 64;
-/// How labels begin that only we give.
-const LABELS_RESERVED: &str = "ghostlight.";
 /// The longest key or value of a label, in bytes.
 const LABEL_BYTES_MAX: usize = 256;
 

@@ -24,6 +24,8 @@ pub const SELECTORS_MAX: usize = 64;
 pub const DEPTH_MAX: usize = 8;
 /// The label of a run that says which selector chose its workflow.
 pub const SELECTED_BY: &str = "ghostlight.selected_by";
+/// How labels begin that only Ghostlight itself sets.
+pub const LABELS_RESERVED: &str = "ghostlight.";
 
 /// The place of `labels` among what a selector's condition reads.
 pub(crate) const LABELS: NodeIndex = NodeIndex(0);

@@ -77,6 +77,7 @@ codes! {
     BackoffOutlastsPeriod "GL0213" "backoff_outlasts_period" Error "the waits before the restarts that are allowed take longer than the period in which they are counted, so a run that keeps crashing would never be set aside";
     UnknownName "GL0214" "unknown_name" Error "a node names a timeout, a retry or a resource that the file does not declare";
     SchemaTooComplex "GL0215" "schema_too_complex" Error "the JSON Schemas of a document are too large, or have too many patterns";
+    ReservedLabel "GL0216" "reserved_label" Error "the name of a label begins with `ghostlight.`, as only those do that Ghostlight sets itself";
     // 03: the graph
     NoNodes "GL0301" "no_nodes" Error "a workflow needs at least one node";
     TooManyNodes "GL0302" "too_many_nodes" Error "a workflow has more than 10,000 nodes";
@@ -100,6 +101,7 @@ codes! {
     UnknownField "GL0407" "unknown_field" Error "a binding reads a field that the node never has";
     ConditionTooComplex "GL0408" "condition_too_complex" Error "a condition goes beyond what can be evaluated in bounded time";
     TemplateTooComplex "GL0409" "template_too_complex" Error "a template goes beyond what can be rendered in bounded time and memory";
+    NoError "GL0410" "no_error" Error "a binding, condition or template reads the error of a node that cannot have failed by then";
     // 05: agents
     UnknownAgent "GL0501" "unknown_agent" Error "a node names an agent or tool that is not registered";
     UnknownCapability "GL0502" "unknown_capability" Error "no registered agent offers the capability";

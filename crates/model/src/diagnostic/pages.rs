@@ -48,6 +48,7 @@ pages! {
     BackoffOutlastsPeriod GL0213;
     UnknownName GL0214;
     SchemaTooComplex GL0215;
+    ReservedLabel GL0216;
     NoNodes GL0301;
     TooManyNodes GL0302;
     TooManyEdges GL0303;
@@ -69,6 +70,7 @@ pages! {
     UnknownField GL0407;
     ConditionTooComplex GL0408;
     TemplateTooComplex GL0409;
+    NoError GL0410;
     UnknownAgent GL0501;
     UnknownCapability GL0502;
     BadSecret GL0503;

@@ -5,6 +5,7 @@
 
 mod provenance;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -12,8 +13,10 @@ use serde_json::{Map, Value};
 use super::document::{Content, Entry, Item, shorten};
 use super::hints;
 use super::names::{self, Local, Refusal, Root, Visible};
+use super::of_run::{self, Fact, RUN};
 use super::reader::{Problems, nearest, quoted};
 use crate::diagnostic::Code;
+use crate::failure::Failure;
 use crate::workflow::NodeIndex;
 
 pub use provenance::Provenance;
@@ -40,6 +43,18 @@ pub trait Scope {
 
     /// The output of a node, or `None` when it has none: skipped, failed, cancelled or not ended.
     fn output(&self, node: NodeIndex) -> Option<&Value>;
+
+    /// What the run says of itself, where there is one.
+    fn fact(&self, fact: Fact) -> Option<Value> {
+        let _ = fact;
+        None
+    }
+
+    /// How a node failed, or `None` when it has not.
+    fn error(&self, node: NodeIndex) -> Option<&Failure> {
+        let _ = node;
+        None
+    }
 }
 
 /// A JSON value with bindings in it, compiled.
@@ -104,7 +119,7 @@ impl Bound {
         match self {
             Self::Literal(value) => copy_within(value, left),
             Self::Reference(reference) => match reference.follow(scope)? {
-                Some(value) => copy_within(value, left),
+                Some(value) => copy_within(&value, left),
                 None => Ok(Value::Null),
             },
             Self::List(items) => {
@@ -203,6 +218,13 @@ fn compile_text(text: &str, visible: &dyn Visible) -> Result<Bound, Refusal> {
         return Err(malformed());
     }
     let (word, path) = split_path(rest).ok_or_else(malformed)?;
+    if word == RUN {
+        let keys = keys(&path).ok_or_else(malformed)?;
+        let root = of_run::resolve(&keys, visible)?;
+        let path = Vec::new();
+        let reference = Reference { text: text.into(), root, path, root_nullable: false, optional: false };
+        return Ok(Bound::Reference(reference));
+    }
     let (root, root_nullable) = names::resolve(word, visible)?;
     let mut optional = false;
     match root {
@@ -219,18 +241,21 @@ fn compile_text(text: &str, visible: &dyn Visible) -> Result<Bound, Refusal> {
             }
         }
         Root::Input => {
-            let keys: Option<Vec<&str>> = path
-                .iter()
-                .map(|step| match step {
-                    Step::Key(key) => Some(key.as_str()),
-                    Step::Index(_) => None,
-                })
-                .collect();
-            optional = keys.is_some_and(|keys| visible.input_optional(&keys));
+            optional = keys(&path).is_some_and(|keys| visible.input_optional(&keys));
         }
-        Root::Context | Root::Local(_) => {}
+        Root::Context | Root::Local(_) | Root::Run(_) | Root::Error(..) => {}
     }
     Ok(Bound::Reference(Reference { text: text.into(), root, path, root_nullable, optional }))
+}
+
+/// The keys of a path that has nothing else.
+fn keys(path: &[Step]) -> Option<Vec<&str>> {
+    path.iter()
+        .map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
+        })
+        .collect()
 }
 
 /// `node.a[0].b` as its first word and the steps behind it.
@@ -286,11 +311,13 @@ impl Reference {
     }
 
     /// The value behind the path; `None` stands for a null that the document declares possible.
-    fn follow<'s>(&self, scope: &'s dyn Scope) -> Result<Option<&'s Value>, BindingError> {
+    fn follow<'s>(&self, scope: &'s dyn Scope) -> Result<Option<Cow<'s, Value>>, BindingError> {
         let missing = |reason: String| BindingError::Missing { binding: self.text.to_string(), reason };
         let mut here = match self.root {
             Root::Input => scope.input(),
             Root::Context => scope.context(),
+            Root::Run(fact) => return Ok(scope.fact(fact).map(Cow::Owned)),
+            Root::Error(node, field) => return Ok(Some(Cow::Owned(of_run::error_of(scope, node, field)))),
             Root::Local(local) => match scope.local(local) {
                 Some(Value::Null) if self.root_nullable => return Ok(None),
                 Some(value) => value,
@@ -318,7 +345,7 @@ impl Reference {
                 }
             };
         }
-        Ok(Some(here))
+        Ok(Some(Cow::Borrowed(here)))
     }
 }
 

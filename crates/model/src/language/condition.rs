@@ -6,6 +6,7 @@
 
 pub(super) mod bounds;
 mod check;
+mod flat;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,6 +19,7 @@ use serde_json::Value;
 
 use super::Scope;
 use super::names::{self, Refusal, Root, Visible};
+use super::of_run::{self, RUN};
 use crate::diagnostic::Code;
 
 pub use bounds::PARTS_MAX;
@@ -38,7 +40,8 @@ const VALUE_BYTES_MAX: usize = super::binding::RESOLVED_BYTES_MAX;
 pub struct Condition {
     text: Arc<str>,
     expression: Arc<IdedExpr>,
-    variables: Arc<[(String, Root)]>,
+    /// What each stands for, and whether it may be null although what it names is not.
+    variables: Arc<[(String, Root, bool)]>,
 }
 
 impl fmt::Debug for Condition {
@@ -77,7 +80,7 @@ impl Condition {
 
     /// The variables it reads.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.variables.iter().map(|(name, _)| name.as_str())
+        self.variables.iter().map(|(name, ..)| name.as_str())
     }
 
     /// The tree of the expression.
@@ -85,9 +88,12 @@ impl Condition {
         &self.expression
     }
 
-    /// What a variable stands for.
-    pub(crate) fn root(&self, variable: &str) -> Option<Root> {
-        self.variables.iter().find(|(name, _)| name == variable).map(|(_, root)| *root)
+    /// What a variable stands for, and whether it may be null although what it names is not.
+    pub(crate) fn root(&self, variable: &str) -> Option<(Root, bool)> {
+        self.variables
+            .iter()
+            .find(|(name, ..)| name == variable)
+            .map(|(_, root, nullable)| (*root, *nullable))
     }
 
     /// The answer. A node without an output is null.
@@ -123,8 +129,14 @@ impl Condition {
         // A panic in the library is a failed condition, not the end of the run's actor.
         let result = catch_unwind(AssertUnwindSafe(|| {
             let mut context = Context::with_env(environment().clone());
-            for (name, root) in &*self.variables {
+            for (name, root, _) in &*self.variables {
+                let of_run = match root {
+                    Root::Run(fact) => scope.fact(*fact),
+                    Root::Error(node, field) => Some(of_run::error_of(scope, *node, *field)),
+                    Root::Input | Root::Context | Root::Node(_) | Root::Local(_) => None,
+                };
                 let value = match root {
+                    Root::Run(_) | Root::Error(..) => of_run.as_ref(),
                     Root::Input => Some(scope.input()),
                     Root::Context => Some(scope.context()),
                     Root::Node(node) => scope.output(*node),
@@ -142,12 +154,15 @@ impl Condition {
     }
 
     pub(crate) fn compile(text: &str, visible: &dyn Visible) -> Result<Self, Vec<Refusal>> {
-        let expression = check::parse(text).map_err(|refusal| vec![refusal])?;
+        let mut expression = check::parse(text).map_err(|refusal| vec![refusal])?;
         let facts = check::check(&expression).map_err(|refusal| vec![refusal])?;
         let (mut variables, mut refusals) = (Vec::new(), Vec::new());
-        for name in facts.variables {
+        if facts.variables.contains(RUN) {
+            flat::flatten(&mut expression, visible, &mut variables, &mut refusals);
+        }
+        for name in facts.variables.into_iter().filter(|name| name != RUN) {
             match names::resolve(&name, visible) {
-                Ok((root, _)) => variables.push((name, root)),
+                Ok((root, nullable)) => variables.push((name, root, nullable)),
                 Err(refusal) => refusals.push(refusal),
             }
         }

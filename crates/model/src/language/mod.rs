@@ -20,6 +20,7 @@ mod hints;
 mod json;
 mod makespan;
 pub(crate) mod names;
+mod of_run;
 pub mod plan;
 mod reach;
 pub(crate) mod reader;
@@ -42,7 +43,10 @@ pub use document::Format;
 pub use draft::NESTING_MAX;
 pub use edges::EDGES_MAX;
 pub use names::Local;
+pub use of_run::Fact;
 pub use targets::{CallAt, KnownAgent, check_targets, check_without_agents};
+#[cfg(test)]
+pub(crate) use types::not_of_their_type;
 
 /// The canonical form of a document, of one that does not compile too; none when its text cannot be read.
 #[must_use]

@@ -1,6 +1,7 @@
 //! What an expression may read at the place where it stands.
 
 use super::document::shorten;
+use super::of_run::{ErrorField, Fact, RUN};
 use super::reader::quoted;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::workflow::{Aside, NodeIndex};
@@ -65,6 +66,15 @@ pub(crate) trait Visible {
     fn locals(&self) -> &[Local] {
         &[]
     }
+    /// Whether there is a run around the reader.
+    fn sees_run(&self) -> bool {
+        true
+    }
+    /// Whether a node that stands before the reader may have failed, and the reader begins all the same.
+    fn may_have_failed(&self, node: NodeIndex) -> bool {
+        let _ = node;
+        false
+    }
     /// Whether the run's input may be without the value behind this path, as its schema has it.
     fn input_optional(&self, path: &[&str]) -> bool;
 }
@@ -76,6 +86,22 @@ pub(crate) enum Root {
     Context,
     Node(NodeIndex),
     Local(Local),
+    /// What the run says of itself: `run.id`.
+    Run(Fact),
+    /// How a node failed, or one field of that: `run.errors.node.class`.
+    Error(NodeIndex, Option<ErrorField>),
+}
+
+impl Root {
+    /// How many words stand for it.
+    pub fn words(self) -> usize {
+        match self {
+            Self::Input | Self::Context | Self::Node(_) | Self::Local(_) => 1,
+            Self::Run(_) => 2,
+            Self::Error(_, None) => 3,
+            Self::Error(_, Some(_)) => 4,
+        }
+    }
 }
 
 /// A word that stands for the item of a map or the pass of a loop, the innermost around the reader.
@@ -132,11 +158,13 @@ impl Local {
     }
 }
 
-/// Looks up the first word of a binding or a variable of an expression. The flag says whether its value may be null.
+/// Looks up the first word of a binding or a variable of an expression, unless it is `run`, of which only whole paths have a
+/// meaning ([`super::of_run`]). The flag says whether its value may be null.
 pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool), Refusal> {
     match word {
         "input" => return Ok((Root::Input, false)),
         "context" => return Ok((Root::Context, false)),
+        RUN => return super::of_run::resolve(&[], visible).map(|root| (root, false)),
         _ => {}
     }
     if let Some(local) = Local::named(word, visible) {
@@ -147,6 +175,23 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
         return Err(Refusal::new(Code::UnknownVariable, format!("`{word}` has no meaning here"))
             .help(format!("it can be read inside of the `node` of a `{around}`")));
     }
+    let node = upstream(word, visible)?;
+    match visible.access(node) {
+        Access::Nullable => Ok((Root::Node(node), true)),
+        Access::MaySkip => Err(Refusal::new(
+            Code::MaySkip,
+            format!("the node `{word}` may have been skipped when this is read"),
+        )
+        .help(format!("depend on it directly, or declare that it may be missing: `needs: [{{node: {word}, kind: soft}}]`"))),
+        // The others were refused.
+        Access::Certain | Access::NotUpstream | Access::Downstream | Access::Itself => {
+            Ok((Root::Node(node), false))
+        }
+    }
+}
+
+/// The node of that id, if it stands before the reader.
+pub(super) fn upstream(word: &str, visible: &dyn Visible) -> Result<NodeIndex, Refusal> {
     let Some(node) = visible.find(word) else {
         let refusal = Refusal::new(Code::UnknownVariable, format!("there is no node `{}`", shorten(word)));
         let elsewhere = match word {
@@ -165,19 +210,16 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
         });
     };
     match visible.access(node) {
-        Access::Certain => Ok((Root::Node(node), false)),
-        Access::Nullable => Ok((Root::Node(node), true)),
-        Access::MaySkip => Err(Refusal::new(
-            Code::MaySkip,
-            format!("the node `{word}` may have been skipped when this is read"),
-        )
-        .help(format!("depend on it directly, or declare that it may be missing: `needs: [{{node: {word}, kind: soft}}]`"))),
+        Access::Certain | Access::Nullable | Access::MaySkip => Ok(node),
         Access::NotUpstream => {
             Err(not_upstream(format!("the node `{word}` does not stand before the one that reads it"))
                 .help(format!("add `{word}` to `needs`")))
         }
-        Access::Downstream => Err(not_upstream(format!("the node `{word}` stands behind the one that reads it"))
-            .help(format!("a node reads what has ended before it begins: read it in a node that needs `{word}`"))),
+        Access::Downstream => {
+            Err(not_upstream(format!("the node `{word}` stands behind the one that reads it")).help(format!(
+                "a node reads what has ended before it begins: read it in a node that needs `{word}`"
+            )))
+        }
         Access::Itself => Err(not_upstream(format!("the node `{word}` reads its own output"))
             .help("a node reads what has ended before it begins")),
     }

@@ -14,6 +14,7 @@ use super::schema::{Schema, SchemaBudget};
 use super::{hints, spelling, units};
 use crate::diagnostic::{Code, Diagnostic, Severity, Span};
 use crate::ids::Name;
+use crate::selection::LABELS_RESERVED;
 
 /// The most diagnostics that one document gets; then one more says that there are others.
 pub const DIAGNOSTICS_MAX: usize = 200;
@@ -302,6 +303,11 @@ impl<'d> MapReader<'d> {
         for entry in map.entries {
             if entry.key.is_empty() || entry.key.len() > 63 {
                 problems.add(Code::StringTooLong, entry.key_span, "the name of a label has 1 to 63 bytes");
+            } else if entry.key.starts_with(LABELS_RESERVED) {
+                let message = format!("the label `{}` is one that only Ghostlight sets", shorten(&entry.key));
+                let help =
+                    format!("labels that begin with `{LABELS_RESERVED}` are its own: give it another name");
+                problems.push(Diagnostic::new(Code::ReservedLabel, entry.key_span, message).help(help));
             } else if let Some((text, _)) = text(entry, 256, problems) {
                 labels.insert(entry.key.clone(), text.to_owned());
             }

@@ -112,6 +112,10 @@ impl Visible for Labels {
         None
     }
 
+    fn sees_run(&self) -> bool {
+        false
+    }
+
     fn input_optional(&self, _: &[&str]) -> bool {
         false
     }

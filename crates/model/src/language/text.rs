@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::Scope;
 use super::names::{self, Refusal, Root, Visible};
+use super::of_run::{self, RUN};
 use crate::diagnostic::Code;
 
 pub use shape::{BLOCKS_MAX, BRACKETS_MAX, JOINING_IN_LOOPS_MAX, JOINING_OPERATORS_MAX, TOKENS_MAX};
@@ -83,16 +84,19 @@ impl Text {
     fn render_unguarded(&self, scope: &dyn Scope) -> Result<String, TextError> {
         let null = Value::Null;
         let work = values::Work::begin();
-        let values = self.variables.iter().map(|(name, root)| {
+        let of_run = self.of_run(scope);
+        let values = self.variables.iter().filter_map(|(name, root)| {
             let value = match root {
                 Root::Input => scope.input(),
                 Root::Context => scope.context(),
                 Root::Node(node) => scope.output(*node).unwrap_or(&null),
                 Root::Local(local) => scope.local(*local).unwrap_or(&null),
+                Root::Run(_) | Root::Error(..) => return None,
             };
-            (name.as_str(), values::shown(value))
+            Some((name.as_str(), values::shown(value)))
         });
-        let values = Shown::from_pairs(values);
+        let of_run = of_run.iter().map(|value| (RUN, values::shown(value)));
+        let values = Shown::from_pairs(values.chain(of_run));
         let mut out = Limited { text: Vec::new(), full: false };
         let rendered = environment()
             .template_from_str(&self.source)
@@ -108,6 +112,20 @@ impl Text {
             Err(error) if error.kind() == ErrorKind::OutOfFuel => Err(TextError::OutOfFuel),
             Err(error) => Err(TextError::Failed { reason: reason(&error) }),
         }
+    }
+
+    /// The mapping of what the template reads of the run, and of nothing else.
+    fn of_run(&self, scope: &dyn Scope) -> Option<Value> {
+        let mut run = serde_json::Map::new();
+        for (name, root) in &*self.variables {
+            let value = match root {
+                Root::Run(fact) => scope.fact(*fact).unwrap_or(Value::Null),
+                Root::Error(node, field) => of_run::error_of(scope, *node, *field),
+                Root::Input | Root::Context | Root::Node(_) | Root::Local(_) => continue,
+            };
+            put(&mut run, name.split('.').skip(1), value);
+        }
+        (!run.is_empty()).then_some(Value::Object(run))
     }
 
     /// The variables it reads.
@@ -128,8 +146,10 @@ impl Text {
         let mut paths: Vec<String> = paths.ok().flatten().into_iter().flatten().collect();
         paths.sort_unstable();
         let root = |path: &str| {
-            let word = path.split('.').next().unwrap_or_default();
-            self.variables.iter().find(|(name, _)| name == word).map(|(_, root)| *root)
+            let begins = |name: &str| {
+                path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            self.variables.iter().find(|(name, _)| begins(name)).map(|(_, root)| *root)
         };
         paths.into_iter().filter_map(|path| root(&path).map(|root| (root, path))).collect()
     }
@@ -148,11 +168,11 @@ impl Text {
         let names = catch_unwind(AssertUnwindSafe(|| {
             environment()
                 .template_from_str(source)
-                .map(|template| template.undeclared_variables(false))
+                .map(|template| (template.undeclared_variables(false), template.undeclared_variables(true)))
                 .map_err(|error| reason(&error))
         }));
-        let names = match names {
-            Ok(Ok(names)) => names,
+        let (names, paths) = match names {
+            Ok(Ok(found)) => found,
             Ok(Err(reason)) => {
                 return Err(one(Refusal::new(
                     Code::BadTemplate,
@@ -164,9 +184,24 @@ impl Text {
         let mut names: Vec<String> = names.into_iter().collect();
         names.sort_unstable();
         let (mut variables, mut refusals) = (Vec::new(), Vec::new());
-        for name in names {
+        for name in names.into_iter().filter(|name| name != RUN) {
             match names::resolve(&name, visible) {
                 Ok((root, _)) => variables.push((name, root)),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        // Sorted, so that an error that is read as a whole comes before its fields, which it has in it.
+        let mut paths: Vec<String> = paths.into_iter().collect();
+        paths.sort_unstable();
+        for path in paths {
+            let mut words = path.split('.');
+            if words.next() != Some(RUN) {
+                continue;
+            }
+            match of_run::resolve(&words.collect::<Vec<_>>(), visible) {
+                Ok(Root::Error(node, Some(_)))
+                    if variables.iter().any(|(_, root)| *root == Root::Error(node, None)) => {}
+                Ok(root) => variables.push((path, root)),
                 Err(refusal) => refusals.push(refusal),
             }
         }
@@ -175,6 +210,19 @@ impl Text {
         } else {
             Err(refusals)
         }
+    }
+}
+
+/// Puts a value behind a path of keys.
+fn put<'k>(map: &mut serde_json::Map<String, Value>, mut keys: impl Iterator<Item = &'k str>, value: Value) {
+    let Some(key) = keys.next() else { return };
+    let mut keys = keys.peekable();
+    if keys.peek().is_none() {
+        map.insert(key.to_owned(), value);
+    } else if let Value::Object(inner) =
+        map.entry(key).or_insert_with(|| Value::Object(serde_json::Map::new()))
+    {
+        put(inner, &mut keys as &mut dyn Iterator<Item = &str>, value);
     }
 }
 

@@ -4,9 +4,12 @@
 //! bounds is [`Type::any`], which fits everything. So what is refused for its type would have failed in every run, and the
 //! rest is checked against the whole schema when the value is there.
 
+mod agents;
 pub(super) mod check;
 mod condition;
 mod fit;
+mod outputs;
+mod reading;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -20,6 +23,24 @@ use serde_json::Value;
 use super::binding::Step;
 
 use fit::{Misfit, Reason, fit};
+
+/// The outputs of nodes that are not of the type that was told for them before, with that type.
+#[cfg(test)]
+pub(crate) fn not_of_their_type(
+    workflow: &crate::workflow::Workflow,
+    known: &[super::KnownAgent],
+    outputs: &[(crate::workflow::NodeIndex, Value)],
+) -> Vec<String> {
+    let known = reading::Known::of(workflow, &agents::Agents::of(known));
+    let reading = reading::Reading::of(&known);
+    let misfits = outputs.iter().filter_map(|(node, output)| {
+        let told = reading.output_of(*node);
+        let misfits = fit(&Type::of_value(output), &told);
+        (!misfits.is_empty())
+            .then(|| format!("{}: {output} is not {told:?}: {misfits:?}", workflow.node(*node).id))
+    });
+    misfits.collect()
+}
 
 /// Joining goes no deeper; below, everything is possible.
 const JOIN_DEPTH_MAX: usize = 8;
@@ -167,6 +188,11 @@ impl Type {
         Arc::new(Self { items, elements: Some(Arc::new(elements)), ..Self::of_kinds(Kinds::ARRAY) })
     }
 
+    /// A list of any length.
+    pub fn list_of(items: Option<Arc<Self>>) -> Arc<Self> {
+        Arc::new(Self { items, ..Self::of_kinds(Kinds::ARRAY) })
+    }
+
     /// The type of one value, as far as it has not more than [`VALUES_MAX`] values in it.
     pub fn of_value(value: &Value) -> Arc<Self> {
         Self::of_value_within(value, &mut VALUES_MAX.clone())
@@ -245,7 +271,8 @@ impl Type {
         let elements = elements.clone().filter(|_| only(Kinds::ARRAY, true) || only(Kinds::ARRAY, false));
         let constants = match (&self.constants, &other.constants) {
             (Some(one), Some(two)) if one.len() + two.len() <= CONSTANTS_MAX => {
-                Some(Arc::new(one.iter().chain(two.iter()).cloned().collect()))
+                let more = two.iter().filter(|value| !one.contains(value));
+                Some(Arc::new(one.iter().chain(more).cloned().collect()))
             }
             (Some(_) | None, _) => None,
         };

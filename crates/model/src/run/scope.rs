@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::place::StepAt;
 use super::state::{Run, StepState};
-use crate::language::Local;
+use crate::failure::Failure;
 use crate::language::binding::Scope;
+use crate::language::{Fact, Local};
 use crate::workflow::{NodeIndex, NodeKind, OnError};
 
 const NULL: &Value = &Value::Null;
@@ -122,5 +123,20 @@ impl Scope for RunScope<'_> {
 
     fn output(&self, node: NodeIndex) -> Option<&Value> {
         self.output_of(node.into())
+    }
+
+    fn fact(&self, fact: Fact) -> Option<Value> {
+        Some(match fact {
+            Fact::Id => Value::from(self.run.id.to_string()),
+            Fact::Workflow => Value::from(self.run.workflow.name.as_str()),
+            Fact::Version => Value::from(self.run.version),
+        })
+    }
+
+    fn error(&self, node: NodeIndex) -> Option<&Failure> {
+        match &self.run.step(node).state {
+            StepState::Failed { failure } => Some(failure),
+            _ => None,
+        }
     }
 }

@@ -55,7 +55,7 @@ impl<'v, 'd> View<'v, 'd> {
                     on_failure: edge.taken == Taken::OnFailure,
                 });
             }
-            Reach::of(&nodes)
+            Reach::of(nodes)
         });
         Self { drafts, ids, graph, input, order, places, suggestions: Suggestions::default(), reach }
     }
@@ -75,7 +75,9 @@ fn reach_node(draft: &Draft<'_>) -> ReachNode {
             }),
             _ => None,
         },
+        needs_all: matches!(&draft.kind, Some(DraftKind::Join(join)) if join.require == Require::All),
         may_fail: matches!(draft.on_error, DraftOnError::Continue),
+        stands_in: matches!(draft.on_error, DraftOnError::Default(_)),
         parents: Vec::new(),
     }
 }
@@ -166,7 +168,8 @@ impl Visible for Place<'_, '_, '_> {
 
     fn suggest(&self, word: &str) -> Option<&str> {
         let locals = self.locals.iter().map(|local| local.as_str());
-        let known = self.view.drafts.iter().map(|draft| draft.key).chain(["input", "context"]).chain(locals);
+        let known =
+            self.view.drafts.iter().map(|draft| draft.key).chain(["input", "context", "run"]).chain(locals);
         self.view.suggestions.nearest(word, known)
     }
 
@@ -196,6 +199,15 @@ impl Visible for Place<'_, '_, '_> {
 
     fn locals(&self) -> &[Local] {
         &self.locals
+    }
+
+    fn may_have_failed(&self, node: NodeIndex) -> bool {
+        let Some(reach) = &self.view.reach else { return true };
+        match self.reader {
+            Reader::Node(place) => reach.may_have_failed(node.at(), place),
+            Reader::Edge(parent) => reach.may_have_failed_after(node.at(), parent),
+            Reader::Output => reach.may_have_failed_at_the_end(node.at()),
+        }
     }
 
     fn input_optional(&self, path: &[&str]) -> bool {

@@ -264,7 +264,7 @@ impl Walk {
         }
         self.expression(&comprehension.iter_range, &place.deeper())?;
         let item = comprehension.iter_var.as_str();
-        if comprehension.iter_var2.is_some() || matches!(item, "input" | "context") {
+        if comprehension.iter_var2.is_some() || matches!(item, "input" | "context" | "run") {
             return Err(refuse(format!("`{}` cannot be the variable of a comprehension", shorten(item))));
         }
         let inside =

@@ -259,7 +259,7 @@ fn merge(map: &MapReader<'_>, entry: &Entry, problems: &mut Problems) -> Option<
 fn list<'d>(entry: &'d Entry, problems: &mut Problems) -> Option<&'d Item> {
     match &entry.value.content {
         Content::List(_) => Some(&entry.value),
-        Content::Text(text) if text.starts_with('$') => Some(&entry.value),
+        Content::Text(text) if text.starts_with('$') && !text.starts_with("$$") => Some(&entry.value),
         _ => {
             reader::wrong_type(entry, "a list, or a binding that gives one", problems);
             None

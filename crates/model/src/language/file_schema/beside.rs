@@ -88,6 +88,18 @@ pub(super) fn keys() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// What an effect has to do with what stands beside the call.
+pub(super) fn rules() -> Value {
+    let is =
+        |effects: &[&str]| json!({ "required": ["effect"], "properties": { "effect": { "enum": effects } } });
+    let without = |key: &str| json!({ "not": { "required": [key] } });
+    json!([
+        { "if": is(&["read"]), "then": without("compensate") },
+        { "if": is(&["read", "idempotent"]), "then": without("verify") },
+        { "if": is(&["write"]), "then": { "properties": { "success": without("redo") } } },
+    ])
+}
+
 fn success() -> Value {
     let assertion = mapping(
         vec![

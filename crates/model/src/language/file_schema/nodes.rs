@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::workflow::cases;
+use super::workflow::{cases, on_error_name};
 use super::{key, mapping, one_of, part, parts, whole, words};
 
 type Keys = Vec<(&'static str, Value)>;
@@ -18,6 +18,12 @@ struct Type {
     one_of: &'static [&'static str],
     /// Whether it may stand inside `map` and `loop`.
     may_be_inline: bool,
+}
+
+impl Type {
+    fn is_call(&self) -> bool {
+        matches!(self.name, "agent_call" | "tool_call")
+    }
 }
 
 /// The definitions of all nodes: `node`, `inline_node`, and each type as both.
@@ -67,9 +73,13 @@ fn schema(one: &Type, is_inline: bool) -> Value {
         (
             "on_error",
             key(
-                part("on_error"),
+                part(on_error_name(one.is_call(), !is_inline)),
                 "What a failure after all attempts does; `fail` when absent.",
-                json!(["continue", { "default": [] }, { "goto": "cleanup" }]),
+                if is_inline {
+                    json!(["continue", { "default": [] }])
+                } else {
+                    json!(["continue", { "default": [] }, { "goto": "cleanup" }])
+                },
             ),
         ),
         ("estimate", key(part("duration"), "How long it is expected to take.", json!(["300ms"]))),
@@ -80,9 +90,13 @@ fn schema(one: &Type, is_inline: bool) -> Value {
         keys.push((
             "needs",
             key(
-                part("needs"),
+                part(if one.name == "join" { "join_needs" } else { "needs" }),
                 "The nodes that come before.",
-                json!([["detect", { "node": "metrics", "kind": "soft" }]]),
+                if one.name == "join" {
+                    json!([["left", "right"]])
+                } else {
+                    json!([["detect", { "node": "metrics", "kind": "soft" }]])
+                },
             ),
         ));
         if one.name != "condition" {
@@ -101,7 +115,12 @@ fn schema(one: &Type, is_inline: bool) -> Value {
     let mut schema = mapping(keys, &required);
     schema["description"] = json!(one.description);
     if !one.one_of.is_empty() {
-        schema["oneOf"] = one_of(one.one_of);
+        // A condition may have both: `when` says whether its cases are looked at.
+        let word = if one.name == "condition" { "anyOf" } else { "oneOf" };
+        schema[word] = one_of(one.one_of);
+    }
+    if one.is_call() {
+        schema["allOf"] = super::beside::rules();
     }
     if one.name == "human_gate" {
         schema["if"] = json!({ "required": ["on_timeout"], "properties": { "on_timeout": { "enum": ["reject", "approve"] } } });
@@ -224,7 +243,6 @@ fn types() -> Vec<Type> {
                 ),
                 ("node", inline("What is done with each item.")),
                 max_parallel("How many items are under way at a time."),
-                timeout(),
             ],
             required: &["over", "node"],
             one_of: &[],
@@ -249,9 +267,8 @@ fn types() -> Vec<Type> {
                     ),
                 ),
                 ("max", key(whole(1, 1000), "The most passes.", json!([10]))),
-                timeout(),
             ],
-            required: &["node", "max"],
+            required: &["node", "until", "max"],
             one_of: &[],
             may_be_inline: true,
         },
@@ -260,10 +277,7 @@ fn types() -> Vec<Type> {
             description: "Runs another workflow. Its output: that run's output.",
             keys: vec![
                 ("workflow", key(part("name"), "The workflow to run.", json!(["verify-service"]))),
-                (
-                    "version",
-                    key(whole(1, u64::from(u32::MAX)), "Its version; the latest when absent.", json!([2])),
-                ),
+                ("version", key(whole(1, u64::MAX), "Its version; the latest when absent.", json!([2]))),
                 input("The child's input."),
                 (
                     "on_parent_cancel",
@@ -273,7 +287,6 @@ fn types() -> Vec<Type> {
                         json!(["abandon"]),
                     ),
                 ),
-                timeout(),
             ],
             required: &["workflow"],
             one_of: &[],
@@ -283,11 +296,11 @@ fn types() -> Vec<Type> {
             name: "wait",
             description: "Waits for a time or a signal. Its output: `{at}`, or the signal's payload.",
             keys: vec![
-                ("for", key(part("duration"), "So long.", json!(["10s"]))),
+                ("for", key(part("span"), "So long.", json!(["10s"]))),
                 (
                     "until",
                     key(
-                        json!({ "type": "string", "minLength": 1 }),
+                        json!({ "type": "string", "pattern": "^(\\$[a-z]|[+-]?[0-9])", "maxLength": 1024 }),
                         "Until this time (RFC 3339), or what a binding gives.",
                         json!(["2030-01-01T00:00:00Z", "$input.at"]),
                     ),
@@ -300,7 +313,7 @@ fn types() -> Vec<Type> {
                                 (
                                     "name",
                                     key(
-                                        json!({ "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_.-]{0,62}$" }),
+                                        part("name"),
                                         "Its name, as it is sent to the run.",
                                         json!(["deployed"]),
                                     ),
@@ -316,7 +329,7 @@ fn types() -> Vec<Type> {
                                 (
                                     "timeout",
                                     key(
-                                        part("timeout"),
+                                        part("span"),
                                         "The longest wait; then the step fails with class `timeout`.",
                                         json!(["1h"]),
                                     ),
@@ -407,7 +420,7 @@ fn call((target, description, example): (&'static str, &str, &str)) -> Keys {
         (
             "resources",
             key(
-                json!({ "type": "array", "items": { "type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$" }, "uniqueItems": true }),
+                json!({ "type": "array", "items": part("word") }),
                 "What it holds while it is under way, by the names in `resources` at the top.",
                 json!([["gpu"]]),
             ),

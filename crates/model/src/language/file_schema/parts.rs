@@ -37,9 +37,9 @@ pub(super) fn shared() -> Vec<(&'static str, Value)> {
             "labels",
             json!({
                 "type": "object", "maxProperties": 64,
-                "propertyNames": { "minLength": 1, "maxLength": 63 },
+                "propertyNames": { "minLength": 1, "maxLength": 63, "not": { "pattern": "^ghostlight\\." } },
                 "additionalProperties": { "type": "string", "maxLength": 256 },
-                "description": "At most 64 texts by name.",
+                "description": "At most 64 texts by name; names that begin with `ghostlight.` are its own.",
             }),
         ),
         (

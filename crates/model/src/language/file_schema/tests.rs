@@ -157,10 +157,22 @@ fn mistakes_in_workflow_files_are_refused() {
         &node("{type: map, over: $input.l, node: {type: agent_call, agent: x, needs: [b]}}"),
         &node("{type: map, over: $input.l, node: {type: join, require: all}}"),
         &node("{type: wait, for: 1s, signal: {name: x}}"),
+        &node("{type: map, over: $input.l, timeout: 1m, node: {type: agent_call, agent: x}}"),
+        &node("{type: map, over: $input.l, node: {type: agent_call, agent: x, on_error: {goto: b}}}"),
+        &node("{type: loop, max: 3, node: {type: agent_call, agent: x}}"),
+        &node("{type: workflow, workflow: x, timeout: 1m}"),
+        &node("{type: human_gate, action: x, on_error: pause}"),
+        &node("{type: join, require: all, needs: [{node: b, kind: soft}]}"),
+        &node("{type: wait, until: tomorrow}"),
+        &node("{type: wait, signal: {name: Go.On}}"),
+        &node("{type: agent_call, agent: x, timeout: 0s}"),
+        &node("{type: agent_call, agent: x, labels: {ghostlight.selected_by: x}}"),
         &node("{type: emit, event: Not An Event}"),
         &node("{type: transform}"),
     ] {
         bad(&workflow(), text);
+        let compiled = compile(&Source { text, format: Format::Yaml });
+        assert!(compiled.workflow.is_none(), "{text}");
     }
 }
 

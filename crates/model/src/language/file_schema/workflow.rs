@@ -46,13 +46,13 @@ pub fn workflow() -> Value {
         ("context", key(json!({ "type": "object" }), "Default values of `$context`; a run's own are merged over them.", json!([{ "region": "eu" }]))),
         ("defaults", key(defaults(), "What calls of this file do that do not say it themselves.", json!([{ "timeout": "2m" }]))),
         ("retries", key(named(part("retry")), "Retry policies by name; a node writes `retry: patient`.", json!([{ "patient": { "max_attempts": 5, "initial": "1s", "max": "1m" } }]))),
-        ("timeouts", key(named(part("duration")), "Durations by name; a node writes `timeout: long`.", json!([{ "long": "10m" }]))),
+        ("timeouts", key(named(part("span")), "Durations by name; a node writes `timeout: long`.", json!([{ "long": "10m" }]))),
         ("resources", key(json!({
-            "type": "object", "propertyNames": { "pattern": "^[a-z][a-z0-9_-]{0,62}$" }, "additionalProperties": whole(1, 1000),
+            "type": "object", "maxProperties": 100, "propertyNames": part("word"), "additionalProperties": whole(1, 1000),
         }), "How many steps of one run may hold each resource at a time; a call names what it holds: `resources: [gpu]`.", json!([{ "gpu": 2 }]))),
         ("max_parallel", key(whole(1, 10_000), "How many attempts of one run there are at a time.", json!([8]))),
         ("supervision", key(supervision(), "How the actors of one run are supervised.", json!([{ "strategy": "one_for_one", "max_restarts": 3, "period": "5s" }]))),
-        ("selectors", key(json!({ "type": "array", "items": selector() }), "Which workflow and version a run gets, by its labels and input: the first that is true.", json!([[{ "when": "input.tier == 'gold'", "version": 3 }]]))),
+        ("selectors", key(json!({ "type": "array", "maxItems": 64, "items": selector() }), "Which workflow and version a run gets, by its labels and input: the first that is true.", json!([[{ "when": "input.tier == 'gold'", "version": 3 }]]))),
         ("nodes", key(json!({
             "type": "object", "minProperties": 1, "maxProperties": 10_000,
             "propertyNames": { "$ref": "#/$defs/id" }, "additionalProperties": part("node"),
@@ -76,46 +76,61 @@ fn definitions() -> Map<String, Value> {
             "type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$", "not": { "enum": RESERVED },
             "description": "A lowercase letter, then at most 62 lowercase letters, digits and `_`; no word of the language.",
         })),
+        ("word", json!({
+            "type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$",
+            "description": "A lowercase letter, then at most 62 lowercase letters, digits and `_`.",
+        })),
+        ("span", json!({
+            "allOf": [part("duration")], "not": { "type": "string", "pattern": "^P?(T?0+(\\.0+)?[A-Za-z]+)+$" },
+            "description": "A duration that is longer than nothing.",
+        })),
         ("cel", json!({
             "type": "string", "minLength": 1, "maxLength": 4096,
-            "description": "A CEL expression that gives true or false, over `input`, `context` and what stands before.",
+            "description": "A CEL expression that gives true or false, over `input`, `context`, `run` and what stands before.",
         })),
         ("template", json!({
             "type": "string", "maxLength": 16384,
-            "description": "Text with `{{ … }}` over `input`, `context` and what stands before (MiniJinja).",
+            "description": "Text with `{{ … }}` over `input`, `context`, `run` and what stands before (MiniJinja).",
         })),
         ("binding", json!({
             "type": "string", "pattern": "^\\$[a-z]",
-            "description": "`$input`, `$context` or `$node`, with or without a path: `$findings.logs[0]`.",
+            "description": "`$input`, `$context`, `$run.id`, `$run.errors.node` or `$node`, with or without a path: `$findings.logs[0]`.",
         })),
         ("arguments", json!({
             "anyOf": [{ "type": "object" }, part("binding")],
             "description": "A mapping with bindings in it, or one binding.",
         })),
         ("timeout", json!({
-            "anyOf": [part("duration"), part("id")],
+            "anyOf": [part("span"), part("word")],
             "description": "A duration, or one of `timeouts` by name.",
         })),
         ("policy", json!({
-            "anyOf": [part("retry"), part("id")],
+            "anyOf": [part("retry"), part("word")],
             "description": "A retry policy, or one of `retries` by name.",
         })),
-        ("needs", json!({
-            "type": "array",
-            "items": { "anyOf": [part("id"), mapping(vec![
-                ("node", key(part("id"), "The parent.", json!(["metrics"]))),
-                ("kind", kind()),
-            ], &["node"])] },
-            "description": "The nodes that come before.",
-        })),
-        ("on_error", on_error()),
+        ("needs", needs(kind())),
+        ("join_needs", needs(key(words(&["hard"]), "A join counts its parents: by `require`, not by kinds.", json!(["hard"])))),
     ]);
+    for (is_call, may_lead) in [(true, true), (true, false), (false, true), (false, false)] {
+        all.push((on_error_name(is_call, may_lead), on_error(is_call, may_lead)));
+    }
     all.extend(nodes::all());
     all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect()
 }
 
+fn needs(kind: Value) -> Value {
+    let parent = mapping(
+        vec![("node", key(part("id"), "The parent.", json!(["metrics"]))), ("kind", kind)],
+        &["node"],
+    );
+    json!({
+        "type": "array", "items": { "anyOf": [part("id"), parent] }, "uniqueItems": true,
+        "description": "The nodes that come before.",
+    })
+}
+
 fn named(schema: Value) -> Value {
-    json!({ "type": "object", "propertyNames": part("id"), "additionalProperties": schema })
+    json!({ "type": "object", "maxProperties": 100, "propertyNames": part("word"), "additionalProperties": schema })
 }
 
 fn defaults() -> Value {
@@ -132,7 +147,11 @@ fn defaults() -> Value {
             ),
             (
                 "on_error",
-                key(part("on_error"), "What a failure after all attempts does.", json!(["continue"])),
+                key(
+                    part(on_error_name(true, false)),
+                    "What a failure after all attempts does.",
+                    json!(["continue"]),
+                ),
             ),
             ("estimate", key(part("duration"), "How long a call is expected to take.", json!(["1s"]))),
         ],
@@ -143,12 +162,12 @@ fn defaults() -> Value {
 fn supervision() -> Value {
     let backoff = mapping(
         vec![
-            ("initial", key(part("duration"), "The wait before the first restart.", json!(["100ms"]))),
-            ("max", key(part("duration"), "The longest wait.", json!(["1s"]))),
+            ("initial", key(part("span"), "The wait before the first restart.", json!(["100ms"]))),
+            ("max", key(part("span"), "The longest wait.", json!(["1s"]))),
         ],
         &["initial", "max"],
     );
-    mapping(
+    let mut all = mapping(
         vec![
             (
                 "strategy",
@@ -166,7 +185,7 @@ fn supervision() -> Value {
                     json!([3]),
                 ),
             ),
-            ("period", key(part("duration"), "The time in which restarts are counted.", json!(["5s"]))),
+            ("period", key(part("span"), "The time in which restarts are counted.", json!(["5s"]))),
             (
                 "backoff",
                 key(
@@ -177,7 +196,10 @@ fn supervision() -> Value {
             ),
         ],
         &[],
-    )
+    );
+    all["if"] = json!({ "required": ["max_restarts"], "properties": { "max_restarts": { "const": 0 } } });
+    all["then"] = json!({ "not": { "required": ["backoff"] } });
+    all
 }
 
 fn selector() -> Value {
@@ -199,10 +221,7 @@ fn selector() -> Value {
                     json!(["incident-response-gold"]),
                 ),
             ),
-            (
-                "version",
-                key(whole(1, u64::from(u32::MAX)), "Its version; the latest when absent.", json!([3])),
-            ),
+            ("version", key(whole(1, u64::MAX), "Its version; the latest when absent.", json!([3]))),
             (
                 "input",
                 key(
@@ -251,15 +270,29 @@ fn kind() -> Value {
     )
 }
 
-fn on_error() -> Value {
-    json!({
-        "description": "What a failure after all attempts does.",
-        "oneOf": [
-            words(&["fail", "continue", "pause"]),
-            mapping(vec![("default", key(json!(true), "The step completes with this value.", json!([{ "items": [] }])))], &["default"]),
-            mapping(vec![("goto", key(part("id"), "The run goes on there.", json!(["cleanup"])))], &["goto"]),
-        ],
-    })
+/// The definition of [`on_error`].
+pub(super) fn on_error_name(is_call: bool, may_lead: bool) -> &'static str {
+    match (is_call, may_lead) {
+        (true, true) => "on_error_of_call",
+        (true, false) => "inline_on_error_of_call",
+        (false, true) => "on_error",
+        (false, false) => "inline_on_error",
+    }
+}
+
+/// What a failure does: a call can be made again, and what stands inside of a node leads nowhere else.
+fn on_error(is_call: bool, may_lead: bool) -> Value {
+    let default =
+        key(json!(true), "The step counts as completed, with this value.", json!([{ "items": [] }]));
+    let goto = key(part("id"), "The run goes on there.", json!(["cleanup"]));
+    let mut ways = vec![
+        words(if is_call { &["fail", "continue", "pause"] } else { &["fail", "continue"] }),
+        mapping(vec![("default", default)], &["default"]),
+    ];
+    if may_lead {
+        ways.push(mapping(vec![("goto", goto)], &["goto"]));
+    }
+    json!({ "oneOf": ways, "description": "What a failure after all attempts does." })
 }
 
 /// The cases of a `condition`.
@@ -281,5 +314,5 @@ pub(super) fn cases() -> Value {
     );
     let mut case = case;
     case["oneOf"] = one_of(&["when", "else"]);
-    json!({ "type": "array", "minItems": 1, "items": case })
+    json!({ "type": "array", "minItems": 1, "maxItems": 100, "items": case })
 }

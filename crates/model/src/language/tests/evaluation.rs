@@ -21,7 +21,7 @@ fn condition(text: &str) -> Result<Condition, Vec<&'static str>> {
 }
 
 fn holds(text: &str, input: Value) -> Result<bool, ConditionError> {
-    let values = Values { input, context: json!({}), outputs: Vec::new() };
+    let values = Values { input, context: json!({}), ..Values::default() };
     condition(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}")).evaluate(&values)
 }
 
@@ -38,7 +38,7 @@ fn template(text: &str) -> Result<Text, Vec<&'static str>> {
 }
 
 fn rendered(text: &str, input: Value) -> Result<String, TextError> {
-    let values = Values { input, context: json!({"team": "sre"}), outputs: Vec::new() };
+    let values = Values { input, context: json!({"team": "sre"}), ..Values::default() };
     template(text).unwrap_or_else(|errors| panic!("{text}: {errors:?}")).render(&values)
 }
 
@@ -197,7 +197,7 @@ fn the_deepest_conditions_that_are_allowed_are_evaluated() {
                 let _ = condition.evaluate(&Values {
                     input: json!({"a": 1}),
                     context: json!({}),
-                    outputs: Vec::new(),
+                    ..Values::default()
                 });
                 longest = n;
             }
@@ -237,7 +237,12 @@ fn templates_that_are_nested_without_end_are_refused() {
         "{{ 1".to_owned() + &" ** 1".repeat(10) + " }}",
     ] {
         if let Ok(template) = template(&text) {
-            let _ = template.render(&Values { input: json!({}), context: json!({}), outputs: Vec::new() });
+            let _ = template.render(&Values {
+                input: json!({}),
+                context: json!({}),
+                outputs: Vec::new(),
+                ..Values::default()
+            });
         }
     }
 }
@@ -343,4 +348,96 @@ fn templates_have_no_statements_that_grow_or_load() {
         Err(vec!["template_too_complex"])
     );
     assert_eq!(template("{{ nobody.x }}").map(|_| ()), Err(vec!["unknown_variable"]));
+}
+
+const ERRORS: &str = "ghostlight: 1
+name: w
+nodes:
+  a: {type: agent_call, agent: x}
+  b:
+    type: human_gate
+    needs: [{node: a, kind: soft}]
+    when: run.errors.a.class == 'timeout' || run.errors['a'] != null && run.workflow == 'w' && run.version == 3
+    action: \"{% if run.errors.a %}{{ run.errors.a.message }}{% else %}fine{% endif %} in {{ run.id }}\"
+    impact: \"{{ run.errors.a.code }}\"
+output: {whole: $run.errors.a, class: $run.errors.a.class, list: [$run.errors.a.happened, $run.version]}
+";
+
+/// The error of a node, and what a run says of itself, mean the same in bindings, conditions and templates.
+#[test]
+fn how_a_node_failed_is_read_by_path_and_is_null_where_it_did_not() {
+    let workflow = valid(ERRORS);
+    let failure = |class, code| {
+        crate::failure::Failure::new(class, code, "it broke", crate::failure::Happened::Unknown)
+    };
+    let read = |failure: Option<crate::failure::Failure>| {
+        let errors = failure.map(|failure| (workflow.find("a").unwrap(), failure)).into_iter().collect();
+        let values = Values { errors, version: Some(3), ..Values::default() };
+        let gate = workflow.node(workflow.find("b").unwrap());
+        let NodeKind::Gate(texts) = &gate.kind else { panic!() };
+        (
+            gate.when.as_ref().unwrap().evaluate(&values).unwrap(),
+            texts.action.render(&values).unwrap(),
+            texts.impact.as_ref().unwrap().render(&values).unwrap(),
+            workflow.output.as_ref().unwrap().resolve(&values).unwrap(),
+        )
+    };
+    let class = crate::failure::ErrorClass::Timeout;
+    let whole = json!({"class": "timeout", "code": "slow", "message": "it broke", "happened": "unknown"});
+    let output = json!({"whole": whole, "class": "timeout", "list": ["unknown", 3]});
+    assert_eq!(
+        read(Some(failure(class, "slow"))),
+        (true, "it broke in 7".to_owned(), "slow".to_owned(), output)
+    );
+    let output = json!({"whole": null, "class": null, "list": [null, 3]});
+    assert_eq!(read(None), (false, "fine in 7".to_owned(), "None".to_owned(), output));
+}
+
+/// Who may read whose error follows from how a failure can lead to the reader.
+#[test]
+fn an_error_is_readable_wherever_a_failure_can_lead() {
+    let reads = |nodes: &str, reader: &str| {
+        errors(&format!(
+            "ghostlight: 1\nname: w\nnodes:\n  a: {{type: agent_call, agent: x{nodes}\n  r: {{type: transform, value: $run.errors.a.class, {reader}}}\n"
+        ))
+    };
+    let call = "type: agent_call, agent: x";
+    for (nodes, reader) in [
+        ("}".to_owned(), "needs: [{node: a, kind: soft}]"),
+        ("}".to_owned(), "needs: [{node: a, kind: optional}]"),
+        (", on_error: continue}".to_owned(), "needs: [a]"),
+        (", on_error: {default: 1}}".to_owned(), "needs: [a]"),
+        (", on_error: {goto: r}}".to_owned(), "labels: {}"),
+        (format!("}}\n  b: {{{call}, needs: [a]}}"), "needs: [{node: b, kind: soft}]"),
+        (format!("}}\n  b: {{{call}, needs: [{{node: a, kind: soft}}]}}"), "needs: [b]"),
+        (format!("}}\n  b: {{{call}}}\n  j: {{type: join, require: collect, needs: [a, b]}}"), "needs: [j]"),
+        (format!("}}\n  b: {{{call}}}\n  j: {{type: join, require: any, needs: [a, b]}}"), "needs: [j]"),
+        (
+            format!("}}\n  b: {{{call}}}\n  j: {{type: join, require: {{quorum: 1}}, needs: [a, b]}}"),
+            "needs: [j]",
+        ),
+        (
+            format!(
+                ", on_error: continue}}\n  b: {{{call}}}\n  j: {{type: join, require: all, needs: [a, b]}}"
+            ),
+            "needs: [j]",
+        ),
+    ] {
+        assert_eq!(reads(&nodes, reader), [""; 0], "{nodes} {reader}");
+    }
+    for (nodes, reader) in [
+        ("}".to_owned(), "needs: [a]"),
+        (", on_error: pause}".to_owned(), "needs: [a]"),
+        (format!("}}\n  b: {{{call}, needs: [a]}}"), "needs: [a, {node: b, kind: soft}]"),
+        (format!("}}\n  b: {{{call}}}\n  j: {{type: join, require: all, needs: [a, b]}}"), "needs: [j]"),
+    ] {
+        assert_eq!(reads(&nodes, reader), ["no_error"], "{nodes} {reader}");
+    }
+    // An edge is looked at when its parent has ended and goes on.
+    let edge = |more: &str| {
+        errors(&format!(
+            "ghostlight: 1\nname: w\nnodes:\n  a: {{{call}{more}}}\n  b: {{{call}}}\nedges: [{{from: a, to: b, when: run.errors.a == null}}]\n"
+        ))
+    };
+    assert_eq!((edge(", on_error: continue"), edge("")), (vec![], vec!["no_error"]));
 }

@@ -11,6 +11,7 @@ pub(super) fn told(name: &str, text: &str) {
         let shown = serde_json::to_value(diagnostic).unwrap();
         assert!(shown["code"].as_str().unwrap().starts_with("GL0"), "{shown}");
     }
+    super::structure::refused_by_the_schema_too(text, &compiled.diagnostics);
     insta::with_settings!({description => text, omit_expression => true, snapshot_path => "golden", prepend_module_to_snapshot => false}, {
         insta::assert_snapshot!(name, render("w.yaml", text, &compiled.diagnostics));
     });
@@ -79,6 +80,8 @@ golden! {
     fields_that_a_node_never_has: "ghostlight: 1\nname: w\nnodes:\n  a: {type: human_gate, action: x}\n  b: {type: agent_call, agent: x, needs: [a], input: {x: $a.decison, y: $a.by}}\n";
     conditions_that_are_none: "ghostlight: 1\nname: w\nnodes:\n  a: {type: condition, when: \"input.x >\"}\n  b: {type: condition, needs: [a], when: \"size(input.x) > siez(input.y)\"}\n  c: {type: condition, needs: [a], when: \"input.l.all(x, x.all(y, y))\"}\n  d: {type: condition, needs: [a], when: \"\"}\n";
     templates_that_are_none: "ghostlight: 1\nname: w\nnodes:\n  a: {type: human_gate, action: \"{{ input.x\"}\n  b: {type: human_gate, action: \"{% set x = 1 %}\", needs: [a]}\n  c: {type: human_gate, action: \"{{ input.x|uper }}\", needs: [a]}\n";
+    labels_that_are_not_theirs_to_set: "ghostlight: 1\nname: w\nlabels: {ghostlight.selected_by: w@1#1, ghostlight_: fine}\nnodes:\n  a: {type: agent_call, agent: x, labels: {ghostlight.x: y}}\n  b: {type: map, over: [1], needs: [a], node: {type: transform, value: $item, labels: {ghostlight.: y}}}\n";
+    errors_that_cannot_be_read: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x, needs: [a], input: {hard: $run.errors.a, own: $run.errors.b.class, later: $run.errors.c, nobody: $run.errors.aa, field: $run.errors.a.clas, deep: $run.errors.a.class.x, item: \"$run.errors.a[0]\"}}\n  c: {type: agent_call, agent: x, needs: [{node: b, kind: soft}], when: run.errors.b.mesage != null || has(run.errors.b.code), input: {whole: $run, all: $run.errors, word: $run.eror, id: $run.id.x}}\n  d: {type: human_gate, needs: [c], action: \"{{ run.errors.b.code }} {{ run.errors.c.code }} {{ run.errors }} {{ run['id'] }}\"}\n  e: {type: condition, needs: [c], when: \"size(run.errors) > 0 || [1].exists(run, run > 0)\"}\n  j: {type: join, needs: [c, d], require: all}\n  k: {type: transform, needs: [j], value: $run.errors.d}\noutput: {a: $run.errors.a, b: $run.errors.e.code}\n";
     schemas_that_do_not_compile: "ghostlight: 1\nname: w\ninput:\n  type: object\n  properties:\n    a: {type: strin}\nnodes:\n  a:\n    type: human_gate\n    action: x\n    form: {$ref: \"https://example.com/x.json\"}\n";
     aliases_that_explode: "ghostlight: 1\nname: w\na: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
 }

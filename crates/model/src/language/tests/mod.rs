@@ -7,12 +7,16 @@ mod golden;
 mod limits;
 mod mistakes;
 mod properties;
+mod structure;
 mod supervision;
+
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::{Compiled, Format, Scope, Source, compile};
+use super::{Compiled, Fact, Format, Scope, Source, compile};
 use crate::diagnostic::{Severity, render};
+use crate::failure::Failure;
 use crate::workflow::{NodeIndex, Workflow};
 
 /// Compiles YAML.
@@ -20,11 +24,13 @@ pub(super) fn yaml(text: &str) -> Compiled {
     compile(&Source { text, format: Format::Yaml })
 }
 
+/// The JSON Schema of workflow files.
+static SCHEMA: LazyLock<super::schema::Schema> =
+    LazyLock::new(|| super::schema::Schema::compile(&super::file_schema::workflow()).unwrap());
+
 /// Checks that the JSON Schema of workflow files takes a good document.
 #[track_caller]
 fn fits_the_schema(text: &str) {
-    static SCHEMA: std::sync::LazyLock<super::schema::Schema> =
-        std::sync::LazyLock::new(|| super::schema::Schema::compile(&super::file_schema::workflow()).unwrap());
     let document = super::document::parse(text, Format::Yaml).0.unwrap().to_value();
     assert_eq!(SCHEMA.validate(&document).err(), None, "{text}");
 }
@@ -50,12 +56,14 @@ pub(super) struct Values {
     pub input: Value,
     pub context: Value,
     pub outputs: Vec<(NodeIndex, Value)>,
+    pub errors: Vec<(NodeIndex, Failure)>,
+    pub version: Option<u64>,
 }
 
 impl Values {
     pub fn of(workflow: &Workflow, input: Value, outputs: &[(&str, Value)]) -> Self {
         let outputs = outputs.iter().map(|(id, value)| (workflow.find(id).unwrap(), value.clone())).collect();
-        Self { input, context: Value::Object(workflow.context.clone()), outputs }
+        Self { input, context: Value::Object(workflow.context.clone()), outputs, ..Self::default() }
     }
 }
 
@@ -70,5 +78,17 @@ impl Scope for Values {
 
     fn output(&self, node: NodeIndex) -> Option<&Value> {
         self.outputs.iter().find(|(index, _)| *index == node).map(|(_, value)| value)
+    }
+
+    fn fact(&self, fact: Fact) -> Option<Value> {
+        match fact {
+            Fact::Id => Some("7".into()),
+            Fact::Workflow => Some("w".into()),
+            Fact::Version => self.version.map(Value::from),
+        }
+    }
+
+    fn error(&self, node: NodeIndex) -> Option<&Failure> {
+        self.errors.iter().find(|(index, _)| *index == node).map(|(_, failure)| failure)
     }
 }

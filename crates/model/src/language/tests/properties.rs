@@ -157,7 +157,7 @@ proptest! {
         if let Some(workflow) = compiled.workflow
             && let crate::workflow::NodeKind::Condition(condition) = &workflow.nodes[0].kind
         {
-            let _ = condition.evaluate(&Values { input: value, context: json!({}), outputs: Vec::new() });
+            let _ = condition.evaluate(&Values { input: value, context: json!({}), ..Values::default() });
         }
     }
 
@@ -171,7 +171,7 @@ proptest! {
         if let Some(workflow) = compiled.workflow
             && let crate::workflow::NodeKind::Gate(gate) = &workflow.nodes[0].kind
         {
-            let _ = gate.action.render(&Values { input: value, context: json!({}), outputs: Vec::new() });
+            let _ = gate.action.render(&Values { input: value, context: json!({}), ..Values::default() });
         }
     }
 

@@ -1,32 +1,30 @@
 //! Whether what a workflow reads is declared by those who give it, and what it gives is taken by those who get it.
 //!
-//! Known are the schemas of agents, the outputs of gates, conditions, parallels and joins, the schema of the run's input, and the
-//! default values of `context`. Pure: a function of the compiled workflow and of the agents.
+//! Known are the schemas of agents, of the run's input and of signals, the keys of `context`, and what all other nodes make of that, but
+//! for those that run another workflow. Pure: a function of the compiled workflow and of the agents.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::condition::{self, no_step};
-use super::{Fields, Kinds, Misfit, Reason, Rest, Step, Type, fit};
+use super::agents::Agents;
+use super::outputs::of_pass;
+use super::reading::{Known, Reading, escaped};
+use super::{Kinds, Misfit, Reason, Step, Type, condition, fit};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::ids::Name;
-use crate::language::binding::{Bound, Provenance, Reference, giver, path_of};
+use crate::language::binding::{Bound, Provenance, giver, path_of};
 use crate::language::condition::Condition;
-use crate::language::names::{Local, Refusal, Root};
+use crate::language::names::Refusal;
 use crate::language::reader::{DIAGNOSTICS_MAX, nearest, quoted};
 use crate::language::targets::KnownAgent;
 use crate::language::text::Text;
-use crate::workflow::{
-    Dependency, Node, NodeIndex, NodeKind, OnError, Target, Transform, Until, Wait, Workflow,
-};
+use crate::workflow::{Aside, Node, NodeIndex, NodeKind, Target, Transform, Until, Wait, Workflow};
 
 /// Everything in `workflow` that contradicts what is declared. The diagnostics know their JSON pointer only.
 pub(in crate::language) fn check(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnostic> {
     let agents = Agents::of(known);
-    let reading = Reading::of(workflow, &agents);
-    let mut check = Check { reading: &reading, agents: &agents, found: Vec::new() };
+    let known = Known::of(workflow, &agents);
+    let mut check = Check { reading: Reading::of(&known), agents: &agents, found: Vec::new() };
     for node in &workflow.nodes {
         if check.found.len() >= DIAGNOSTICS_MAX {
             break;
@@ -40,213 +38,14 @@ pub(in crate::language) fn check(workflow: &Workflow, known: &[KnownAgent]) -> V
     check.found
 }
 
-/// What agents take and give.
-struct Agents {
-    named: BTreeMap<Name, Callee>,
-    /// Of whoever offers it: what one of them takes and one of them gives.
-    capable: BTreeMap<Name, Callee>,
-}
-
-/// Whoever a call reaches.
-#[derive(Clone)]
-struct Callee {
-    takes: Arc<Type>,
-    gives: Arc<Type>,
-    /// Who it is, where it can be one only.
-    name: Option<Name>,
-}
-
-impl Agents {
-    fn of(known: &[KnownAgent]) -> Self {
-        let mut agents = Self { named: BTreeMap::new(), capable: BTreeMap::new() };
-        let of = |schema: Option<&Value>| schema.map_or_else(Type::any, Type::of_schema);
-        for agent in known {
-            let takes = of(agent.input_schema.as_ref().map(|schema| schema.document()));
-            let gives = of(agent.output_schema.as_ref().map(|schema| schema.document()));
-            let callee = Callee { takes, gives, name: Some(agent.name.clone()) };
-            for capability in &agent.capabilities {
-                let either = |other: &mut Callee| {
-                    other.takes = other.takes.join(&callee.takes);
-                    other.gives = other.gives.join(&callee.gives);
-                    other.name = None;
-                };
-                agents.capable.entry(capability.clone()).and_modify(either).or_insert_with(|| callee.clone());
-            }
-            agents.named.insert(agent.name.clone(), callee);
-        }
-        agents
-    }
-
-    fn callee(&self, target: &Target) -> Option<&Callee> {
-        match target {
-            Target::Agent(name) => self.named.get(name),
-            Target::Capability(name) => self.capable.get(name),
-        }
-    }
-
-    fn takes(&self, target: &Target) -> Arc<Type> {
-        self.callee(target).map_or_else(Type::any, |callee| callee.takes.clone())
-    }
-
-    fn gives(&self, target: &Target) -> Arc<Type> {
-        self.callee(target).map_or_else(Type::any, |callee| callee.gives.clone())
-    }
-
-    /// Whom a call reaches, for messages.
-    fn shown(&self, target: &Target) -> String {
-        match (target, self.callee(target).and_then(|callee| callee.name.as_ref())) {
-            (Target::Agent(name), _) | (Target::Capability(_), Some(name)) => format!("the agent `{name}`"),
-            (Target::Capability(name), None) => format!("every agent that offers `{name}`"),
-        }
-    }
-}
-
-/// What can be read in a run.
-pub(super) struct Reading<'w> {
-    workflow: &'w Workflow,
-    input: Arc<Type>,
-    context: Arc<Type>,
-    outputs: Vec<Arc<Type>>,
-    /// Who gives the outputs of calls.
-    givers: Vec<Option<String>>,
-}
-
-impl<'w> Reading<'w> {
-    fn of(workflow: &'w Workflow, agents: &Agents) -> Self {
-        let mut outputs: Vec<Arc<Type>> = Vec::with_capacity(workflow.nodes.len());
-        let mut givers = Vec::with_capacity(workflow.nodes.len());
-        for node in &workflow.nodes {
-            // Parents stand before their children.
-            outputs.push(output(workflow, node, &outputs, agents));
-            givers.push(match &node.kind {
-                NodeKind::Call(call) => Some(agents.shown(&call.target)),
-                _ => None,
-            });
-        }
-        let input =
-            workflow.input.as_ref().map_or_else(Type::any, |schema| Type::of_schema(schema.document()));
-        // A run may bring other keys, and other values for these.
-        let fields = Fields {
-            known: workflow.context.keys().map(|key| (key.clone(), Type::any())).collect(),
-            required: workflow.context.keys().cloned().collect(),
-            rest: Rest::Open,
-        };
-        let context = Type { fields: Some(Arc::new(fields)), ..Type::of_kinds(Kinds::OBJECT) };
-        Self { workflow, input, context: Arc::new(context), outputs, givers }
-    }
-
-    /// The type of what a root stands for.
-    pub fn root(&self, root: Root) -> Arc<Type> {
-        match root {
-            Root::Input => self.input.clone(),
-            Root::Context => self.context.clone(),
-            Root::Node(node) => self.outputs.get(node.at()).cloned().unwrap_or_else(Type::any),
-            Root::Local(Local::Index | Local::Iteration) => Type::kind(Kinds::INTEGER),
-            Root::Local(Local::Item | Local::Last | Local::Output) => Type::any(),
-            Root::Local(Local::Key) => Type::kind(Kinds::STRING),
-        }
-    }
-
-    /// What declares the type of a root, for messages.
-    pub fn source(&self, root: Root) -> String {
-        match root {
-            Root::Input => "`input` of the workflow".to_owned(),
-            Root::Context => "`context` of the workflow".to_owned(),
-            Root::Local(local) => format!("`{}` of the node around it", local.as_str()),
-            Root::Node(node) => match self.givers.get(node.at()) {
-                Some(Some(agent)) => format!("`output_schema` of {agent}"),
-                Some(None) | None => format!("the type of the node `{}`", self.workflow.node(node).id),
-            },
-        }
-    }
-
-    /// The type behind a path.
-    fn follow(&self, root: Root, path: &[Step], text: &str) -> Result<Arc<Type>, Refusal> {
-        let mut here = self.root(root);
-        let mut whole = text.split(['.', '[']).next().unwrap_or(text).to_owned();
-        for step in path {
-            here = match here.step(step) {
-                Ok(next) => next,
-                Err(why) => return Err(no_step(&whole, &here, step, why, Some(self.source(root)))),
-            };
-            match step {
-                Step::Key(key) => whole.extend([".", key]),
-                Step::Index(index) => whole.push_str(&format!("[{index}]")),
-            }
-        }
-        Ok(here)
-    }
-
-    /// A key of `context` that no default declares, where there are defaults at all.
-    fn unknown_key(&self, root: Root, path: &[Step]) -> Option<Refusal> {
-        let (Root::Context, Some(Step::Key(key))) = (root, path.first()) else { return None };
-        if self.workflow.context.is_empty() || self.workflow.context.contains_key(key) {
-            return None;
-        }
-        let message =
-            format!("`context` has no default for `{key}`, so a run that does not bring it fails here");
-        let known = || self.workflow.context.keys().map(String::as_str);
-        let refusal = Refusal::new(Code::NoContextDefault, message);
-        Some(match nearest(key, known()) {
-            Some(name) => refusal.help(format!("did you mean `{name}`?")),
-            None => refusal
-                .help(format!("it has {}; add `{key}: null` to it if a run may go without", quoted(known()))),
-        })
-    }
-}
-
-/// What a node gives when it completes.
-fn output(workflow: &Workflow, node: &Node, before: &[Arc<Type>], agents: &Agents) -> Arc<Type> {
-    let text = || Type::kind(Kinds::STRING);
-    if let OnError::Default(_) = node.on_error {
-        // What stands for it may be of any type.
-        return Type::any();
-    }
-    match &node.kind {
-        NodeKind::Call(call) => agents.gives(&call.target),
-        NodeKind::Gate(gate) => {
-            let changes = gate.form.as_ref().map_or_else(Type::any, |form| Type::of_schema(form.document()));
-            Type::mapping([
-                ("decision", Type::of_value(&Value::from("approved")), true),
-                ("comment", text().or_null(), true),
-                ("changes", changes.or_null(), true),
-                ("by", text().or_null(), true),
-                ("at", text(), true),
-            ])
-        }
-        NodeKind::Condition(_) => Type::mapping([("value", Type::of_value(&Value::Bool(true)), true)]),
-        NodeKind::Cases(_) => Type::mapping([
-            ("case", Type::kind(Kinds::INTEGER), true),
-            ("to", Type::kind(Kinds::ARRAY), true),
-        ]),
-        NodeKind::Parallel(_) => Type::mapping([]),
-        NodeKind::Map(_) => Type::kind(Kinds::ARRAY),
-        NodeKind::Loop(repeat) => {
-            let last = output(workflow, &repeat.body, before, agents).or_null();
-            Type::mapping([("iterations", Type::kind(Kinds::INTEGER), true), ("last", last, true)])
-        }
-        NodeKind::Wait(Wait::For(_) | Wait::Until(_)) => Type::mapping([("at", text(), true)]),
-        NodeKind::Wait(Wait::Signal(signal)) => {
-            signal.schema.as_ref().map_or_else(Type::any, |schema| Type::of_schema(schema.document()))
-        }
-        NodeKind::Emit(_) => Type::mapping([("event", text(), true)]),
-        NodeKind::Workflow(_) | NodeKind::Transform(_) => Type::any(),
-        NodeKind::Join(join) if join.merge.is_some() => Type::any(),
-        // Parents that were skipped are absent, and those that failed and may are null.
-        NodeKind::Join(_) => Type::mapping(node.parents.iter().map(|Dependency { parent, .. }| {
-            let gives = before.get(parent.at()).map_or_else(Type::any, Type::or_null);
-            (workflow.node(*parent).id.as_str(), gives, false)
-        })),
-    }
-}
-
 struct Check<'c> {
-    reading: &'c Reading<'c>,
+    /// What can be read where the check has got to.
+    reading: Reading<'c>,
     agents: &'c Agents,
     found: Vec<Diagnostic>,
 }
 
-impl Check<'_> {
+impl<'c> Check<'c> {
     fn push(&mut self, refusal: Refusal, path: &str) {
         self.found.push(Diagnostic { path: path.to_owned(), ..refusal.at(Span::default()) });
     }
@@ -258,11 +57,35 @@ impl Check<'_> {
         }
         for dependency in &node.parents {
             if let Some(when) = &dependency.when {
-                let place = edge(self.reading.workflow, dependency.parent, node);
+                let place = edge(self.reading.workflow(), dependency.parent, node);
                 self.condition(when, &format!("{place}/when"));
             }
         }
         self.kind(node, &path);
+    }
+
+    /// What stands inside of a map or a loop.
+    fn inside(&mut self, inside: Reading<'c>, body: &Node, path: &str) {
+        let outside = std::mem::replace(&mut self.reading, inside);
+        self.kind(body, &format!("{path}/node"));
+        self.reading = outside;
+    }
+
+    /// What is asked of the output of a call, and what stands beside it.
+    fn beside(&mut self, node: &Node, gives: Arc<Type>, path: &str) {
+        let outside = self.reading.clone();
+        self.reading = outside.beside(gives.clone());
+        let assertions = node.success.iter().flat_map(|success| &success.assertions);
+        for (number, assertion) in assertions.enumerate() {
+            self.condition(&assertion.that, &format!("{path}/success/assertions/{number}"));
+        }
+        for (aside, own) in node.asides() {
+            // What is made good may have been cut off before anybody knew what it gave.
+            let output = if aside == Aside::Compensate { gives.or_null() } else { gives.clone() };
+            self.reading = outside.beside(output);
+            self.kind(own, &format!("{path}{}", aside.pointer()));
+        }
+        self.reading = outside;
     }
 
     /// What a node does, at this place of the document.
@@ -275,14 +98,7 @@ impl Check<'_> {
                 if self.found.len() == before {
                     self.give(&node.input, &given, &call.target, &input);
                 }
-                for (number, assertion) in
-                    node.success.iter().flat_map(|success| &success.assertions).enumerate()
-                {
-                    self.condition(&assertion.that, &format!("{path}/success/assertions/{number}"));
-                }
-                for (aside, own) in node.asides() {
-                    self.kind(own, &format!("{path}{}", aside.pointer()));
-                }
+                self.beside(node, self.agents.gives(&call.target), path);
             }
             NodeKind::Gate(gate) => {
                 self.text(&gate.action, &format!("{path}/action"));
@@ -299,18 +115,24 @@ impl Check<'_> {
                 }
             }
             NodeKind::Map(map) => {
-                self.bound(&map.over, &format!("{path}/over"));
-                self.kind(&map.body, &format!("{path}/node"));
+                self.takes(&map.over, "over", (Kinds::ARRAY, "a list"), &format!("{path}/over"));
+                let inside = self.reading.in_map(map);
+                self.inside(inside, &map.body, path);
             }
             NodeKind::Loop(repeat) => {
+                let last = of_pass(repeat, &self.reading, self.agents);
+                let outside = self.reading.clone();
+                self.reading = outside.in_loop(last.clone());
                 self.condition(&repeat.until, &format!("{path}/until"));
-                self.kind(&repeat.body, &format!("{path}/node"));
+                let inside = outside.in_loop(last.or_null());
+                self.reading = outside;
+                self.inside(inside, &repeat.body, path);
             }
             NodeKind::Workflow(_) => {
                 self.bound(&node.input, &format!("{path}/input"));
             }
             NodeKind::Wait(Wait::Until(Until::Bound(bound))) => {
-                self.bound(bound, &format!("{path}/until"));
+                self.takes(bound, "until", (Kinds::STRING, "a time"), &format!("{path}/until"));
             }
             NodeKind::Emit(emit) => {
                 self.bound(&emit.data, &format!("{path}/data"));
@@ -320,7 +142,7 @@ impl Check<'_> {
             }
             NodeKind::Transform(Transform::Expression(expression)) => {
                 let place = format!("{path}/expression");
-                for refusal in condition::infer(expression, self.reading).1 {
+                for refusal in condition::infer(expression, &self.reading).1 {
                     self.push(refusal, &place);
                 }
             }
@@ -330,50 +152,32 @@ impl Check<'_> {
 
     /// The type of a bound value; paths that lead to nothing are told.
     fn bound(&mut self, bound: &Bound, path: &str) -> Arc<Type> {
-        match bound {
-            Bound::Literal(value) => Type::of_value(value),
-            Bound::Reference(reference) => self.reference(reference, path),
-            Bound::List(items) => {
-                let items = items.iter().enumerate();
-                Type::list(items.map(|(index, item)| self.bound(item, &format!("{path}/{index}"))).collect())
-            }
-            Bound::Map(entries) => {
-                let fields: Vec<(&str, Arc<Type>, bool)> = entries
-                    .iter()
-                    .map(|(key, value)| {
-                        let place = format!("{path}/{}", escaped(key));
-                        (key.as_str(), self.bound(value, &place), true)
-                    })
-                    .collect();
-                Type::mapping(fields)
-            }
-        }
+        let mut told = Vec::new();
+        let found =
+            self.reading.bound(bound, path, &mut |refusal, path| told.push((refusal, path.to_owned())));
+        told.into_iter().for_each(|(refusal, path)| self.push(refusal, &path));
+        found
     }
 
-    fn reference(&mut self, reference: &Reference, path: &str) -> Arc<Type> {
-        let (root, steps) = (reference.root(), reference.path());
-        if let Some(warning) = self.reading.unknown_key(root, steps) {
-            self.push(warning, path);
-        }
-        match self.reading.follow(root, steps, reference.text()) {
-            Ok(found) if reference.may_be_null() => found.or_null(),
-            Ok(found) => found,
-            Err(refusal) => {
-                self.push(refusal, path);
-                Type::any()
-            }
+    /// A value at a place of the language, of which it takes only one type.
+    fn takes(&mut self, bound: &Bound, key: &str, (kinds, what): (Kinds, &str), path: &str) {
+        let found = self.bound(bound, path);
+        if !found.kinds.has(kinds) && found.kinds != Kinds::NONE {
+            let message = format!("`{key}` takes {what}, and this is `{}`", found.kinds);
+            self.push(Refusal::new(Code::TypeMismatch, message).help("bind another value"), path);
         }
     }
 
     fn condition(&mut self, condition: &Condition, path: &str) {
-        for refusal in condition::check(condition, self.reading) {
+        for refusal in condition::check(condition, &self.reading) {
             self.push(refusal, path);
         }
     }
 
     fn text(&mut self, text: &Text, path: &str) {
         for (root, written) in text.paths() {
-            let steps: Vec<Step> = written.split('.').skip(1).map(|key| Step::Key(key.to_owned())).collect();
+            let steps: Vec<Step> =
+                written.split('.').skip(root.words()).map(|key| Step::Key(key.to_owned())).collect();
             let refusals =
                 [self.reading.unknown_key(root, &steps), self.reading.follow(root, &steps, &written).err()];
             refusals.into_iter().flatten().for_each(|refusal| self.push(refusal, path));
@@ -434,11 +238,6 @@ fn refusal(misfit: &Misfit, provenance: &[Provenance], agent: &str) -> Refusal {
             }
         }
     }
-}
-
-/// A key as a segment of a JSON pointer.
-fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 fn dotted(pointer: &str) -> String {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, IdedExpr, LiteralValue};
 use serde_json::Value;
 
-use super::check::Reading;
 use super::fit::constants_meet;
-use super::{Kinds, Step, Stop, Type};
+use super::reading::Reading;
+use super::{Kinds, Rest, Step, Stop, Type};
 use crate::diagnostic::Code;
 use crate::language::condition::Condition;
 use crate::language::condition::bounds::{BOUNDED, SMALL};
@@ -75,10 +75,33 @@ impl<'c> Walk<'c, '_> {
                 };
                 let outer = self.own.replace((&comprehension.iter_var, item));
                 self.infer(&comprehension.loop_step);
+                let told = self.refusals.len();
+                let gathered = gathered(&comprehension.loop_step).map(|element| self.infer(element));
+                self.refusals.truncate(told);
                 self.own = outer;
-                Type::any()
+                match &comprehension.accu_init.expr {
+                    Expr::List(_) => Type::list_of(gathered),
+                    // `all` and `exists` begin with an answer, `exists_one` with a count that it compares in the end.
+                    Expr::Literal(_) => Type::kind(Kinds::BOOLEAN),
+                    _ => Type::any(),
+                }
             }
-            Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => Type::any(),
+            Expr::Map(map) => {
+                let mut fields = Vec::new();
+                for entry in &map.entries {
+                    let EntryExpr::MapEntry(entry) = &entry.expr else { return Type::kind(Kinds::OBJECT) };
+                    let value = self.infer(&entry.value);
+                    match &entry.key.expr {
+                        Expr::Literal(LiteralValue::String(key)) => fields.push((key.inner(), value, true)),
+                        _ => {
+                            self.infer(&entry.key);
+                            return Type::kind(Kinds::OBJECT);
+                        }
+                    }
+                }
+                Type::mapping(fields)
+            }
+            Expr::Struct(_) | Expr::Unspecified => Type::any(),
         }
     }
 
@@ -88,15 +111,18 @@ impl<'c> Walk<'c, '_> {
         {
             return item.clone();
         }
-        let root = self.condition.root(name.strip_prefix('.').unwrap_or(name));
-        root.map_or_else(Type::any, |root| self.reading.root(root))
+        match self.condition.root(name.strip_prefix('.').unwrap_or(name)) {
+            Some((root, true)) => self.reading.root(root).or_null(),
+            Some((root, false)) => self.reading.root(root),
+            None => Type::any(),
+        }
     }
 
     fn step(&mut self, from: &Type, step: &Step, operand: &IdedExpr) -> Arc<Type> {
         match from.step(step) {
             Ok(found) => found,
             Err(why) => {
-                let root = root_of(operand).and_then(|name| self.condition.root(name));
+                let root = root_of(operand).and_then(|name| self.condition.root(name)).map(|(root, _)| root);
                 let whole = spelled(operand).unwrap_or_else(|| "the value".to_owned());
                 self.refusals.push(no_step(
                     &whole,
@@ -122,7 +148,10 @@ impl<'c> Walk<'c, '_> {
                 }
                 _ => {
                     self.infer(key);
-                    Type::any()
+                    match from.kinds.without(Kinds::NULL) {
+                        Kinds::ARRAY => from.items.clone().unwrap_or_else(Type::any),
+                        _ => Type::any(),
+                    }
                 }
             };
         }
@@ -143,6 +172,11 @@ impl<'c> Walk<'c, '_> {
             }
             ("_&&_" | "_||_" | "!_" | "@in" | "_in_", _) => Type::kind(Kinds::BOOLEAN),
             ("_?_:_", [_, one, two]) => one.join(two),
+            ("_+_" | "_-_" | "_*_" | "_/_" | "_%_", [one, two]) => calculated(&call.func_name, one, two),
+            ("contains" | "startsWith" | "endsWith" | "matches" | "bool", _) => Type::kind(Kinds::BOOLEAN),
+            ("size" | "int" | "uint", _) => Type::kind(Kinds::INTEGER),
+            ("double", _) => Type::kind(Kinds::NUMBER),
+            ("string", _) => Type::kind(Kinds::STRING),
             _ => Type::any(),
         }
     }
@@ -171,6 +205,34 @@ impl<'c> Walk<'c, '_> {
             Some(word) => refusal.help(format!("did you mean `{word}`?")),
             None => refusal,
         });
+    }
+}
+
+/// What becomes of two values, whatever they are: texts and lists are put together, numbers are calculated with.
+fn calculated(operator: &str, one: &Type, two: &Type) -> Arc<Type> {
+    let both = |kinds: Kinds| one.kinds.has(kinds) && two.kinds.has(kinds);
+    let mut kinds = Kinds::NONE;
+    if both(Kinds::NUMBER) {
+        let is_whole = operator != "_/_" && !one.kinds.union(two.kinds).has(Kinds::FRACTION);
+        kinds = kinds.union(if is_whole { Kinds::INTEGER } else { Kinds::NUMBER });
+    }
+    for kind in [Kinds::STRING, Kinds::ARRAY] {
+        if operator == "_+_" && both(kind) {
+            kinds = kinds.union(kind);
+        }
+    }
+    // Where nothing fits, it is for the run to say so.
+    if kinds == Kinds::NONE { Type::any() } else { Type::kind(kinds) }
+}
+
+/// What `filter` and `map` add to their list in one step.
+fn gathered(step: &IdedExpr) -> Option<&IdedExpr> {
+    let Expr::Call(call) = &step.expr else { return None };
+    match (call.func_name.as_str(), &call.args[..]) {
+        ("_+_", [_, IdedExpr { expr: Expr::List(list), .. }]) => list.elements.first(),
+        ("_?_:_", [_, step, _]) => gathered(step),
+        (SMALL, [step]) => gathered(step),
+        _ => None,
     }
 }
 
@@ -246,6 +308,10 @@ pub(super) fn no_step(whole: &str, from: &Type, step: &Step, why: Stop, source: 
     match (why, step) {
         (Stop::Undeclared, Step::Key(key)) => match nearest(key, known.iter().copied()) {
             Some(name) => refusal.help(format!("did you mean `{name}`, which {source} declares?")),
+            None if known.is_empty() => refusal.help(format!("{source} has no fields")),
+            None if is_made(from) => {
+                refusal.help(format!("{source} has {}", crate::language::reader::quoted(known)))
+            }
             None => refusal.help(format!(
                 "{source} declares {}; `additionalProperties: true` in it would allow others",
                 crate::language::reader::quoted(known)
@@ -253,4 +319,9 @@ pub(super) fn no_step(whole: &str, from: &Type, step: &Step, why: Stop, source: 
         },
         (Stop::Undeclared | Stop::Mapping | Stop::List, _) => refusal.help(format!("so says {source}")),
     }
+}
+
+/// Whether a mapping is made by the workflow itself: nobody declares that it may have more.
+fn is_made(mapping: &Type) -> bool {
+    mapping.fields.as_ref().is_some_and(|fields| fields.rest == Rest::Closed)
 }

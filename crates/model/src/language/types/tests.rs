@@ -107,6 +107,15 @@ golden! {
     comparisons_that_never_hold: "  a: {type: agent_call, agent: probe, input: {url: $input.url}}\n  b: {type: condition, needs: [a], when: a.status == '200'}\n  c: {type: condition, needs: [a], when: a.level == 'wraning'}\n  d: {type: condition, needs: [a], when: a.healthy > 3}\n  e: {type: condition, needs: [a], when: \"a.checks.exists(check, check.nmae == 'db')\"}\n  f: {type: condition, needs: [a], when: a.status}\n";
     conditions_of_edges_and_the_output: "  a: {type: agent_call, agent: probe, input: {url: $input.url}}\n  b: {type: agent_call, agent: anything}\nedges: [{from: a, to: b, when: a.helthy}]\noutput: {healthy: $a.healty}\n";
     a_capability_that_several_offer: "  a: {type: agent_call, capability: summing, input: {path: 3}}\n  b: {type: agent_call, agent: anything, needs: [a], input: {x: $a.sumary, y: $a.sum, z: $a.summary}}\n";
+    what_an_item_of_a_list_is: "  each: {type: map, over: $input.tags, node: {type: agent_call, agent: probe, input: {url: $item, timeout: $item, method: $index}}}\n  a: {type: agent_call, agent: probe, input: {url: x}}\n  deep: {type: map, needs: [a], over: $a.checks, node: {type: map, over: $item.parts, node: {type: human_gate, action: 'Part {{ item.nmae }} of {{ index }}?'}}}\n  lit: {type: map, over: [{n: 1}, {n: 2}], node: {type: transform, expression: 'item.m + 1'}}\n  no: {type: map, needs: [a], over: $a.healthy, node: {type: transform, value: $item}}\n";
+    what_a_map_gives: "  each: {type: map, over: $input.tags, node: {type: agent_call, agent: probe, input: {url: $item}}}\n  b: {type: agent_call, agent: reader, needs: [each], input: {path: $each, lines: $each}}\n  c: {type: condition, needs: [each], when: \"each[0].helthy || each.exists(one, one.status == 'up')\"}\n  d: {type: agent_call, agent: anything, needs: [each], input: {x: $each.length, y: \"$each[0].headrs\"}}\n";
+    what_a_pass_gave_and_what_a_loop_gives: "  again: {type: loop, until: last.helthy || iteration == 'three', max: 3, node: {type: agent_call, agent: probe, input: {url: $iteration, timeout: $last.level}}}\n  after: {type: agent_call, agent: probe, needs: [again], input: {url: $again.last.stats, timeout: $again.iterations, method: $again.iterations}}\n  text: {type: agent_call, agent: probe, needs: [again], input: {url: $again.iterations}}\n";
+    what_transforms_give: "  made: {type: transform, value: {n: 1, url: $input.url, list: [a, b]}}\n  a: {type: agent_call, agent: probe, needs: [made], input: {url: $made.n, timeout: $made.url, method: $made.mehtod}}\n  sum: {type: transform, expression: 'size(input.url) + 1'}\n  b: {type: agent_call, agent: probe, needs: [sum], input: {url: $sum}}\n  map: {type: transform, expression: \"{'ok': input.n > 3, 'all': input.tags.map(tag, size(tag))}\"}\n  c: {type: agent_call, agent: reader, needs: [map], input: {path: $map.ok, lines: $map.all}}\n  d: {type: condition, needs: [map], when: map.okay && map.all == 3}\n  e: {type: condition, when: 'size(input.tags)'}\n";
+    /// What an expression filters stays what it is.
+    what_expressions_choose: "  some: {type: transform, expression: \"input.tags.filter(tag, tag != 'x')\"}\n  a: {type: agent_call, agent: probe, needs: [some], input: {url: x, timeout: \"$some[0]\"}}\n  one: {type: transform, expression: \"input.n > 1 ? input.url : 'none'\"}\n  b: {type: agent_call, agent: probe, needs: [one], input: {url: $one, timeout: $one}}\n  any: {type: transform, expression: 'input.tags.exists(tag, tag == input.url)'}\n  c: {type: agent_call, agent: probe, needs: [any], input: {url: $any}}\n";
+    what_waits_events_and_children_give: "  wait: {type: wait, for: 5s}\n  paid: {type: wait, signal: {name: paid, schema: {type: object, required: [id], properties: {id: {type: integer}}}}}\n  said: {type: emit, event: report.ready}\n  a: {type: agent_call, agent: probe, needs: [wait, paid, said], input: {url: $paid.id, timeout: $wait.at, method: $said.event}}\n  b: {type: condition, needs: [paid], when: paid.di == 3}\n  child: {type: workflow, workflow: other}\n  c: {type: agent_call, agent: probe, needs: [child], input: {url: $child.whatever.it.gives}}\n  until: {type: wait, until: $paid.id, needs: [paid]}\n";
+    what_a_join_merges: "  x: {type: transform, value: {n: 1, l: a, same: x}}\n  y: {type: transform, value: {n: 2, l: b, same: x}}\n  both: {type: join, require: all, needs: [x, y], merge: {n: sum, l: append}}\n  a: {type: agent_call, agent: probe, needs: [both], input: {url: $both.n, timeout: $both.l, method: $both.same}}\n  b: {type: agent_call, agent: anything, needs: [both], input: {x: $both.smae}}\n  last_one: {type: join, require: any, needs: [x, y], merge: last}\n  c: {type: agent_call, agent: probe, needs: [last_one], input: {url: $last_one.n}}\n  ways: {type: condition, cases: [{when: 'true', to: [d]}]}\n  d: {type: agent_call, agent: probe, needs: [both], input: {url: $ways.case, timeout: \"$ways.to[0]\"}}\n";
+    what_an_error_is: "  a: {type: agent_call, agent: probe, input: {url: x}}\n  b: {type: agent_call, agent: probe, needs: [{node: a, kind: soft}], when: run.errors.a.class == 'timed_out', input: {url: $run.version, timeout: $run.errors.a.message}}\n  c: {type: agent_call, agent: reader, needs: [{node: a, kind: soft}], input: {path: $run.errors.a}}\n";
     a_key_of_context_without_a_default: "  a: {type: agent_call, agent: anything, input: {x: $context.tema, y: $context.region}}\n";
 }
 
@@ -130,6 +139,49 @@ fn what_fits_or_may_fit_is_accepted() {
     );
     // Of several agents, one that takes it is enough.
     accepted("  a: {type: agent_call, capability: reading, input: {whatever: 1}}\n");
+}
+
+#[test]
+fn what_is_asked_of_an_output_and_what_stands_beside_a_call_is_checked_too() {
+    let text = document(
+        "  a:\n    type: agent_call\n    agent: probe\n    input: {url: $input.url}\n    effect: write\n\
+         \x20   success: {assertions: [output.healthy, output.helthy], judge: {type: agent_call, agent: reader, input: {path: $output.status}}}\n\
+         \x20   verify: {type: agent_call, agent: reader, input: {path: $key}}\n\
+         \x20   compensate: {type: agent_call, agent: reader, input: {path: $output.level}}\n",
+    );
+    let places: Vec<(String, &str)> =
+        told(&text).into_iter().map(|one| (one.path.clone(), one.code.name())).collect();
+    assert_eq!(
+        places,
+        [
+            ("/nodes/a/success/assertions/1".to_owned(), "undeclared_field"),
+            ("/nodes/a/success/judge/input/path".to_owned(), "type_mismatch"),
+        ]
+    );
+}
+
+#[test]
+fn what_maps_loops_and_transforms_may_give_is_accepted() {
+    // An item that may fail is null, and what stands for one is of any type.
+    accepted(
+        "  each: {type: map, over: $input.tags, node: {type: agent_call, agent: probe, on_error: continue, input: {url: $item}}}\n  b: {type: transform, needs: [each], expression: 'each.filter(one, one != null && one.healthy).map(one, one.status)'}\n  c: {type: agent_call, agent: probe, needs: [b], input: {url: x, timeout: \"$b[0]\"}}\n",
+    );
+    accepted(
+        "  each: {type: map, over: $input.tags, node: {type: agent_call, agent: probe, on_error: {default: none}, input: {url: $item}}}\n  b: {type: agent_call, agent: reader, needs: [each], input: {path: \"$each[0]\", lines: $each}}\n",
+    );
+    // Of what nobody declares nothing is known, and no more of what is made of it.
+    accepted(
+        "  x: {type: agent_call, agent: anything}\n  each: {type: map, needs: [x], over: $x.rows, node: {type: agent_call, agent: probe, input: {url: $item.url, timeout: $index}}}\n  sum: {type: transform, needs: [x], expression: 'x.n + x.m'}\n  b: {type: agent_call, agent: probe, needs: [sum], input: {url: $sum}}\n  c: {type: agent_call, agent: probe, needs: [sum], input: {url: x, timeout: $sum}}\n",
+    );
+    accepted(
+        "  again: {type: loop, until: last == null || last.healthy, max: 3, node: {type: agent_call, agent: probe, on_error: continue, input: {url: x, timeout: $iteration}}}\n  b: {type: condition, needs: [again], when: again.last == null || again.iterations > 2}\n",
+    );
+    accepted(
+        "  count: {type: loop, until: last > 3, max: 5, node: {type: transform, expression: 'last == null ? 1 : last + iteration'}}\n",
+    );
+    accepted(
+        "  x: {type: agent_call, agent: anything}\n  y: {type: transform, value: {n: 2}}\n  both: {type: join, require: all, needs: [x, y], merge: deep_merge}\n  b: {type: agent_call, agent: probe, needs: [both], input: {url: $both.n, timeout: $both.whatever}}\n",
+    );
 }
 
 /// Shows S3-2a: what an agent declares of itself again and again is followed once.

@@ -3,9 +3,11 @@
 mod asides;
 mod bounds;
 mod cases;
+mod errors;
 mod joins;
 mod laws;
 mod live;
+mod typed;
 mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +101,11 @@ impl Bench {
     }
 
     fn start_with(workflow: Arc<Workflow>, input: Value, slots: Slots) -> Self {
+        Self::start_among(workflow, input, slots, agents())
+    }
+
+    /// A run that calls other agents than the usual ones.
+    fn start_among(workflow: Arc<Workflow>, input: Value, slots: Slots, agents: Arc<AgentDirectory>) -> Self {
         let id = RunId(Uuid::from_u128(0x0198_0c00_0000_7000_8000_0000_0000_0000));
         let mut bench = Self {
             run: Run::new(id, workflow.clone()),
@@ -107,7 +114,7 @@ impl Bench {
             epoch: 1,
             ids: 0,
             slots,
-            agents: agents(),
+            agents,
         };
         let create = CreateRun {
             parent: None,
