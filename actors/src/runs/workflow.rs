@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ghostlight_model::event::{Event, KeyOutcome};
-use ghostlight_model::ids::{AttemptId, RunId};
-use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, decide};
+use ghostlight_model::ids::{AttemptId, Name, RunId};
+use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, Workload, decide};
+use ghostlight_model::workflow::Workflow;
 use ghostlight_store::{AppendError, Committed, StreamAppend};
 use ghostlight_supervision::{Context, Graceful};
 use jiff::Timestamp;
@@ -23,7 +24,7 @@ use super::children::ChildWish;
 use super::origin::{CreateError, NewRun, Origin};
 use super::place::RunPlace;
 use super::services::Services;
-use super::slots::{SlotGuard, Wish, granted};
+use super::slots::{Limited, SlotGuard, Wish, granted};
 use super::unit::{Reply, Unit, encode, fold, is_portion, move_large_values};
 use super::words::{Accepted, CommandError, RunNow};
 use crate::caller::{Caller, StoreError};
@@ -156,8 +157,8 @@ impl WorkflowActor {
     fn create(&mut self, new: NewRun, ctx: &mut Context<Self>) {
         let at = self.services().now();
         let directory = self.services().agents.directory();
-        let made = self.with_slots(&directory, |slots| {
-            let context = self.context(at, &directory, slots, new.caller.subject.as_deref());
+        let made = self.with_slots((&new.workflow, &[]), &directory, |slots, workload| {
+            let context = self.context(at, &directory, (slots, workload), new.caller.subject.as_deref());
             run::create(self.place.id, &new.workflow, new.create.clone(), context)
         });
         let (events, slots) = match made {
@@ -170,7 +171,8 @@ impl WorkflowActor {
         let attribution = new.caller.attribution();
         let mut next = self.run.clone();
         fold(&mut next, &events, at, &attribution);
-        let unit = Unit { events: vec![(events, attribution)], answers: Vec::new(), next, slots, at };
+        let events = vec![(events, attribution)];
+        let unit = Unit { events, answers: Vec::new(), next, slots, over: Vec::new(), at };
         let (answer, claim) = (new.answer, new.key);
         self.starter = new.end;
         let stream = streams::run(self.place.id);
@@ -207,8 +209,14 @@ impl WorkflowActor {
         let elapsed = if self.waiting.is_empty() { self.elapsed.take() } else { self.elapsed };
         let at = self.services().now().max(elapsed.unwrap_or(Timestamp::MIN));
         let directory = self.services().agents.directory();
-        let mut unit =
-            Unit { events: Vec::new(), answers: Vec::new(), next: self.run.clone(), slots: Vec::new(), at };
+        let mut unit = Unit {
+            events: Vec::new(),
+            answers: Vec::new(),
+            next: self.run.clone(),
+            slots: Vec::new(),
+            over: Vec::new(),
+            at,
+        };
         let mut key = None;
         while unit.event_count() < EVENTS_ENOUGH
             && let Some(mut give) = gives.pop_front()
@@ -272,8 +280,14 @@ impl WorkflowActor {
 
     fn decide_one(&self, give: Give, directory: &AgentDirectory, unit: &mut Unit) -> Reply {
         let by = give.caller.subject.clone();
-        let decided = self.with_slots(directory, |slots| {
-            let context = self.context(unit.at, directory, slots, by.as_deref());
+        if !unit.next.workflow.capabilities.is_empty()
+            && let Command::Report { attempt, .. } | Command::Lost { attempt, .. } = &give.command
+        {
+            let ended = unit.next.find(&attempt.step).and_then(|at| unit.next.attempt(at));
+            unit.over.extend(ended.filter(|it| it.number == attempt.number).map(|it| it.agent.clone()));
+        }
+        let decided = self.with_slots((&unit.next.workflow, &unit.over), directory, |slots, workload| {
+            let context = self.context(unit.at, directory, (slots, workload), by.as_deref());
             decide(&unit.next, give.command.clone(), context)
         });
         match decided {
@@ -301,23 +315,38 @@ impl WorkflowActor {
         }
     }
 
-    /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is.
+    /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is. Both times
+    /// it knows the same of how busy agents are.
     fn with_slots(
         &self,
+        (workflow, over): (&Workflow, &[Name]),
         directory: &AgentDirectory,
-        mut decision: impl FnMut(Slots) -> Result<Vec<Event>, Rejection>,
+        mut decision: impl FnMut(Slots, Workload) -> Result<Vec<Event>, Rejection>,
     ) -> Result<(Vec<Event>, Vec<SlotGuard>), Rejection> {
+        let capable = || workflow.capabilities.iter().map(|capability| directory.capable(capability));
+        let workload = if workflow.capabilities.is_empty() {
+            Workload::default()
+        } else {
+            let capable = capable().flatten().map(|entry| &entry.name);
+            self.services().slots.workload(self.place.id, over, capable)
+        };
         if self.start_nothing || self.services().is_draining() {
             let none = Slots::Granted { total: 0, of_agent: BTreeMap::new() };
-            return decision(none).map(|events| (events, Vec::new()));
+            return decision(none, workload).map(|events| (events, Vec::new()));
         }
-        let events = decision(Slots::Unlimited)?;
+        // Whoever shares a capability with the agent may be chosen when its turn comes.
+        let others = |agent: &Name| -> Vec<Limited> {
+            let shared = capable().filter(|crew| crew.iter().any(|entry| entry.name == *agent));
+            let others = shared.flatten().filter(|entry| entry.name != *agent);
+            others.map(|entry| (entry.name.clone(), entry.concurrency)).collect()
+        };
+        let events = decision(Slots::Unlimited, workload.clone())?;
         let wishes: Vec<Wish> = events
             .iter()
             .filter_map(|event| match event {
                 Event::StepStarted(started) => {
                     let limit = directory.get(&started.agent).and_then(|entry| entry.concurrency);
-                    Some((started.agent.clone(), limit))
+                    Some(Wish { agent: (started.agent.clone(), limit), or: others(&started.agent) })
                 }
                 _ => None,
             })
@@ -330,7 +359,7 @@ impl WorkflowActor {
             return Ok((events, guards));
         }
         self.in_line.set(true);
-        let events = decision(granted(&wishes, &guards))?;
+        let events = decision(granted(&wishes, &guards), workload)?;
         Ok((events, guards))
     }
 
@@ -338,7 +367,7 @@ impl WorkflowActor {
         &self,
         now: Timestamp,
         agents: &'a AgentDirectory,
-        slots: Slots,
+        (slots, workload): (Slots, Workload),
         by: Option<&'a str>,
     ) -> run::Context<'a> {
         let services = self.services();
@@ -347,6 +376,7 @@ impl WorkflowActor {
             epoch: services.journal.epoch(),
             agents,
             slots,
+            workload,
             ids: services.ids(),
             jitter: services.jitter(),
             by,

@@ -86,6 +86,7 @@ mod asides;
 mod attempts;
 mod begin;
 pub mod child;
+mod choice;
 mod command;
 mod decide;
 mod directory;
@@ -109,6 +110,7 @@ mod tests;
 
 pub use advance::{QUESTIONS_AT_ONCE, STARTS_AT_ONCE, is_portion};
 pub use begin::GENERATIONS_MAX;
+pub use choice::{Scorecard, Standing, Workload};
 pub use command::{Command, Context, CreateRun, Rejection, SIGNALS_BYTES_MAX, SIGNALS_MAX, Slots};
 pub use decide::{create, decide};
 pub use directory::{AgentDirectory, AgentEntry};

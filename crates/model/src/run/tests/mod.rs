@@ -2,6 +2,7 @@
 
 mod asides;
 mod cases;
+mod choice;
 mod joins;
 mod laws;
 mod live;
@@ -31,6 +32,7 @@ struct Bench {
     epoch: u64,
     ids: u128,
     slots: Slots,
+    workload: Workload,
     agents: Arc<AgentDirectory>,
 }
 
@@ -106,6 +108,7 @@ impl Bench {
             epoch: 1,
             ids: 0,
             slots,
+            workload: Workload::default(),
             agents: agents(),
         };
         let create = CreateRun {
@@ -131,6 +134,7 @@ impl Bench {
             epoch: self.epoch,
             agents,
             slots: self.slots.clone(),
+            workload: self.workload.clone(),
             ids: Ids::from_base(Uuid::from_u128(0x0198_0c00_0000_7000_8000_0000_0000_0000 + self.ids)),
             jitter: 0,
             by: Some("someone"),
