@@ -12,8 +12,8 @@ use ghostlight_model::failure::EffectClass;
 use ghostlight_model::ids::{AttemptId, DefinitionHash, Ids, Name, RunId};
 use ghostlight_model::language::{Format, Source, compile};
 use ghostlight_model::run::{
-    AgentDirectory, AgentEntry, Command, Context, CreateRun, Run, RunStatus, Slots, create, decide, evolve,
-    outstanding,
+    AgentDirectory, AgentEntry, Command, Context, CreateRun, Run, RunStatus, Slots, Workload, create, decide,
+    evolve, outstanding,
 };
 use ghostlight_model::workflow::Workflow;
 use jiff::Timestamp;
@@ -96,6 +96,7 @@ fn context(agents: &AgentDirectory) -> Context<'_> {
         epoch: 1,
         agents,
         slots: Slots::Unlimited,
+        workload: Workload::default(),
         ids: Ids::from_base(id(2)),
         jitter: 0,
         by: Some("someone"),

@@ -50,7 +50,7 @@ pub struct Execution {
     /// How long it reports to a workflow that is not there, once it was told to stop.
     patience: Duration,
     /// Held for as long as the attempt lives.
-    _slot: Option<SlotGuard>,
+    slot: Option<SlotGuard>,
     /// Its signs of life can be seen while its agent works.
     shown: Option<Entered>,
 }
@@ -102,8 +102,7 @@ pub fn spec(
     let patience = patience_when_stopped(supervision);
     ChildSpec::once(key(id), move |start: StartContext| {
         let cancel = CancelToken::new();
-        let actor =
-            Execution { place, id: attempt, call: Some(call), cancel, patience, _slot: slot, shown: None };
+        let actor = Execution { place, id: attempt, call: Some(call), cancel, patience, slot, shown: None };
         std::future::ready(Ok(start.actor(actor).graceful()))
     })
     .shutdown_timeout(STOP_TIME)
@@ -113,6 +112,7 @@ impl Execution {
     fn begin(&mut self, ctx: &mut Context<Self>) {
         match self.call.take() {
             Some(Ok((agent, call))) => {
+                self.slot.iter_mut().for_each(SlotGuard::begin);
                 let (sink, progress) = progress_channel();
                 let (place, cancel) = (self.place.clone(), self.cancel.clone());
                 let silence = call.heartbeat.unwrap_or(call.timeout);
@@ -143,6 +143,12 @@ impl Execution {
             ErrorClass::Cancelled if !stopped => Failure { class: ErrorClass::Unknown, ..failure },
             _ => failure,
         });
+        if let Some(slot) = &mut self.slot {
+            match &outcome {
+                Err(failure) if failure.class == ErrorClass::Cancelled => slot.stopped(),
+                outcome => slot.end(outcome.is_ok()),
+            }
+        }
         let (place, cancel, patience) = (self.place.clone(), self.cancel.clone(), self.patience);
         let is_for_nothing = move |unheard: Duration| {
             // When the daemon goes down and the workflow is gone, nobody will listen: the next start finds the attempt

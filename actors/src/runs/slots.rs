@@ -4,15 +4,31 @@
 //! really running. Whoever finds no slot waits in line. A slot that becomes free is kept for the first in line who can
 //! use it, so what a newcomer finds free is of no use to anybody who waits, and one who waits for a busy agent does not
 //! hold up the others.
+//!
+//! Who holds a slot also says how its attempt ended: that is what is known of how agents do, [`AGENTS_KEPT`] of them, from the
+//! start of the process on.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ghostlight_model::ids::{Name, RunId};
-use ghostlight_model::run::Slots;
+use ghostlight_model::run::{Scorecard, Slots, Standing, Workload};
 
-/// A wish for one slot: the agent, and the agent's own limit.
-pub type Wish = (Name, Option<u32>);
+/// Of so many agents it is remembered how they did; then the one that ended something longest ago is forgotten.
+pub const AGENTS_KEPT: usize = 1_024;
+
+/// An agent, and how many of its attempts may run at the same time.
+pub type Limited = (Name, Option<u32>);
+
+/// A wish for one slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Of whom.
+    pub agent: Limited,
+    /// Who would do as well: a slot of one of them is worth to decide again.
+    pub or: Vec<Limited>,
+}
 
 /// All slots of the daemon. Cheap to clone.
 #[derive(Clone)]
@@ -31,6 +47,17 @@ struct Inner {
     used: u32,
     of_agent: HashMap<Name, u32>,
     line: VecDeque<Waiting>,
+    scorecards: HashMap<Name, Card>,
+    /// How many attempts have ended.
+    ended: u64,
+}
+
+/// How an agent did.
+#[derive(Default)]
+struct Card {
+    scorecard: Scorecard,
+    /// Which end of all was its last.
+    last: u64,
 }
 
 /// A run in line.
@@ -45,6 +72,19 @@ struct Waiting {
 pub struct SlotGuard {
     agent: Name,
     shared: Arc<Shared>,
+    /// Since when an attempt is made in it.
+    began: Option<Instant>,
+    /// How that ended, and how long it took.
+    ended: Option<Ended>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Well(Duration),
+    Badly(Duration),
+    /// Somebody stopped it, which says nothing about its agent.
+    Stopped,
 }
 
 /// How the slots are used.
@@ -62,7 +102,14 @@ impl SlotPool {
     /// `total` slots, at least one; `notify` is told of each run for which a slot is kept, on the thread that freed it.
     #[must_use]
     pub fn new(total: u32, notify: impl Fn(RunId) + Send + Sync + 'static) -> Self {
-        let inner = Inner { total: total.max(1), used: 0, of_agent: HashMap::new(), line: VecDeque::new() };
+        let inner = Inner {
+            total: total.max(1),
+            used: 0,
+            of_agent: HashMap::new(),
+            line: VecDeque::new(),
+            scorecards: HashMap::new(),
+            ended: 0,
+        };
         Self { shared: Arc::new(Shared { inner: Mutex::new(inner), notify: Box::new(notify) }) }
     }
 
@@ -74,14 +121,23 @@ impl SlotPool {
         let place = inner.line.iter().position(|waiting| waiting.run == run);
         let mut kept =
             place.and_then(|at| inner.line.remove(at)).map_or_else(Vec::new, |waiting| waiting.kept);
-        let (mut taken, mut missing) = (Vec::new(), Vec::new());
+        let (mut taken, mut open) = (Vec::new(), Vec::new());
         for wish in wishes {
-            let own = kept.iter().position(|agent| *agent == wish.0);
-            if let Some(at) = own {
-                taken.push(kept.swap_remove(at));
-            } else if inner.occupy(wish) {
-                taken.push(wish.0.clone());
+            match kept.iter().position(|agent| *agent == wish.agent.0) {
+                Some(own) => taken.push(kept.swap_remove(own)),
+                None => open.push(wish),
+            }
+        }
+        // What was kept for it and is not what it wants now is first of all its own to change for another one.
+        let mut offers = kept.len();
+        kept.iter().for_each(|agent| inner.free(agent));
+        let mut missing = Vec::new();
+        for wish in open {
+            if inner.occupy(&wish.agent) {
+                taken.push(wish.agent.0.clone());
             } else {
+                // Somebody who would do as well may have room, and then nobody else's end tells of it.
+                offers += usize::from(!wish.or.is_empty());
                 missing.push(wish.clone());
             }
         }
@@ -90,18 +146,37 @@ impl SlotPool {
             let at = place.unwrap_or(inner.line.len()).min(inner.line.len());
             inner.line.insert(at, waiting);
         }
-        let mut called = Vec::new();
-        for agent in kept {
-            called.extend(inner.release(&agent));
-        }
+        let called: Vec<RunId> = (0..offers).map_while(|_| inner.offer()).collect();
         drop(inner);
         self.shared.call(called);
-        taken.into_iter().map(|agent| SlotGuard { agent, shared: self.shared.clone() }).collect()
+        let guard = |agent| SlotGuard { agent, shared: self.shared.clone(), began: None, ended: None };
+        taken.into_iter().map(guard).collect()
     }
 
     /// Takes `run` out of the line.
     pub fn leave(&self, run: RunId) {
         drop(self.take(run, &[]));
+    }
+
+    /// How busy these agents are, and how they did. What is kept for `run` is not in its own way, nor are the attempts of the
+    /// agents `over`, which have ended and still hold their slots.
+    #[must_use]
+    pub fn workload<'n>(
+        &self,
+        run: RunId,
+        over: &[Name],
+        agents: impl Iterator<Item = &'n Name>,
+    ) -> Workload {
+        let inner = self.shared.lock();
+        let kept = inner.line.iter().find(|waiting| waiting.run == run).map(|waiting| &waiting.kept);
+        let standing = |agent: &Name| {
+            let count = |names: &[Name]| names.iter().filter(|own| *own == agent).count();
+            let own = kept.map_or(0, |kept| count(kept)) + count(over);
+            let used = inner.of_agent.get(agent).copied().unwrap_or(0);
+            let scorecard = inner.scorecards.get(agent).map(|card| card.scorecard).unwrap_or_default();
+            Standing { under_way: used.saturating_sub(u32::try_from(own).unwrap_or(u32::MAX)), scorecard }
+        };
+        agents.map(|agent| (agent.clone(), standing(agent))).collect()
     }
 
     /// How the slots are used.
@@ -115,7 +190,7 @@ impl SlotPool {
 
 impl Inner {
     /// Counts one slot as used, if there is one.
-    fn occupy(&mut self, (agent, limit): &Wish) -> bool {
+    fn occupy(&mut self, (agent, limit): &Limited) -> bool {
         let of_agent = self.of_agent.get(agent).copied().unwrap_or(0);
         let free = self.used < self.total && limit.is_none_or(|limit| of_agent < limit);
         if free {
@@ -125,8 +200,7 @@ impl Inner {
         free
     }
 
-    /// Frees one slot, or keeps it for the first in line who can use it; answers who that is.
-    fn release(&mut self, agent: &Name) -> Option<RunId> {
+    fn free(&mut self, agent: &Name) {
         self.used -= 1;
         if let Some(count) = self.of_agent.get_mut(agent) {
             *count -= 1;
@@ -134,15 +208,36 @@ impl Inner {
                 self.of_agent.remove(agent);
             }
         }
+    }
+
+    /// Keeps a free slot for the first in line who can use it; answers who that is.
+    fn offer(&mut self) -> Option<RunId> {
         let mut line = std::mem::take(&mut self.line);
         let called = line.iter_mut().find_map(|waiting| {
-            let at = waiting.wants.iter().position(|wish| self.occupy(wish))?;
-            let (agent, _) = waiting.wants.remove(at);
+            let found = waiting.wants.iter().enumerate().find_map(|(at, wish)| {
+                let mut would_do = std::iter::once(&wish.agent).chain(&wish.or);
+                would_do.find(|agent| self.occupy(agent)).map(|(agent, _)| (at, agent.clone()))
+            });
+            let (at, agent) = found?;
+            waiting.wants.remove(at);
             waiting.kept.push(agent);
             Some(waiting.run)
         });
         self.line = line;
         called
+    }
+
+    /// Remembers how an attempt ended.
+    fn note(&mut self, agent: &Name, succeeded: bool, took: Duration) {
+        if self.scorecards.len() >= AGENTS_KEPT && !self.scorecards.contains_key(agent) {
+            let oldest =
+                self.scorecards.iter().min_by_key(|(_, card)| card.last).map(|(name, _)| name.clone());
+            oldest.map(|oldest| self.scorecards.remove(&oldest));
+        }
+        self.ended += 1;
+        let card = self.scorecards.entry(agent.clone()).or_default();
+        card.scorecard.add(succeeded, took);
+        card.last = self.ended;
     }
 }
 
@@ -159,7 +254,17 @@ impl Shared {
 
 impl Drop for SlotGuard {
     fn drop(&mut self) {
-        let called = self.shared.lock().release(&self.agent);
+        let mut inner = self.shared.lock();
+        inner.free(&self.agent);
+        match (self.ended, self.began) {
+            (Some(Ended::Well(took)), _) => inner.note(&self.agent, true, took),
+            (Some(Ended::Badly(took)), _) => inner.note(&self.agent, false, took),
+            // Its actor has crashed or was killed.
+            (None, Some(began)) => inner.note(&self.agent, false, began.elapsed()),
+            (Some(Ended::Stopped), _) | (None, None) => {}
+        }
+        let called = inner.offer();
+        drop(inner);
         self.shared.call(called);
     }
 }
@@ -183,6 +288,22 @@ pub fn granted<'a>(short: impl IntoIterator<Item = &'a Name>, guards: &[SlotGuar
 }
 
 impl SlotGuard {
+    /// An attempt begins in it.
+    pub fn begin(&mut self) {
+        self.began = Some(Instant::now());
+    }
+
+    /// The attempt has ended.
+    pub fn end(&mut self, succeeded: bool) {
+        let took = self.began.map(|began| began.elapsed()).unwrap_or_default();
+        self.ended = Some(if succeeded { Ended::Well(took) } else { Ended::Badly(took) });
+    }
+
+    /// The attempt was stopped.
+    pub fn stopped(&mut self) {
+        self.ended = Some(Ended::Stopped);
+    }
+
     /// Whose call it is for.
     #[must_use]
     pub fn agent(&self) -> &Name {
@@ -204,7 +325,11 @@ mod tests {
     }
 
     fn wish(agent: &str) -> Wish {
-        (name(agent), None)
+        Wish { agent: (name(agent), None), or: Vec::new() }
+    }
+
+    fn one_of(agent: &str) -> Wish {
+        Wish { agent: (name(agent), Some(1)), or: Vec::new() }
     }
 
     fn pool(total: u32) -> (SlotPool, Arc<Mutex<Vec<RunId>>>) {
@@ -230,8 +355,8 @@ mod tests {
     #[test]
     fn who_waits_for_a_busy_agent_does_not_hold_up_the_others() {
         let (pool, called) = pool(2);
-        let busy = pool.take(run(1), &[(name("a"), Some(1))]);
-        assert!(pool.take(run(2), &[(name("a"), Some(1))]).is_empty());
+        let busy = pool.take(run(1), &[one_of("a")]);
+        assert!(pool.take(run(2), &[one_of("a")]).is_empty());
         let other = pool.take(run(3), &[wish("b")]);
         assert_eq!(other.len(), 1);
         drop(other);
@@ -243,8 +368,8 @@ mod tests {
     #[test]
     fn an_agent_that_was_wished_for_and_got_nothing_is_not_called() {
         let (pool, _) = pool(2);
-        let _busy = pool.take(run(1), &[(name("a"), Some(1))]);
-        let wishes = [(name("a"), Some(1)), wish("b")];
+        let _busy = pool.take(run(1), &[one_of("a")]);
+        let wishes = [one_of("a"), wish("b")];
         let guards = pool.take(run(2), &wishes);
         let (a, b) = (name("a"), name("b"));
         let of_agent = BTreeMap::from([(a.clone(), 0)]);
@@ -265,5 +390,58 @@ mod tests {
         assert_eq!(pool.usage(), SlotUse { total: 1, used: 1, waiting: 1 });
         pool.leave(run(3));
         assert_eq!(pool.usage(), SlotUse { total: 1, used: 0, waiting: 0 });
+    }
+
+    #[test]
+    fn who_waits_for_one_of_several_is_called_by_the_first_that_is_free_and_finds_it_free() {
+        let (pool, called) = pool(4);
+        let _a = pool.take(run(1), &[one_of("a")]);
+        let b = pool.take(run(1), &[one_of("b")]);
+        let either = Wish { or: vec![(name("b"), Some(1))], ..one_of("a") };
+        assert!(pool.take(run(2), &[either.clone()]).is_empty());
+        drop(b);
+        assert_eq!(*called.lock().unwrap(), [run(2)]);
+        let (a, b) = (name("a"), name("b"));
+        let busy = |under_way| Standing { under_way, ..Standing::default() };
+        let seen = |of: u128| pool.workload(run(of), &[], [&a, &b].into_iter());
+        assert_eq!(seen(2), [(a.clone(), busy(1)), (b.clone(), busy(0))].into_iter().collect());
+        assert_eq!(seen(3), [(a.clone(), busy(1)), (b.clone(), busy(1))].into_iter().collect());
+        assert_eq!(pool.take(run(2), &[one_of("b")]).len(), 1);
+        // Who finds the other one free does not wait for anybody's end.
+        assert!(pool.take(run(4), &[either]).is_empty());
+        assert_eq!(*called.lock().unwrap(), [run(2), run(4)]);
+    }
+
+    #[test]
+    fn what_is_kept_and_no_longer_wanted_is_changed_for_what_is() {
+        let (pool, _) = pool(1);
+        let first = pool.take(run(1), &[wish("a")]);
+        assert!(pool.take(run(2), &[wish("a")]).is_empty());
+        drop(first);
+        assert_eq!(pool.take(run(2), &[wish("b")]).len(), 1);
+    }
+
+    #[test]
+    fn how_attempts_ended_is_remembered_of_so_many_agents() {
+        let (pool, _) = pool(1);
+        let attempt = |agent: &str, end: &dyn Fn(&mut SlotGuard)| {
+            let mut guards = pool.take(run(1), &[wish(agent)]);
+            end(&mut guards[0]);
+        };
+        let took = Duration::from_secs(1);
+        attempt("a", &|guard| guard.ended = Some(Ended::Well(took)));
+        attempt("a", &|guard| guard.ended = Some(Ended::Badly(took)));
+        attempt("a", &SlotGuard::stopped);
+        attempt("a", &|_| {});
+        let mut scorecard = Scorecard::default();
+        scorecard.add(true, took);
+        scorecard.add(false, took);
+        let a = name("a");
+        let known = || pool.workload(run(1), &[], std::iter::once(&a));
+        let workload = |scorecard| [(a.clone(), Standing { under_way: 0, scorecard })].into_iter().collect();
+        assert_eq!(known(), workload(scorecard));
+        (0..AGENTS_KEPT).for_each(|n| attempt(&format!("agent-{n}"), &|guard| guard.end(true)));
+        assert_eq!(known(), workload(Scorecard::default()));
+        assert_eq!(pool.shared.lock().scorecards.len(), AGENTS_KEPT);
     }
 }

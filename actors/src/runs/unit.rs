@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ghostlight_model::event::{Attribution, Event};
+use ghostlight_model::ids::Name;
 use ghostlight_model::run::{self, Rejection, Run, evolve};
 use ghostlight_store::blobs::BlobError;
 use ghostlight_store::{Append, AppendError, NewRecord, StreamAppend, Wake};
@@ -32,6 +33,8 @@ pub(super) struct Unit {
     pub(super) answers: Vec<(Answer, Reply)>,
     pub(super) next: Run,
     pub(super) slots: Vec<SlotGuard>,
+    /// Whose attempts have ended in it and hold their slots a moment longer, if that matters to a choice.
+    pub(super) over: Vec<Name>,
     pub(super) at: Timestamp,
 }
 

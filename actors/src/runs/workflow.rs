@@ -13,7 +13,8 @@ use std::time::Duration;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ghostlight_model::event::{Event, KeyOutcome};
 use ghostlight_model::ids::{AttemptId, Name, RunId};
-use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, decide};
+use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, Workload, decide};
+use ghostlight_model::workflow::Workflow;
 use ghostlight_store::{AppendError, Committed, StreamAppend};
 use ghostlight_supervision::{Context, Graceful};
 use jiff::Timestamp;
@@ -23,7 +24,7 @@ use super::children::ChildWish;
 use super::origin::{CreateError, NewRun, Origin};
 use super::place::RunPlace;
 use super::services::Services;
-use super::slots::{SlotGuard, Wish, granted};
+use super::slots::{Limited, SlotGuard, Wish, granted};
 use super::unit::{Reply, Unit, encode, fold, is_portion, move_large_values};
 use super::words::{Accepted, CommandError, RunNow};
 use crate::caller::{Caller, StoreError};
@@ -156,8 +157,8 @@ impl WorkflowActor {
     fn create(&mut self, new: NewRun, ctx: &mut Context<Self>) {
         let at = self.services().now();
         let directory = self.services().agents.directory();
-        let made = self.with_slots(&directory, |slots| {
-            let context = self.context(at, &directory, slots, new.caller.subject.as_deref());
+        let made = self.with_slots((&new.workflow, &[]), &directory, |slots, workload| {
+            let context = self.context(at, &directory, (slots, workload), new.caller.subject.as_deref());
             run::create(self.place.id, &new.workflow, new.create.clone(), context)
         });
         let (events, slots) = match made {
@@ -170,7 +171,8 @@ impl WorkflowActor {
         let attribution = new.caller.attribution();
         let mut next = self.run.clone();
         fold(&mut next, &events, at, &attribution);
-        let unit = Unit { events: vec![(events, attribution)], answers: Vec::new(), next, slots, at };
+        let events = vec![(events, attribution)];
+        let unit = Unit { events, answers: Vec::new(), next, slots, over: Vec::new(), at };
         let (answer, claim) = (new.answer, new.key);
         self.starter = new.end;
         let stream = streams::run(self.place.id);
@@ -207,8 +209,14 @@ impl WorkflowActor {
         let elapsed = if self.waiting.is_empty() { self.elapsed.take() } else { self.elapsed };
         let at = self.services().now().max(elapsed.unwrap_or(Timestamp::MIN));
         let directory = self.services().agents.directory();
-        let mut unit =
-            Unit { events: Vec::new(), answers: Vec::new(), next: self.run.clone(), slots: Vec::new(), at };
+        let mut unit = Unit {
+            events: Vec::new(),
+            answers: Vec::new(),
+            next: self.run.clone(),
+            slots: Vec::new(),
+            over: Vec::new(),
+            at,
+        };
         let mut key = None;
         while unit.event_count() < EVENTS_ENOUGH
             && let Some(mut give) = gives.pop_front()
@@ -272,8 +280,14 @@ impl WorkflowActor {
 
     fn decide_one(&self, give: Give, directory: &AgentDirectory, unit: &mut Unit) -> Reply {
         let by = give.caller.subject.clone();
-        let decided = self.with_slots(directory, |slots| {
-            let context = self.context(unit.at, directory, slots, by.as_deref());
+        if !unit.next.workflow.capabilities.is_empty()
+            && let Command::Report { attempt, .. } | Command::Lost { attempt, .. } = &give.command
+        {
+            let ended = unit.next.find(&attempt.step).and_then(|at| unit.next.attempt(at));
+            unit.over.extend(ended.filter(|it| it.number == attempt.number).map(|it| it.agent.clone()));
+        }
+        let decided = self.with_slots((&unit.next.workflow, &unit.over), directory, |slots, workload| {
+            let context = self.context(unit.at, directory, (slots, workload), by.as_deref());
             decide(&unit.next, give.command.clone(), context)
         });
         match decided {
@@ -302,16 +316,41 @@ impl WorkflowActor {
     }
 
     /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is of those that
-    /// are short, and so on, so that calls of a busy agent do not stand in the way of others.
+    /// are short, and so on, so that calls of a busy agent do not stand in the way of others. Each time it knows the same of how
+    /// busy agents are.
     fn with_slots(
         &self,
+        (workflow, over): (&Workflow, &[Name]),
         directory: &AgentDirectory,
-        mut decision: impl FnMut(Slots) -> Result<Vec<Event>, Rejection>,
+        mut decision: impl FnMut(Slots, Workload) -> Result<Vec<Event>, Rejection>,
     ) -> Result<(Vec<Event>, Vec<SlotGuard>), Rejection> {
+        let capable = || workflow.capabilities.iter().map(|capability| directory.capable(capability));
+        let workload = if workflow.capabilities.is_empty() {
+            Workload::default()
+        } else {
+            let capable = capable().flatten().map(|entry| &entry.name);
+            self.services().slots.workload(self.place.id, over, capable)
+        };
         if self.start_nothing || self.services().is_draining() {
             let none = Slots::Granted { of_agent: BTreeMap::new(), others: false };
-            return decision(none).map(|events| (events, Vec::new()));
+            return decision(none, workload).map(|events| (events, Vec::new()));
         }
+        // Whoever shares a capability with the agent may be chosen when its turn comes.
+        let others = |agent: &Name| -> Vec<Limited> {
+            let shared = capable().filter(|crew| crew.iter().any(|entry| entry.name == *agent));
+            let others = shared.flatten().filter(|entry| entry.name != *agent);
+            others.map(|entry| (entry.name.clone(), entry.concurrency)).collect()
+        };
+        let wishes = |events: &[Event]| -> Vec<Wish> {
+            let wish = |event: &Event| match event {
+                Event::StepStarted(started) => {
+                    let limit = directory.get(&started.agent).and_then(|entry| entry.concurrency);
+                    Some(Wish { agent: (started.agent.clone(), limit), or: others(&started.agent) })
+                }
+                _ => None,
+            };
+            events.iter().filter_map(wish).collect()
+        };
         let mut guards: Vec<SlotGuard> = Vec::new();
         let mut short: BTreeSet<Name> = BTreeSet::new();
         let mut missing: Vec<Wish> = Vec::new();
@@ -320,8 +359,8 @@ impl WorkflowActor {
                 0 => Slots::Unlimited,
                 _ => granted(&short, &guards, true),
             };
-            let events = decision(slots)?;
-            let wishes = beyond(wishes(&events, directory), &guards);
+            let events = decision(slots, workload.clone())?;
+            let wishes = beyond(wishes(&events), &guards);
             if wishes.is_empty() {
                 return Ok((events, guards));
             }
@@ -334,9 +373,9 @@ impl WorkflowActor {
                 return Ok((events, guards));
             }
             self.in_line.set(true);
-            short.extend(missing.iter().map(|(agent, _)| agent.clone()));
+            short.extend(missing.iter().map(|wish| wish.agent.0.clone()));
         }
-        let events = decision(granted(&short, &guards, false))?;
+        let events = decision(granted(&short, &guards, false), workload)?;
         Ok((events, guards))
     }
 
@@ -344,7 +383,7 @@ impl WorkflowActor {
         &self,
         now: Timestamp,
         agents: &'a AgentDirectory,
-        slots: Slots,
+        (slots, workload): (Slots, Workload),
         by: Option<&'a str>,
     ) -> run::Context<'a> {
         let services = self.services();
@@ -353,6 +392,7 @@ impl WorkflowActor {
             epoch: services.journal.epoch(),
             agents,
             slots,
+            workload,
             ids: services.ids(),
             jitter: services.jitter(),
             by,
@@ -476,23 +516,11 @@ impl WorkflowActor {
 /// How often a decision is looked at again at most, because agents had fewer slots than it wished for.
 const SLOT_LOOKS_MAX: usize = 8;
 
-/// The slots that the attempts of a decision need.
-fn wishes(events: &[Event], directory: &AgentDirectory) -> Vec<Wish> {
-    let wish = |event: &Event| match event {
-        Event::StepStarted(started) => {
-            let limit = directory.get(&started.agent).and_then(|entry| entry.concurrency);
-            Some((started.agent.clone(), limit))
-        }
-        _ => None,
-    };
-    events.iter().filter_map(wish).collect()
-}
-
 /// The wishes that these slots do not fulfil.
 fn beyond(wishes: Vec<Wish>, guards: &[SlotGuard]) -> Vec<Wish> {
     let mut left: BTreeMap<&Name, usize> = BTreeMap::new();
     guards.iter().for_each(|guard| *left.entry(guard.agent()).or_default() += 1);
-    let is_beyond = |(agent, _): &Wish| match left.get_mut(agent) {
+    let is_beyond = |wish: &Wish| match left.get_mut(&wish.agent.0) {
         Some(free) if *free > 0 => {
             *free -= 1;
             false

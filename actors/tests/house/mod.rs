@@ -11,7 +11,9 @@ use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
 use ghostlight_model::run::RunStatus;
-use ghostlight_supervision::{Fault, TreeNode};
+#[cfg(feature = "chaos")]
+use ghostlight_supervision::Fault;
+use ghostlight_supervision::TreeNode;
 use ghostlight_world::World;
 use serde_json::{Map, json};
 

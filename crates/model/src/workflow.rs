@@ -7,7 +7,7 @@
 mod kinds;
 mod supervision;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +68,8 @@ pub struct Workflow {
     pub max_parallel: Option<u32>,
     /// How many steps of one run may hold each resource at the same time.
     pub resources: BTreeMap<NodeId, u32>,
+    /// The capabilities that its calls ask for, those inside of others and beside them included.
+    pub capabilities: BTreeSet<Name>,
     /// All nodes in topological order; ties in the order of the document.
     pub nodes: Vec<Node>,
     /// Places by id.

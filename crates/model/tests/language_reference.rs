@@ -12,8 +12,8 @@ use ghostlight_model::ids::{AttemptId, DefinitionHash, Ids, Name, RunId};
 use ghostlight_model::language::{Format, Source, compile};
 use ghostlight_model::payload::Payload;
 use ghostlight_model::run::{
-    AgentDirectory, AgentEntry, Command, Context, CreateRun, Run, Slots, StepState, StepStatus, create,
-    decide, evolve,
+    AgentDirectory, AgentEntry, Command, Context, CreateRun, Run, Slots, StepState, StepStatus, Workload,
+    create, decide, evolve,
 };
 use jiff::Timestamp;
 use serde_json::{Map, json};
@@ -141,6 +141,7 @@ impl Bench {
             epoch: 1,
             agents,
             slots: Slots::Unlimited,
+            workload: Workload::default(),
             ids: Ids::from_base(Uuid::from_u128(self.ids)),
             jitter: 0,
             by: None,

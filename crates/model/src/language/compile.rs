@@ -7,7 +7,7 @@
 mod nodes;
 mod view;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use petgraph::stable_graph::StableDiGraph;
@@ -27,7 +27,7 @@ use super::supervision;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::ids::{DefinitionHash, Name, NodeId};
 use crate::selection::Selector;
-use crate::workflow::{Node, NodeIndex, Require, RunSupervision, Workflow};
+use crate::workflow::{Node, NodeIndex, Require, RunSupervision, Target, Workflow};
 use nodes::{Found, compile_nodes};
 use view::{Place, Reader, View, index};
 
@@ -308,7 +308,7 @@ fn assemble(
             graph.add_edge(at[parent.parent.at()], at[place], parent.kind);
         }
     }
-    Some(Workflow {
+    let mut workflow = Workflow {
         name: top.name?,
         description: top.description,
         hash,
@@ -320,9 +320,16 @@ fn assemble(
         supervision: top.supervision,
         max_parallel: top.max_parallel,
         resources: top.shared.limits,
+        capabilities: BTreeSet::new(),
         nodes,
         by_id,
         graph,
         output,
-    })
+    };
+    let capabilities = workflow.targets().filter_map(|at| match &at.call.target {
+        Target::Capability(name) => Some(name.clone()),
+        Target::Agent(_) => None,
+    });
+    workflow.capabilities = capabilities.collect();
+    Some(workflow)
 }

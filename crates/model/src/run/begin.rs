@@ -23,7 +23,7 @@ use crate::language::condition::Condition;
 use crate::payload::Payload;
 use crate::workflow::{
     Call, Case, ChildWorkflow, Emit, Gate, Join, Node, NodeKind, OnError, OnTimeout, Require, Risk, Signal,
-    Transform, Until, Wait,
+    Target, Transform, Until, Wait,
 };
 
 /// What the inputs and outputs of one run take at most, in bytes of JSON: all of them are in memory while it is carried.
@@ -184,6 +184,12 @@ impl Draft<'_> {
             }
             return;
         }
+        // Counted also when there is no slot for it: whoever finds out which slots there are decides once more, and has to
+        // come to the same choice.
+        match &call.target {
+            Target::Capability(_) => self.context.workload.add(&entry.name),
+            Target::Agent(_) => self.context.workload.add_known(&entry.name),
+        }
         if !self.context.slots.take(&entry.name) {
             if !matches!(self.run.step(at).state, StepState::Scheduled) {
                 self.emit(StepScheduled { step });
@@ -236,12 +242,22 @@ impl Draft<'_> {
         node: &Node,
         call: &Call,
     ) -> Result<(std::sync::Arc<AgentEntry>, Payload), Failure> {
-        let entry = self.context.agents.resolve(&call.target)?.clone();
+        let step = self.run.step(at);
+        let before = step.agent.as_ref().filter(|_| step.input.is_some());
+        // Only who was called before knows the key under which calling twice does it once.
+        let keeps_to = before.filter(|name| {
+            let own = self.context.agents.get(name).map(|entry| entry.effect);
+            own.max(node.effect) == Some(EffectClass::Idempotent)
+        });
+        let entry = self.context.agents.resolve(&call.target, &self.context.workload, keeps_to)?.clone();
         self.has_room_for_values()?;
-        if let Some(input) = &self.run.step(at).input {
+        if let Some(input) = step.input.as_ref().filter(|_| before == Some(&entry.name)) {
             return Ok((entry, input.clone()));
         }
-        let input = self.bound(at, &node.input, "the input")?;
+        let input = match step.input.as_ref().and_then(Payload::value) {
+            Some(input) => Value::clone(input),
+            None => self.bound(at, &node.input, "the input")?,
+        };
         if let Some(schema) = &entry.input_schema {
             schema.validate(&input).map_err(|violations| {
                 let text = join_violations(&node.input.explain(&input, violations));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::choice::Workload;
 use super::directory::AgentDirectory;
 use super::state::{Approval, RunStatus, StepStatus};
 use crate::event::{ParentStep, PauseReason, Usage};
@@ -24,6 +25,8 @@ pub struct Context<'a> {
     pub agents: &'a AgentDirectory,
     /// How many attempts may start.
     pub slots: Slots,
+    /// How busy the agents are that offer what this run asks for.
+    pub workload: Workload,
     /// Fresh ids.
     pub ids: Ids,
     /// A random number, for the jitter of waits.

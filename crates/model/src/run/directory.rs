@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::choice::{Workload, least_busy};
 use crate::failure::{EffectClass, ErrorClass, Failure, Happened};
 use crate::ids::{DefinitionHash, Name};
 use crate::language::schema::Schema;
@@ -42,13 +43,29 @@ pub struct AgentEntry {
 #[derive(Debug, Default)]
 pub struct AgentDirectory {
     entries: BTreeMap<Name, Arc<AgentEntry>>,
+    /// The enabled agents that offer each capability, by name.
+    capable: BTreeMap<Name, Vec<Arc<AgentEntry>>>,
 }
 
 impl AgentDirectory {
     /// A directory of these agents.
     #[must_use]
     pub fn new(entries: impl IntoIterator<Item = AgentEntry>) -> Self {
-        Self { entries: entries.into_iter().map(|entry| (entry.name.clone(), Arc::new(entry))).collect() }
+        let entries: BTreeMap<Name, Arc<AgentEntry>> =
+            entries.into_iter().map(|entry| (entry.name.clone(), Arc::new(entry))).collect();
+        let mut capable: BTreeMap<Name, Vec<Arc<AgentEntry>>> = BTreeMap::new();
+        for entry in entries.values().filter(|entry| entry.enabled) {
+            for capability in &entry.capabilities {
+                capable.entry(capability.clone()).or_default().push(entry.clone());
+            }
+        }
+        Self { entries, capable }
+    }
+
+    /// The enabled agents that offer a capability, by name.
+    #[must_use]
+    pub fn capable(&self, capability: &Name) -> &[Arc<AgentEntry>] {
+        self.capable.get(capability).map_or(&[], Vec::as_slice)
     }
 
     /// The agent of that name, enabled or not.
@@ -62,24 +79,35 @@ impl AgentDirectory {
         self.entries.values()
     }
 
-    /// The agent that a node names, or the first enabled one by name that offers what it asks for.
+    /// The agent that a node names, or the least busy of those that offer what it asks for: [`super::choice`] has the rule.
+    /// `keeps_to` is who alone may be asked, because it knows the key under which an earlier attempt called it.
     ///
     /// # Errors
     /// A failure of class `capability`: nobody of that name, disabled, or nobody who can.
-    pub fn resolve(&self, target: &Target) -> Result<&Arc<AgentEntry>, Failure> {
+    pub fn resolve(
+        &self,
+        target: &Target,
+        workload: &Workload,
+        keeps_to: Option<&Name>,
+    ) -> Result<&Arc<AgentEntry>, Failure> {
         match target {
-            Target::Agent(name) => match self.entries.get(name) {
-                Some(entry) if entry.enabled => Ok(entry),
-                Some(_) => Err(nobody("agent_disabled", format!("agent `{name}` is disabled"))),
-                None => Err(nobody("agent_unknown", format!("there is no agent `{name}`"))),
-            },
-            Target::Capability(capability) => self
-                .entries
-                .values()
-                .find(|entry| entry.enabled && entry.capabilities.contains(capability))
-                .ok_or_else(|| {
+            Target::Agent(name) => self.named(name),
+            Target::Capability(capability) => {
+                if let Some(name) = keeps_to {
+                    return self.named(name);
+                }
+                least_busy(self.capable(capability), workload).ok_or_else(|| {
                     nobody("capability_unknown", format!("no enabled agent offers `{capability}`"))
-                }),
+                })
+            }
+        }
+    }
+
+    fn named(&self, name: &Name) -> Result<&Arc<AgentEntry>, Failure> {
+        match self.entries.get(name) {
+            Some(entry) if entry.enabled => Ok(entry),
+            Some(_) => Err(nobody("agent_disabled", format!("agent `{name}` is disabled"))),
+            None => Err(nobody("agent_unknown", format!("there is no agent `{name}`"))),
         }
     }
 }

@@ -96,7 +96,7 @@ pub struct Call {
 pub enum Target {
     /// This agent or tool.
     Agent(Name),
-    /// The first enabled agent, by name, that offers this capability.
+    /// The least busy enabled agent that offers this capability.
     Capability(Name),
 }
 

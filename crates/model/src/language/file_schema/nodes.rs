@@ -399,7 +399,7 @@ fn call((target, description, example): (&'static str, &str, &str)) -> Keys {
             "capability",
             key(
                 part("name"),
-                "Whom to call instead: the first enabled agent, by name, that offers this.",
+                "Whom to call instead: the least busy enabled agent that offers this.",
                 json!(["log-analysis"]),
             ),
         ),

@@ -365,6 +365,7 @@ nodes:
         epoch: 1,
         agents: &agents,
         slots: Slots::Unlimited,
+        workload: Workload::default(),
         ids: Ids::from_base(Uuid::nil()),
         jitter: 0,
         by: None,

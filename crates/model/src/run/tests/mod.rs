@@ -3,6 +3,7 @@
 mod asides;
 mod bounds;
 mod cases;
+mod choice;
 mod errors;
 mod joins;
 mod laws;
@@ -34,6 +35,7 @@ struct Bench {
     epoch: u64,
     ids: u128,
     slots: Slots,
+    workload: Workload,
     agents: Arc<AgentDirectory>,
 }
 
@@ -114,6 +116,7 @@ impl Bench {
             epoch: 1,
             ids: 0,
             slots,
+            workload: Workload::default(),
             agents,
         };
         let create = CreateRun {
@@ -139,6 +142,7 @@ impl Bench {
             epoch: self.epoch,
             agents,
             slots: self.slots.clone(),
+            workload: self.workload.clone(),
             ids: Ids::from_base(Uuid::from_u128(0x0198_0c00_0000_7000_8000_0000_0000_0000 + self.ids)),
             jitter: 0,
             by: Some("someone"),
