@@ -222,3 +222,30 @@ fn what_is_judged_and_made_good_goes_on_after_the_daemon_was_killed_in_the_middl
     assert_eq!(finished(&home).len(), 6, "{:?}", finished(&home));
     assert!(daemon.stop().success());
 }
+
+const WIDE: &str = "
+ghostlight: 1
+name: wide
+nodes:
+  each: { type: map, over: $input.list, node: { type: transform, value: $item } }
+output: { last: '$each[8999]' }
+";
+
+/// What a decision leaves to the next one is not in the journal, and is done all the same after a crash in between.
+#[test]
+fn a_large_map_goes_on_by_itself_after_the_daemon_was_killed_between_two_portions() {
+    let home = Home::new();
+    home.workflow("wide", WIDE);
+    let mut daemon = Daemon::start(&home);
+    let list = json!({ "input": { "list": vec![7; 9_000] } });
+    let started = daemon.post("/api/v1/workflows/wide/runs", &list).expect("the daemon is there").ok();
+    daemon.kill();
+    daemon = Daemon::start(&home);
+    let run = format!("/api/v1/runs/{}", started["id"].as_str().unwrap());
+    let ended = until("the end of the run", Duration::from_secs(60), || {
+        let run = get(&daemon, &run);
+        (run["status"] != "running").then_some(run)
+    });
+    assert_eq!((&ended["status"], &ended["output"]["last"]), (&json!("completed"), &json!(7)), "{ended}");
+    assert!(daemon.stop().success());
+}

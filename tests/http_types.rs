@@ -328,3 +328,35 @@ async fn cancelling_a_run_makes_good_what_it_did_and_killing_it_does_not() {
         assert_eq!(again.status, 200, "cancelling twice is harmless: {}", again.body);
     }
 }
+
+/// What was answered under a key is answered again, before anything else is looked at.
+#[tokio::test]
+async fn an_edit_that_is_sent_again_is_answered_as_it_was_and_one_of_no_run_is_404() {
+    let inside = Inside::start();
+    let run = start(&inside, PLAN, json!({})).await;
+    let changed = PLAN.replace("needs: [a], value: 1", "value: 2");
+    let edit = |run: &str, text: &str| {
+        let request = inside.request("POST", &format!("{run}/plan/edits")).header("idempotency-key", "edit");
+        inside.send(request.header("content-type", "application/yaml").body(text.to_owned()))
+    };
+    let first = edit(&run, &changed).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    inside.post(&format!("{run}/cancel"), &json!({})).await.ok();
+    inside.until(&run, |run| run["status"] == "cancelled").await;
+    assert_eq!(edit(&run, &changed).await.body, first.body, "as it was answered, though the run has ended");
+    let nobody = "/api/v1/runs/01980c00-0000-7000-8000-000000000000";
+    let unknown = inside.post_yaml(&format!("{nobody}/plan/edits"), "no definition").await;
+    assert_eq!((unknown.status, &unknown.body["code"]), (404, &json!("unknown_run")));
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_there_and_places_that_nobody_has_are_told_as_what_they_are() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", PLAN).await.ok();
+    let missing = inside.post("/api/v1/workflows/plan/runs", &json!({ "version": 7 })).await;
+    assert_eq!((missing.status, &missing.body["code"]), (404, &json!("unknown_version")), "{}", missing.body);
+    let definition = json!({ "ghostlight": 1, "name": "w", "nodes": { "a": { "type": "agent_cal" } } });
+    let refused = inside.post("/api/v1/runs", &json!({ "definition": definition })).await;
+    let told = &refused.body["diagnostics"][0];
+    assert_eq!((&told["path"], &told["line"]), (&json!("/nodes/a/type"), &json!(0)), "{}", refused.body);
+}

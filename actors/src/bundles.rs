@@ -373,7 +373,7 @@ impl Bundles {
             reason: None,
             diagnostics: Vec::new(),
         };
-        if state.is_deleted() && !added.is_empty() {
+        if state.is_deleted() {
             refuse(&mut item, "it is deleted here; restore it first".to_owned(), Vec::new());
         }
         let mut events: Vec<Event> = Vec::with_capacity(added.len());

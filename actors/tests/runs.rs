@@ -11,7 +11,7 @@ use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
 use ghostlight_actors::{Caller, IdempotencyKey};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
-use ghostlight_model::run::{RunStatus, StepStatus};
+use ghostlight_model::run::{RunStatus, StepState, StepStatus};
 #[cfg(feature = "chaos")]
 use ghostlight_supervision::Fault;
 use ghostlight_world::World;
@@ -563,6 +563,48 @@ fn of_a_request_that_was_given_up_and_another_one_under_its_key_at_most_one_is_d
                 let _ = ghostlight.runs.command(run, RunCommand::Resume, None, Caller::runtime()).await;
             }
         }
+        close(ghostlight, house).await;
+    });
+}
+
+/// Calls of a busy agent do not stand in the way of those of another one, however many they are.
+#[test]
+fn a_multitude_of_calls_of_a_busy_agent_lets_other_calls_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let agents = folder.path().join("agents");
+    std::fs::create_dir_all(&agents).unwrap();
+    std::fs::write(
+        agents.join("slow.yaml"),
+        "ghostlight: 1\nname: slow\nkind: builtin\nbuiltin: sleep\nlimits: { concurrency: 1 }\n",
+    )
+    .unwrap();
+    let yaml = "
+ghostlight: 1
+name: busy
+nodes:
+  each: { type: map, over: $input.list, node: { type: agent_call, agent: slow, input: { for: 1h } } }
+  quick: { type: agent_call, agent: noop }
+";
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let input = json!({ "list": vec![0; 200] });
+        let started = ghostlight.runs.start(start(yaml, input), Caller::runtime()).await.unwrap();
+        let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let read = ghostlight.runs.read(started.run).await.unwrap().unwrap();
+            let status = |id: &str| read.run.step(read.run.workflow.find(id).unwrap()).state.status().0;
+            let running =
+                read.run.walk().filter(|(_, _, step)| matches!(step.state, StepState::Running { .. }));
+            assert!(running.count() <= 2, "one of the slow ones, and the quick one");
+            if status("quick") == StepStatus::Completed {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < patience, "it does not wait for two hundred others");
+            tokio::task::yield_now().await;
+        }
+        let cancel = RunCommand::Cancel { reason: "seen".into(), kill: false };
+        ghostlight.runs.command(started.run, cancel, None, Caller::runtime()).await.unwrap();
+        assert_eq!(ended(&ghostlight, started.run).await.run.status, RunStatus::Cancelled);
         close(ghostlight, house).await;
     });
 }

@@ -253,6 +253,16 @@ impl Problem {
         self
     }
 
+    /// The same, whose diagnostics are placed by JSON pointers alone: nobody has the text that lines and columns would count.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        for diagnostic in &mut self.0.diagnostics {
+            (diagnostic.line, diagnostic.column) = (0, 0);
+            (diagnostic.end_line, diagnostic.end_column) = (0, 0);
+        }
+        self
+    }
+
     /// With what does not fit a schema.
     #[must_use]
     pub fn violations(mut self, violations: Vec<Violation>) -> Self {

@@ -84,6 +84,7 @@ impl From<StartError> for Problem {
         let detail = error.to_string();
         match error {
             StartError::UnknownWorkflow(_) => Self::new(Code::UnknownWorkflow, detail),
+            StartError::UnknownVersion(..) => Self::new(Code::UnknownVersion, detail),
             StartError::DeletedWorkflow(_) => Self::new(Code::WorkflowDeleted, detail),
             StartError::Selection(_) => Self::new(Code::SelectionFailed, detail),
             StartError::Definition(diagnostics) => {
@@ -223,6 +224,7 @@ impl From<CatalogueError> for Problem {
         let detail = error.to_string();
         match error {
             CatalogueError::Unknown => Self::new(Code::UnknownWorkflow, detail),
+            CatalogueError::UnknownVersion(_) => Self::new(Code::UnknownVersion, detail),
             CatalogueError::Deleted => Self::new(Code::WorkflowDeleted, detail),
             CatalogueError::Unusable(diagnostics) => {
                 Self::new(Code::InvalidDefinition, detail).diagnostics(diagnostics)

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, HttpResponse, patch, post};
 use bytes::Bytes;
-use ghostlight_actors::runs::{Accepted, RunCommand};
+use ghostlight_actors::runs::{Accepted, CommandError, RunCommand};
 use ghostlight_model::ids::{Name, StepPath};
 use serde::Deserialize;
 use serde_json::Value;
@@ -192,6 +192,13 @@ pub async fn edit(app: App, request: HttpRequest, id: Path<String>, payload: Pay
     }
     let document = body::document(&request, payload, app.settings.definition_bytes_max).await?;
     let bytes = document.text.clone().into_bytes();
+    if let Some(before) = app.ghostlight.runs.given_before(idempotency(&request, &bytes)?.as_ref()).await? {
+        return Ok(accepted(&before));
+    }
+    let run = run_id(&id)?;
+    if !app.ghostlight.runs.exists(run).await? {
+        return Err(CommandError::UnknownRun(run).into());
+    }
     let checked = app.ghostlight.catalogue.check(document.text, document.format).await?;
     let Some(workflow) = checked.workflow else {
         return Err(Problem::new(Code::InvalidDefinition, "the definition has errors")

@@ -7,7 +7,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, get, post};
 use bytes::Bytes;
-use ghostlight_actors::runs::{Awaited, Definition, RunNow, StartRun};
+use ghostlight_actors::runs::{Awaited, Definition, RunNow, StartError, StartRun};
 use ghostlight_actors::views::{RunFilter, ViewKind};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::language::Format;
@@ -123,6 +123,7 @@ pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answ
     let (body, bytes): (StartOwnBody, Bytes) =
         body::json(&request, payload, app.settings.definition_bytes_max).await?;
     supported([("priority", body.priority.is_some()), ("budget", body.budget.is_some())])?;
+    let is_object = body.definition.is_object();
     let definition = match body.definition {
         Value::String(source) => Definition::Own { source, format: Format::Yaml },
         document @ Value::Object(_) => Definition::Own { source: document.to_string(), format: Format::Json },
@@ -136,9 +137,19 @@ pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answ
         key: idempotency(&request, &bytes)?,
     };
     if body.dry_run == Some(true) {
-        return ok(&DryRunBody::of(&app.ghostlight.runs.preview(&start).await?));
+        let preview = app.ghostlight.runs.preview(&start).await;
+        return ok(&DryRunBody::of(&preview.map_err(|error| without_places(error, is_object))?));
     }
-    begin(&app, &request, start).await
+    begin(&app, &request, start).await.map_err(|problem| match is_object {
+        true => problem.without_places(),
+        false => problem,
+    })
+}
+
+/// An object of JSON that was written out again has no lines and columns that the caller knows: pointers tell the places.
+fn without_places(error: StartError, is_object: bool) -> Problem {
+    let problem = Problem::from(error);
+    if is_object { problem.without_places() } else { problem }
 }
 
 /// A run without an input gets an empty object, which a schema can still refuse.

@@ -23,7 +23,7 @@ use super::resources::page::PageBody;
 use super::resources::template::{MadeBody, TemplateBody, TemplateRowBody};
 use super::resources::workflow::{SavedBody, VersionBody};
 use super::strict;
-use super::surface::{Answer, App, blocking, json_with, ok, part, sequence, written};
+use super::surface::{Answer, App, blocking, json_with, ok, part, sequence, tagged, written};
 use super::versions::{VersionsQuery, VisibilityBody, VisibleBody, visible};
 use super::workflows::{
     MessageQuery, SaveRequest, VersionQuery, WorkflowsQuery, document_to_save, of_what_exists, saved_answer,
@@ -123,12 +123,12 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let name = named(&name)?;
     let version = found(&app, &name, query.version).await?;
-    let etag = format!("\"{}-{}\"", version.hash, version.version);
-    let mut builder = actix_web::HttpResponse::Ok();
-    if !version.deleted {
-        builder.insert_header((header::ETAG, etag));
+    let body = TemplateBody::of(&version);
+    if version.deleted {
+        return Ok(json_with(&mut actix_web::HttpResponse::Ok(), &body));
     }
-    Ok(json_with(&mut builder, &TemplateBody::of(&version)))
+    let etag = format!("{}-{}", version.hash, version.version);
+    Ok(tagged(&request, &etag, |builder| json_with(builder, &body)))
 }
 
 /// Saves a template under this name. `If-Match` makes it an edit of the version that the client saw.

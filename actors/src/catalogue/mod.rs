@@ -202,8 +202,17 @@ impl Catalogue {
     /// # Errors
     /// [`CatalogueError`], never `Deleted`.
     pub fn compiled(&self, name: &Name, version: u64) -> Result<Arc<Workflow>, CatalogueError> {
-        let (_, head) = self.inner.shelf.head(name, Some(version)).ok_or(CatalogueError::Unknown)?;
+        let (_, head) =
+            self.inner.shelf.head(name, Some(version)).ok_or_else(|| self.not_there(name, Some(version)))?;
         self.inner.compiled(name, &head)
+    }
+
+    /// What is not there: the workflow, or only this version of it.
+    fn not_there(&self, name: &Name, version: Option<u64>) -> CatalogueError {
+        match version.filter(|_| self.inner.shelf.head(name, None).is_some()) {
+            Some(version) => CatalogueError::UnknownVersion(version),
+            None => CatalogueError::Unknown,
+        }
     }
 
     /// The compiled form of a version that a new run may follow, and which one it is; the latest when none is named.
@@ -216,7 +225,8 @@ impl Catalogue {
         name: &Name,
         version: Option<u64>,
     ) -> Result<(Arc<Workflow>, u64), CatalogueError> {
-        let (state, head) = self.inner.shelf.head(name, version).ok_or(CatalogueError::Unknown)?;
+        let (state, head) =
+            self.inner.shelf.head(name, version).ok_or_else(|| self.not_there(name, version))?;
         if state.is_deleted() {
             return Err(CatalogueError::Deleted);
         }
@@ -231,7 +241,7 @@ impl Catalogue {
         version: Option<u64>,
     ) -> Option<Result<(Arc<Workflow>, u64), CatalogueError>> {
         let Some((state, head)) = self.inner.shelf.head(name, version) else {
-            return Some(Err(CatalogueError::Unknown));
+            return Some(Err(self.not_there(name, version)));
         };
         if state.is_deleted() {
             return Some(Err(CatalogueError::Deleted));

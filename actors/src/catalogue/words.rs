@@ -226,9 +226,12 @@ impl EditError {
 /// Why there is no definition to follow.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CatalogueError {
-    /// There is no such workflow, or no such version.
-    #[error("there is no such workflow or version")]
+    /// There is no such workflow.
+    #[error("there is no such workflow")]
     Unknown,
+    /// The workflow has no such version.
+    #[error("the workflow has no version {0}")]
+    UnknownVersion(u64),
     /// The workflow is deleted and takes no new runs.
     #[error("the workflow is deleted")]
     Deleted,

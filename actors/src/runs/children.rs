@@ -3,6 +3,7 @@
 //! The id of a child is chosen by the decision that starts it, so that starting it twice starts it once. Nothing of this is
 //! remembered: after a crash the new workflow actor starts what is missing, and finds what has ended meanwhile in the journal.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::{ActorFutureExt, AsyncContext, WrapFuture};
@@ -11,6 +12,7 @@ use ghostlight_model::failure::{ErrorClass, Failure, Happened};
 use ghostlight_model::ids::{RunId, StepPath};
 use ghostlight_model::payload::Payload;
 use ghostlight_model::run::Command;
+use ghostlight_model::selection::LABELS_RESERVED;
 use ghostlight_supervision::Context;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -68,7 +70,7 @@ impl WorkflowActor {
             workflow: child.workflow,
             version: child.version,
             input: input.as_ref().and_then(Payload::value).map_or(Value::Null, |value| (**value).clone()),
-            labels: (*self.run.labels).clone(),
+            labels: handed_on(&self.run.labels),
             parent,
         };
         let (wish, wished) = watch::channel(ChildWish::Output);
@@ -138,6 +140,12 @@ async fn see_to(
             },
         }
     }
+}
+
+/// What a child's labels are besides those of its own workflow. What Ghostlight says of its parent is not true of it.
+fn handed_on(labels: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let own = labels.iter().filter(|(name, _)| !name.starts_with(LABELS_RESERVED));
+    own.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 async fn pause(wait: &mut Duration) {

@@ -84,7 +84,9 @@ impl Runs {
             _ => None,
         };
         self.resolve(definition).await.map_err(|error| match &error {
-            StartError::UnknownWorkflow(_) => not_there("does not exist").unwrap_or(error),
+            StartError::UnknownWorkflow(_) | StartError::UnknownVersion(..) => {
+                not_there("does not exist").unwrap_or(error)
+            }
             StartError::DeletedWorkflow(_) => not_there("is deleted").unwrap_or(error),
             _ => error,
         })

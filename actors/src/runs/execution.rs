@@ -196,7 +196,9 @@ async fn repeat_report(
         if place.workflow.send(give).await.is_ok() {
             match answered.await {
                 Ok(Ok(_)) => return,
-                Ok(Err(CommandError::Store(StoreError::TooLarge { bytes, bytes_max }))) => {
+                Ok(Err(CommandError::Store(StoreError::TooLarge { bytes, bytes_max })))
+                    if outcome.is_ok() =>
+                {
                     let outcome = Err(too_large(bytes, bytes_max));
                     return Box::pin(repeat_report(place, attempt, outcome, usage, is_for_nothing)).await;
                 }

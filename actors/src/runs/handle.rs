@@ -284,6 +284,9 @@ impl Runs {
                 match found {
                     Ok((workflow, version)) => Ok(Resolved { workflow, version, document: None }),
                     Err(CatalogueError::Unknown) => Err(StartError::UnknownWorkflow(name)),
+                    Err(CatalogueError::UnknownVersion(version)) => {
+                        Err(StartError::UnknownVersion(name, version))
+                    }
                     Err(CatalogueError::Deleted) => Err(StartError::DeletedWorkflow(name)),
                     Err(CatalogueError::Unusable(diagnostics)) => Err(StartError::Definition(diagnostics)),
                     Err(CatalogueError::Store(error)) => Err(StartError::Store(error)),
@@ -349,6 +352,26 @@ impl Runs {
             wait *= 2;
         }
         Err(CommandError::NotCarried("its actors did not answer".to_owned()))
+    }
+
+    /// What the command came to that took this key before; none when no command has. For commands that are looked at before they are
+    /// given: a repeated one is answered as it was, whatever has changed since.
+    ///
+    /// # Errors
+    /// [`CommandError`]: the key stands for something else, or cannot be read.
+    pub async fn given_before(&self, key: Option<&IdempotencyKey>) -> Result<Option<Accepted>, CommandError> {
+        match self.services.keys.begin(key).await?? {
+            Begun::First(_) => Ok(None),
+            Begun::Again(holding) => self.done_before(&holding).await.map(Some),
+        }
+    }
+
+    /// Whether there is such a run.
+    ///
+    /// # Errors
+    /// [`StoreError`] when its journal cannot be read.
+    pub async fn exists(&self, run: RunId) -> Result<bool, StoreError> {
+        Ok(self.head(run).await?.is_some())
     }
 
     /// A run that ended while a command was on its way is no longer carried by anybody: its state answers.

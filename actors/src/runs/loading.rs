@@ -152,6 +152,13 @@ fn fold_from(services: &Services, run: &mut Run, mut tell: impl FnMut(EventRead)
                 document.provide(&reference, &get(&reference, &*services.blobs)?);
             }
             evolve(run, &event.recorded.event, event.at, event.recorded.attribution.by.as_deref());
+            // A plan that this program does not understand must not be passed over in silence.
+            if let Event::PlanRevised(revised) = &event.recorded.event
+                && revised.definition.is_some_and(|definition| definition != run.workflow.hash)
+            {
+                let message = "a later plan of it does not compile with this program".to_owned();
+                return Err(LoadError::Definition(message));
+            }
             tell(event);
         }
         // A page may be short because its bodies are long; only an empty one is the end.

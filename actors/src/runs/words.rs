@@ -83,9 +83,12 @@ pub struct Awaited {
 /// Why a run was not started.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StartError {
-    /// There is no such workflow, or no such version.
+    /// There is no such workflow.
     #[error("there is no workflow `{0}`")]
     UnknownWorkflow(Name),
+    /// The workflow has no such version.
+    #[error("workflow `{0}` has no version {1}")]
+    UnknownVersion(Name, u64),
     /// The workflow is deleted and takes no new runs.
     #[error("workflow `{0}` is deleted")]
     DeletedWorkflow(Name),

@@ -205,7 +205,15 @@ pub(super) fn upstream(word: &str, visible: &dyn Visible) -> Result<NodeIndex, R
         return Err(match visible.suggest(word) {
             Some(name) => refusal.help(format!("did you mean `{name}`?")),
             None => {
-                refusal.help(format!("here are `input`, `context` and the nodes {}", quoted(visible.ids())))
+                let is_readable = |id: &&str| {
+                    let access = visible.find(id).map(|node| visible.access(node));
+                    matches!(access, Some(Access::Certain | Access::Nullable))
+                };
+                let readable = quoted(visible.ids().into_iter().filter(is_readable));
+                refusal.help(match readable.is_empty() {
+                    true => "here are `input` and `context`, and no node stands before".to_owned(),
+                    false => format!("here are `input`, `context` and the nodes {readable}"),
+                })
             }
         });
     };

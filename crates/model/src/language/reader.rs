@@ -351,7 +351,17 @@ pub fn text<'d>(entry: &'d Entry, bytes_max: usize, problems: &mut Problems) -> 
 /// The texts of a list.
 pub fn texts<'d>(entry: &'d Entry, problems: &mut Problems) -> Vec<(&'d str, Span)> {
     let Content::List(items) = &entry.value.content else {
-        wrong_type(entry, "a list", problems);
+        match (&entry.value.content, entry.key.as_str()) {
+            // The way of an edge has the same word, and takes one.
+            (Content::Text(text), "to") => {
+                let message = "`to` of a case is a list, not a text";
+                problems.push(
+                    Diagnostic::new(Code::WrongType, place_of(&entry.value, entry.key_span), message)
+                        .help(format!("write `to: [{}]`", shorten(text))),
+                );
+            }
+            _ => wrong_type(entry, "a list", problems),
+        }
         return Vec::new();
     };
     let mut texts = Vec::with_capacity(items.len());
