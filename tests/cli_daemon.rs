@@ -266,3 +266,35 @@ fn a_tail_goes_on_behind_the_last_event_when_the_daemon_comes_back() {
         "the beginning came twice: {of_runs:?}"
     );
 }
+
+const BRANCHES: &str = "ghostlight: 1
+name: branches
+context: { team: nobody }
+nodes:
+  fan: { type: parallel, branches: { left: [one], right: [ask, two] } }
+  one: { type: transform, value: { team: $context.team } }
+  ask: { type: human_gate, action: Go on? }
+  two: { type: transform, value: { n: 2 } }
+output: $one.team
+";
+
+/// Shows S1-4.3g.
+#[test]
+fn branches_are_shown_with_those_that_are_done_on_one_line_and_a_run_is_given_its_context() {
+    let told = Told::start();
+    told.home.workflow("branches", BRANCHES);
+    let file = "config/workflows/branches.yaml";
+    let run = told.run(&format!("runs start {file} --context {{\"team\":\"shop\"}}")).ok().trim().to_owned();
+    let approval = told.approval();
+    let shown = told.run(&format!("runs show {run}")).ok();
+    assert!(shown.contains("branches done: fan.left\n"), "{shown}");
+    let right = shown.lines().find(|line| line.starts_with("fan.right")).unwrap_or_default();
+    assert!(right.contains("0 of 2") && right.contains("1 waiting"), "{shown}");
+    told.run(&format!("approvals approve {approval}")).ok();
+    told.home.workflow("context", "{\"team\": \"sea\"}");
+    let context = told.home.path().join("config/workflows/context.yaml");
+    let ended = told.run(&format!("run {file} --yes --context @{}", context.display())).ok();
+    assert_eq!(ended.trim(), "\"sea\"");
+    let wrong = told.run(&format!("run {file} --context [1]"));
+    assert_eq!(wrong.code, 2, "{}", wrong.err);
+}

@@ -10,7 +10,7 @@ use super::Context;
 use super::arguments;
 use super::begin::Begin;
 use super::exit::{CliError, Exit};
-use crate::client::{Accepted, Answer, Document, NextStep, Run, Step};
+use crate::client::{Accepted, Answer, Branch, Document, Given, NextStep, Run, Step};
 use crate::output::{self, ago, duration, plain, plain_lines, sheet, shortened, status, table};
 
 /// Runs: list, show, start, cancel, pause, resume, retry, signal, why, adjust, edit, reconcile
@@ -51,6 +51,9 @@ pub(crate) enum RunsVerb {
         /// The input, as JSON or @FILE
         #[arg(long, value_name = "JSON|@FILE")]
         input: Option<String>,
+        /// What stands in the run's context, over the workflow's defaults, as JSON or @FILE
+        #[arg(long, value_name = "JSON|@FILE")]
+        context: Option<String>,
         /// A label; may be given several times
         #[arg(long, value_name = "NAME=VALUE")]
         label: Vec<String>,
@@ -166,11 +169,15 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             body["steps"] = steps.body["items"].clone();
             context.print(&body, || shown(&run.value, &steps.value.items, Timestamp::now()));
         }
-        RunsVerb::Start { workflow, input, label, version } => {
+        RunsVerb::Start { workflow, input, context: own, label, version } => {
             let begin = Begin::of(&workflow)?;
-            let labels = Value::Object(arguments::pairs(&label)?);
-            let input = arguments::input(input.as_deref())?;
-            let started = client.start_run(&begin.from, &input, &labels, version).await;
+            let given = Given {
+                input: arguments::input(input.as_deref())?,
+                context: arguments::context(own.as_deref())?,
+                labels: Value::Object(arguments::pairs(&label)?),
+                version,
+            };
+            let started = client.start_run(&begin.from, &given).await;
             let started = started.map_err(|error| begin.refused(error))?;
             context.print(&started.body, || started.value.id.clone());
         }
@@ -255,6 +262,43 @@ fn list(runs: &[Run], now: Timestamp) -> String {
     table(&["run", "workflow", "status", "waits for", "started", "took"], runs.iter().map(row))
 }
 
+/// The branches of a run: each that is under way on a line of its own, those that are done on one line.
+fn branches(branches: &[Branch]) -> String {
+    let named = |branch: &Branch| plain(&format!("{}.{}", branch.parallel, branch.name));
+    let counted = |branch: &Branch, but: &str| {
+        let others = branch.counts.iter().filter(|(status, _)| *status != but);
+        others.map(|(status, count)| format!("{count} {}", plain(status))).collect::<Vec<_>>().join(", ")
+    };
+    let of_all = |branch: &Branch| {
+        let ended = ["completed", "failed", "skipped", "cancelled"];
+        let done: u32 = ended.iter().filter_map(|status| branch.counts.get(*status)).sum();
+        format!("{done} of {}", branch.counts.values().sum::<u32>())
+    };
+    let open = branches.iter().filter(|branch| !branch.done);
+    let rows: Vec<_> =
+        open.map(|branch| vec![named(branch), of_all(branch), counted(branch, "completed")]).collect();
+    let mut text = if rows.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}\n", table(&["branch", "done", "else"], rows))
+    };
+    let done =
+        branches.iter().filter(|branch| branch.done).map(|branch| match counted(branch, "completed") {
+            rest if rest.is_empty() => named(branch),
+            rest => format!("{} ({rest})", named(branch)),
+        });
+    let done = done.collect::<Vec<_>>().join(", ");
+    if !done.is_empty() {
+        text.push_str(&format!("\nbranches done: {done}\n"));
+    }
+    text
+}
+
+/// The run that a step has started.
+fn ran(step: &Step) -> String {
+    step.child.as_ref().map_or_else(|| "child".to_owned(), |child| format!("run {child}"))
+}
+
 /// A run with its steps, for people.
 pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
     let value = |value: &Option<Value>| {
@@ -267,6 +311,10 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         let step = error.step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
         format!("{step}{} ({}, {})", plain_lines(&error.message), error.class, error.code)
     });
+    let started_by = match (&run.parent, &run.parent_step) {
+        (Some(parent), Some(step)) => format!("{} of run {parent}", plain(step)),
+        _ => String::new(),
+    };
     let head = sheet(&[
         ("run", run.id.clone()),
         ("workflow", format!("{}, {version}", plain(&run.workflow))),
@@ -275,6 +323,7 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         ("result", run.result.clone().unwrap_or_default()),
         ("started", ago(run.created_at.as_deref(), now)),
         ("took", run.took_ms().map(duration).unwrap_or_default()),
+        ("started by", started_by),
         ("labels", plain(&labels.join(", "))),
         ("input", value(&run.input)),
         ("output", value(&run.output)),
@@ -287,7 +336,9 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
                 Some(sign) => format!("stuck, last sign of life {}", ago(Some(sign), now)),
                 None => reason.clone(),
             },
+            (None, Some(reason)) if reason == "child" => ran(step),
             (None, Some(reason)) => reason.clone(),
+            (None, None) if step.child.is_some() => ran(step),
             (None, None) if step.lost_race => "another branch was faster".to_owned(),
             (None, None) => String::new(),
         };
@@ -296,5 +347,9 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         let took = step.duration_ms.map(duration).unwrap_or_default();
         vec![plain(&step.path), status(&step.status), plain(&agent), attempts, took, why]
     };
-    format!("{head}\n{}", table(&["step", "status", "by", "attempts", "took", "why"], steps.iter().map(row)))
+    let branches = branches(&run.branches);
+    format!(
+        "{head}{branches}\n{}",
+        table(&["step", "status", "by", "attempts", "took", "why"], steps.iter().map(row))
+    )
 }

@@ -300,6 +300,9 @@ pub struct Step {
     /// Whether what it did was made good.
     #[serde(default)]
     pub compensated: bool,
+    /// The run that it started last.
+    #[serde(default)]
+    pub child: Option<ChildRun>,
     /// The items of a map, the passes of a loop.
     #[serde(default)]
     pub items: Vec<Arc<Step>>,
@@ -327,6 +330,7 @@ impl Default for Step {
             redone: 0,
             happened: None,
             compensated: false,
+            child: None,
             items: Vec::new(),
             beside: BTreeMap::new(),
         }
