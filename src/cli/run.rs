@@ -116,7 +116,10 @@ impl Asked {
         context: &Context,
     ) -> Result<Exit, CliError> {
         let started = client.start_run(&self.begin.from, &self.given).await;
-        let started = started.map_err(|error| self.begin.refused(error))?.value;
+        let started = match started {
+            Ok(started) => started.value,
+            Err(error) => return Err(self.begin.refused(client, "run", &self.given, error).await),
+        };
         let answers = Answers::of(self.yes);
         if !self.shows(context) {
             output::note(&format!("run {}", started.id));

@@ -10,6 +10,7 @@ use super::Context;
 use super::arguments;
 use super::begin::Begin;
 use super::exit::{CliError, Exit};
+use super::ids::run_id;
 use crate::client::{Accepted, Answer, Branch, Document, Given, NextStep, Run, Step};
 use crate::output::{self, ago, duration, plain, plain_lines, sheet, shortened, status, table};
 
@@ -38,7 +39,7 @@ pub(crate) enum RunsVerb {
     /// Show a run and its steps
     #[command(after_help = "Example:\n  ghostlight runs show 01980c8e-2f4e-7c1a-9d5b-3a8f1c2e4b6d")]
     Show {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
     },
     /// Start a run and do not wait for it
@@ -76,19 +77,19 @@ pub(crate) enum RunsVerb {
     /// Let a paused run go on
     #[command(after_help = "Example:\n  ghostlight runs resume RUN")]
     Resume {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
     },
     /// Open a failed run again, from the steps that failed
     #[command(after_help = "Example:\n  ghostlight runs retry RUN")]
     Retry {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
     },
     /// Send a signal to a run
     #[command(after_help = "Example:\n  ghostlight runs signal RUN go-on --payload '{\"ok\": true}'")]
     Signal {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
         /// The signal's name
         name: String,
@@ -99,13 +100,13 @@ pub(crate) enum RunsVerb {
     /// Say what each step of a run waits for
     #[command(after_help = "Example:\n  ghostlight runs why RUN")]
     Why {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
     },
     /// Change the limits of a live run
     #[command(after_help = "Example:\n  ghostlight runs adjust RUN --max-parallel 4")]
     Adjust {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
         /// How many attempts are made at the same time
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -114,7 +115,7 @@ pub(crate) enum RunsVerb {
     /// Let a live run go on with another definition, as far as nothing of it has begun
     #[command(after_help = "Example:\n  ghostlight runs edit RUN incident.yaml --reason 'one more look'")]
     Edit {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
         /// The file
         file: PathBuf,
@@ -127,7 +128,7 @@ pub(crate) enum RunsVerb {
         after_help = "Example:\n  ghostlight runs reconcile RUN restart --happened yes --output-json '{\"restarted\": true}'"
     )]
     Reconcile {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
         /// The step's path
         step: String,
@@ -142,7 +143,7 @@ pub(crate) enum RunsVerb {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct WithReason {
-    /// The run's id
+    /// The run's id, or its beginning
     run: String,
     /// Why
     #[arg(long, default_value = "")]
@@ -164,6 +165,7 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             next_page(page.value.next_cursor.as_deref());
         }
         RunsVerb::Show { run } => {
+            let run = run_id(&client, &run).await?;
             let (run, steps) = (client.run(&run).await?, client.steps(&run).await?);
             let mut body = run.body;
             body["steps"] = steps.body["items"].clone();
@@ -177,11 +179,14 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
                 labels: Value::Object(arguments::pairs(&label)?),
                 version,
             };
-            let started = client.start_run(&begin.from, &given).await;
-            let started = started.map_err(|error| begin.refused(error))?;
+            let started = match client.start_run(&begin.from, &given).await {
+                Ok(started) => started,
+                Err(error) => return Err(begin.refused(&client, "runs start", &given, error).await),
+            };
             context.print(&started.body, || started.value.id.clone());
         }
         RunsVerb::Cancel { run: WithReason { run, reason }, kill } => {
+            let run = run_id(&client, &run).await?;
             let mut body = because(&reason);
             if kill {
                 body["kill"] = json!(true);
@@ -189,11 +194,19 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             told(context, &client.command(&run, "cancel", &body).await?);
         }
         RunsVerb::Pause(WithReason { run, reason }) => {
+            let run = run_id(&client, &run).await?;
             told(context, &client.command(&run, "pause", &because(&reason)).await?);
         }
-        RunsVerb::Resume { run } => told(context, &client.command(&run, "resume", &json!({})).await?),
-        RunsVerb::Retry { run } => told(context, &client.command(&run, "retry", &json!({})).await?),
+        RunsVerb::Resume { run } => {
+            let run = run_id(&client, &run).await?;
+            told(context, &client.command(&run, "resume", &json!({})).await?);
+        }
+        RunsVerb::Retry { run } => {
+            let run = run_id(&client, &run).await?;
+            told(context, &client.command(&run, "retry", &json!({})).await?);
+        }
         RunsVerb::Signal { run, name, payload } => {
+            let run = run_id(&client, &run).await?;
             let payload = match payload {
                 Some(payload) => arguments::json(&payload)?,
                 None => json!({}),
@@ -201,19 +214,23 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             told(context, &client.command(&run, &format!("signals/{name}"), &payload).await?);
         }
         RunsVerb::Why { run } => {
+            let run = run_id(&client, &run).await?;
             let next = client.next(&run).await?;
             context.print(&next.body, || why(&next.value.items));
         }
         RunsVerb::Adjust { run, max_parallel } => {
+            let run = run_id(&client, &run).await?;
             told(context, &client.adjust_run(&run, &json!({ "max_parallel": max_parallel })).await?);
         }
         RunsVerb::Edit { run, file, reason } => {
+            let run = run_id(&client, &run).await?;
             let document = arguments::document(&file)?;
             super::plan::compiled(&document)?;
             let sent = Document { text: document.text, is_json: document.format == Format::Json };
             told(context, &client.edit_run(&run, &sent, &reason).await?);
         }
         RunsVerb::Reconcile { run, step, happened, result } => {
+            let run = run_id(&client, &run).await?;
             let mut body = json!({ "happened": happened });
             if let Some(result) = result {
                 body["output"] = arguments::json(&result)?;
