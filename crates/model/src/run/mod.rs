@@ -104,6 +104,7 @@ mod revise;
 mod scope;
 mod snapshot;
 mod state;
+mod status;
 
 #[cfg(test)]
 mod tests;

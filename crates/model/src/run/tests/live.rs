@@ -188,8 +188,11 @@ fn what_has_begun_is_not_changed_left_out_or_put_behind_something_else_and_all_o
     assert_eq!(ids(&bench), ["b@1"], "nothing has changed");
 }
 
-/// Steps with what they hold: bits of three resources, and what they need of the step before.
-fn crowd() -> impl Strategy<Value = (Vec<(u8, bool, bool)>, [u32; 3], Option<u32>)> {
+/// A step: what it holds, as bits of three resources, whether it needs the step before it, and whether it stumbles once.
+type Holder = (u8, bool, bool);
+
+/// Steps, how many may hold each resource, and how many attempts there may be at the same time.
+fn crowd() -> impl Strategy<Value = (Vec<Holder>, [u32; 3], Option<u32>)> {
     let steps = proptest::collection::vec((0u8..8, proptest::bool::weighted(0.2), any::<bool>()), 1..10);
     (steps, [1u32..3, 1..3, 1..3], proptest::option::of(1u32..4))
 }
