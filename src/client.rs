@@ -24,8 +24,8 @@ pub use error::{ClientError, Problem};
 pub use feed::{Feed, FeedOptions, Frame};
 pub use next::NextStep;
 pub use resources::{
-    Accepted, Agent, Approval, Failure, Import, ImportItem, Made, NewToken, Page, Run, RunEvent, Saved, Step,
-    Token, TreeNode, Version, Workflow,
+    Accepted, Agent, Approval, Branch, Failure, Import, ImportItem, Made, NewToken, Page, Run, RunEvent,
+    Saved, Step, Token, TreeNode, Version, Workflow,
 };
 
 /// How long an answer may take.
@@ -58,6 +58,19 @@ pub enum StartFrom {
     Workflow(String),
     /// A document that comes with the run, as a JSON value.
     Definition(Value),
+}
+
+/// What a run is given at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// Its input.
+    pub input: Value,
+    /// What stands in its context over the workflow's defaults; null: nothing.
+    pub context: Value,
+    /// Its labels, as a mapping; null: none.
+    pub labels: Value,
+    /// Which version of a saved workflow it follows; none: the latest.
+    pub version: Option<u64>,
 }
 
 /// A document of the workflow language, as it is sent.
@@ -106,15 +119,8 @@ impl Client {
     }
 
     /// Starts a run.
-    pub async fn start_run(
-        &self,
-        from: &StartFrom,
-        input: &Value,
-        labels: &Value,
-        version: Option<u64>,
-    ) -> Result<Answer<Run>, ClientError> {
-        let key = uuid::Uuid::new_v4().to_string();
-        self.start_run_as(&key, from, input, labels, version).await
+    pub async fn start_run(&self, from: &StartFrom, given: &Given) -> Result<Answer<Run>, ClientError> {
+        self.start_run_as(&uuid::Uuid::new_v4().to_string(), from, given).await
     }
 
     /// The same under a key of the caller's: however often it is asked, it starts one run.
@@ -122,20 +128,19 @@ impl Client {
         &self,
         key: &str,
         from: &StartFrom,
-        input: &Value,
-        labels: &Value,
-        version: Option<u64>,
+        given: &Given,
     ) -> Result<Answer<Run>, ClientError> {
         let (path, mut body) = match from {
-            StartFrom::Workflow(name) => (format!("workflows/{name}/runs"), json!({ "input": input })),
-            StartFrom::Definition(definition) => {
-                ("runs".to_owned(), json!({ "definition": definition, "input": input }))
-            }
+            StartFrom::Workflow(name) => (format!("workflows/{name}/runs"), json!({})),
+            StartFrom::Definition(definition) => ("runs".to_owned(), json!({ "definition": definition })),
         };
-        if labels.as_object().is_some_and(|labels| !labels.is_empty()) {
-            body["labels"] = labels.clone();
+        body["input"] = given.input.clone();
+        for (name, value) in [("labels", &given.labels), ("context", &given.context)] {
+            if !value.is_null() {
+                body[name] = value.clone();
+            }
         }
-        if let Some(version) = version {
+        if let Some(version) = given.version {
             body["version"] = json!(version);
         }
         let request = self.request(Method::POST, &path, &[]).header("idempotency-key", key);

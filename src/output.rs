@@ -99,6 +99,45 @@ fn characters(text: &str) -> usize {
     anstream::adapter::strip_str(text).map(|part| part.chars().count()).sum()
 }
 
+/// How wide the terminal behind stdout is; none where there is no terminal, or it does not say.
+#[must_use]
+pub fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    (size.ws_col > 0).then(|| size.ws_col.into())
+}
+
+/// A text whose lines are broken at their spaces so that none is wider than `width`, as far as words let them; what follows a
+/// break is indented by `hang`. Words may be coloured.
+#[must_use]
+pub fn wrapped(text: &str, width: usize, hang: usize) -> String {
+    // Where there is hardly any room for words, nothing is gained by an indent.
+    let hang = if hang + 20 > width { 0 } else { hang };
+    let mut out = String::new();
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        // How much is seen of the line, and whether a word stands in it: its own indent is not broken.
+        let (mut seen, mut has_word) = (0, false);
+        for (place, word) in line.split(' ').enumerate() {
+            let size = characters(word);
+            if place > 0 && has_word && size > 0 && seen + 1 + size > width {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push('\n');
+                out.push_str(&" ".repeat(hang));
+                seen = hang;
+            } else if place > 0 {
+                out.push(' ');
+                seen += 1;
+            }
+            out.push_str(word);
+            seen += size;
+            has_word |= size > 0;
+        }
+    }
+    out
+}
+
 /// Names with values below each other.
 #[must_use]
 pub fn sheet(rows: &[(&str, String)]) -> String {
@@ -121,6 +160,17 @@ mod tests {
         let text = anstream::adapter::strip_str(&table(&["name", "status"], rows)).to_string();
         assert_eq!(text, "NAME    STATUS\na       ✗ failed\nlonger  x");
         assert_eq!(table(&["none"], []), "NONE");
+    }
+
+    #[test]
+    fn lines_are_broken_at_words_and_never_within_them() {
+        let text =
+            "  the \u{1b}[1mfirst line\u{1b}[0m of two,  with a-word-that-is-wider-than-it-all\n\nshort";
+        let seen = anstream::adapter::strip_str(&wrapped(text, 24, 4)).to_string();
+        assert_eq!(seen, "  the first line of two,\n    with\n    a-word-that-is-wider-than-it-all\n\nshort");
+        let narrow = wrapped("one two three", 5, 4);
+        assert_eq!(narrow, "one\ntwo\nthree", "no room for an indent");
+        assert_eq!(wrapped("as it is", 80, 4), "as it is");
     }
 
     #[test]

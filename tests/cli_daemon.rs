@@ -85,7 +85,12 @@ fn a_run_is_started_watched_decided_and_shown() {
     assert!(told.run(&format!("approvals approve {approval} --comment fine")).ok().contains("approved"));
     let again = told.run(&format!("approvals reject {approval}"));
     assert_eq!(again.code, 4, "{}", again.err);
-    assert!(again.err.contains("already_decided"), "{}", again.err);
+    assert!(
+        again.err.contains("local approved it ") && again.err.contains(" ago (already_decided)"),
+        "{}",
+        again.err
+    );
+    assert!(!again.err.contains('{'), "a sentence and no JSON: {}", again.err);
 
     let tailed = told.run(&format!("tail {run}")).ok();
     assert!(tailed.contains("approved by local: fine") && tailed.contains("completed"), "{tailed}");
@@ -265,4 +270,108 @@ fn a_tail_goes_on_behind_the_last_event_when_the_daemon_comes_back() {
         of_runs.iter().all(|frame| frame["type"] != "run.created"),
         "the beginning came twice: {of_runs:?}"
     );
+}
+
+const BRANCHES: &str = "ghostlight: 1
+name: branches
+context: { team: nobody }
+nodes:
+  fan: { type: parallel, branches: { left: [one], right: [ask, two] } }
+  one: { type: transform, value: { team: $context.team } }
+  ask: { type: human_gate, action: Go on? }
+  two: { type: transform, value: { n: 2 } }
+output: $one.team
+";
+
+/// Shows S1-4.3g.
+#[test]
+fn branches_are_shown_with_those_that_are_done_on_one_line_and_a_run_is_given_its_context() {
+    let told = Told::start();
+    told.home.workflow("branches", BRANCHES);
+    let file = "config/workflows/branches.yaml";
+    let run = told.run(&format!("runs start {file} --context {{\"team\":\"shop\"}}")).ok().trim().to_owned();
+    let approval = told.approval();
+    let shown = told.run(&format!("runs show {run}")).ok();
+    assert!(shown.contains("branches done: fan.left\n"), "{shown}");
+    let right = shown.lines().find(|line| line.starts_with("fan.right")).unwrap_or_default();
+    assert!(right.contains("0 of 2") && right.contains("1 waiting"), "{shown}");
+    told.run(&format!("approvals approve {approval}")).ok();
+    told.home.workflow("context", "{\"team\": \"sea\"}");
+    let context = told.home.path().join("config/workflows/context.yaml");
+    let ended = told.run(&format!("run {file} --yes --context @{}", context.display())).ok();
+    assert_eq!(ended.trim(), "\"sea\"");
+    let wrong = told.run(&format!("run {file} --context [1]"));
+    assert_eq!(wrong.code, 2, "{}", wrong.err);
+}
+
+#[test]
+fn what_was_typed_wrong_is_told_with_what_could_be_meant_and_which_command_shows_it() {
+    let told = Told::start();
+    for line in ["run gat", "runs start gat", "workflows show gat"] {
+        let wrong = told.run(line);
+        assert_eq!(wrong.code, 4, "{line}: {}", wrong.err);
+        assert!(
+            wrong.err.contains("there is no workflow `gat`; did you mean `gate`?"),
+            "{line}: {}",
+            wrong.err
+        );
+        assert!(
+            wrong.err.contains("`ghostlight workflows list`") && !wrong.err.contains("/api/"),
+            "{line}: {}",
+            wrong.err
+        );
+    }
+
+    told.home.workflow("needs", "ghostlight: 1\nname: needs\ninput: { type: object, required: [who, at], properties: { who: { type: string }, at: { type: object, required: [n], properties: { n: { type: integer } } } } }\nnodes: { a: { type: transform, value: $input.who } }\n");
+    let file = "config/workflows/needs.yaml";
+    told.run(&format!("workflows save {file}")).ok();
+    for (workflow, verb) in [(file, "run"), ("needs", "runs start")] {
+        let wrong = told.run(&format!("{verb} {workflow} --input {{\"at\":{{}}}}"));
+        assert_eq!(wrong.code, 2, "{}", wrong.err);
+        assert!(
+            wrong.err.contains("input/who: is missing") && wrong.err.contains("input/at/n: is missing"),
+            "{}",
+            wrong.err
+        );
+        let (_, example) = wrong.err.split_once("--input '").unwrap();
+        assert!(
+            wrong.err.contains(&format!("for example: ghostlight {verb} {workflow} --input")),
+            "{}",
+            wrong.err
+        );
+        let input: Value = serde_json::from_str(example.split('\'').next().unwrap()).unwrap();
+        assert_eq!(input, serde_json::json!({ "who": "…", "at": { "n": 1 } }));
+        // The example is one: with it, the run starts.
+        told.run(&format!("{verb} {workflow} --input {input}")).ok();
+    }
+}
+
+#[test]
+fn the_beginning_of_an_id_is_enough_when_no_other_run_begins_so() {
+    let told = Told::start();
+    let first = told.run("runs start gate --input {\"door\":1}").ok().trim().to_owned();
+    let beginning = &first[..13];
+    let shown = told.run(&format!("runs show {beginning}")).ok();
+    assert!(shown.contains(&first), "{shown}");
+    let second = told.run("runs start gate --input {\"door\":2}").ok().trim().to_owned();
+    let common = &first[..4];
+    assert!(second.starts_with(common), "ids of one day begin alike");
+    let both = told.run(&format!("runs show {common}"));
+    assert_eq!(both.code, 4, "{}", both.err);
+    assert!(both.err.contains(&first) && both.err.contains(&second), "{}", both.err);
+    for (line, says) in [
+        ("runs show 01a", "neither the id of a run"),
+        ("runs show helo", "neither the id of a run"),
+        ("runs show ffff", "no run begins with `ffff`"),
+    ] {
+        let none = told.run(line);
+        assert_eq!(none.code, 4, "{}", none.err);
+        assert!(none.err.contains(says) && none.err.contains("ghostlight runs list"), "{}", none.err);
+    }
+    told.run(&format!("runs cancel {first}")).ok();
+    let tree = told.run("tree").ok();
+    assert!(tree.contains(&format!("{second}  gate")), "{tree}");
+    assert!(tree.contains("partitions without runs: --all shows them"), "{tree}");
+    let all = told.run("tree --all").ok();
+    assert!(all.matches("── ● router").count() > tree.matches("── ● router").count(), "{all}");
 }

@@ -138,6 +138,12 @@ async fn a_run_starts_another_one_gets_its_output_and_cancels_it_with_itself() {
     let run = start(&inside, PARENT, json!({"n": 3, "nap": "1ms"})).await;
     let ended = inside.get(&format!("{run}?wait=10")).await.ok();
     assert_eq!((&ended["status"], &ended["output"]), (&json!("completed"), &json!(3)), "{ended}");
+    // Both sides name each other when all is over, in lists too.
+    let (child, id) =
+        (inside.get(&format!("{run}/steps/sub")).await.ok()["child"].clone(), ended["id"].clone());
+    let list = inside.until("/api/v1/runs", |list| list["items"].as_array().unwrap().len() == 2).await;
+    let listed = find(&list, "id", child.as_str().unwrap());
+    assert_eq!((&listed["parent"], &listed["parent_step"]), (&id, &json!("sub")), "{list}");
 
     let run = inside
         .post("/api/v1/workflows/parent/runs", &json!({"input": {"n": 3, "nap": "1h"}}))
@@ -359,4 +365,34 @@ async fn a_version_that_is_not_there_and_places_that_nobody_has_are_told_as_what
     let refused = inside.post("/api/v1/runs", &json!({ "definition": definition })).await;
     let told = &refused.body["diagnostics"][0];
     assert_eq!((&told["path"], &told["line"]), (&json!("/nodes/a/type"), &json!(0)), "{}", refused.body);
+}
+
+const BRANCHES: &str = "ghostlight: 1
+name: branches
+nodes:
+  fan: { type: parallel, branches: { left: [one, two], right: [nap] } }
+  one: { type: agent_call, agent: noop }
+  two: { type: transform, value: { n: 2 } }
+  nap: { type: agent_call, agent: sleep, input: { for: 1h } }
+";
+
+/// Shows S1-4.3g.
+#[tokio::test]
+async fn a_run_shows_each_branch_with_the_counts_of_its_steps() {
+    let inside = Inside::start();
+    let run = start(&inside, BRANCHES, json!({})).await;
+    let branch = |run: &Value, at: usize| run["branches"][at].clone();
+    let status = inside
+        .until(&format!("{run}/status"), |now| {
+            branch(now, 0)["done"] == true && branch(now, 1)["counts"]["running"] == 1
+        })
+        .await;
+    let left = json!({ "parallel": "fan", "name": "left", "steps": ["one", "two"], "counts": { "completed": 2 }, "done": true });
+    let right = json!({ "parallel": "fan", "name": "right", "steps": ["nap"], "counts": { "running": 1 }, "done": false });
+    assert_eq!(status["branches"], json!([left, right]));
+    assert_eq!(inside.get(&run).await.ok()["branches"], status["branches"]);
+    let list = inside.until("/api/v1/runs", |list| !list["items"][0].is_null()).await;
+    assert!(list["items"][0]["branches"].is_null(), "lists show none");
+    inside.post(&format!("{run}/cancel"), &json!({})).await;
+    assert_eq!(inside.get(&format!("{run}?wait=20")).await.ok()["status"], "cancelled");
 }

@@ -16,7 +16,7 @@ use super::check::{self, Asked, Happened, Seen, Wrong};
 use super::effects::Effects;
 use super::sort::{Sort, key};
 use crate::cli::with_causes;
-use crate::client::{Client, ClientError, Run, StartFrom, Step};
+use crate::client::{Client, ClientError, Given, Run, StartFrom, Step};
 
 /// Pause before something is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
@@ -94,9 +94,10 @@ impl Load {
     }
 
     async fn carry(&self, sort: Sort, n: u64) -> Result<(), Wrong> {
-        let (name, input) = (StartFrom::Workflow(sort.workflow().to_owned()), json!({ "n": n }));
-        let (idempotency, labels) = (format!("{}-{n}", self.nonce), json!({}));
-        let start = || self.client.start_run_as(&idempotency, &name, &input, &labels, None);
+        let name = StartFrom::Workflow(sort.workflow().to_owned());
+        let (idempotency, given) =
+            (format!("{}-{n}", self.nonce), Given { input: json!({ "n": n }), ..Given::default() });
+        let start = || self.client.start_run_as(&idempotency, &name, &given);
         let started = self.patiently("the start of a run", None, start).await?;
         let asked = Asked { run: started.value.id, sort, n };
         self.tally().asked.push(asked.clone());

@@ -8,7 +8,7 @@ use super::arguments;
 use super::exit::{CliError, Exit};
 use super::runs::next_page;
 use super::watch::coloured_risk;
-use crate::client::{Answer, Approval};
+use crate::client::{Answer, Approval, ClientError};
 use crate::output::{ago, plain, plain_lines, sheet, shortened, status, table};
 
 /// Approvals: list, show, approve, reject
@@ -85,14 +85,12 @@ pub(super) async fn run(verb: ApprovalsVerb, context: &Context) -> Result<Exit, 
         }
         ApprovalsVerb::Approve { approval, comment, changes } => {
             let changes = changes.as_deref().map(arguments::json).transpose()?;
-            told(
-                context,
-                &client.decide(&approval, true, comment.as_deref(), changes.as_ref()).await?,
-                "approved",
-            );
+            let decided = client.decide(&approval, true, comment.as_deref(), changes.as_ref()).await;
+            told(context, &decided.map_err(too_late)?, "approved");
         }
         ApprovalsVerb::Reject { approval, comment } => {
-            told(context, &client.decide(&approval, false, comment.as_deref(), None).await?, "rejected");
+            let decided = client.decide(&approval, false, comment.as_deref(), None).await;
+            told(context, &decided.map_err(too_late)?, "rejected");
         }
     }
     Ok(Exit::Done)
@@ -100,6 +98,26 @@ pub(super) async fn run(verb: ApprovalsVerb, context: &Context) -> Result<Exit, 
 
 fn told(context: &Context, answer: &Answer<Value>, word: &str) {
     context.print(&answer.body, || status(word));
+}
+
+/// Why an answer is not taken. What somebody else has answered before is told in a sentence: who, what and when.
+fn too_late(error: ClientError) -> CliError {
+    let state = match &error {
+        ClientError::Refused(problem) if problem.code == "already_decided" => problem.state.clone(),
+        _ => None,
+    };
+    let Some(state) = state else { return error.into() };
+    let word = |key: &str| state[key].as_str().map(plain);
+    let when = ago(state["decided_at"].as_str(), Timestamp::now());
+    let said = match (word("status").as_deref(), word("by")) {
+        (Some("expired"), _) => format!("nobody answered in time: it ran out {when}"),
+        (Some("cancelled"), _) => format!("it is not asked any more: its run was stopped {when}"),
+        (Some(decision), Some(by)) => format!("{by} {decision} it {when}"),
+        (Some(decision), None) => format!("it was {decision} {when}"),
+        (None, _) => return error.into(),
+    };
+    CliError::new(Exit::Refused, format!("{} (already_decided)", said.trim_end()))
+        .help("the first answer holds; `ghostlight approvals show` shows it")
 }
 
 fn list(approvals: &[Approval], now: Timestamp) -> String {

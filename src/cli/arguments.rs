@@ -28,6 +28,15 @@ pub(super) fn input(text: Option<&str>) -> Result<Value, CliError> {
     text.map_or_else(|| Ok(Value::Object(Map::new())), json)
 }
 
+/// The same for the context of a run; nothing given is null.
+pub(super) fn context(text: Option<&str>) -> Result<Value, CliError> {
+    match text.map(json).transpose()? {
+        None => Ok(Value::Null),
+        Some(context @ Value::Object(_)) => Ok(context),
+        Some(_) => Err(CliError::usage("the context is a JSON object")),
+    }
+}
+
 /// `name=value` pairs.
 pub(super) fn pairs(texts: &[String]) -> Result<Map<String, Value>, CliError> {
     let pair = |text: &String| match text.split_once('=') {

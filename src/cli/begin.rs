@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::arguments::{self, Document};
 use super::exit::CliError;
-use super::{check, plan};
-use crate::client::{ClientError, Problem, StartFrom};
+use super::{check, example, plan};
+use crate::client::{Client, ClientError, Given, Problem, Shelf, StartFrom};
 
 /// What a run is started from.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub(super) struct Begin {
     pub from: StartFrom,
     /// The file, if it is one.
     document: Option<Document>,
+    /// What was typed.
+    typed: String,
 }
 
 impl Begin {
@@ -26,18 +28,33 @@ impl Begin {
     pub fn of(workflow: &str) -> Result<Self, CliError> {
         match arguments::workflow(workflow)? {
             arguments::WorkflowArgument::Name(name) => {
-                Ok(Self { from: StartFrom::Workflow(name), document: None })
+                Ok(Self { from: StartFrom::Workflow(name), document: None, typed: workflow.to_owned() })
             }
             arguments::WorkflowArgument::File(document) => {
                 let from = StartFrom::Definition(plan::compiled(&document)?.document.clone());
-                Ok(Self { from, document: Some(document) })
+                Ok(Self { from, document: Some(document), typed: workflow.to_owned() })
             }
         }
     }
 
-    /// Why the run was not started, with places in the file.
-    pub fn refused(&self, error: ClientError) -> CliError {
+    /// Why the run was not started, with places in the file, and with the command that would have started it when its input
+    /// does not fit. `verb` is what was typed before the workflow.
+    pub async fn refused(&self, client: &Client, verb: &str, given: &Given, error: ClientError) -> CliError {
         match (&self.document, error) {
+            (_, ClientError::Refused(mut problem)) if problem.code == "invalid_input" => {
+                for violation in &mut problem.violations {
+                    let path = violation["path"].as_str().unwrap_or_default().to_owned();
+                    violation["path"] = format!("input{path}").into();
+                }
+                let error = CliError::from(ClientError::Refused(problem));
+                match self.input_schema(client, given).await {
+                    Some(schema) => {
+                        let command = example::command(verb, &self.typed, &schema, &given.input);
+                        error.help(format!("for example: {command}"))
+                    }
+                    None => error,
+                }
+            }
             (Some(document), ClientError::Refused(problem)) if !problem.diagnostics.is_empty() => {
                 let drawn = drawn(document, &problem.diagnostics);
                 let plain = Problem { diagnostics: Vec::new(), ..*problem };
@@ -47,6 +64,18 @@ impl Begin {
             }
             (_, error) => error.into(),
         }
+    }
+
+    /// What an input must look like, as far as anybody says.
+    async fn input_schema(&self, client: &Client, given: &Given) -> Option<Value> {
+        let definition = match &self.from {
+            StartFrom::Definition(definition) => definition.clone(),
+            StartFrom::Workflow(name) => {
+                let saved = client.kept_one(Shelf::Workflows, name, given.version).await.ok()?;
+                saved.body["definition"].clone()
+            }
+        };
+        definition.get("input").cloned()
     }
 }
 

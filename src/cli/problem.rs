@@ -1,5 +1,7 @@
 //! What a refused request means for whoever typed the command.
 
+use serde_json::Value;
+
 use super::check;
 use super::exit::{CliError, Exit, with_causes};
 use crate::client::{ClientError, Problem};
@@ -73,17 +75,43 @@ fn refused(error: CliError, problem: &Problem) -> CliError {
     }
     for violation in &problem.violations {
         let text = |key: &str| output::plain(violation[key].as_str().unwrap_or_default());
-        message.push_str(&format!("\n  {}: {}", text("path"), text("message")));
+        match missing(violation) {
+            Some(place) => message.push_str(&format!("\n  {}: is missing", output::plain(&place))),
+            None => message.push_str(&format!("\n  {}: {}", text("path"), text("message"))),
+        }
     }
     if !problem.diagnostics.is_empty() {
         message.push('\n');
         message.push_str(check::listed(&problem.diagnostics).trim_end());
     }
     let error = CliError { message, ..error };
-    match &problem.help {
-        Some(help) => error.help(output::plain_lines(help)),
-        None => error,
+    match (command_of(&problem.code), &problem.help) {
+        (Some(command), _) => error.help(format!("`{command}` shows those that there are")),
+        (None, Some(help)) => error.help(output::plain_lines(help)),
+        (None, None) => error,
     }
+}
+
+/// The command that lists what somebody has named and there is not. The daemon names the path that does.
+fn command_of(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "unknown_workflow" => "ghostlight workflows list",
+        "unknown_version" => "ghostlight workflows versions NAME",
+        "unknown_template" => "ghostlight templates list",
+        "unknown_run" => "ghostlight runs list",
+        "unknown_step" => "ghostlight runs show RUN",
+        "unknown_approval" => "ghostlight approvals list --status all",
+        "unknown_agent" => "ghostlight agents list",
+        "unknown_token" => "ghostlight token list",
+        _ => return None,
+    })
+}
+
+/// The place of a field that a schema requires and that is not there: its violation stands at the mapping that lacks it.
+fn missing(violation: &Value) -> Option<String> {
+    let field = violation["message"].as_str()?.strip_suffix(" is a required property")?;
+    let field: String = serde_json::from_str(field).ok()?;
+    Some(format!("{}/{field}", violation["path"].as_str().unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -105,6 +133,15 @@ mod tests {
         let error = CliError::from(ClientError::Refused(Box::new(problem)));
         assert_eq!(error.message, "detail (code)\n  /a: is no b");
         error.exit
+    }
+
+    #[test]
+    fn a_field_that_is_missing_is_named_with_its_place_and_a_list_by_the_command_that_shows_it() {
+        let violation = json!({"path": "/a", "message": "\"b\" is a required property"});
+        assert_eq!(missing(&violation), Some("/a/b".to_owned()));
+        assert_eq!(missing(&json!({"path": "", "message": "is no b"})), None);
+        assert_eq!(command_of("unknown_workflow"), Some("ghostlight workflows list"));
+        assert_eq!(command_of("invalid_input"), None);
     }
 
     #[test]

@@ -4,14 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use super::begin::Begin;
 use super::context::SERVER_DEFAULT;
 use super::exit::{CliError, Exit};
 use super::watch::{self, Answers, Teller};
 use super::{Context, arguments, runs, serve};
-use crate::client::{Client, Run};
+use crate::client::{Client, Given, Run};
 use crate::daemon::{self, Daemon, Place};
 use crate::output::{self, Format, pretty};
 
@@ -29,6 +28,10 @@ pub(crate) struct RunArgs {
     /// The input, as JSON or @FILE
     #[arg(long, value_name = "JSON|@FILE")]
     input: Option<String>,
+
+    /// What stands in the run's context, over the workflow's defaults, as JSON or @FILE
+    #[arg(long, value_name = "JSON|@FILE")]
+    context: Option<String>,
 
     /// Show every step as it happens
     #[arg(long)]
@@ -51,7 +54,8 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<Exit, CliErr
     // What is wrong with the arguments is said before anything is started.
     let begin = Begin::of(&args.workflow)?;
     let input = arguments::input(args.input.as_deref())?;
-    let asked = Asked { begin, input, watch: args.watch, yes: args.yes };
+    let given = Given { input, context: arguments::context(args.context.as_deref())?, ..Given::default() };
+    let asked = Asked { begin, given, watch: args.watch, yes: args.yes };
     let names_a_folder = args.data.is_some() || args.config.is_some();
     let at_default = Client::new(SERVER_DEFAULT, context.token.as_deref())?;
     if context.server.is_some() || (!names_a_folder && at_default.is_reached().await) {
@@ -91,7 +95,7 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<Exit, CliErr
 
 struct Asked {
     begin: Begin,
-    input: serde_json::Value,
+    given: Given,
     watch: bool,
     yes: bool,
 }
@@ -111,8 +115,11 @@ impl Asked {
         mut teller: Teller,
         context: &Context,
     ) -> Result<Exit, CliError> {
-        let started = client.start_run(&self.begin.from, &self.input, &json!({}), None).await;
-        let started = started.map_err(|error| self.begin.refused(error))?.value;
+        let started = client.start_run(&self.begin.from, &self.given).await;
+        let started = match started {
+            Ok(started) => started.value,
+            Err(error) => return Err(self.begin.refused(client, "run", &self.given, error).await),
+        };
         let answers = Answers::of(self.yes);
         if !self.shows(context) {
             output::note(&format!("run {}", started.id));

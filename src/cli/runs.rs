@@ -10,7 +10,8 @@ use super::Context;
 use super::arguments;
 use super::begin::Begin;
 use super::exit::{CliError, Exit};
-use crate::client::{Accepted, Answer, Document, NextStep, Run, Step};
+use super::ids::run_id;
+use crate::client::{Accepted, Answer, Branch, Document, Given, NextStep, Run, Step};
 use crate::output::{self, ago, duration, plain, plain_lines, sheet, shortened, status, table};
 
 /// Runs: list, show, start, cancel, pause, resume, retry, signal, why, adjust, edit, reconcile
@@ -38,7 +39,7 @@ pub(crate) enum RunsVerb {
     /// Show a run and its steps
     #[command(after_help = "Example:\n  ghostlight runs show 01980c8e-2f4e-7c1a-9d5b-3a8f1c2e4b6d")]
     Show {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
     },
     /// Start a run and do not wait for it
@@ -51,6 +52,9 @@ pub(crate) enum RunsVerb {
         /// The input, as JSON or @FILE
         #[arg(long, value_name = "JSON|@FILE")]
         input: Option<String>,
+        /// What stands in the run's context, over the workflow's defaults, as JSON or @FILE
+        #[arg(long, value_name = "JSON|@FILE")]
+        context: Option<String>,
         /// A label; may be given several times
         #[arg(long, value_name = "NAME=VALUE")]
         label: Vec<String>,
@@ -73,19 +77,19 @@ pub(crate) enum RunsVerb {
     /// Let a paused run go on
     #[command(after_help = "Example:\n  ghostlight runs resume RUN")]
     Resume {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
     },
     /// Open a failed run again, from the steps that failed
     #[command(after_help = "Example:\n  ghostlight runs retry RUN")]
     Retry {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
     },
     /// Send a signal to a run
     #[command(after_help = "Example:\n  ghostlight runs signal RUN go-on --payload '{\"ok\": true}'")]
     Signal {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
         /// The signal's name
         name: String,
@@ -96,13 +100,13 @@ pub(crate) enum RunsVerb {
     /// Say what each step of a run waits for
     #[command(after_help = "Example:\n  ghostlight runs why RUN")]
     Why {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
     },
     /// Change the limits of a live run
     #[command(after_help = "Example:\n  ghostlight runs adjust RUN --max-parallel 4")]
     Adjust {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
         /// How many attempts are made at the same time
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -111,7 +115,7 @@ pub(crate) enum RunsVerb {
     /// Let a live run go on with another definition, as far as nothing of it has begun
     #[command(after_help = "Example:\n  ghostlight runs edit RUN incident.yaml --reason 'one more look'")]
     Edit {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
         /// The file
         file: PathBuf,
@@ -124,7 +128,7 @@ pub(crate) enum RunsVerb {
         after_help = "Example:\n  ghostlight runs reconcile RUN restart --happened yes --output-json '{\"restarted\": true}'"
     )]
     Reconcile {
-        /// The run's id
+        /// The run's id, or its beginning
         run: String,
         /// The step's path
         step: String,
@@ -139,7 +143,7 @@ pub(crate) enum RunsVerb {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct WithReason {
-    /// The run's id
+    /// The run's id, or its beginning
     run: String,
     /// Why
     #[arg(long, default_value = "")]
@@ -161,20 +165,28 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             next_page(page.value.next_cursor.as_deref());
         }
         RunsVerb::Show { run } => {
+            let run = run_id(&client, &run).await?;
             let (run, steps) = (client.run(&run).await?, client.steps(&run).await?);
             let mut body = run.body;
             body["steps"] = steps.body["items"].clone();
             context.print(&body, || shown(&run.value, &steps.value.items, Timestamp::now()));
         }
-        RunsVerb::Start { workflow, input, label, version } => {
+        RunsVerb::Start { workflow, input, context: own, label, version } => {
             let begin = Begin::of(&workflow)?;
-            let labels = Value::Object(arguments::pairs(&label)?);
-            let input = arguments::input(input.as_deref())?;
-            let started = client.start_run(&begin.from, &input, &labels, version).await;
-            let started = started.map_err(|error| begin.refused(error))?;
+            let given = Given {
+                input: arguments::input(input.as_deref())?,
+                context: arguments::context(own.as_deref())?,
+                labels: Value::Object(arguments::pairs(&label)?),
+                version,
+            };
+            let started = match client.start_run(&begin.from, &given).await {
+                Ok(started) => started,
+                Err(error) => return Err(begin.refused(&client, "runs start", &given, error).await),
+            };
             context.print(&started.body, || started.value.id.clone());
         }
         RunsVerb::Cancel { run: WithReason { run, reason }, kill } => {
+            let run = run_id(&client, &run).await?;
             let mut body = because(&reason);
             if kill {
                 body["kill"] = json!(true);
@@ -182,11 +194,19 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             told(context, &client.command(&run, "cancel", &body).await?);
         }
         RunsVerb::Pause(WithReason { run, reason }) => {
+            let run = run_id(&client, &run).await?;
             told(context, &client.command(&run, "pause", &because(&reason)).await?);
         }
-        RunsVerb::Resume { run } => told(context, &client.command(&run, "resume", &json!({})).await?),
-        RunsVerb::Retry { run } => told(context, &client.command(&run, "retry", &json!({})).await?),
+        RunsVerb::Resume { run } => {
+            let run = run_id(&client, &run).await?;
+            told(context, &client.command(&run, "resume", &json!({})).await?);
+        }
+        RunsVerb::Retry { run } => {
+            let run = run_id(&client, &run).await?;
+            told(context, &client.command(&run, "retry", &json!({})).await?);
+        }
         RunsVerb::Signal { run, name, payload } => {
+            let run = run_id(&client, &run).await?;
             let payload = match payload {
                 Some(payload) => arguments::json(&payload)?,
                 None => json!({}),
@@ -194,19 +214,23 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             told(context, &client.command(&run, &format!("signals/{name}"), &payload).await?);
         }
         RunsVerb::Why { run } => {
+            let run = run_id(&client, &run).await?;
             let next = client.next(&run).await?;
             context.print(&next.body, || why(&next.value.items));
         }
         RunsVerb::Adjust { run, max_parallel } => {
+            let run = run_id(&client, &run).await?;
             told(context, &client.adjust_run(&run, &json!({ "max_parallel": max_parallel })).await?);
         }
         RunsVerb::Edit { run, file, reason } => {
+            let run = run_id(&client, &run).await?;
             let document = arguments::document(&file)?;
             super::plan::compiled(&document)?;
             let sent = Document { text: document.text, is_json: document.format == Format::Json };
             told(context, &client.edit_run(&run, &sent, &reason).await?);
         }
         RunsVerb::Reconcile { run, step, happened, result } => {
+            let run = run_id(&client, &run).await?;
             let mut body = json!({ "happened": happened });
             if let Some(result) = result {
                 body["output"] = arguments::json(&result)?;
@@ -255,6 +279,43 @@ fn list(runs: &[Run], now: Timestamp) -> String {
     table(&["run", "workflow", "status", "waits for", "started", "took"], runs.iter().map(row))
 }
 
+/// The branches of a run: each that is under way on a line of its own, those that are done on one line.
+fn branches(branches: &[Branch]) -> String {
+    let named = |branch: &Branch| plain(&format!("{}.{}", branch.parallel, branch.name));
+    let counted = |branch: &Branch, but: &str| {
+        let others = branch.counts.iter().filter(|(status, _)| *status != but);
+        others.map(|(status, count)| format!("{count} {}", plain(status))).collect::<Vec<_>>().join(", ")
+    };
+    let of_all = |branch: &Branch| {
+        let ended = ["completed", "failed", "skipped", "cancelled"];
+        let done: u32 = ended.iter().filter_map(|status| branch.counts.get(*status)).sum();
+        format!("{done} of {}", branch.counts.values().sum::<u32>())
+    };
+    let open = branches.iter().filter(|branch| !branch.done);
+    let rows: Vec<_> =
+        open.map(|branch| vec![named(branch), of_all(branch), counted(branch, "completed")]).collect();
+    let mut text = if rows.is_empty() {
+        String::new()
+    } else {
+        format!("\n{}\n", table(&["branch", "done", "else"], rows))
+    };
+    let done =
+        branches.iter().filter(|branch| branch.done).map(|branch| match counted(branch, "completed") {
+            rest if rest.is_empty() => named(branch),
+            rest => format!("{} ({rest})", named(branch)),
+        });
+    let done = done.collect::<Vec<_>>().join(", ");
+    if !done.is_empty() {
+        text.push_str(&format!("\nbranches done: {done}\n"));
+    }
+    text
+}
+
+/// The run that a step has started.
+fn ran(step: &Step) -> String {
+    step.child.as_ref().map_or_else(|| "child".to_owned(), |child| format!("run {child}"))
+}
+
 /// A run with its steps, for people.
 pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
     let value = |value: &Option<Value>| {
@@ -267,6 +328,10 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         let step = error.step.as_ref().map(|step| format!("{step}: ")).unwrap_or_default();
         format!("{step}{} ({}, {})", plain_lines(&error.message), error.class, error.code)
     });
+    let started_by = match (&run.parent, &run.parent_step) {
+        (Some(parent), Some(step)) => format!("{} of run {parent}", plain(step)),
+        _ => String::new(),
+    };
     let head = sheet(&[
         ("run", run.id.clone()),
         ("workflow", format!("{}, {version}", plain(&run.workflow))),
@@ -275,6 +340,7 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         ("result", run.result.clone().unwrap_or_default()),
         ("started", ago(run.created_at.as_deref(), now)),
         ("took", run.took_ms().map(duration).unwrap_or_default()),
+        ("started by", started_by),
         ("labels", plain(&labels.join(", "))),
         ("input", value(&run.input)),
         ("output", value(&run.output)),
@@ -287,7 +353,9 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
                 Some(sign) => format!("stuck, last sign of life {}", ago(Some(sign), now)),
                 None => reason.clone(),
             },
+            (None, Some(reason)) if reason == "child" => ran(step),
             (None, Some(reason)) => reason.clone(),
+            (None, None) if step.child.is_some() => ran(step),
             (None, None) if step.lost_race => "another branch was faster".to_owned(),
             (None, None) => String::new(),
         };
@@ -296,5 +364,9 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         let took = step.duration_ms.map(duration).unwrap_or_default();
         vec![plain(&step.path), status(&step.status), plain(&agent), attempts, took, why]
     };
-    format!("{head}\n{}", table(&["step", "status", "by", "attempts", "took", "why"], steps.iter().map(row)))
+    let branches = branches(&run.branches);
+    format!(
+        "{head}{branches}\n{}",
+        table(&["step", "status", "by", "attempts", "took", "why"], steps.iter().map(row))
+    )
 }

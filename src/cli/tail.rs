@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Context;
 use super::exit::{CliError, Exit};
+use super::ids::run_id;
 use super::watch::{Story, failure, gist};
 use crate::client::{FeedOptions, Frame};
 use crate::output::{self, Format, plain};
@@ -20,7 +21,7 @@ use crate::output::{self, Format, plain};
     after_help = "Example:\n  ghostlight tail\n  ghostlight tail RUN\n  ghostlight tail --types 'run.*' --output json"
 )]
 pub(crate) struct TailArgs {
-    /// A run's id; without it, everything
+    /// A run's id, or its beginning; without it, everything
     run: Option<String>,
 
     /// Begin behind this sequence
@@ -43,6 +44,10 @@ pub(super) async fn run(args: TailArgs, context: &Context) -> Result<Exit, CliEr
         return Err(unreached(&client).await);
     }
     let TailArgs { run, after, types, live } = args;
+    let run = match run {
+        Some(run) => Some(run_id(&client, &run).await?),
+        None => None,
+    };
     let mut teller = Teller { of_a_run: run.is_some(), story: Story::default() };
     let mut feed = client.feed(FeedOptions { run, after, types, live, tries_max: None });
     loop {

@@ -42,6 +42,15 @@ pub struct Run {
     /// Why it failed.
     #[serde(default)]
     pub error: Option<Failure>,
+    /// Where its branches stand.
+    #[serde(default)]
+    pub branches: Vec<Branch>,
+    /// The run whose step started it.
+    #[serde(default)]
+    pub parent: Option<String>,
+    /// That step.
+    #[serde(default)]
+    pub parent_step: Option<String>,
     /// Labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -73,6 +82,21 @@ impl Run {
         let (from, to) = (time(&self.created_at)?, time(&self.ended_at)?);
         u64::try_from(to.as_millisecond() - from.as_millisecond()).ok()
     }
+}
+
+/// A branch of a `parallel`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Branch {
+    /// The step that opens it.
+    pub parallel: String,
+    /// Its name.
+    pub name: String,
+    /// How many of its steps there are of each status.
+    #[serde(default)]
+    pub counts: BTreeMap<String, u32>,
+    /// Whether all of them have ended.
+    #[serde(default)]
+    pub done: bool,
 }
 
 /// Why an attempt, a step or a run failed.
@@ -114,6 +138,9 @@ pub struct Step {
     /// How many attempts were made.
     #[serde(default)]
     pub attempts: u32,
+    /// The run that it started.
+    #[serde(default)]
+    pub child: Option<String>,
     /// The question that it asks.
     #[serde(default)]
     pub approval: Option<String>,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::screen::Screen;
 use crate::cli::CliError;
 use crate::cli::watch::{self, Answers, Question, Story, Viewer};
-use crate::client::{Client, Frame, Run, StartFrom, Step};
+use crate::client::{Client, Frame, Given, Run, StartFrom, Step};
 
 /// How the incident went.
 #[derive(Debug, Clone)]
@@ -31,7 +31,8 @@ pub(super) async fn handle(
     screen: &mut Screen,
 ) -> Result<Incident, CliError> {
     let workflow = StartFrom::Workflow("demo-incident".to_owned());
-    let started = client.start_run(&workflow, input, &json!({ "service": "shop" }), None).await?.value;
+    let given = Given { input: input.clone(), labels: json!({ "service": "shop" }), ..Given::default() };
+    let started = client.start_run(&workflow, &given).await?.value;
     let mut live = Live { screen, story: Story::default(), server: client.server().to_owned() };
     watch::follow(client, &started.id, answers, &mut live).await?;
     let run = client.run(&started.id).await?.value;

@@ -10,7 +10,7 @@ use super::screen::Screen;
 use super::stage::Stage;
 use crate::cli::watch::{self, Answers, Teller};
 use crate::cli::{CliError, Exit, with_causes};
-use crate::client::{Client, StartFrom};
+use crate::client::{Client, Given, StartFrom};
 use crate::shop::{self, LoadReport, ShopState, StartOptions};
 
 /// Connections of the shop's pool. One is lost in so many checkouts, so that it breaks a few seconds after it started.
@@ -81,9 +81,10 @@ impl Outage {
         let mut looks = Looks::default();
         let monitor = StartFrom::Workflow("service-monitor".to_owned());
         let input = json!({ "health_url": self.address("health") });
+        let given = Given { input, labels: json!({ "service": "shop" }), ..Given::default() };
         screen.monitor_looks();
         while began.elapsed() < SICK_WITHIN {
-            let run = client.start_run(&monitor, &input, &json!({ "service": "shop" }), None).await?.value;
+            let run = client.start_run(&monitor, &given).await?.value;
             let ended = watch::follow(client, &run.id, &Answers::Elsewhere, &mut Teller::new(false)).await?;
             let output = ended.output.unwrap_or(Value::Null);
             looks.count += 1;

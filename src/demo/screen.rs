@@ -10,10 +10,14 @@ use super::incident::Incident;
 use super::outage::Looks;
 use super::stage::Stage;
 use crate::cli::watch::{Answers, Question, coloured_risk};
-use crate::output::{duration, plain, print_text, shortened};
+use crate::output::{columns, duration, plain, print_text, shortened, wrapped};
 use crate::shop::{LoadReport, ShopState};
 
 const TEXT_CHARACTERS_MAX: usize = 200;
+/// Where a long line goes on, by what it is.
+const STORY_HANG: usize = 12;
+const FACT_HANG: usize = 16;
+const FINDING_HANG: usize = 24;
 
 /// The screen.
 pub(super) struct Screen {
@@ -33,7 +37,7 @@ impl Screen {
         self.fact("everything", &stage.root.display().to_string());
         let command =
             format!("ghostlight serve --config {}", shell_word(&stage.config_file().display().to_string()));
-        self.fact("if killed", &format!("the run goes on with: {command}"));
+        self.command("if killed", &format!("the run goes on with: {command}"));
     }
 
     pub fn shop_is_open(&mut self, shop: &ShopState, per_second: u32) {
@@ -110,8 +114,10 @@ impl Screen {
             Answers::Yes => self.finding("answer", "yes, as --yes said"),
             Answers::Ask(_) | Answers::Elsewhere => {
                 let id = &question.approval;
-                self.finding("over HTTP", &format!(
-                    "curl -X POST {server}/api/v1/approvals/{id}/approve -H 'content-type: application/json' -d '{{}}'"
+                // To be copied too.
+                self.put(&format!(
+                    "            {} curl -X POST {server}/api/v1/approvals/{id}/approve -H 'content-type: application/json' -d '{{}}'",
+                    format!("{:<11}", "over HTTP").dimmed()
                 ));
             }
         }
@@ -155,8 +161,8 @@ impl Screen {
     pub fn closing(&mut self, stage: &Stage) {
         self.quiet();
         let config = shell_word(&stage.config_file().display().to_string());
-        self.fact("look further", &format!("ghostlight serve --config {config}"));
-        self.fact("or remove it", &format!("rm -r {}", shell_word(&stage.root.display().to_string())));
+        self.command("look further", &format!("ghostlight serve --config {config}"));
+        self.command("or remove it", &format!("rm -r {}", shell_word(&stage.root.display().to_string())));
         self.line(&format!(
             "\n  {}",
             "The shop and the daemon have ended; nothing is left running.".dimmed()
@@ -171,6 +177,19 @@ impl Screen {
     }
 
     pub fn line(&mut self, text: &str) {
+        // Steps of the run begin with the time.
+        self.hung(text, STORY_HANG);
+    }
+
+    /// A line that goes on below its beginning, indented by `hang`.
+    fn hung(&mut self, text: &str, hang: usize) {
+        match columns() {
+            Some(width) => self.put(&wrapped(text, width, hang)),
+            None => self.put(text),
+        }
+    }
+
+    fn put(&mut self, text: &str) {
         match &self.moving {
             Some(moving) => moving.suspend(|| put(text)),
             None => put(text),
@@ -178,12 +197,17 @@ impl Screen {
     }
 
     fn fact(&mut self, name: &str, value: &str) {
-        self.line(&format!("  {} {value}", format!("{name:<13}").dimmed()));
+        self.hung(&format!("  {} {value}", format!("{name:<13}").dimmed()), FACT_HANG);
+    }
+
+    /// A command to be copied: the terminal may break it, we do not.
+    fn command(&mut self, name: &str, value: &str) {
+        self.put(&format!("  {} {value}", format!("{name:<13}").dimmed()));
     }
 
     fn finding(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
-            self.line(&format!("            {} {value}", format!("{name:<11}").dimmed()));
+            self.hung(&format!("            {} {value}", format!("{name:<11}").dimmed()), FINDING_HANG);
         }
     }
 }

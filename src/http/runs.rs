@@ -26,7 +26,7 @@ use super::resources::page::PageBody;
 use super::resources::run::{DryRunBody, RunBody};
 use super::strict;
 use super::surface::{Answer, App, blocking, json_with, ok, part, sequence, tagged, written};
-use super::workflows::named;
+use super::workflows::{named, unknown};
 
 /// What a run of a saved workflow is given.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -109,7 +109,8 @@ pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, pay
         key: idempotency(&request, &bytes)?,
     };
     if body.dry_run == Some(true) {
-        return ok(&DryRunBody::of(&app.ghostlight.runs.preview(&start).await?));
+        let preview = app.ghostlight.runs.preview(&start).await;
+        return ok(&DryRunBody::of(&preview.map_err(|error| not_started(&app, error))?));
     }
     begin(&app, &request, start).await
 }
@@ -185,7 +186,8 @@ fn bounded(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>,
 
 async fn begin(app: &App, request: &HttpRequest, start: StartRun) -> Answer {
     let wait = preferred_wait(request);
-    let Awaited { started, now, waited } = app.ghostlight.runs.begin(start, caller(request)?, wait).await?;
+    let begun = app.ghostlight.runs.begin(start, caller(request)?, wait).await;
+    let Awaited { started, now, waited } = begun.map_err(|error| not_started(app, error))?;
     let now = match now {
         Some(now) => Ok(*now),
         None => app.read(started.run).await.map(RunNow::from),
@@ -205,6 +207,14 @@ async fn begin(app: &App, request: &HttpRequest, start: StartRun) -> Answer {
             json_with(&mut builder, &json!({ "id": started.run.to_string() }))
         }
     })
+}
+
+/// Why a run was not started. A workflow that there is not is told with the names that are near.
+fn not_started(app: &App, error: StartError) -> Problem {
+    match &error {
+        StartError::UnknownWorkflow(name) if !app.ghostlight.catalogue.is_known(name) => unknown(app, name),
+        _ => error.into(),
+    }
 }
 
 /// Which runs.

@@ -4,6 +4,9 @@ use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
 
+/// The most words that are named instead of an unknown one.
+const NEAREST_MAX: usize = 3;
+
 /// Reads a JSON document as `T`, which must refuse unknown fields.
 ///
 /// # Errors
@@ -58,6 +61,16 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     near.min()
         .filter(|(distance, candidate)| *distance <= 1.max(candidate.len() / 3))
         .map(|(_, candidate)| candidate)
+}
+
+/// The few words of `known` that are near to `word`, the nearest first.
+#[must_use]
+pub fn nearest_few<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let near = known.into_iter().map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate));
+    let mut near: Vec<(usize, &str)> =
+        near.filter(|(distance, candidate)| *distance <= 1.max(candidate.len() / 3)).collect();
+    near.sort_unstable();
+    near.into_iter().take(NEAREST_MAX).map(|(_, candidate)| candidate).collect()
 }
 
 /// serde says which word it does not know and which it does: the same with the nearest one. None when the text says

@@ -298,11 +298,14 @@ pub fn unknown(app: &App, name: &Name) -> Problem {
     Problem::new(Code::UnknownWorkflow, with_nearest(detail, name, &names))
 }
 
-/// A sentence about a name that there is not, with the nearest one of those that there are.
+/// A sentence about a name that there is not, with the nearest of those that there are.
 #[must_use]
 pub fn with_nearest(detail: String, name: &Name, names: &[Name]) -> String {
-    match strict::nearest(name.as_str(), names.iter().map(Name::as_str)) {
-        Some(near) => format!("{detail}; did you mean `{near}`?"),
+    let near = strict::nearest_few(name.as_str(), names.iter().map(Name::as_str));
+    let near: Vec<String> = near.iter().map(|near| format!("`{near}`")).collect();
+    match near.split_last() {
+        Some((last, [])) => format!("{detail}; did you mean {last}?"),
+        Some((last, others)) => format!("{detail}; did you mean {} or {last}?", others.join(", ")),
         None => detail,
     }
 }

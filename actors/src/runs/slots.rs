@@ -398,7 +398,7 @@ mod tests {
         let _a = pool.take(run(1), &[one_of("a")]);
         let b = pool.take(run(1), &[one_of("b")]);
         let either = Wish { or: vec![(name("b"), Some(1))], ..one_of("a") };
-        assert!(pool.take(run(2), &[either.clone()]).is_empty());
+        assert!(pool.take(run(2), std::slice::from_ref(&either)).is_empty());
         drop(b);
         assert_eq!(*called.lock().unwrap(), [run(2)]);
         let (a, b) = (name("a"), name("b"));

@@ -40,7 +40,7 @@ pub use query::{
 };
 pub use rows::{
     ApprovalRow, ApprovalStatus, EndedSteps, Excerpt, LABELS_BYTES_MAX, LABELS_MAX, MESSAGE_BYTES_MAX,
-    RunError, RunRow, SHOWN_BYTES_MAX, WORD_BYTES_MAX,
+    RunError, RunParent, RunRow, SHOWN_BYTES_MAX, WORD_BYTES_MAX,
 };
 pub use status::{ViewKind, ViewState, ViewStatus};
 pub use writer::{WriterEnd, WriterError};

@@ -128,6 +128,15 @@ impl EndedSteps {
     }
 }
 
+/// The step of another run that started one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunParent {
+    /// The run.
+    pub run: RunId,
+    /// The step.
+    pub step: StepPath,
+}
+
 /// A run, as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRow {
@@ -149,6 +158,8 @@ pub struct RunRow {
     pub result: Option<RunResult>,
     /// Why it failed.
     pub error: Option<RunError>,
+    /// The step of another run that started it.
+    pub parent: Option<RunParent>,
     /// Its labels, bounded by [`LABELS_MAX`] and [`LABELS_BYTES_MAX`].
     pub labels: BTreeMap<String, String>,
     /// Whether labels were left out of the row.

@@ -10,7 +10,7 @@ use ghostlight_store::Record;
 use uuid::Uuid;
 
 use super::projection::{Fact, Interest, Projection, group};
-use super::rows::{EndedSteps, RunError, RunRow, kept_labels};
+use super::rows::{EndedSteps, RunError, RunParent, RunRow, kept_labels};
 use super::status::ViewKind;
 use crate::streams;
 
@@ -20,7 +20,7 @@ pub(super) struct Runs;
 impl Projection for Runs {
     type Row = RunRow;
     const KIND: ViewKind = ViewKind::Runs;
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
 
     fn interest(record: &Record) -> Interest {
         if record.stream.kind() != "run" {
@@ -112,6 +112,7 @@ fn created_row(created: &RunCreated, fact: &Fact<'_>) -> Option<RunRow> {
         cancel_requested: false,
         result: None,
         error: None,
+        parent: created.parent.as_ref().map(|above| RunParent { run: above.run, step: above.step.clone() }),
         labels_cut: labels.len() < created.labels.len(),
         labels,
         created_at: fact.at,

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ghostlight_model::event::{Decision, Event, PauseReason, RunPaused, RunReopened, RunResult, RunResumed};
+use ghostlight_model::event::{
+    Decision, Event, ParentStep, PauseReason, RunPaused, RunReopened, RunResult, RunResumed,
+};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::run::RunStatus;
 use ghostlight_model::workflow::Risk;
@@ -330,13 +332,19 @@ async fn the_largest_row_is_taken_by_the_store() {
         asked.impact = Some(serde_json::json!([long]).into());
         asked.shown = long.clone();
     }
-    house.log.run(run(0), "incident", &[created("incident", &labels), question, failed.into()]);
+    let mut first = created("incident", &labels);
+    if let Event::RunCreated(created) = &mut first {
+        let step = testing::step(&"p".repeat(63));
+        created.parent = Some(ParentStep { run: run(1), step, root: run(2), generation: 8 });
+    }
+    house.log.run(run(0), "incident", &[first, question, failed.into()]);
     for view in ViewKind::ALL {
         house.fold(view).await;
         let largest = house.rows(view).iter().map(|row| row.value.len()).max();
         assert!(largest.is_some_and(|bytes| bytes > 1_500 && bytes <= ROW_VALUE_BYTES_MAX), "{largest:?}");
     }
     let row = house.run(run(0));
+    assert_eq!(row.parent.as_ref().map(|parent| parent.run), Some(run(1)));
     assert!(row.labels_cut && row.error.unwrap().message.cut);
 }
 

@@ -24,9 +24,9 @@ use crate::retry::RetryPolicy;
 use crate::selection::Selector;
 
 pub use kinds::{
-    Aside, Assertion, Call, Case, ChildWorkflow, Emit, Gate, Join, Loop, Map as MapNode, Merge, MergeWord,
-    NodeKind, OnParentCancel, OnReject, OnTimeout, Parallel, Require, Risk, Signal, Success, Target,
-    Transform, Until, Wait,
+    Aside, Assertion, Branch, Call, Case, ChildWorkflow, Emit, Gate, Join, Loop, Map as MapNode, Merge,
+    MergeWord, NodeKind, OnParentCancel, OnReject, OnTimeout, Parallel, Require, Risk, Signal, Success,
+    Target, Transform, Until, Wait,
 };
 pub use supervision::{RestartBackoff, RunStrategy, RunSupervision};
 

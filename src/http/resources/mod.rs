@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod approval;
 pub mod attempt;
+pub mod branch;
 pub mod bundle;
 pub mod diff;
 pub mod event;

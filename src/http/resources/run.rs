@@ -13,11 +13,12 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::branch::BranchBody;
 use super::plan::PlanBody;
 use super::{FailureBody, UsageBody, value_of};
 use crate::http::problem::Violation;
 
-/// A run. In lists without `input` and `output`, and with long texts cut.
+/// A run. In lists without `input`, `output` and `branches`, and with long texts cut.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Run)]
 pub struct RunBody {
@@ -45,6 +46,9 @@ pub struct RunBody {
     pub result: Option<&'static str>,
     /// Why it failed.
     pub error: Option<FailureBody>,
+    /// Where the branches of its `parallel` nodes stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Vec<BranchBody>>,
     /// Null until runs have priorities.
     pub priority: Option<i64>,
     /// Labels of the workflow and of the run.
@@ -60,7 +64,7 @@ pub struct RunBody {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
-    /// The run whose step started it; null in lists.
+    /// The run whose step started it.
     pub parent: Option<String>,
     /// The step of that run.
     pub parent_step: Option<String>,
@@ -99,6 +103,7 @@ impl RunBody {
                 step: step.as_ref().map(ToString::to_string),
                 ..FailureBody::of(failure)
             }),
+            branches: Some(BranchBody::all(run)),
             priority: None,
             selected_by: SelectedByBody::of(&run.labels),
             labels: (*run.labels).clone(),
@@ -139,14 +144,15 @@ impl RunBody {
                 happened: None,
                 retry_after_ms: None,
             }),
+            branches: None,
             priority: None,
             selected_by: SelectedByBody::of(&row.labels),
             labels: row.labels.clone(),
             created_at: Some(row.created_at),
             started_at: row.started_at,
             ended_at: row.ended_at,
-            parent: None,
-            parent_step: None,
+            parent: row.parent.as_ref().map(|parent| parent.run.to_string()),
+            parent_step: row.parent.as_ref().map(|parent| parent.step.to_string()),
             max_parallel: None,
             not_compensated: None,
             forked_from: None,

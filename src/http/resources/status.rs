@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::branch::BranchBody;
 use super::run::pause_reason;
 use super::step::{StepBody, step};
 
@@ -46,6 +47,8 @@ pub struct StatusBody {
     pub current: Vec<StepBody>,
     /// How many steps there are of each status.
     pub counts: BTreeMap<&'static str, u32>,
+    /// Where the branches of its `parallel` nodes stand.
+    pub branches: Vec<BranchBody>,
     /// When it was admitted.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Option<Timestamp>,
@@ -75,6 +78,7 @@ impl StatusBody {
             eta: how_far.remaining.map(|left| eta(now, left)),
             current: current.map(|(at, _, _)| step(read, at, now)).collect(),
             counts: how_far.counts.into_iter().map(|(status, count)| (status.as_str(), count)).collect(),
+            branches: BranchBody::all(run),
             created_at: run.created_at,
             sequence: read.sequence.to_string(),
         }

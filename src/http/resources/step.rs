@@ -60,7 +60,7 @@ pub struct StepBody {
     /// Until when it waits, when there is an end to it.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub until: Option<Timestamp>,
-    /// The run that it started and waits for.
+    /// The run that it started, also when that has ended.
     pub child: Option<String>,
     /// How many items or passes it has; null for a step that is neither a map nor a loop.
     pub items: Option<u32>,
@@ -151,10 +151,7 @@ pub fn step(read: &RunRead, at: StepAt, now: Timestamp) -> StepBody {
             StepState::AwaitingSignal { until } => *until,
             _ => None,
         },
-        child: match &step.state {
-            StepState::AwaitingChild { child } => Some(child.run.to_string()),
-            _ => None,
-        },
+        child: step.child.as_ref().map(|child| child.run.to_string()),
         items: node.kind.body().map(|_| u32::try_from(step.items.len()).unwrap_or(u32::MAX)),
         lost_race: step.lost_race,
         compensated: step.compensated,

@@ -50,13 +50,19 @@ pub(super) struct Draft<'d> {
     pub description: String,
 }
 
+/// One branch of a `parallel`.
+pub(super) struct DraftBranch<'d> {
+    pub name: Option<NodeId>,
+    pub nodes: Vec<Placed<'d>>,
+}
+
 /// What a node does, before its expressions are compiled.
 pub(super) enum DraftKind<'d> {
     Call { call: Call, target_span: Span },
     Gate(DraftGate<'d>),
     Condition(Placed<'d>),
     Cases(Vec<DraftCase<'d>>),
-    Parallel { branches: Vec<Vec<Placed<'d>>>, max_parallel: Option<u32> },
+    Parallel { branches: Vec<DraftBranch<'d>>, max_parallel: Option<u32> },
     Join(Join),
     Map { over: &'d Item, max_parallel: Option<u32>, body: Box<Draft<'d>> },
     Loop { until: Placed<'d>, max: u32, body: Box<Draft<'d>> },

@@ -65,7 +65,7 @@ pub(super) fn collect<'d>(
     for (index, draft) in drafts.iter().enumerate() {
         match &draft.kind {
             Some(DraftKind::Parallel { branches, .. }) => {
-                branches.iter().for_each(|branch| collector.chain(Some(index), branch, problems));
+                branches.iter().for_each(|branch| collector.chain(Some(index), &branch.nodes, problems));
             }
             Some(DraftKind::Cases(cases)) => {
                 for (number, case) in (0..).zip(cases) {

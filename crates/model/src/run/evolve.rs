@@ -296,6 +296,7 @@ fn again(step: &mut Step) {
     if step.items.is_empty() {
         step.state = StepState::Pending;
         step.input = None;
+        step.child = None;
     } else {
         step.state = StepState::Open;
     }
@@ -350,6 +351,7 @@ fn wait(run: &mut Run, waiting: &StepWaiting, at: Timestamp) {
     let Some(state) = state else { return };
     change(run, &waiting.step, at, |step| {
         match &state {
+            StepState::AwaitingChild { child } => step.child = Some(child.clone()),
             StepState::AwaitingReconcile { attempt, .. } => {
                 step.ends.entry(*attempt).or_insert(AttemptEnd::Reported);
                 step.usage.add(waiting.usage);

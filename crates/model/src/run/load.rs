@@ -45,7 +45,7 @@ impl Load {
             return Some(Limit::Run(max));
         }
         if let Some(group) = run.workflow.node(at.node).group
-            && let NodeKind::Parallel(parallel) = run.workflow.node(group).kind
+            && let NodeKind::Parallel(parallel) = &run.workflow.node(group).kind
             && let Some(max) = parallel.max_parallel
             && self.groups.get(&group).copied().unwrap_or(0) >= max
         {

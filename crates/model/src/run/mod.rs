@@ -104,6 +104,7 @@ mod revise;
 mod scope;
 mod snapshot;
 mod state;
+mod status;
 
 #[cfg(test)]
 mod tests;
@@ -119,7 +120,7 @@ pub use evolve::evolve;
 pub use next::{Limit, NextStep, WaitedFor, Waits, next};
 pub use outstanding::{Effect, Wake, next_due, outstanding, wake};
 pub use place::{INSIDE_MAX, MAP_ITEMS_MAX, StepAt, Walk};
-pub use progress::{Counts, ESTIMATE_DEFAULT, Progress, estimate, progress};
+pub use progress::{BranchNow, Counts, ESTIMATE_DEFAULT, Progress, branches, estimate, progress};
 pub use snapshot::{SNAPSHOT_FORMAT, freeze, thaw};
 pub use state::{
     Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus,

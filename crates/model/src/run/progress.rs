@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::state::{Run, StepStatus};
-use crate::workflow::{Node, NodeKind, Wait};
+use crate::workflow::{Branch, Node, NodeIndex, NodeKind, Wait};
 
 /// Expected duration of a call that declares none. A stated prior, until there is history.
 pub const ESTIMATE_DEFAULT: Duration = Duration::from_secs(1);
@@ -83,6 +83,37 @@ pub fn progress(run: &Run, now: Timestamp) -> Progress {
         counts,
         remaining: (!ended && !waits_for_person).then(|| way.iter().copied().max().unwrap_or_default()),
     }
+}
+
+/// Where one branch of a `parallel` stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchNow<'r> {
+    /// The `parallel`.
+    pub parallel: NodeIndex,
+    /// The branch.
+    pub branch: &'r Branch,
+    /// Its steps by status.
+    pub counts: Counts,
+    /// Whether all of them have ended.
+    pub done: bool,
+}
+
+/// Every branch of every `parallel` of `run`, parents before children, in the order of the document.
+pub fn branches(run: &Run) -> impl Iterator<Item = BranchNow<'_>> {
+    let all = (0..).map(NodeIndex).zip(&run.workflow.nodes).filter_map(|(index, node)| match &node.kind {
+        NodeKind::Parallel(parallel) => Some((index, parallel)),
+        _ => None,
+    });
+    all.flat_map(|(index, parallel)| parallel.branches.iter().map(move |branch| (index, branch))).map(
+        |(parallel, branch)| {
+            let mut counts = Counts::new();
+            for node in &branch.nodes {
+                *counts.entry(run.step(*node).state.status().0).or_default() += 1;
+            }
+            let done = branch.nodes.iter().all(|node| run.step(*node).state.has_ended());
+            BranchNow { parallel, branch, counts, done }
+        },
+    )
 }
 
 fn elapsed(since: Timestamp, now: Timestamp) -> Duration {

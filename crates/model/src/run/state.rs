@@ -8,95 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::place::StepAt;
+pub use super::status::{RunStatus, StepStatus};
 use crate::event::{ChildRun, Decision, ParentStep, PauseReason, RunResult, SkipCause, Usage, WaitReason};
 use crate::failure::{EffectClass, Failure, Happened};
 use crate::ids::{ApprovalId, AttemptId, DefinitionHash, Name, NodeId, RunId, StepPath};
 use crate::payload::{BlobRef, Payload};
 use crate::workflow::{Aside, Node, NodeIndex, NodeKind, Risk, Signal, Wait, Workflow};
-
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Created, nothing decided yet.
-    Pending,
-    /// Under way.
-    Running,
-    /// Nothing new starts until it is resumed.
-    Paused,
-    /// Ended with its output.
-    Completed,
-    /// Ended without.
-    Failed,
-    /// Ended because somebody asked.
-    Cancelled,
-}
-
-impl RunStatus {
-    /// Whether the run has ended.
-    #[must_use]
-    pub fn is_terminal(self) -> bool {
-        match self {
-            Self::Completed | Self::Failed | Self::Cancelled => true,
-            Self::Pending | Self::Running | Self::Paused => false,
-        }
-    }
-
-    /// The name as it stands in the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Paused => "paused",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// The status of a step as people see it; [`StepState`] has the data that goes with each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepStatus {
-    /// Its dependencies have not ended.
-    Pending,
-    /// It may start and has not.
-    Ready,
-    /// An attempt is under way.
-    Running,
-    /// For somebody or something.
-    Waiting,
-    /// An attempt failed and the next one has its time.
-    Retrying,
-    /// Ended with its output.
-    Completed,
-    /// Ended without.
-    Failed,
-    /// Was not needed or could not start.
-    Skipped,
-    /// Ended with its run.
-    Cancelled,
-}
-
-impl StepStatus {
-    /// The name as it stands in the API.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Ready => "ready",
-            Self::Running => "running",
-            Self::Waiting => "waiting",
-            Self::Retrying => "retrying",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
 
 /// One execution of a step, from its `step.started` on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -300,6 +217,9 @@ pub struct Step {
     /// Whether what it did was made good.
     #[serde(default)]
     pub compensated: bool,
+    /// The run that it started last.
+    #[serde(default)]
+    pub child: Option<ChildRun>,
     /// The items of a map, the passes of a loop.
     #[serde(default)]
     pub items: Vec<Arc<Step>>,
@@ -327,6 +247,7 @@ impl Default for Step {
             redone: 0,
             happened: None,
             compensated: false,
+            child: None,
             items: Vec::new(),
             beside: BTreeMap::new(),
         }

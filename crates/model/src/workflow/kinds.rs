@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Node, NodeIndex};
-use crate::ids::Name;
+use crate::ids::{Name, NodeId};
 use crate::language::binding::Bound;
 use crate::language::condition::Condition;
 use crate::language::schema::Schema;
@@ -223,10 +223,21 @@ pub struct Case {
 }
 
 /// Opening of branches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parallel {
     /// How many attempts of its branches' nodes are made at the same time.
     pub max_parallel: Option<u32>,
+    /// Its branches, in the order of the document.
+    pub branches: Vec<Branch>,
+}
+
+/// One branch of a `parallel`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// Its name.
+    pub name: NodeId,
+    /// Its nodes, one after another.
+    pub nodes: Vec<NodeIndex>,
 }
 
 /// Gathering of branches.

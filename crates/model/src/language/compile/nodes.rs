@@ -8,14 +8,14 @@ use super::view::{Place, Reader, View, index, pointer_of};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::language::binding::Bound;
 use crate::language::document::{Content, Item, shorten};
-use crate::language::draft::{Draft, DraftKind, DraftOnError, DraftSuccess, Placed};
+use crate::language::draft::{Draft, DraftBranch, DraftKind, DraftOnError, DraftSuccess, Placed};
 use crate::language::edges::Edge;
 use crate::language::names::Local;
 use crate::language::reader::Problems;
 use crate::language::targets;
 use crate::workflow::{
-    Aside, Assertion, Call, Case, ChildWorkflow, Dependency, Emit, Gate, Loop, MapNode, Node, NodeIndex,
-    NodeKind, OnError, Parallel, Signal, Success, Transform, Until, Wait,
+    Aside, Assertion, Branch, Call, Case, ChildWorkflow, Dependency, Emit, Gate, Loop, MapNode, Node,
+    NodeIndex, NodeKind, OnError, Parallel, Signal, Success, Transform, Until, Wait,
 };
 
 /// What is found on the way.
@@ -60,7 +60,7 @@ fn groups(view: &View<'_, '_>) -> BTreeMap<usize, NodeIndex> {
     let mut groups = BTreeMap::new();
     for (draft, place) in view.drafts.iter().zip(&view.places) {
         let Some(DraftKind::Parallel { branches, max_parallel: Some(_) }) = &draft.kind else { continue };
-        for (id, _) in branches.iter().flatten() {
+        for (id, _) in branches.iter().flat_map(|branch| &branch.nodes) {
             if let Some(member) = view.ids.get(id) {
                 groups.insert(*member, index(*place));
             }
@@ -226,8 +226,13 @@ fn compile_kind(
                 .collect();
             NodeKind::Cases(cases.into_iter().collect::<Option<_>>()?)
         }
-        DraftKind::Parallel { max_parallel, .. } => {
-            NodeKind::Parallel(Parallel { max_parallel: *max_parallel })
+        DraftKind::Parallel { max_parallel, branches } => {
+            let branch = |branch: &DraftBranch<'_>| {
+                let nodes = branch.nodes.iter().filter_map(|(id, _)| here.view.place_of(id));
+                Some(Branch { name: branch.name.clone()?, nodes: nodes.collect() })
+            };
+            let branches = branches.iter().map(branch).collect::<Option<_>>()?;
+            NodeKind::Parallel(Parallel { max_parallel: *max_parallel, branches })
         }
         DraftKind::Join(join) => NodeKind::Join(join.clone()),
         DraftKind::Map { over, max_parallel, body } => {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Around, CONDITION_BYTES_MAX, Draft, DraftKind, Placed, TEMPLATE_BYTES_MAX, Type, inline};
+use super::{
+    Around, CONDITION_BYTES_MAX, Draft, DraftBranch, DraftKind, Placed, TEMPLATE_BYTES_MAX, Type, inline,
+};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ids::{Name, NodeId};
 use crate::language::document::{Content, Entry, Item, shorten};
@@ -191,7 +193,7 @@ fn case<'d>(item: &'d Item, cases: &Entry, is_last: bool, problems: &mut Problem
     Some(DraftCase { when, to: reader::texts(to, problems) })
 }
 
-fn branches<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<Vec<Vec<Placed<'d>>>> {
+fn branches<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<Vec<DraftBranch<'d>>> {
     let entry = map.required("branches", problems)?;
     let branches = MapReader::open(&entry.value, entry.key_span, "`branches`", problems)?;
     if branches.entries().is_empty() {
@@ -199,7 +201,8 @@ fn branches<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<Vec<Vec<
     }
     let mut read = Vec::new();
     for branch in branches.entries() {
-        if NodeId::new(&branch.key).is_err() {
+        let name = NodeId::new(&branch.key).ok();
+        if name.is_none() {
             let message = format!("`{}` cannot be the name of a branch", shorten(&branch.key));
             let help = "it is made like the id of a node: lowercase letters, digits and `_`";
             problems.push(Diagnostic::new(Code::BadName, branch.key_span, message).help(help));
@@ -213,7 +216,7 @@ fn branches<'d>(map: &MapReader<'d>, problems: &mut Problems) -> Option<Vec<Vec<
                 format!("the branch `{}` has no nodes", shorten(&branch.key)),
             );
         }
-        read.push(nodes);
+        read.push(DraftBranch { name, nodes });
     }
     Some(read)
 }

@@ -241,3 +241,59 @@ fn a_call_that_cannot_be_made_pauses_the_run_where_the_file_says_so() {
     bench.completes("a@1", empty());
     assert_eq!(bench.run.status, RunStatus::Completed);
 }
+
+const BRANCHES: &str = "
+ghostlight: 1
+name: branches
+context: { team: shop }
+nodes:
+  fan: { type: parallel, branches: { left: [l1, l2], right: [r1] } }
+  l1: { type: agent_call, agent: reader }
+  l2: { type: agent_call, agent: reader, input: { team: $context.team } }
+  r1: { type: agent_call, agent: reader, input: { team: $context.team } }
+  both: { type: join, require: all, needs: [l2, r1] }
+";
+
+/// What a branch could see of another: a node of it, which is refused when the document is compiled, and a context that
+/// another branch has changed, which nothing can.
+/// Shows S1-4.3d.
+#[test]
+fn a_branch_sees_nothing_of_another_before_the_join() {
+    for read in ["$l1", "$l2.x"] {
+        let text = BRANCHES.replace(
+            "r1: { type: agent_call, agent: reader, input: { team: $context.team } }",
+            &format!("r1: {{ type: agent_call, agent: reader, input: {{ x: {read} }} }}"),
+        );
+        let compiled = language::compile(&Source { text: &text, format: Format::Yaml });
+        assert!(compiled.workflow.is_none() && text != BRANCHES, "{read}");
+        let codes: Vec<_> = compiled.diagnostics.iter().map(|found| found.code).collect();
+        assert!(codes.contains(&crate::diagnostic::Code::NotUpstream), "{codes:?}");
+    }
+    let mut bench = Bench::start(BRANCHES, empty());
+    let before = bench.run.context.clone();
+    bench.completes("l1@1", json!({ "team": "mine", "context": { "team": "mine" } }));
+    bench.completes("r1@1", json!({ "team": "also mine" }));
+    assert_eq!(bench.run.context, before);
+    let l2 = bench.run.step(bench.run.workflow.find("l2").unwrap()).input.clone().unwrap();
+    assert_eq!(**l2.value().unwrap(), json!({ "team": "shop" }));
+}
+
+/// Shows S1-4.3g.
+#[test]
+fn each_branch_is_counted_by_the_statuses_of_its_steps() {
+    let mut bench = Bench::start(BRANCHES, empty());
+    bench.fails("r1@1", ErrorClass::Data, Happened::No);
+    let name = |node: &NodeIndex| bench.run.path(*node).to_string();
+    let seen: Vec<_> = branches(&bench.run)
+        .map(|now| {
+            let nodes: Vec<String> = now.branch.nodes.iter().map(name).collect();
+            (name(&now.parallel), now.branch.name.to_string(), nodes.join(" "), now.counts, now.done)
+        })
+        .collect();
+    let counts = |counts: &[(StepStatus, u32)]| counts.iter().copied().collect::<Counts>();
+    let left = counts(&[(StepStatus::Pending, 1), (StepStatus::Running, 1)]);
+    let right = counts(&[(StepStatus::Failed, 1)]);
+    let fan = || "fan".to_owned();
+    let left = (fan(), "left".to_owned(), "l1 l2".to_owned(), left, false);
+    assert_eq!(seen, [left, (fan(), "right".to_owned(), "r1".to_owned(), right, true)]);
+}

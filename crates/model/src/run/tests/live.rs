@@ -1,5 +1,7 @@
 //! What is done to a run while it goes on: its limits and its plan.
 
+use proptest::prelude::*;
+
 use super::types::{EACH, file, ids};
 use super::*;
 
@@ -184,4 +186,69 @@ fn what_has_begun_is_not_changed_left_out_or_put_behind_something_else_and_all_o
     let context = format!("context: {{ x: 1 }}\n{LIVE}");
     assert_eq!(refused(&mut bench, &context), ["/context"]);
     assert_eq!(ids(&bench), ["b@1"], "nothing has changed");
+}
+
+/// A step: what it holds, as bits of three resources, whether it needs the step before it, and whether it stumbles once.
+type Holder = (u8, bool, bool);
+
+/// Steps, how many may hold each resource, and how many attempts there may be at the same time.
+fn crowd() -> impl Strategy<Value = (Vec<Holder>, [u32; 3], Option<u32>)> {
+    let steps = proptest::collection::vec((0u8..8, proptest::bool::weighted(0.2), any::<bool>()), 1..10);
+    (steps, [1u32..3, 1..3, 1..3], proptest::option::of(1u32..4))
+}
+
+proptest! {
+    /// Nobody waits for what nobody holds, so that in whatever order the attempts end, and however often they are made again, each step
+    /// has its turn and the run its end.
+    /// Shows S0-4.2b.
+    #[test]
+    fn whatever_resources_the_steps_need_none_waits_for_what_is_free_and_each_has_its_turn(
+        (steps, limits, max) in crowd(),
+        order in proptest::collection::vec(any::<prop::sample::Index>(), 60),
+        crash_at in 0usize..30,
+    ) {
+        let names = ["disk", "gpu", "lock"];
+        let held = |bits: u8| names.into_iter().enumerate().filter(move |(bit, _)| bits >> bit & 1 == 1);
+        let resources: Vec<String> = names.iter().zip(limits).map(|(name, limit)| format!("{name}: {limit}")).collect();
+        let max_parallel = max.map(|max| format!("max_parallel: {max}\n")).unwrap_or_default();
+        let mut text = format!("{max_parallel}resources: {{ {} }}\nnodes:\n", resources.join(", "));
+        for (at, (bits, needs, _)) in steps.iter().enumerate() {
+            let own: Vec<&str> = held(*bits).map(|(_, name)| name).collect();
+            let needs = if *needs && at > 0 { format!(", needs: [n{}]", at - 1) } else { String::new() };
+            text += &format!("  n{at}: {{ type: agent_call, agent: patient, resources: [{}]{needs} }}\n", own.join(", "));
+        }
+        let bits_of = |step: &StepPath| steps[step.to_string()[1..].parse::<usize>().unwrap()].0;
+        let mut bench = Bench::start(&file(&text), empty());
+        let mut turn = 0;
+        while bench.run.status == RunStatus::Running {
+            let running = bench.running();
+            for (bit, limit) in limits.iter().enumerate() {
+                let holders = running.iter().filter(|id| bits_of(&id.step) >> bit & 1 == 1).count();
+                prop_assert!(holders <= *limit as usize, "{} of {}", holders, names[bit]);
+            }
+            prop_assert!(max.is_none_or(|max| running.len() <= max as usize));
+            let waits = next(&bench.run);
+            let is_idle = |waits: &Waits| matches!(waits, Waits::Nothing | Waits::Slot);
+            prop_assert!(!waits.iter().any(|next| is_idle(&next.waits)), "somebody waits for what is free: {:?}", waits);
+            if turn == crash_at {
+                bench.crash();
+                bench.give(Command::Recover).unwrap();
+            } else if running.is_empty() {
+                // Only the time of a next attempt is waited for.
+                prop_assert!(next_due(&bench.run).is_some(), "the run stands still: {:?}", waits);
+                bench.pass(Duration::from_secs(60));
+            } else {
+                let id = &running[order[turn % order.len()].index(running.len())];
+                let stumbles = steps[id.step.to_string()[1..].parse::<usize>().unwrap()].2;
+                if stumbles && id.number == 1 {
+                    bench.fails(&id.to_string(), ErrorClass::Transient, Happened::No);
+                } else {
+                    bench.completes(&id.to_string(), json!(1));
+                }
+            }
+            turn += 1;
+            prop_assert!(turn < 200, "the run does not end");
+        }
+        prop_assert_eq!(bench.run.status, RunStatus::Completed);
+    }
 }
