@@ -7,6 +7,7 @@ mod effects;
 pub mod execution;
 pub mod families;
 pub mod gate;
+mod granting;
 pub mod handle;
 pub mod loading;
 pub mod marks;

@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ghostlight_model::event::{Event, KeyOutcome};
-use ghostlight_model::ids::{AttemptId, Name, RunId};
-use ghostlight_model::run::{self, AgentDirectory, Command, Rejection, Run, Slots, Workload, decide};
-use ghostlight_model::workflow::Workflow;
+use ghostlight_model::ids::{AttemptId, RunId};
+use ghostlight_model::run::{self, AgentDirectory, Command, Run, Slots, Workload, decide};
 use ghostlight_store::{AppendError, Committed, StreamAppend};
 use ghostlight_supervision::{Context, Graceful};
 use jiff::Timestamp;
@@ -24,7 +23,7 @@ use super::children::ChildWish;
 use super::origin::{CreateError, NewRun, Origin};
 use super::place::RunPlace;
 use super::services::Services;
-use super::slots::{Limited, SlotGuard, Wish, granted};
+use super::slots::SlotGuard;
 use super::unit::{Reply, Unit, encode, fold, is_portion, move_large_values};
 use super::words::{Accepted, CommandError, RunNow};
 use crate::caller::{Caller, StoreError};
@@ -315,70 +314,6 @@ impl WorkflowActor {
         }
     }
 
-    /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is of those that
-    /// are short, and so on, so that calls of a busy agent do not stand in the way of others. Each time it knows the same of how
-    /// busy agents are.
-    fn with_slots(
-        &self,
-        (workflow, over): (&Workflow, &[Name]),
-        directory: &AgentDirectory,
-        mut decision: impl FnMut(Slots, Workload) -> Result<Vec<Event>, Rejection>,
-    ) -> Result<(Vec<Event>, Vec<SlotGuard>), Rejection> {
-        let capable = || workflow.capabilities.iter().map(|capability| directory.capable(capability));
-        let workload = if workflow.capabilities.is_empty() {
-            Workload::default()
-        } else {
-            let capable = capable().flatten().map(|entry| &entry.name);
-            self.services().slots.workload(self.place.id, over, capable)
-        };
-        if self.start_nothing || self.services().is_draining() {
-            let none = Slots::Granted { of_agent: BTreeMap::new(), others: false };
-            return decision(none, workload).map(|events| (events, Vec::new()));
-        }
-        // Whoever shares a capability with the agent may be chosen when its turn comes.
-        let others = |agent: &Name| -> Vec<Limited> {
-            let shared = capable().filter(|crew| crew.iter().any(|entry| entry.name == *agent));
-            let others = shared.flatten().filter(|entry| entry.name != *agent);
-            others.map(|entry| (entry.name.clone(), entry.concurrency)).collect()
-        };
-        let wishes = |events: &[Event]| -> Vec<Wish> {
-            let wish = |event: &Event| match event {
-                Event::StepStarted(started) => {
-                    let limit = directory.get(&started.agent).and_then(|entry| entry.concurrency);
-                    Some(Wish { agent: (started.agent.clone(), limit), or: others(&started.agent) })
-                }
-                _ => None,
-            };
-            events.iter().filter_map(wish).collect()
-        };
-        let mut guards: Vec<SlotGuard> = Vec::new();
-        let mut short: BTreeSet<Name> = BTreeSet::new();
-        let mut missing: Vec<Wish> = Vec::new();
-        for look in 0..SLOT_LOOKS_MAX {
-            let slots = match look {
-                0 => Slots::Unlimited,
-                _ => granted(&short, &guards, true),
-            };
-            let events = decision(slots, workload.clone())?;
-            let wishes = beyond(wishes(&events), &guards);
-            if wishes.is_empty() {
-                return Ok((events, guards));
-            }
-            // What was missing before keeps its place in line.
-            missing.extend(wishes);
-            let taken = self.services().slots.take(self.place.id, &missing);
-            missing = beyond(missing, &taken);
-            guards.extend(taken);
-            if missing.is_empty() {
-                return Ok((events, guards));
-            }
-            self.in_line.set(true);
-            short.extend(missing.iter().map(|wish| wish.agent.0.clone()));
-        }
-        let events = decision(granted(&short, &guards, false), workload)?;
-        Ok((events, guards))
-    }
-
     fn context<'a>(
         &self,
         now: Timestamp,
@@ -511,23 +446,6 @@ impl WorkflowActor {
             }
         }
     }
-}
-
-/// How often a decision is looked at again at most, because agents had fewer slots than it wished for.
-const SLOT_LOOKS_MAX: usize = 8;
-
-/// The wishes that these slots do not fulfil.
-fn beyond(wishes: Vec<Wish>, guards: &[SlotGuard]) -> Vec<Wish> {
-    let mut left: BTreeMap<&Name, usize> = BTreeMap::new();
-    guards.iter().for_each(|guard| *left.entry(guard.agent()).or_default() += 1);
-    let is_beyond = |wish: &Wish| match left.get_mut(&wish.agent.0) {
-        Some(free) if *free > 0 => {
-            *free -= 1;
-            false
-        }
-        _ => true,
-    };
-    wishes.into_iter().filter(is_beyond).collect()
 }
 
 impl Actor for WorkflowActor {

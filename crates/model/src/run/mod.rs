@@ -105,6 +105,7 @@ mod scope;
 mod snapshot;
 mod state;
 mod status;
+mod values;
 
 #[cfg(test)]
 mod tests;
