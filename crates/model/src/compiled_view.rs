@@ -77,8 +77,8 @@ fn origins(document: &Value) -> HashMap<(String, String), String> {
     let mut add = |from: &str, to: &str, origin: String| {
         origins.entry((from.to_owned(), to.to_owned())).or_insert(origin);
     };
-    for chain in document["chain"].as_array().into_iter().flatten() {
-        for pair in ids(chain).windows(2) {
+    for chain in chains(document) {
+        for pair in chain.windows(2) {
             add(pair[0], pair[1], "chain".to_owned());
         }
     }
@@ -104,6 +104,16 @@ fn origins(document: &Value) -> HashMap<(String, String), String> {
         }
     }
     origins
+}
+
+/// The chains of a document: one that is written without a list around it too.
+pub(crate) fn chains(document: &Value) -> Vec<Vec<&str>> {
+    let chain = &document["chain"];
+    match chain.as_array() {
+        Some(all) if all.iter().all(Value::is_string) => vec![ids(chain)],
+        Some(all) => all.iter().map(ids).collect(),
+        None => Vec::new(),
+    }
 }
 
 fn ids(list: &Value) -> Vec<&str> {

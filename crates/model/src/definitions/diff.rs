@@ -300,8 +300,8 @@ fn edges_of(document: &Value) -> BTreeSet<WrittenEdge> {
             edges.extend(pairs(std::iter::once(id.as_str()).chain(texts(branch))));
         }
     }
-    for chain in list(document, "chain") {
-        edges.extend(pairs(texts(&chain)));
+    for chain in crate::compiled_view::chains(document) {
+        edges.extend(pairs(chain.into_iter()));
     }
     for written in list(document, "edges") {
         let end = |key: &str| written.get(key).and_then(Value::as_str);

@@ -82,12 +82,16 @@ pub(super) fn collect<'d>(
     }
     if let Some(entry) = top.entry("chain") {
         match &entry.value.content {
+            // One chain needs no list around it.
+            Content::List(ids) if !ids.is_empty() && ids.iter().all(|id| id.as_text().is_some()) => {
+                collector.chain(None, &chain_ids(&entry.value, problems), problems);
+            }
             Content::List(chains) => {
                 for chain in chains {
                     collector.chain(None, &chain_ids(chain, problems), problems);
                 }
             }
-            _ => wrong_type(entry, "a list of lists of ids", problems),
+            _ => wrong_type(entry, "a list of ids, or of lists of ids", problems),
         }
     }
     if let Some(entry) = top.entry("edges") {
@@ -105,7 +109,11 @@ pub(super) fn collect<'d>(
 
 fn chain_ids<'d>(chain: &'d Item, problems: &mut Problems) -> Vec<Placed<'d>> {
     let Content::List(items) = &chain.content else {
-        problems.add(Code::WrongType, chain.span, "`chain` is a list of lists of ids, like `[[a, b, c]]`");
+        problems.add(
+            Code::WrongType,
+            chain.span,
+            "`chain` is a list of ids, like `[a, b, c]`, or a list of such lists",
+        );
         return Vec::new();
     };
     let mut ids = Vec::new();
@@ -231,6 +239,7 @@ mod tests {
         let written_out = edges("", ", needs: [a]", ", needs: [b]");
         assert_eq!(written_out[2][0].0, "b");
         assert_eq!(edges("chain: [[a, b, c]]\n", "", ""), written_out);
+        assert_eq!(edges("chain: [a, b, c]\n", "", ""), written_out);
         assert_eq!(edges("chain: [[a, b], [b, c]]\n", "", ""), written_out);
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
         }
         "labels" => "`labels: { team: platform }`",
         "from" | "to" | "edges" => "`edges: [{ from: check, to: restart }]`",
-        "chain" => "`chain: [[a, b, c]]`",
+        "chain" => "`chain: [a, b, c]`, or several: `chain: [[a, b], [a, c]]`",
         "node" => "`needs: [{node: check, kind: soft}]`",
         _ => return None,
     })

@@ -118,7 +118,7 @@ fn mistakes_in_workflow_files_are_refused() {
         "ghostlight: 1\nname: w\nnodes: {input: {type: agent_call, agent: x}}\n",
         "ghostlight: 1\nname: w\nbudget: {usd: 5}\nnodes: {a: {type: agent_call, agent: x}}\n",
         "ghostlight: 1\nname: w\nedges: [{from: a}]\nnodes: {a: {type: agent_call, agent: x}}\n",
-        "ghostlight: 1\nname: w\nchain: [a, b]\nnodes: {a: {type: agent_call, agent: x}}\n",
+        "ghostlight: 1\nname: w\nchain: [a, [b]]\nnodes: {a: {type: agent_call, agent: x}}\n",
         "ghostlight: 1\nname: w\nsupervision: {strategy: one_for_nobody}\nnodes: {a: {type: agent_call, agent: x}}\n",
         "ghostlight: 1\nname: w\nsupervision: {backoff: exponential}\nnodes: {a: {type: agent_call, agent: x}}\n",
         "ghostlight: 1\nname: w\nlabels: {a: 1}\nnodes: {a: {type: agent_call, agent: x}}\n",

@@ -57,7 +57,7 @@ pub fn workflow() -> Value {
             "type": "object", "minProperties": 1, "maxProperties": 10_000,
             "propertyNames": { "$ref": "#/$defs/id" }, "additionalProperties": part("node"),
         }), "The steps by id.", json!([{ "detect": { "type": "agent_call", "agent": "http-probe" } }]))),
-        ("chain", key(json!({ "type": "array", "items": { "type": "array", "items": part("id") } }), "Short for `needs`: each node of a list depends on the one before it.", json!([[["a", "b", "c"]]]))),
+        ("chain", key(json!({ "anyOf": [{ "type": "array", "items": part("id") }, { "type": "array", "items": { "type": "array", "items": part("id") } }] }), "Short for `needs`: each node of a list depends on the one before it. One list, or several.", json!([["a", "b", "c"], [["a", "b"], ["a", "c"]]]))),
         ("edges", key(json!({ "type": "array", "items": edge() }), "The long form of `needs` and `when`.", json!([[{ "from": "verify", "to": "rollback", "when": "!verify.healthy" }]]))),
         ("output", key(json!(true), "The run's output, with bindings. Without it: the outputs of the nodes that nobody waits for.", json!([{ "healthy": "$verify.healthy" }]))),
     ]);

@@ -37,7 +37,8 @@ golden! {
     unknown_keys_with_suggestions: "ghostlight: 1\nnmae: w\nname: w\nnodes:\n  a: {typ: agent_call, type: agent_call, agnet: x, agent: x, zzz: 1}\n";
     /// Shows S3-2a, S3-5f.
     unknown_words: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agentcall, agent: x}\n  b: {type: tool_call, tool: t, effect: reed}\n  c: {type: human_gate, action: x, risk: huge, timeout: 1m, on_timeout: explode}\n  d: {type: agent_call, agent: x, on_error: ignore, needs: [{node: b, kind: weak}]}\n";
-    wrong_types: "ghostlight: 1\nname: 5\ndescription: [x]\nlabels: {a: 1}\ncontext: 3\nsupervision: x\nnodes:\n  a: {type: agent_call, agent: [x], needs: b, timeout: 5, input: plain, estimate: {}, retry: 3, when: true}\n  b: null\n  c: {type: human_gate, action: {{ input.x }}}\nedges: {a: b}\nchain: [a, b]\n";
+    wrong_types: "ghostlight: 1\nname: 5\ndescription: [x]\nlabels: {a: 1}\ncontext: 3\nsupervision: x\nnodes:\n  a: {type: agent_call, agent: [x], needs: b, timeout: 5, input: plain, estimate: {}, retry: 3, when: true}\n  b: null\n  c: {type: human_gate, action: {{ input.x }}}\nedges: {a: b}\nchain: [a, [b], 3]\n";
+    chains_that_are_wrong: "ghostlight: 1\nname: w\nchain: [a, [b], 3]\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x, needs: [a]}\n";
     bad_names_and_reserved_ids: "ghostlight: 1\nname: My Workflow\nnodes:\n  Bad-Id: {type: agent_call, agent: Bad_Agent}\n  input: {type: agent_call, agent: x}\n  while: {type: agent_call, agent: x}\n";
     bad_durations_and_numbers: "ghostlight: 1\nname: w\nsupervision: {max_restarts: -1, period: 0s}\nnodes:\n  a: {type: agent_call, agent: x, timeout: 15 minutes, estimate: 1y, retry: {max_attempts: 0, initial: 10s, max: 1s, backoff: expo}}\n";
     top_keys_of_later_versions: "ghostlight: 1\nname: w\nbudget: {usd: 5}\nconcurrency: {key: x}\npriority: 3\nvalidate: []\nexpose: []\nnodes: {a: {type: agent_call, agent: x}}\n";
