@@ -79,7 +79,7 @@ async fn what_cannot_be_read_is_refused_with_its_own_code() {
             "application/json",
             r#"{"version":9}"#,
             404,
-            "unknown_workflow",
+            "unknown_version",
         ),
         ("POST", "/api/v1/workflows/one/runs", "text/plain", "{}", 415, "unsupported_media_type"),
         (

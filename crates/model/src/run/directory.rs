@@ -79,7 +79,7 @@ impl AgentDirectory {
         self.entries.values()
     }
 
-    /// The agent that a node names, or the least busy of those that offer what it asks for: [`super::choice`] has the rule.
+    /// The agent that a node names, or the least busy of those that offer what it asks for: `choice.rs` has the rule.
     /// `keeps_to` is who alone may be asked, because it knows the key under which an earlier attempt called it.
     ///
     /// # Errors

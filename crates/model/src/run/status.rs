@@ -44,7 +44,7 @@ impl RunStatus {
     }
 }
 
-/// The status of a step as people see it; [`StepState`] has the data that goes with each.
+/// The status of a step as people see it; [`super::StepState`] has the data that goes with each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
