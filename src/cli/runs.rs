@@ -345,6 +345,7 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         ("input", value(&run.input)),
         ("output", value(&run.output)),
         ("error", error.unwrap_or_default()),
+        ("not made good", plain(&run.not_compensated.join(", "))),
     ]);
     let row = |step: &Step| {
         let why = match (&step.error, &step.reason) {

@@ -367,10 +367,11 @@ fn skipped(cause: &Value) -> String {
 
 /// How an output stood against what its step was to bring: all is well, or what is not.
 fn judged(passed: bool, evidence: Option<&Value>) -> String {
-    if passed {
-        return "is what it was to bring".to_owned();
-    }
     let criteria = evidence.and_then(Value::as_array).into_iter().flatten();
+    if passed {
+        let all: Vec<&str> = criteria.filter_map(|one| one["criterion"].as_str()).collect();
+        return shortened(&format!("holds: {}", plain(&all.join("; "))), GIST_CHARACTERS_MAX);
+    }
     let broken: Vec<String> = criteria
         .filter(|one| one["passed"].as_bool() == Some(false))
         .map(|one| {

@@ -27,6 +27,9 @@ pub struct Run {
     pub version: u64,
     /// `pending`, `running`, `paused`, `completed`, `failed`, `cancelled`.
     pub status: String,
+    /// What a cancelled run has done and nothing made good.
+    #[serde(default)]
+    pub not_compensated: Vec<String>,
     /// Why it is paused.
     #[serde(default)]
     pub reason: Option<String>,

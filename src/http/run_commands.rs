@@ -79,6 +79,7 @@ pub struct ReconcileBody {
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/cancel")]
 pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    strict::no_query(request.query_string())?;
     let (body, bytes): (CancelBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
     let CancelBody { reason, kill } = body;
@@ -97,6 +98,7 @@ pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: P
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/pause")]
 pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    strict::no_query(request.query_string())?;
     let (reason, bytes) = reason(&app, &request, payload).await?;
     Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Pause { reason }).await?))
 }
@@ -106,6 +108,7 @@ pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Pa
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/resume")]
 pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    strict::no_query(request.query_string())?;
     let (_, bytes): (EmptyBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
     Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Resume).await?))
@@ -116,6 +119,7 @@ pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: P
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/retry")]
 pub async fn retry(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
+    strict::no_query(request.query_string())?;
     let (body, bytes): (RetryBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
     if body.input.is_some() || body.version.is_some() {
@@ -137,6 +141,7 @@ pub async fn reconcile(
     place: Path<(String, String)>,
     payload: Payload,
 ) -> Answer {
+    strict::no_query(request.query_string())?;
     let (id, path) = place.into_inner();
     let step: StepPath = part(&path, Code::UnknownStep)?;
     let (body, bytes): (ReconcileBody, _) =
@@ -160,6 +165,7 @@ pub async fn signal(
     place: Path<(String, String)>,
     payload: Payload,
 ) -> Answer {
+    strict::no_query(request.query_string())?;
     let (id, name) = place.into_inner();
     let name: Name = part(&name, Code::UnknownSignal)?;
     let (payload, bytes): (Value, _) =

@@ -97,6 +97,7 @@ const LABEL_BYTES_MAX: usize = 256;
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/runs")]
 pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
+    strict::no_query(request.query_string())?;
     let name = named(&name)?;
     let (body, bytes): (StartBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
@@ -121,6 +122,7 @@ pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, pay
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs")]
 pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    strict::no_query(request.query_string())?;
     let (body, bytes): (StartOwnBody, Bytes) =
         body::json(&request, payload, app.settings.definition_bytes_max).await?;
     supported([("priority", body.priority.is_some()), ("budget", body.budget.is_some())])?;

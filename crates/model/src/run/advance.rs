@@ -113,15 +113,13 @@ impl<'a> Draft<'a> {
         let workflow = self.run.workflow.clone();
         let nodes = || (0..).map(NodeIndex).zip(&workflow.nodes);
         if self.run.cancel_requested {
+            // What is found out and made good keeps within the limits of the run too.
+            self.load = Load::of(&self.run);
             let mut over = true;
             for (index, node) in nodes() {
                 over &= self.wind_down(index.into(), node, false);
             }
-            if over {
-                // What is made good goes on within the limits of the run too.
-                self.load = Load::of(&self.run);
-                over = self.compensate();
-            }
+            over = over && self.compensate();
             if over {
                 let not_compensated = not_compensated(&self.run);
                 self.emit(RunCancelled { not_compensated });
@@ -244,10 +242,12 @@ impl<'a> Draft<'a> {
             | StepState::AwaitingReconcile { .. }
             | StepState::Retrying { .. } => {}
         }
-        if !self.is_alone(at) {
+        if !self.verify_cancelled(at, node) || !self.is_alone(at) {
             return false;
         }
-        self.cancel(at, lost_race);
+        if !self.run.step(at).state.has_ended() {
+            self.cancel(at, lost_race);
+        }
         true
     }
 

@@ -32,7 +32,11 @@ pub(super) fn is_unwanted(run: &Run, lost: &[bool], at: StepAt) -> bool {
     match at.aside() {
         None => is_over,
         Some(Aside::Judge) => is_over || !matches!(call(), StepState::AwaitingVerdict { .. }),
-        Some(Aside::Verify) => is_over || !matches!(call(), StepState::AwaitingReconcile { .. }),
+        // What a run that is cancelled has done has to be known, to be made good.
+        Some(Aside::Verify) => {
+            let may_ask = if run.cancel_requested { !run.killed } else { !is_loser(lost, at.node) };
+            !may_ask || !matches!(call(), StepState::AwaitingReconcile { .. })
+        }
         Some(Aside::Compensate) => !run.cancel_requested || run.killed,
     }
 }
@@ -98,7 +102,10 @@ fn not_met(criteria: &[Criterion]) -> Failure {
         .take(5)
         .map(|one| match &one.detail {
             Value::String(detail) => format!("{}: {detail}", one.criterion),
-            _ => one.criterion.clone(),
+            detail => match detail.get("reason").and_then(Value::as_str) {
+                Some(reason) => format!("{}: {reason}", one.criterion),
+                None => one.criterion.clone(),
+            },
         })
         .collect();
     let message = format!("what came out is not what the step is to bring: {}", texts.join("; "));
@@ -276,15 +283,12 @@ impl Draft<'_> {
         if !self.run.step(beside).state.has_ended() {
             self.step_on(beside, verify);
         }
-        let StepState::Completed { output } = &self.run.step(beside).state else { return };
-        let Some(output) = output.value().cloned() else { return };
-        let Some(happened) = output.get("happened").and_then(Value::as_bool) else { return };
+        let Some((happened, output)) = self.found_out(at) else { return };
         let step = self.run.path(at);
         let says = if happened { Happened::Yes } else { Happened::No };
         self.emit(StepReconciled { step: step.clone(), attempt, happened: says });
         if happened {
-            let found = output.get("output").cloned().unwrap_or(Value::Null);
-            return self.bring(at, attempt, Arc::new(found), Usage::default());
+            return self.bring(at, attempt, Arc::new(output), Usage::default());
         }
         // An attempt that was cut off did not fail; one that reported a failure has used up one of its tries.
         if self.run.step(at).ends.get(&attempt) != Some(&AttemptEnd::Lost) {
@@ -294,6 +298,41 @@ impl Draft<'_> {
         if !self.run.step(at).state.has_ended() && self.run.status == RunStatus::Running {
             self.step_on(at, node);
         }
+    }
+
+    /// Whether the write happened, and its output, as `verify` has found out.
+    fn found_out(&self, at: StepAt) -> Option<(bool, Value)> {
+        let StepState::Completed { output } = &self.run.step(at.beside(Aside::Verify)).state else {
+            return None;
+        };
+        let found = output.value()?;
+        let happened = found.get("happened")?.as_bool()?;
+        Some((happened, found.get("output").cloned().unwrap_or(Value::Null)))
+    }
+
+    /// Finds out what became of a write before its cancelled run ends. True when nothing more is to be found out.
+    pub(super) fn verify_cancelled(&mut self, at: StepAt, node: &Node) -> bool {
+        let StepState::AwaitingReconcile { attempt, .. } = self.run.step(at).state else { return true };
+        let Some(verify) = node.verify.as_ref().filter(|_| self.run.cancel_requested && !self.run.killed)
+        else {
+            return true;
+        };
+        let beside = at.beside(Aside::Verify);
+        if !self.run.step(beside).state.has_ended() {
+            self.step_on(beside, verify);
+        }
+        if !self.run.step(beside).state.has_ended() {
+            return false;
+        }
+        if let Some((happened, output)) = self.found_out(at) {
+            let step = self.run.path(at);
+            let says = if happened { Happened::Yes } else { Happened::No };
+            self.emit(StepReconciled { step, attempt, happened: says });
+            if happened {
+                self.bring(at, attempt, Arc::new(output), Usage::default());
+            }
+        }
+        true
     }
 
     /// Ends what stands beside calls that do not ask for it any more and is not under way.
@@ -359,7 +398,8 @@ fn to_compensate(run: &Run) -> Vec<StepAt> {
     steps.into_iter().rev().map(|(_, at)| at).collect()
 }
 
-/// The steps that did, or may have done, what nobody has made good although they say how.
+/// The steps of a cancelled run that did what nobody has made good although they say how, and the writes of which nobody knows
+/// whether they happened.
 #[must_use]
 pub fn not_compensated(run: &Run) -> Vec<StepPath> {
     let may_have_happened = |state: &StepState, happened: Option<Happened>| match state {
@@ -368,8 +408,8 @@ pub fn not_compensated(run: &Run) -> Vec<StepPath> {
         _ => false,
     };
     run.walk()
-        .filter(|(_, node, step)| node.compensate.is_some() && !step.compensated)
-        .filter(|(_, _, step)| may_have_happened(&step.state, step.happened))
+        .filter(|(_, _, step)| !step.compensated && may_have_happened(&step.state, step.happened))
+        .filter(|(_, node, step)| node.compensate.is_some() || matches!(step.state, StepState::Cancelled))
         .map(|(at, _, _)| run.path(at))
         .collect()
 }

@@ -44,6 +44,15 @@ pub(super) fn report(
     let attempt = Some(id.number);
     match outcome.and_then(|output| fits(draft, index, output)) {
         Ok(output) => draft.bring(index, id.number, output, usage),
+        // Before its run ends somebody finds out whether it happened.
+        Err(failure) if draft.is_unwanted(index) && draft.is_to_be_verified(index, &failure) => {
+            draft.emit(StepWaiting {
+                attempt,
+                failure: Some(failure),
+                usage,
+                ..StepWaiting::new(step, WaitReason::Reconcile)
+            });
+        }
         Err(failure) if draft.is_unwanted(index) => {
             let lost_race = !draft.run.cancel_requested && index.aside().is_none();
             let happened = Some(failure.happened);
@@ -172,6 +181,13 @@ impl Draft<'_> {
         }
     }
 
+    /// Whether `verify` says what became of a write that was stopped because its run is cancelled.
+    fn is_to_be_verified(&self, at: StepAt, failure: &Failure) -> bool {
+        let is_write = self.run.attempt(at).is_some_and(|attempt| attempt.effect == EffectClass::Write);
+        let asks = self.run.cancel_requested && !self.run.killed && self.run.node(at).verify.is_some();
+        asks && is_write && failure.happened == Happened::Unknown
+    }
+
     /// Whether nobody waits for the step any more.
     pub(super) fn is_unwanted(&self, at: StepAt) -> bool {
         is_unwanted(&self.run, &losers(&self.run), at)
@@ -211,7 +227,11 @@ pub(super) fn lost(
             failure,
             usage: Usage::default(),
         });
-    } else if began && effect == EffectClass::Write && !draft.is_unwanted(index) {
+    } else if began
+        && effect == EffectClass::Write
+        && (!draft.is_unwanted(index)
+            || (draft.run.cancel_requested && draft.run.node(index).verify.is_some()))
+    {
         draft.emit(StepWaiting {
             attempt: Some(id.number),
             failure: Some(interrupted()),

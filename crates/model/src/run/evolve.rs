@@ -9,7 +9,7 @@ use super::place::StepAt;
 use super::revise;
 use super::state::{Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, RunStatus, Step, StepState};
 use crate::event::{Decision, Event, PauseReason, SkipCause, StepStarted, StepWaiting, WaitReason};
-use crate::failure::Happened;
+use crate::failure::{EffectClass, Happened};
 use crate::ids::StepPath;
 use crate::payload::Payload;
 use crate::workflow::{Aside, NodeKind, Wait};
@@ -146,7 +146,12 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             report(step, cancelled.attempt);
             step.usage.add(cancelled.usage);
             step.lost_race = cancelled.lost_race;
-            step.happened = cancelled.happened;
+            // Of what only reads nobody asks whether it happened.
+            let only_reads = match &step.state {
+                StepState::Running { attempt } => attempt.effect != EffectClass::Write,
+                _ => false,
+            };
+            step.happened = cancelled.happened.filter(|_| !only_reads);
             step.state = StepState::Cancelled;
             end_inside(step, at, &StepState::Cancelled);
         }),

@@ -281,6 +281,36 @@ fn cancelling_makes_good_what_was_done_the_last_first() {
     assert_eq!(ended, crate::event::RunCancelled::default().into());
 }
 
+/// A write that was under way may have happened: that is found out first.
+#[test]
+fn cancelling_in_the_middle_of_a_write_finds_out_whether_it_happened_and_makes_it_good() {
+    let cancel = || Command::Cancel { reason: String::new(), kill: false };
+    for happened in [true, false] {
+        let mut bench = Bench::start(WRITES, empty());
+        bench.give(cancel()).unwrap();
+        assert_eq!(
+            bench.fails("pay@1", ErrorClass::Cancelled, Happened::Unknown),
+            ["step.waiting", "step.started"]
+        );
+        assert_eq!(bench.running(), [attempt("pay.verify@1")]);
+        bench.crash();
+        bench.give(Command::Recover).unwrap();
+        bench.completes("pay.verify@2", json!({ "happened": happened, "output": { "id": 9 } }));
+        if happened {
+            assert_eq!(bench.running(), [attempt("pay.compensate@1")]);
+            bench.completes("pay.compensate@1", empty());
+        }
+        assert_eq!(bench.run.status, RunStatus::Cancelled);
+        assert_eq!(not_compensated(&bench.run), []);
+    }
+    // Nobody can tell: it is named.
+    let mut bench = Bench::start(WRITES, empty());
+    bench.give(cancel()).unwrap();
+    bench.fails("pay@1", ErrorClass::Cancelled, Happened::Unknown);
+    bench.completes("pay.verify@1", json!("who knows"));
+    assert_eq!((bench.run.status, not_compensated(&bench.run)), (RunStatus::Cancelled, vec![path("pay")]));
+}
+
 #[test]
 fn what_could_not_be_made_good_is_named_and_the_rest_is() {
     let mut bench = Bench::start(WRITES, empty());

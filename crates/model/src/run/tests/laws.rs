@@ -240,14 +240,17 @@ proptest! {
             bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
             let started = bench.journal.len();
             while let Some(id) = bench.running().pop() {
-                match id.step.as_str().ends_with(".compensate") {
-                    true => bench.completes(&id.to_string(), empty()),
-                    false => bench.fails(&id.to_string(), ErrorClass::Cancelled, Happened::Unknown),
+                match id.step.as_str().rsplit('.').next() {
+                    Some("compensate") => bench.completes(&id.to_string(), empty()),
+                    Some("verify") => bench.completes(&id.to_string(), json!({ "happened": true })),
+                    _ => bench.fails(&id.to_string(), ErrorClass::Cancelled, Happened::Unknown),
                 };
             }
             prop_assert_eq!(bench.run.status, RunStatus::Cancelled);
             let is_start = |event: &Event| match event {
-                Event::StepStarted(started) => !started.step.as_str().ends_with(".compensate"),
+                Event::StepStarted(started) => {
+                    !matches!(started.step.as_str().rsplit('.').next(), Some("compensate" | "verify"))
+                }
                 _ => false,
             };
             prop_assert!(!bench.journal[started..].iter().any(|(event, _)| is_start(event)));
