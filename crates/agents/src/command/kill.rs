@@ -16,6 +16,9 @@ use super::running::ATTEMPT_VARIABLE;
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 /// How often a look is repeated because a process showed no environment: the moment of an exec is shorter than this.
 const EMPTY_LOOKS_MAX: usize = 4;
+/// How many looks in a row have to find nobody. A process that forks and ends while it is looked at hides its child from that look:
+/// the list of processes was made before the child was there, and its parent is gone when its turn comes.
+const CLEAN_LOOKS: usize = 2;
 /// The kernel's threads are children of this process.
 const KTHREADD: i32 = 2;
 
@@ -58,12 +61,17 @@ impl Group {
 
     /// Kills whatever belongs to it until nothing is left, at most until `deadline`. Says whether nothing is left. Blocks.
     pub(super) fn end(&self, deadline: Instant) -> bool {
-        let mut empty_looks = 0;
+        let (mut empty_looks, mut clean_looks) = (0, 0);
         loop {
             let look = self.look();
             if look.members.is_empty() && (!look.unsure || empty_looks >= EMPTY_LOOKS_MAX) {
-                return true;
+                clean_looks += 1;
+                if clean_looks >= CLEAN_LOOKS {
+                    return true;
+                }
+                continue;
             }
+            clean_looks = 0;
             if look.members.is_empty() {
                 empty_looks += 1;
             } else if Instant::now() >= deadline {

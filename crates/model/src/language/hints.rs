@@ -59,9 +59,8 @@ pub(super) fn example(key: &str) -> Option<&'static str> {
         "input" => "`input: { url: $input.health_url }`, or one binding: `input: $check`",
         "retry" => "`retry: { max_attempts: 3, backoff: exponential, initial: 1s, max: 30s }`",
         "max_attempts" => "`max_attempts: 3`",
-        "timeout" | "estimate" | "period" | "initial" | "max" => {
-            "a duration with its unit: `30s`, `15m`, `1h30m`"
-        }
+        "timeout" | "estimate" | "period" | "initial" => "a duration with its unit: `30s`, `15m`, `1h30m`",
+        "max" => "`max: 5` passes in a loop; a duration like `max: 30s` in `retry`",
         "labels" => "`labels: { team: platform }`",
         "from" | "to" | "edges" => "`edges: [{ from: check, to: restart }]`",
         "chain" => "`chain: [a, b, c]`, or several: `chain: [[a, b], [a, c]]`",
