@@ -10,7 +10,8 @@ use ghostlight_store::Record;
 use ghostlight_store::views::{ViewBatch, ViewName, Views};
 use uuid::Uuid;
 
-use super::handle::{ViewError, count_of};
+use super::error::ViewError;
+use super::handle::count_of;
 use super::list;
 use super::projection::{Fact, Interest, Projection, counter_key, member_key, row_key};
 use crate::codec;

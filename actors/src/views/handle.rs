@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::approvals::{self, Approvals};
+use super::error::ViewError;
 use super::list::{self, Scan};
 use super::projection::{Projection, counter_key};
 use super::query::{self, ApprovalFilter, FILTER_LABELS_MAX, FilterId, Page, PageOf, QueryError, RunFilter};
@@ -27,40 +28,6 @@ const ID_TIME_SLACK_MS: i64 = 2_000;
 
 /// What a label is taken to match when an index is chosen. Labels are not counted: there may be as many as runs.
 const LABEL_GUESS: u64 = 1_000;
-
-/// Why a list or a row cannot be read, by what the caller can do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ViewError {
-    /// The question is wrong.
-    #[error(transparent)]
-    Query(#[from] QueryError),
-    /// The view is not open yet: ask again in a moment.
-    #[error("the view of {view} is still opening")]
-    Opening {
-        /// Which one.
-        view: ViewKind,
-    },
-    /// The view cannot be folded any further: it stays away until it is rebuilt.
-    #[error("the view of {view} is set aside: {reason}")]
-    SetAside {
-        /// Which one.
-        view: ViewKind,
-        /// Why.
-        reason: Arc<str>,
-    },
-    /// A row does not read: its writer rebuilds the view when it meets it.
-    #[error("a row of the view of {view} is damaged")]
-    Damaged {
-        /// Which one.
-        view: ViewKind,
-    },
-    /// The store of views is broken or closed.
-    #[error("the views are not available: {reason}")]
-    Unavailable {
-        /// Why.
-        reason: Arc<str>,
-    },
-}
 
 impl From<StoreViewError> for ViewError {
     fn from(error: StoreViewError) -> Self {

@@ -3,7 +3,7 @@
 use ghostlight_store::views::{Range, ViewName, Views};
 use uuid::Uuid;
 
-use super::handle::ViewError;
+use super::error::ViewError;
 use super::projection::{Projection, ROW, id_of, member_key, row_key};
 
 /// The most rows that one page looks at. A filter that matches few of them gives a short page and a cursor.

@@ -20,6 +20,7 @@
 mod approvals;
 pub(crate) mod blocking;
 mod draft;
+mod error;
 mod handle;
 mod list;
 mod projection;
@@ -34,7 +35,8 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{BEHIND_WAIT_MAX, RunCounts, ViewBehind, ViewError, ViewsHandle};
+pub use error::ViewError;
+pub use handle::{BEHIND_WAIT_MAX, RunCounts, ViewBehind, ViewsHandle};
 pub use query::{
     ApprovalFilter, FILTER_LABELS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, PageOf, QueryError, RunFilter,
 };

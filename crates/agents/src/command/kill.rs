@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::procfs::{Environ, Stat};
-use super::running::ATTEMPT_VARIABLE;
+
+/// The variable in the environment of a command that names its attempt. It is how descendants are found that have left
+/// their process group.
+pub(super) const ATTEMPT_VARIABLE: &str = "GHOSTLIGHT_ATTEMPT";
 
 /// Between two looks at who is alive.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);

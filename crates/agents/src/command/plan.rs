@@ -13,7 +13,8 @@ use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::group::Start;
-use super::running::{ATTEMPT_VARIABLE, RunningFile};
+use super::kill::ATTEMPT_VARIABLE;
+use super::running::RunningFile;
 use crate::secret::{Redactor, resolve_all};
 use crate::{Call, Environment, SecretSource};
 

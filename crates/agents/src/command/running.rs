@@ -17,10 +17,6 @@ use super::kill::Group;
 use super::procfs::{Stat, boot_id};
 use crate::Call;
 
-/// The variable in the environment of a command that names its attempt. It is how descendants are found that have left
-/// their process group.
-pub(super) const ATTEMPT_VARIABLE: &str = "GHOSTLIGHT_ATTEMPT";
-
 const SUFFIX: &str = ".group";
 const FORMAT: u32 = 1;
 /// How long one leftover group may take to die.
@@ -74,7 +70,7 @@ impl RunningFile {
         Ok(Self { file, path, marker })
     }
 
-    /// The value of [`ATTEMPT_VARIABLE`].
+    /// The value of [`super::kill::ATTEMPT_VARIABLE`].
     pub(super) fn marker(&self) -> &str {
         &self.marker
     }
