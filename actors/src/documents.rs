@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ghostlight_agents::builtin::output_schema;
 use ghostlight_model::agent::{AgentDefinition, AgentKind};
-use ghostlight_model::diagnostic::{Diagnostic, any_error};
+use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::language::schema::Schema;
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
 use ghostlight_model::run::AgentDirectory;
@@ -42,15 +42,8 @@ pub(crate) fn promised_output(definition: &AgentDefinition) -> Option<Schema> {
 #[must_use]
 pub fn check_workflow(text: &str, format: Format, known: &[KnownAgent]) -> Checked {
     let mut compiled = language::compile(&Source { text, format });
-    let Some(workflow) = compiled.workflow.take() else {
-        return Checked { workflow: None, diagnostics: compiled.diagnostics };
-    };
-    let mut missing = language::check_targets(&workflow, known);
-    compiled.locate(&mut missing);
-    let mut diagnostics = compiled.diagnostics;
-    diagnostics.extend(missing);
-    let workflow = if any_error(&diagnostics) { None } else { Some(workflow) };
-    Checked { workflow, diagnostics }
+    compiled.check_agents(Some(known));
+    Checked { workflow: compiled.workflow, diagnostics: compiled.diagnostics }
 }
 
 /// Compiles a workflow, whatever agents there are.

@@ -85,13 +85,7 @@ fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnos
         return template::read(&source).diagnostics;
     }
     let mut compiled = language::compile(&source);
-    let mut missing = match (&compiled.workflow, known) {
-        (Some(workflow), Some(known)) => language::check_targets(workflow, known),
-        (Some(workflow), None) => language::check_without_agents(workflow),
-        (None, _) => Vec::new(),
-    };
-    compiled.locate(&mut missing);
-    compiled.diagnostics.extend(missing);
+    compiled.check_agents(known);
     compiled.diagnostics
 }
 

@@ -101,6 +101,11 @@ impl Diagnostic {
     }
 }
 
+/// Puts them in the order of the text; what has no place comes last.
+pub fn in_order(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by_key(|d| (d.line == 0, d.line, d.column, d.code));
+}
+
 /// Whether any of `diagnostics` is an error.
 #[must_use]
 pub fn any_error(diagnostics: &[Diagnostic]) -> bool {

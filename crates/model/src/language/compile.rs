@@ -19,12 +19,14 @@ use super::document::{self, Format, Item, shorten};
 use super::draft::{self, Draft, DraftKind};
 use super::edges::{self, Edge};
 use super::graph::Graph;
+use super::outline::{Fragment, Outline};
 use super::reader::{self, MapReader, Problems};
 use super::schema::Schema;
 use super::selectors;
 use super::shared::{self, Shared};
 use super::supervision;
-use crate::diagnostic::{Code, Diagnostic, Span};
+use super::targets::{self, KnownAgent, Named};
+use crate::diagnostic::{self, Code, Diagnostic, Span};
 use crate::ids::{DefinitionHash, Name, NodeId};
 use crate::selection::Selector;
 use crate::workflow::{Node, NodeIndex, Require, RunSupervision, Target, Workflow};
@@ -71,18 +73,52 @@ pub struct Compiled {
     pub workflow: Option<Arc<Workflow>>,
     /// Everything that is wrong with the document, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
-    /// Where the calls of the document name their agents, by JSON pointer.
-    targets: BTreeMap<String, Span>,
+    /// Whom the calls of the document name, by JSON pointer.
+    targets: BTreeMap<String, Named>,
+    /// What was understood of a document with errors.
+    fragment: Option<Box<Fragment>>,
     /// The document with its places.
     root: Option<Item>,
 }
 
 impl Compiled {
+    /// A document of which nothing was understood.
+    fn nothing(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { workflow: None, diagnostics, targets: BTreeMap::new(), fragment: None, root: None }
+    }
+
+    /// Adds what is wrong with the document for those who know the agents: names that nobody has, types that contradict each
+    /// other, calls that may write where they would be cut off. With nobody known, it is what has to be declared then. What
+    /// is wrong elsewhere in the document hides nothing of it, but for nodes that have errors of their own.
+    pub fn check_agents(&mut self, known: Option<&[KnownAgent]>) {
+        let outline = match (&self.workflow, &self.fragment) {
+            (Some(workflow), _) => Some(Outline::of(workflow)),
+            (None, Some(fragment)) => self.root.as_ref().map(|root| fragment.outline(root)),
+            (None, None) => None,
+        };
+        let mut found = match known {
+            Some(known) => targets::check_names(
+                self.targets.iter().map(|(path, named)| (path.clone(), &named.target, named.tool)),
+                known,
+            ),
+            None => Vec::new(),
+        };
+        if let Some(outline) = &outline {
+            found.extend(targets::check_outline(outline, known));
+        }
+        self.locate(&mut found);
+        self.diagnostics.append(&mut found);
+        diagnostic::in_order(&mut self.diagnostics);
+        if diagnostic::any_error(&self.diagnostics) {
+            self.workflow = None;
+        }
+    }
+
     /// Gives diagnostics that were found later, and know only their JSON pointer, their place in the text.
-    pub fn locate(&self, diagnostics: &mut [Diagnostic]) {
+    fn locate(&self, diagnostics: &mut [Diagnostic]) {
         for diagnostic in diagnostics {
             let in_tree = || Some(self.root.as_ref()?.place_nearest(&diagnostic.path));
-            let span = self.targets.get(&diagnostic.path).copied().or_else(in_tree);
+            let span = self.targets.get(&diagnostic.path).map(|named| named.span).or_else(in_tree);
             if let (0, Some(span)) = (diagnostic.line, span) {
                 diagnostic.line = span.line;
                 diagnostic.column = span.column;
@@ -98,7 +134,7 @@ impl Compiled {
 pub fn compile(source: &Source<'_>) -> Compiled {
     deep_stack::run(|| compile_here(source)).unwrap_or_else(|failed| {
         let problem = Diagnostic::new(Code::CompilerFailed, Span::default(), failed.to_string());
-        Compiled { workflow: None, diagnostics: vec![problem], targets: BTreeMap::new(), root: None }
+        Compiled::nothing(vec![problem])
     })
 }
 
@@ -107,17 +143,15 @@ fn compile_here(source: &Source<'_>) -> Compiled {
     let (root, read) = document::parse(source.text, source.format);
     read.into_iter().for_each(|problem| problems.push(problem));
     let Some(root) = root else {
-        return Compiled {
-            workflow: None,
-            diagnostics: problems.finish(None),
-            targets: BTreeMap::new(),
-            root: None,
-        };
+        return Compiled::nothing(problems.finish(None));
     };
     let mut targets = BTreeMap::new();
-    let workflow = compile_tree(&root, &mut targets, &mut problems);
-    let workflow = workflow.filter(|_| problems.errors() == 0).map(Arc::new);
-    Compiled { workflow, diagnostics: problems.finish(Some(&root)), targets, root: Some(root) }
+    let (workflow, fragment) = match compile_tree(&root, &mut targets, &mut problems) {
+        Ok(workflow) => (Some(Arc::new(workflow)), None),
+        Err(fragment) => (None, fragment),
+    };
+    let diagnostics = problems.finish(Some(&root));
+    Compiled { workflow, diagnostics, targets, fragment, root: Some(root) }
 }
 
 /// The canonical form of a document, and its hash: JSON with sorted keys, without white space.
@@ -130,7 +164,6 @@ pub(crate) fn canonical(root: &Item) -> (Value, DefinitionHash) {
 
 /// What stands at the top beside the nodes.
 struct Top {
-    name: Option<Name>,
     description: String,
     input: Option<Schema>,
     context: Map<String, Value>,
@@ -141,30 +174,37 @@ struct Top {
     selectors: Vec<Selector>,
 }
 
+/// The workflow, or as much of it as was understood.
 fn compile_tree(
     root: &Item,
-    targets: &mut BTreeMap<String, Span>,
+    targets: &mut BTreeMap<String, Named>,
     problems: &mut Problems,
-) -> Option<Workflow> {
+) -> Result<Workflow, Option<Box<Fragment>>> {
     let start = Span { line: 1, column: 1, end_line: 1, end_column: 2 };
-    let map = MapReader::open(root, start, "a workflow", problems)?;
+    let map = MapReader::open(root, start, "a workflow", problems).ok_or(None)?;
     let map = map.pointing_at(map.entries().first().map_or(start, |entry| entry.key_span));
     reader::language_version(&map, problems);
     map.only(&[&TOP], &LATER, problems);
+    map.required("name", problems);
+    let name = map.name("name", problems);
     let top = read_top(&map, problems);
 
-    let nodes = map.required("nodes", problems)?;
-    let entries = MapReader::open(&nodes.value, nodes.key_span, "`nodes`", problems)?.entries();
+    let nodes = map.required("nodes", problems).ok_or(None)?;
+    let entries = MapReader::open(&nodes.value, nodes.key_span, "`nodes`", problems).ok_or(None)?.entries();
     if entries.is_empty() {
         problems.add(Code::NoNodes, nodes.key_span, "a workflow needs at least one node");
     }
     if entries.len() > NODES_MAX {
         let message = format!("the workflow has {} nodes; at most {NODES_MAX} are allowed", entries.len());
         problems.add(Code::TooManyNodes, nodes.key_span, message);
-        return None;
+        return Err(None);
     }
-    let drafts: Vec<Draft<'_>> =
-        entries.iter().map(|entry| draft::read(entry, &top.shared, problems)).collect();
+    let (mut drafts, mut broken) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
+    for entry in entries {
+        let before = problems.errors();
+        drafts.push(draft::read(entry, &top.shared, problems));
+        broken.push(problems.errors() > before);
+    }
     let ids: HashMap<&str, usize> =
         drafts.iter().enumerate().map(|(index, draft)| (draft.key, index)).collect();
     supervision::check_declared(top.supervision.strategy, &drafts, problems);
@@ -174,20 +214,26 @@ fn compile_tree(
     check_graph(&drafts, &edges, &graph, &order, problems);
 
     let view = View::new(&drafts, &ids, &edges, &graph, order, top.input.as_ref());
-    let nodes = compile_nodes(&view, &edges, &mut Found { targets, problems });
+    let nodes = compile_nodes(&view, &edges, &broken, &mut Found { targets, problems });
+    let before = problems.errors();
     let output = map.entry("output").map(|entry| {
         let reader = Place { view: &view, reader: Reader::Output, locals: Vec::new() };
         Bound::compile(&entry.value, &reader, problems)
     });
-    if problems.errors() > 0 {
-        return None;
+    if let (0, Some(name)) = (problems.errors(), name) {
+        let nodes = nodes.into_iter().flatten().collect();
+        return Ok(assemble(name, top, nodes, output, canonical(root)));
     }
-    let (document, hash) = canonical(root);
-    assemble(top, nodes, output, document, hash)
+    Err(Some(Box::new(Fragment {
+        nodes,
+        input: top.input,
+        context: top.context,
+        output: output.filter(|_| problems.errors() == before),
+        strategy: top.supervision.strategy,
+    })))
 }
 
 fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
-    map.required("name", problems);
     let context = match map.entry("context") {
         None => Map::new(),
         Some(entry) => match entry.value.to_value() {
@@ -199,7 +245,6 @@ fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
         },
     };
     Top {
-        name: map.name("name", problems),
         description: map.description(problems),
         input: map.schema("input", problems),
         context,
@@ -292,12 +337,12 @@ fn cycle_problem(cycle: &[usize], drafts: &[Draft<'_>], edges: &[Edge<'_>]) -> D
 }
 
 fn assemble(
+    name: Name,
     top: Top,
     nodes: Vec<Node>,
     output: Option<Bound>,
-    document: Value,
-    hash: DefinitionHash,
-) -> Option<Workflow> {
+    (document, hash): (Value, DefinitionHash),
+) -> Workflow {
     let by_id: BTreeMap<NodeId, NodeIndex> =
         nodes.iter().enumerate().map(|(place, node)| (node.id.clone(), index(place))).collect();
     let mut graph =
@@ -309,7 +354,7 @@ fn assemble(
         }
     }
     let mut workflow = Workflow {
-        name: top.name?,
+        name,
         description: top.description,
         hash,
         document,
@@ -331,5 +376,5 @@ fn assemble(
         Target::Agent(_) => None,
     });
     workflow.capabilities = capabilities.collect();
-    Some(workflow)
+    workflow
 }

@@ -21,6 +21,7 @@ mod json;
 mod makespan;
 pub(crate) mod names;
 mod of_run;
+mod outline;
 pub mod plan;
 mod reach;
 pub(crate) mod reader;
@@ -44,7 +45,7 @@ pub use draft::NESTING_MAX;
 pub use edges::EDGES_MAX;
 pub use names::Local;
 pub use of_run::Fact;
-pub use targets::{CallAt, KnownAgent, check_targets, check_without_agents};
+pub use targets::{CallAt, KnownAgent, check_targets};
 #[cfg(test)]
 pub(crate) use types::not_of_their_type;
 

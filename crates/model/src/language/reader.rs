@@ -12,7 +12,7 @@ use serde_json::Number;
 use super::document::{Content, Entry, Item, shorten};
 use super::schema::{Schema, SchemaBudget};
 use super::{hints, spelling, units};
-use crate::diagnostic::{Code, Diagnostic, Severity, Span};
+use crate::diagnostic::{Code, Diagnostic, Severity, Span, in_order};
 use crate::ids::Name;
 use crate::selection::LABELS_RESERVED;
 
@@ -92,8 +92,7 @@ impl Problems {
         if let Some(root) = root {
             super::document::attach_paths(root, &mut self.list);
         }
-        // What has no place comes last.
-        self.list.sort_by_key(|d| (d.line == 0, d.line, d.column, d.code));
+        in_order(&mut self.list);
         self.list
     }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use super::document::Content;
 use super::draft::{Draft, DraftKind};
+use super::outline::Outline;
 use super::reader::{MapReader, Problems, place_of};
-use super::targets::{CallAt, KnownAgent};
+use super::targets::{self, CallAt, KnownAgent};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::failure::EffectClass;
-use crate::workflow::{RestartBackoff, RunStrategy, RunSupervision, Target, Workflow};
+use crate::workflow::{RestartBackoff, RunStrategy, RunSupervision, Target};
 
 const STRATEGIES: [(&str, RunStrategy); 3] = [
     ("one_for_one", RunStrategy::OneForOne),
@@ -126,8 +127,8 @@ const ONE_FOR_ONE: &str = "use `one_for_one`, under which a crash ends nobody el
 
 /// Says which calls may write by what `known` agents say, though the strategy would end them; with nobody known, which
 /// calls might. Agents that do not exist are told of elsewhere. The diagnostics know their JSON pointer.
-pub(super) fn check_agents(workflow: &Workflow, known: Option<&[KnownAgent]>) -> Vec<Diagnostic> {
-    let strategy = workflow.supervision.strategy;
+pub(super) fn check_agents(outline: &Outline<'_>, known: Option<&[KnownAgent]>) -> Vec<Diagnostic> {
+    let strategy = outline.strategy;
     if !strategy.ends_siblings() {
         return Vec::new();
     }
@@ -153,7 +154,7 @@ pub(super) fn check_agents(workflow: &Workflow, known: Option<&[KnownAgent]>) ->
         let diagnostic = refusal(strategy, &what, Span::default()).help(help);
         Some(Diagnostic { path: at.pointer(), ..diagnostic })
     };
-    workflow.targets().filter_map(problem).collect()
+    outline.known().flat_map(targets::calls).filter_map(problem).collect()
 }
 
 fn refusal(strategy: RunStrategy, what: &str, span: Span) -> Diagnostic {

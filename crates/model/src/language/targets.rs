@@ -7,7 +7,8 @@ use crate::failure::EffectClass;
 use crate::ids::Name;
 use crate::workflow::{Aside, Call, Node, NodeKind, Target, Workflow};
 
-use super::reader::{nearest, quoted};
+use super::outline::Outline;
+use super::reader::{DIAGNOSTICS_MAX, nearest, quoted};
 use super::schema::Schema;
 use super::{supervision, types};
 
@@ -60,36 +61,57 @@ impl CallAt<'_> {
 impl Workflow {
     /// The calls of the workflow, those inside of maps and loops and beside others included, in topological order.
     pub fn targets(&self) -> impl Iterator<Item = CallAt<'_>> {
-        self.nodes.iter().flat_map(|node| {
-            let innermost = std::iter::successors(Some(node), |node| node.kind.body());
-            let (depth, node) = innermost.enumerate().last().unwrap_or((0, node));
-            let beside = node.asides().map(|(aside, node)| (Some(aside), node));
-            std::iter::once((None, node)).chain(beside).filter_map(move |(aside, node)| match &node.kind {
-                NodeKind::Call(call) => Some(CallAt { node, call, depth, aside }),
-                _ => None,
-            })
-        })
+        self.nodes.iter().flat_map(calls)
     }
 }
 
+/// The calls of a node, those inside of it and beside it included.
+pub(super) fn calls(node: &Node) -> impl Iterator<Item = CallAt<'_>> {
+    let innermost = std::iter::successors(Some(node), |node| node.kind.body());
+    let (depth, node) = innermost.enumerate().last().unwrap_or((0, node));
+    let beside = node.asides().map(|(aside, node)| (Some(aside), node));
+    std::iter::once((None, node)).chain(beside).filter_map(move |(aside, node)| match &node.kind {
+        NodeKind::Call(call) => Some(CallAt { node, call, depth, aside }),
+        _ => None,
+    })
+}
+
+/// Whom a call of a document names, and where.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub target: Target,
+    /// Whether it is named as a tool.
+    pub tool: bool,
+    pub span: Span,
+}
+
 /// Says which calls name an agent or a capability that nobody of `known` is or offers, which of them may write although
-/// the workflow's strategy would cut them off, and where what is read or given is not what the agents' schemas declare. The diagnostics know their JSON pointer; [`super::Compiled::locate`] adds
-/// the place in the text.
+/// the workflow's strategy would cut them off, and where what is read or given is not what the agents' schemas declare. The
+/// diagnostics know their JSON pointer; [`super::Compiled::check_agents`] knows their places in the text too.
 #[must_use]
 pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnostic> {
-    let mut diagnostics = Vec::new();
-    for at in workflow.targets() {
-        let call = at.call;
-        let diagnostic = match &call.target {
-            Target::Agent(name) if known.iter().any(|agent| agent.name == *name) => continue,
+    let named = workflow.targets().map(|at| (at.pointer(), &at.call.target, at.call.tool));
+    let mut diagnostics = check_names(named, known);
+    diagnostics.extend(check_outline(&Outline::of(workflow), Some(known)));
+    diagnostics
+}
+
+/// Which of these names nobody has: where they stand, whom they mean, and whether they mean a tool.
+pub(super) fn check_names<'n>(
+    named: impl Iterator<Item = (String, &'n Target, bool)>,
+    known: &[KnownAgent],
+) -> Vec<Diagnostic> {
+    let unknown = |(path, target, tool): (String, &'n Target, bool)| {
+        let diagnostic = match target {
+            Target::Agent(name) if known.iter().any(|agent| agent.name == *name) => return None,
             Target::Agent(name) => {
-                let what = if call.tool { "tool" } else { "agent" };
+                let what = if tool { "tool" } else { "agent" };
                 let names = known.iter().map(|agent| agent.name.as_str());
                 let message = format!("no {what} `{name}` is registered");
                 suggest(Diagnostic::new(Code::UnknownAgent, Span::default(), message), name, names)
             }
             Target::Capability(name) if known.iter().any(|agent| agent.capabilities.contains(name)) => {
-                continue;
+                return None;
             }
             Target::Capability(name) => {
                 let mut names: Vec<&str> =
@@ -100,18 +122,16 @@ pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnosti
                 suggest(Diagnostic::new(Code::UnknownCapability, Span::default(), message), name, names)
             }
         };
-        diagnostics.push(Diagnostic { path: at.pointer(), ..diagnostic });
-    }
-    diagnostics.extend(supervision::check_agents(workflow, Some(known)));
-    diagnostics.extend(types::check::check(workflow, known));
-    diagnostics
+        Some(Diagnostic { path, ..diagnostic })
+    };
+    named.filter_map(unknown).take(DIAGNOSTICS_MAX).collect()
 }
 
-/// The same where no agent is known: says which calls have to declare their effect, because the workflow's strategy would
-/// cut them off.
-#[must_use]
-pub fn check_without_agents(workflow: &Workflow) -> Vec<Diagnostic> {
-    supervision::check_agents(workflow, None)
+/// What the agents' definitions say against what is known of a document; without agents, what it has to declare itself.
+pub(super) fn check_outline(outline: &Outline<'_>, known: Option<&[KnownAgent]>) -> Vec<Diagnostic> {
+    let mut diagnostics = supervision::check_agents(outline, known);
+    diagnostics.extend(known.map(|known| types::check::check(outline, known)).unwrap_or_default());
+    diagnostics
 }
 
 fn suggest<'n>(

@@ -31,7 +31,8 @@ pub(crate) fn not_of_their_type(
     known: &[super::KnownAgent],
     outputs: &[(crate::workflow::NodeIndex, Value)],
 ) -> Vec<String> {
-    let known = reading::Known::of(workflow, &agents::Agents::of(known));
+    let outline = super::outline::Outline::of(workflow);
+    let known = reading::Known::of(&outline, &agents::Agents::of(known));
     let reading = reading::Reading::of(&known);
     let misfits = outputs.iter().filter_map(|(node, output)| {
         let told = reading.output_of(*node);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::language::document::{self, Format};
 use crate::language::format::{Style, format};
-use crate::language::{KnownAgent, Source, check_targets, compile};
+use crate::language::{KnownAgent, Source, compile};
 use crate::{agent, agent::Builtin, template};
 
 /// Codes whose example is too large for a page: it is made here.
@@ -38,17 +38,15 @@ fn said(text: &str) -> Vec<Diagnostic> {
     } else if has("parameters") {
         template::read(&source).diagnostics
     } else {
-        let compiled = compile(&source);
+        let mut compiled = compile(&source);
         let known: Vec<KnownAgent> = Builtin::ALL
             .into_iter()
             .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
             .chain([typed()])
             .collect();
         // Agents of the pages that are no built-in ones are theirs.
-        let targets =
-            compiled.workflow.as_ref().map_or_else(Vec::new, |workflow| check_targets(workflow, &known));
-        let own = targets.into_iter().filter(|one| !one.message.contains("service-restart"));
-        compiled.diagnostics.into_iter().chain(own).collect()
+        compiled.check_agents(Some(&known));
+        compiled.diagnostics.into_iter().filter(|one| !one.message.contains("service-restart")).collect()
     };
     if let Err(refused) = format(&source, Style { format: Format::Yaml, drop_comments: false }) {
         said.extend(refused.into_iter().filter(|one| one.code == Code::NotFormatted));

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::view::{Place, Reader, View, index, pointer_of};
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::language::binding::Bound;
 use crate::language::document::{Content, Item, shorten};
 use crate::language::draft::{Draft, DraftBranch, DraftKind, DraftOnError, DraftSuccess, Placed};
 use crate::language::edges::Edge;
 use crate::language::names::Local;
 use crate::language::reader::Problems;
-use crate::language::targets;
+use crate::language::targets::{self, Named};
 use crate::workflow::{
     Aside, Assertion, Branch, Call, Case, ChildWorkflow, Dependency, Emit, Gate, Loop, MapNode, Node,
     NodeIndex, NodeKind, OnError, Parallel, Signal, Success, Transform, Until, Wait,
@@ -20,13 +20,19 @@ use crate::workflow::{
 
 /// What is found on the way.
 pub(super) struct Found<'f> {
-    /// Where the calls name their agents, by JSON pointer.
-    pub targets: &'f mut BTreeMap<String, Span>,
+    /// Whom the calls name, by JSON pointer.
+    pub targets: &'f mut BTreeMap<String, Named>,
     pub problems: &'f mut Problems,
 }
 
-/// Compiles all nodes, in topological order. Shorter than the drafts when there are errors.
-pub(super) fn compile_nodes(view: &View<'_, '_>, edges: &[Edge<'_>], found: &mut Found<'_>) -> Vec<Node> {
+/// Compiles all nodes, in topological order; none in the place of one with errors. `broken` says of each draft whether it had
+/// any when it was read.
+pub(super) fn compile_nodes(
+    view: &View<'_, '_>,
+    edges: &[Edge<'_>],
+    broken: &[bool],
+    found: &mut Found<'_>,
+) -> Vec<Option<Node>> {
     let mut incoming: Vec<Vec<Dependency>> = view.order.iter().map(|_| Vec::new()).collect();
     for edge in edges {
         let (parent, child) = (view.places[edge.from], view.places[edge.to]);
@@ -42,15 +48,20 @@ pub(super) fn compile_nodes(view: &View<'_, '_>, edges: &[Edge<'_>], found: &mut
     for (place, parents) in incoming.into_iter().enumerate() {
         let draft = view.order[place];
         let here = Place { view, reader: Reader::Node(place), locals: Vec::new() };
-        if let Some(mut node) = compile_node(&here, &view.drafts[draft], 0, found) {
+        let before = found.problems.errors();
+        let mut node = compile_node(&here, &view.drafts[draft], 0, found);
+        if broken[draft] || found.problems.errors() > before {
+            node = None;
+        }
+        if let Some(node) = &mut node {
             node.parents = parents;
             node.children =
                 view.graph.children[draft].iter().map(|child| index(view.places[*child])).collect();
             node.children.sort_unstable();
             node.level = levels[draft];
             node.group = groups.get(&draft).copied();
-            nodes.push(node);
         }
+        nodes.push(node);
     }
     nodes
 }
@@ -196,7 +207,8 @@ fn compile_kind(
     Some(match draft.kind.as_ref()? {
         DraftKind::Call { call, target_span } => {
             if draft.id.is_some() {
-                found.targets.insert(targets::pointer(pointer, call), *target_span);
+                let named = Named { target: call.target.clone(), tool: call.tool, span: *target_span };
+                found.targets.insert(targets::pointer(pointer, call), named);
             }
             NodeKind::Call(Call { target: call.target.clone(), tool: call.tool })
         }

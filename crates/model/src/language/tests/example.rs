@@ -50,8 +50,6 @@ fn yaml_and_json_of_one_document_have_the_same_hash() {
 
 #[test]
 fn unknown_agents_and_capabilities_are_found_with_their_place_by_who_knows_the_registry() {
-    let compiled = yaml(EXAMPLE);
-    let workflow = compiled.workflow.as_ref().unwrap();
     let agent = |name: &str, capabilities: &[&str]| KnownAgent {
         name: Name::new(name).unwrap(),
         capabilities: capabilities.iter().map(|name| Name::new(name).unwrap()).collect(),
@@ -65,16 +63,16 @@ fn unknown_agents_and_capabilities_are_found_with_their_place_by_who_knows_the_r
         agent("service-restart", &[]),
         agent("service-rollback", &[]),
     ];
-    let mut diagnostics = check_targets(workflow, &known);
-    compiled.locate(&mut diagnostics);
-    insta::assert_snapshot!(render("incident-response.yaml", EXAMPLE, &diagnostics));
+    let mut compiled = yaml(EXAMPLE);
+    compiled.check_agents(Some(&known));
+    insta::assert_snapshot!(render("incident-response.yaml", EXAMPLE, &compiled.diagnostics));
     let known = [
         agent("http-probe", &[]),
         agent("metrics", &["log-analysis"]),
         agent("service-restart", &[]),
         agent("service-rollback", &[]),
     ];
-    assert_eq!(check_targets(workflow, &known), []);
+    assert_eq!(check_targets(&valid(EXAMPLE), &known), []);
 }
 
 #[test]

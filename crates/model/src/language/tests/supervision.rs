@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::failure::EffectClass;
 use crate::ids::Name;
-use crate::language::{KnownAgent, check_targets, check_without_agents};
+use crate::language::{KnownAgent, check_targets};
 use crate::workflow::{RestartBackoff, RunStrategy, RunSupervision};
 
 fn supervision(text: &str) -> RunSupervision {
@@ -70,8 +70,7 @@ fn agent(name: &str, capabilities: &[&str], effect: EffectClass) -> KnownAgent {
 #[test]
 fn a_strategy_that_would_cut_off_an_agent_that_writes_is_refused_by_who_knows_the_agents() {
     use EffectClass::{Idempotent, Read, Write};
-    let compiled = yaml(CALLS);
-    let workflow = compiled.workflow.as_ref().unwrap();
+    let mut compiled = yaml(CALLS);
     let known = |probe, notes, broom| {
         [
             agent("probe", &[], probe),
@@ -80,21 +79,21 @@ fn a_strategy_that_would_cut_off_an_agent_that_writes_is_refused_by_who_knows_th
             agent("broom", &["cleaning"], broom),
         ]
     };
-    assert_eq!(check_targets(workflow, &known(Read, Idempotent, Idempotent)), []);
-    let mut refused = check_targets(workflow, &known(Write, Write, Write));
-    compiled.locate(&mut refused);
-    insta::assert_snapshot!(render("w.yaml", CALLS, &refused));
+    assert_eq!(check_targets(&valid(CALLS), &known(Read, Idempotent, Idempotent)), []);
+    compiled.check_agents(Some(&known(Write, Write, Write)));
+    insta::assert_snapshot!(render("w.yaml", CALLS, &compiled.diagnostics));
     let one_for_one = valid(&CALLS.replace("one_for_all", "one_for_one"));
     assert_eq!(check_targets(&one_for_one, &known(Write, Write, Write)), []);
 }
 
 #[test]
 fn where_no_agent_is_known_every_call_has_to_declare_its_effect() {
-    let compiled = yaml(CALLS);
-    let mut refused = check_without_agents(compiled.workflow.as_ref().unwrap());
-    compiled.locate(&mut refused);
-    insta::assert_snapshot!(render("w.yaml", CALLS, &refused));
-    let declared = valid(&CALLS.replace("agent: probe", "agent: probe, effect: read"));
-    assert_eq!(check_without_agents(&declared), []);
-    assert_eq!(check_without_agents(&valid(&CALLS.replace("one_for_all", "one_for_one"))), []);
+    let told = |text: &str| {
+        let mut compiled = yaml(text);
+        compiled.check_agents(None);
+        compiled.diagnostics
+    };
+    insta::assert_snapshot!(render("w.yaml", CALLS, &told(CALLS)));
+    assert_eq!(told(&CALLS.replace("agent: probe", "agent: probe, effect: read")), []);
+    assert_eq!(told(&CALLS.replace("one_for_all", "one_for_one")), []);
 }

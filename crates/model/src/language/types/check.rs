@@ -1,11 +1,9 @@
 //! Whether what a workflow reads is declared by those who give it, and what it gives is taken by those who get it.
 //!
 //! Known are the schemas of agents, of the run's input and of signals, the keys of `context`, and what all other nodes make of that, but
-//! for those that run another workflow. Pure: a function of the compiled workflow and of the agents.
+//! for those that run another workflow. Pure: a function of what was understood of the document and of the agents.
 
 use std::sync::Arc;
-
-use serde_json::Value;
 
 use super::agents::Agents;
 use super::outputs::of_pass;
@@ -15,23 +13,24 @@ use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::language::binding::{Bound, Provenance, giver, path_of};
 use crate::language::condition::Condition;
 use crate::language::names::Refusal;
+use crate::language::outline::Outline;
 use crate::language::reader::{DIAGNOSTICS_MAX, nearest, quoted};
 use crate::language::targets::KnownAgent;
 use crate::language::text::Text;
-use crate::workflow::{Aside, Node, NodeIndex, NodeKind, Target, Transform, Until, Wait, Workflow};
+use crate::workflow::{Aside, Node, NodeIndex, NodeKind, Target, Transform, Until, Wait};
 
-/// Everything in `workflow` that contradicts what is declared. The diagnostics know their JSON pointer only.
-pub(in crate::language) fn check(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnostic> {
+/// Everything in a document that contradicts what is declared. The diagnostics know their JSON pointer only.
+pub(in crate::language) fn check(outline: &Outline<'_>, known: &[KnownAgent]) -> Vec<Diagnostic> {
     let agents = Agents::of(known);
-    let known = Known::of(workflow, &agents);
+    let known = Known::of(outline, &agents);
     let mut check = Check { reading: Reading::of(&known), agents: &agents, found: Vec::new() };
-    for node in &workflow.nodes {
+    for node in outline.known() {
         if check.found.len() >= DIAGNOSTICS_MAX {
             break;
         }
         check.node(node);
     }
-    if let Some(output) = &workflow.output {
+    if let Some(output) = outline.output {
         check.bound(output, "/output");
     }
     check.found.truncate(DIAGNOSTICS_MAX);
@@ -57,7 +56,7 @@ impl<'c> Check<'c> {
         }
         for dependency in &node.parents {
             if let Some(when) = &dependency.when {
-                let place = edge(self.reading.workflow(), dependency.parent, node);
+                let place = edge(self.reading.outline(), dependency.parent, node);
                 self.condition(when, &format!("{place}/when"));
             }
         }
@@ -245,9 +244,8 @@ fn dotted(pointer: &str) -> String {
 }
 
 /// Where in the document the edge stands that leads from `parent` to `node`.
-fn edge(workflow: &Workflow, parent: NodeIndex, node: &Node) -> String {
-    let is_it =
-        |edge: &Value| edge["from"] == *workflow.node(parent).id.as_str() && edge["to"] == *node.id.as_str();
-    let at = workflow.document["edges"].as_array().and_then(|edges| edges.iter().position(is_it));
+fn edge(outline: &Outline<'_>, parent: NodeIndex, node: &Node) -> String {
+    let parent = outline.node(parent).map(|parent| parent.id.as_str());
+    let at = parent.and_then(|parent| outline.edge(parent, node.id.as_str()));
     at.map_or_else(|| format!("/nodes/{}", node.id), |at| format!("/edges/{at}"))
 }

@@ -62,9 +62,14 @@ pub(super) fn output(node: &Node, reading: &Reading<'_>, agents: &Agents) -> Arc
             match &join.merge {
                 Some(rule) => merged(rule, &given.collect::<Vec<_>>()),
                 // Parents that were skipped are absent, and those that failed and may are null.
-                None => Type::mapping(node.parents.iter().zip(given).map(|(edge, given)| {
-                    (reading.workflow().node(edge.parent).id.as_str(), given.or_null(), false)
-                })),
+                None => {
+                    let fields = node.parents.iter().zip(given).map(|(edge, given)| {
+                        let parent = reading.outline().node(edge.parent)?;
+                        Some((parent.id.as_str(), given.or_null(), false))
+                    });
+                    // A parent with errors leaves open what is joined.
+                    fields.collect::<Option<Vec<_>>>().map_or_else(Type::any, Type::mapping)
+                }
             }
         }
     }

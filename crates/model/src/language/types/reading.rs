@@ -13,12 +13,13 @@ use crate::failure::{ErrorClass, Happened};
 use crate::language::binding::{Bound, Reference};
 use crate::language::names::{Local, Refusal, Root};
 use crate::language::of_run::{ErrorField, Fact, happened};
+use crate::language::outline::Outline;
 use crate::language::reader::{nearest, quoted};
-use crate::workflow::{MapNode, NodeIndex, NodeKind, Workflow};
+use crate::workflow::{MapNode, NodeIndex, NodeKind};
 
 /// What is known of a workflow.
 pub(super) struct Known<'w> {
-    workflow: &'w Workflow,
+    outline: &'w Outline<'w>,
     input: Arc<Type>,
     context: Arc<Type>,
     outputs: Vec<Arc<Type>>,
@@ -27,24 +28,23 @@ pub(super) struct Known<'w> {
 }
 
 impl<'w> Known<'w> {
-    pub fn of(workflow: &'w Workflow, agents: &Agents) -> Self {
-        let input =
-            workflow.input.as_ref().map_or_else(Type::any, |schema| Type::of_schema(schema.document()));
+    pub fn of(outline: &'w Outline<'w>, agents: &Agents) -> Self {
+        let input = outline.input.map_or_else(Type::any, |schema| Type::of_schema(schema.document()));
         // A run may bring other keys, and other values for these.
         let fields = Fields {
-            known: workflow.context.keys().map(|key| (key.clone(), Type::any())).collect(),
-            required: workflow.context.keys().cloned().collect(),
+            known: outline.context.keys().map(|key| (key.clone(), Type::any())).collect(),
+            required: outline.context.keys().cloned().collect(),
             rest: Rest::Open,
         };
         let context = Arc::new(Type { fields: Some(Arc::new(fields)), ..Type::of_kinds(Kinds::OBJECT) });
-        let outputs = Vec::with_capacity(workflow.nodes.len());
-        let mut known = Self { workflow, input, context, outputs, givers: Vec::new() };
-        for node in &workflow.nodes {
+        let outputs = Vec::with_capacity(outline.nodes().len());
+        let mut known = Self { outline, input, context, outputs, givers: Vec::new() };
+        for node in outline.nodes() {
             // Parents stand before their children.
-            let gives = output(node, &Reading::of(&known), agents);
+            let gives = node.map_or_else(Type::any, |node| output(node, &Reading::of(&known), agents));
             known.outputs.push(gives);
-            known.givers.push(match &node.kind {
-                NodeKind::Call(call) => Some(agents.shown(&call.target)),
+            known.givers.push(match node.map(|node| &node.kind) {
+                Some(NodeKind::Call(call)) => Some(agents.shown(&call.target)),
                 _ => None,
             });
         }
@@ -90,8 +90,8 @@ impl<'k> Reading<'k> {
         Self { output, ..self.clone() }
     }
 
-    pub fn workflow(&self) -> &'k Workflow {
-        self.known.workflow
+    pub fn outline(&self) -> &'k Outline<'k> {
+        self.known.outline
     }
 
     /// What a node gives, when it does.
@@ -129,9 +129,10 @@ impl<'k> Reading<'k> {
             Root::Local(Local::Output) => "`output_schema` of the call".to_owned(),
             Root::Local(local) => format!("`{}` of the node around it", local.as_str()),
             Root::Run(_) | Root::Error(..) => "the run".to_owned(),
-            Root::Node(node) => match self.known.givers.get(node.at()) {
-                Some(Some(agent)) => format!("`output_schema` of {agent}"),
-                Some(None) | None => format!("the type of the node `{}`", self.workflow().node(node).id),
+            Root::Node(node) => match (self.known.givers.get(node.at()), self.outline().node(node)) {
+                (Some(Some(agent)), _) => format!("`output_schema` of {agent}"),
+                (_, Some(node)) => format!("the type of the node `{}`", node.id),
+                (_, None) => "a node with errors".to_owned(),
             },
         }
     }
@@ -156,12 +157,12 @@ impl<'k> Reading<'k> {
     /// A key of `context` that no default declares, where there are defaults at all.
     pub fn unknown_key(&self, root: Root, path: &[Step]) -> Option<Refusal> {
         let (Root::Context, Some(Step::Key(key))) = (root, path.first()) else { return None };
-        if self.workflow().context.is_empty() || self.workflow().context.contains_key(key) {
+        if self.outline().context.is_empty() || self.outline().context.contains_key(key) {
             return None;
         }
         let message =
             format!("`context` has no default for `{key}`, so a run that does not bring it fails here");
-        let known = || self.workflow().context.keys().map(String::as_str);
+        let known = || self.outline().context.keys().map(String::as_str);
         let refusal = Refusal::new(Code::NoContextDefault, message);
         Some(match nearest(key, known()) {
             Some(name) => refusal.help(format!("did you mean `{name}`?")),

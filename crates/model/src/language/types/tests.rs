@@ -6,9 +6,9 @@ use super::*;
 use crate::diagnostic::{Diagnostic, render};
 use crate::failure::EffectClass;
 use crate::ids::Name;
+use crate::language::KnownAgent;
 use crate::language::schema::Schema;
 use crate::language::tests::yaml;
-use crate::language::{KnownAgent, check_targets};
 
 /// Agents, with what they take and give.
 fn agents() -> Vec<KnownAgent> {
@@ -63,15 +63,11 @@ fn document(nodes: &str) -> String {
 }
 
 fn told(text: &str) -> Vec<Diagnostic> {
-    let compiled = yaml(text);
-    let workflow = compiled
-        .workflow
-        .as_ref()
-        .unwrap_or_else(|| panic!("{}", render("w.yaml", text, &compiled.diagnostics)));
-    let mut told = check_targets(workflow, &agents());
-    compiled.locate(&mut told);
-    told.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
-    told
+    let mut compiled = yaml(text);
+    assert!(compiled.workflow.is_some(), "{}", render("w.yaml", text, &compiled.diagnostics));
+    compiled.diagnostics.clear();
+    compiled.check_agents(Some(&agents()));
+    compiled.diagnostics
 }
 
 /// Nothing is told of these nodes.
@@ -157,6 +153,39 @@ fn what_is_asked_of_an_output_and_what_stands_beside_a_call_is_checked_too() {
             ("/nodes/a/success/assertions/1".to_owned(), "undeclared_field"),
             ("/nodes/a/success/judge/input/path".to_owned(), "type_mismatch"),
         ]
+    );
+}
+
+/// Shows S3-2a: all that is wrong is told at once, names and types too.
+#[test]
+fn a_mistake_in_one_node_does_not_hide_the_names_and_types_of_others() {
+    let text = document(
+        "  a: {type: agent_call, agent: prope, input: {url: $input.url}}\n\
+         \x20 bad: {type: agent_call, agent: reeder, needs: [a], input: {path: $a.level, lines: $nobody.x}, timeot: 5s}\n\
+         \x20 b: {type: agent_call, agent: probe, needs: [a, bad], input: {url: $input.n, timeout: $bad.summary}}\n\
+         \x20 both: {type: join, require: all, needs: [b, bad]}\n\
+         \x20 c: {type: agent_call, agent: reader, needs: [both], when: both.b.helthy, input: {path: $both.bad.anything}}\n\
+         \x20 d: {type: agent_call, capability: sumning, needs: [nobody]}\n\
+         edges: [{from: b, to: c, when: b.level == 'wraning'}]\noutput: {x: $b.stauts}\n",
+    );
+    let mut compiled = yaml(&text);
+    assert!(compiled.workflow.is_none());
+    compiled.check_agents(Some(&agents()));
+    insta::assert_snapshot!(render("w.yaml", &text, &compiled.diagnostics));
+}
+
+#[test]
+fn names_and_types_are_told_of_a_document_with_a_cycle_or_without_a_name() {
+    let nodes = "nodes:\n  a: {type: agent_call, agent: prope, needs: [b]}\n  b: {type: agent_call, agent: probe, needs: [a], input: {url: 3}}\n";
+    let told = |text: String| {
+        let mut compiled = yaml(&text);
+        compiled.check_agents(Some(&agents()));
+        compiled.diagnostics.into_iter().map(|one| one.code.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(format!("ghostlight: 1\nname: w\n{nodes}")), ["unknown_agent", "cycle", "type_mismatch"]);
+    assert_eq!(
+        told(format!("ghostlight: 1\n{}", nodes.replace(", needs: [b]", ""))),
+        ["missing_key", "unknown_agent", "type_mismatch"]
     );
 }
 
