@@ -1,15 +1,18 @@
 //! `store`: care of the data folder, without a daemon.
 
-use std::path::PathBuf;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
 
 use ghostlight_world::RealFiles;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
+use crate::archive;
+
 use super::exit::{CliError, Exit, with_causes};
 use super::{Context, serve};
 
-/// The data folder: verify
+/// The data folder: verify, export
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum StoreVerb {
     /// Check every record of the journal; changes nothing
@@ -24,16 +27,83 @@ pub(crate) enum StoreVerb {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Write the whole journal and all large values into one file of JSON lines
+    ///
+    /// Beside a running daemon too: what it acknowledged before the export began is in it.
+    #[command(after_help = "Examples:\n  ghostlight store export backup.jsonl --data ./ghostlight-data\n  \
+        ghostlight store export - | zstd > backup.jsonl.zst")]
+    Export {
+        /// The file, which must not be there yet; `-` for stdout
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+        /// The data folder [default: as the configuration says]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// The configuration file [default: config/ghostlight.toml, if it is there]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 pub(super) fn run(verb: &StoreVerb, context: &Context) -> Result<Exit, CliError> {
-    let StoreVerb::Verify { data, config } = verb;
-    // Who names the folder gets it verified, whatever is wrong with a configuration that nobody named.
-    let folder = match (data, config) {
-        (Some(data), None) => data.clone(),
-        _ => serve::settings(config.as_deref(), data.as_deref(), None, false)?.loaded.config.data.dir,
+    match verb {
+        StoreVerb::Verify { data, config } => verify(&folder(data.as_deref(), config.as_deref())?, context),
+        StoreVerb::Export { to, data, config } => {
+            export(to, &folder(data.as_deref(), config.as_deref())?, context)
+        }
+    }
+}
+
+fn folder(data: Option<&Path>, config: Option<&Path>) -> Result<PathBuf, CliError> {
+    // Who names the folder gets it, whatever is wrong with a configuration that nobody named.
+    match (data, config) {
+        (Some(data), None) => Ok(data.to_owned()),
+        _ => Ok(serve::settings(config, data, None, false)?.loaded.config.data.dir),
+    }
+}
+
+fn export(to: &Path, folder: &Path, context: &Context) -> Result<Exit, CliError> {
+    let unusable = |error: &dyn std::error::Error| CliError::usage(with_causes(error));
+    if to == Path::new("-") {
+        let stdout = BufWriter::new(std::io::stdout().lock());
+        archive::export(folder, stdout).map_err(|error| unusable(&error))?;
+        return Ok(Exit::Done);
+    }
+    // Written beside it and renamed: a file of that name is whole.
+    let mut unfinished = to.to_owned().into_os_string();
+    unfinished.push(".unfinished");
+    let create = |path: &Path| std::fs::File::options().write(true).create_new(true).open(path);
+    let cannot = |error| CliError::usage(format!("cannot write {}: {error}", to.display()));
+    if to.try_exists().map_err(cannot)? {
+        return Err(CliError::usage(format!("{} is there already", to.display())));
+    }
+    let _ = std::fs::remove_file(&unfinished);
+    let file = create(Path::new(&unfinished)).map_err(cannot)?;
+    let written = archive::export(folder, BufWriter::new(&file));
+    let exported = match written {
+        Ok(exported) => exported,
+        Err(error) => {
+            let _ = std::fs::remove_file(&unfinished);
+            return Err(unusable(&error));
+        }
     };
-    let report = ghostlight_store::journal::verify(&RealFiles, &folder)
+    file.sync_all().and_then(|()| std::fs::rename(&unfinished, to)).map_err(cannot)?;
+    let value = json!({
+        "file": to.display().to_string(),
+        "records": exported.records,
+        "blobs": exported.blobs,
+        "bytes": exported.bytes,
+    });
+    context.print(&value, || {
+        let (records, blobs, file) = (exported.records, exported.blobs, to.display());
+        let size = exported.bytes.div_ceil(1024);
+        format!("{} {records} records and {blobs} large values in {file} ({size} KiB)", "✓".green())
+    });
+    Ok(Exit::Done)
+}
+
+fn verify(folder: &Path, context: &Context) -> Result<Exit, CliError> {
+    let report = ghostlight_store::journal::verify(&RealFiles, folder)
         .map_err(|error| CliError::usage(with_causes(&error)))?;
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     let value = json!({

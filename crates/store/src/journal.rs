@@ -10,6 +10,7 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod export;
 mod file;
 mod follow;
 pub(crate) mod frame;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub use export::{WalkError, WholeAppend, WholeCommit, WholeJournal, WholePart};
 pub use file::{FileJournal, JournalOptions, OpenError};
 pub use follow::{Follow, FollowError, Publisher};
 pub use memory::MemoryJournal;

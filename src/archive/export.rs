@@ -1,0 +1,127 @@
+//! Writing an archive.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, BlobError, Blobs, FileBlobs};
+use ghostlight_store::journal::{WalkError, WholeCommit, WholeJournal};
+use ghostlight_world::{Files, RealFiles};
+use serde::Serialize;
+
+use super::line::{AppendLine, BlobLine, Bytes, FORMAT, Head, Mark, Tail};
+
+/// How many names of large values are read at once.
+const BLOBS_PAGE: usize = 1_000;
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Exported {
+    /// Records of the journal.
+    pub records: u64,
+    /// Large values.
+    pub blobs: u64,
+    /// Bytes of the archive.
+    pub bytes: u64,
+}
+
+/// Why an archive was not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExportError {
+    /// The journal cannot be read to its end.
+    #[error("cannot read the journal of {0}")]
+    Journal(PathBuf, #[source] WalkError<io::Error>),
+    /// A large value cannot be read.
+    #[error("cannot read the large values of {0}")]
+    Blobs(PathBuf, #[source] BlobError),
+    /// The archive cannot be written.
+    #[error("cannot write the archive")]
+    Write(#[source] io::Error),
+}
+
+/// Writes everything that is committed in `folder` to `to`, beside a running daemon too: the large values that what was
+/// told of the journal names are there by then.
+///
+/// # Errors
+/// [`ExportError`].
+pub(crate) fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
+    let mut out = Out { to, hash: blake3::Hasher::new(), bytes: 0 };
+    let (mut exported, mut head, mut lines) = (Exported::default(), 0, BTreeMap::<String, u64>::new());
+    let journal = WholeJournal::at(&RealFiles, folder)
+        .map_err(|error| ExportError::Journal(folder.to_owned(), error.into()))?;
+    let head_line = Head { ghostlight_archive: FORMAT, log: journal.log_id().to_string() };
+    out.line(&head_line).map_err(ExportError::Write)?;
+    let mut commit = |commit: WholeCommit| -> io::Result<()> {
+        let (number, epoch) = (commit.number, commit.epoch);
+        let mut count = |what: &str, by: u64| *lines.entry(what.to_owned()).or_default() += by;
+        for (is, mark) in [(commit.opened, "opened"), (commit.closed, "closed")] {
+            if is {
+                count("marks", 1);
+                out.line(&Mark { commit: number, epoch, mark: mark.to_owned() })?;
+            }
+        }
+        for append in &commit.appends {
+            count("appends", 1);
+            out.line(&AppendLine::of(number, epoch, append))?;
+            let records: u64 = append.parts.iter().map(|part| part.records.len() as u64).sum();
+            exported.records += records;
+            head += records;
+        }
+        Ok(())
+    };
+    journal.walk(&mut commit).map_err(|error| match error {
+        WalkError::Told(error) => ExportError::Write(error),
+        other => ExportError::Journal(folder.to_owned(), other),
+    })?;
+    exported.blobs = blobs(folder, &mut out)?;
+    lines.insert("blobs".to_owned(), exported.blobs);
+    let tail = Tail { end: lines, head, blake3: out.hash.finalize().to_hex().to_string() };
+    out.line(&tail).and_then(|()| out.to.flush()).map_err(ExportError::Write)?;
+    exported.bytes = out.bytes;
+    Ok(exported)
+}
+
+fn blobs(folder: &Path, out: &mut Out<impl Write>) -> Result<u64, ExportError> {
+    let folder = folder.join("blobs");
+    let failed = |error| ExportError::Blobs(folder.clone(), error);
+    let files: Arc<dyn Files> = Arc::new(RealFiles);
+    if files.list(&folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Ok(0);
+    }
+    let blobs = FileBlobs::open(files, &folder, BLOB_BYTES_MAX_DEFAULT).map_err(failed)?;
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = blobs.list(after.as_ref(), BLOBS_PAGE).map_err(failed)?;
+        let Some(last) = page.last().copied() else { return Ok(count) };
+        for id in page {
+            let bytes = match blobs.get(&id) {
+                Ok(bytes) => bytes,
+                // Nobody refers any more to one that was swept away while this goes on.
+                Err(BlobError::NotFound { .. }) => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            let line = BlobLine { blob: id.to_string(), bytes: Bytes::of(&bytes) };
+            out.line(&line).map_err(ExportError::Write)?;
+            count += 1;
+        }
+        after = Some(last);
+    }
+}
+
+/// Writes lines, and hashes them.
+struct Out<W> {
+    to: W,
+    hash: blake3::Hasher,
+    bytes: u64,
+}
+
+impl<W: Write> Out<W> {
+    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        self.hash.update(&text);
+        self.bytes += text.len() as u64;
+        self.to.write_all(&text)
+    }
+}
