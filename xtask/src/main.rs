@@ -7,6 +7,7 @@
 
 mod bench;
 mod command;
+mod crash;
 mod licences;
 mod long;
 mod report;
@@ -38,6 +39,8 @@ enum Chore {
     Licences,
     /// Run the test suites at their long size
     Long(long::Options),
+    /// Kill the daemon at random moments, and check what it acknowledged against what it kept
+    Crash(crash::Options),
     /// Run the benchmarks
     Bench(bench::Options),
 }
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&workspace),
         Chore::Licences => licences::run(&workspace),
         Chore::Long(options) => long::run(&workspace, &options),
+        Chore::Crash(options) => crash::run(&workspace, &options),
         Chore::Bench(options) => bench::run(&workspace, &options),
     });
     match done {

@@ -9,7 +9,7 @@ use crate::report::{Outcome, counted};
 use crate::workspace::Workspace;
 
 /// What every build of the tests is asked for.
-const EVERYTHING: &[&str] = &["--workspace", "--all-features"];
+pub const EVERYTHING: &[&str] = &["--workspace", "--all-features"];
 
 /// Tests whose name begins so prove that a known fault is found; they need the fault and run by themselves.
 const PLANTED: &str = "planted_bug";

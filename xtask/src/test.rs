@@ -11,7 +11,7 @@ use crate::command::{self, ask};
 use crate::report::{Outcome, Report};
 use crate::suites::{self, Runner, Suite};
 use crate::workspace::Workspace;
-use crate::{licences, long, tidy};
+use crate::{crash, licences, long, tidy};
 
 /// Runs all steps and returns whether none failed.
 pub fn run(workspace: &Workspace) -> bool {
@@ -38,6 +38,10 @@ pub fn run(workspace: &Workspace) -> bool {
             false => Outcome::Skipped("the tests do not compile".into()),
         });
     }
+    report.step("crash", || match built {
+        true => crash::step(workspace),
+        false => Outcome::Skipped("the tests do not compile".into()),
+    });
     report.step("doc tests", || match built {
         true => suites::run_doc_tests(workspace),
         false => Outcome::Skipped("the tests do not compile".into()),

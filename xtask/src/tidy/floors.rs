@@ -105,6 +105,8 @@ const FLOORS: &[Floor] = &[
         never_named: WEB,
         never_inside: &[],
     },
+    // What judges the daemon knows it from outside, by its documents.
+    Floor { package: "ghostlight-proof", below: &[], never_named: &[], never_inside: &["sled"] },
     // Chores use the product from outside, as everyone else does.
     Floor { package: "xtask", below: &[], never_named: &[], never_inside: &[] },
 ];

@@ -1,0 +1,50 @@
+//! H3 and H15: the order of the journal.
+
+use std::collections::HashMap;
+
+use super::Told;
+use super::facts::Facts;
+
+/// Global sequences are dense from 1, those of a stream too, and what was found after a fault is still the beginning.
+pub(super) fn sequences_are_dense_and_prefixes_stay(facts: &Facts<'_>, told: &mut Told) {
+    let mut streams: HashMap<&str, u64> = HashMap::new();
+    for (record, wanted) in facts.journal.records.iter().zip(1..) {
+        told.unless(record.sequence == wanted, || {
+            format!("the record {} stands in the place of {wanted}", record.sequence)
+        });
+        let last = streams.entry(&record.stream).or_default();
+        *last += 1;
+        told.unless(record.stream_sequence == *last, || {
+            let (stream, number) = (&record.stream, record.stream_sequence);
+            format!("{stream} has {number} in the place of {last}")
+        });
+    }
+    for (_, head, prefix) in &facts.found {
+        let Ok(records) = usize::try_from(*head) else { continue };
+        told.unless(
+            records <= facts.journal.records.len() && facts.journal.prefix(records) == *prefix,
+            || {
+                format!(
+                    "the {head} records that were found after a fault are not the first {head} at the end"
+                )
+            },
+        );
+    }
+}
+
+/// An epoch never follows a higher one, and an attempt says the epoch it was written in.
+pub(super) fn epochs_rise(facts: &Facts<'_>, told: &mut Told) {
+    let mut epoch = 0;
+    for record in &facts.journal.records {
+        told.unless(record.epoch >= epoch, || {
+            format!("the record {} is of epoch {} after {epoch}", record.sequence, record.epoch)
+        });
+        epoch = epoch.max(record.epoch);
+        told.unless(record.kind != "step.started" || record.number("epoch") == record.epoch, || {
+            let said = record.number("epoch");
+            format!("the attempt of record {} says epoch {said} and is of {}", record.sequence, record.epoch)
+        });
+    }
+    let starts = facts.journal.records.iter().filter(|record| record.kind == "system.started").count();
+    told.unless(epoch >= starts as u64, || format!("{starts} starts, and the epoch is {epoch}"));
+}

@@ -1,0 +1,165 @@
+//! The daemon as a process.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::journal::Journal;
+use crate::shapes::{AGENTS, SHAPES};
+
+/// How long the daemon may take to be ready, and to end.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the daemon and its data are.
+pub struct Place {
+    /// The program.
+    pub program: PathBuf,
+    /// A folder that is ours.
+    pub folder: PathBuf,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// A running daemon. Killed when it is dropped.
+pub struct Daemon {
+    child: Child,
+}
+
+impl Place {
+    /// Prepares an empty folder.
+    pub fn prepare(program: &Path, folder: &Path, agents: SocketAddr) -> anyhow::Result<Self> {
+        let write = |kind: &str, name: &str, text: String| {
+            let folder = folder.join("config").join(kind);
+            std::fs::create_dir_all(&folder)?;
+            File::create(folder.join(format!("{name}.yaml")))?.write_all(text.as_bytes())
+        };
+        for agent in AGENTS {
+            write("agents", agent.name, agent.file(&agents.to_string())).context("write an agent's file")?;
+        }
+        for shape in SHAPES {
+            write("workflows", shape.name, shape.file()).context("write a workflow's file")?;
+        }
+        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        Ok(Self { program: program.to_owned(), folder: folder.to_owned(), address })
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// Starts the daemon and does not wait.
+    pub fn spawn(&self) -> anyhow::Result<Daemon> {
+        let log = File::options().create(true).append(true).open(self.folder.join("daemon.log"))?;
+        let child = Command::new(&self.program)
+            .current_dir(&self.folder)
+            .args(["serve", "--listen", &self.address.to_string(), "--data"])
+            .arg(self.data())
+            .env_remove("GHOSTLIGHT_TOKEN")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("start {}", self.program.display()))?;
+        Ok(Daemon { child })
+    }
+
+    /// Starts the daemon and waits until it is ready.
+    pub async fn start(&self, client: &reqwest::Client) -> anyhow::Result<Daemon> {
+        let mut daemon = self.spawn()?;
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(status) = daemon.child.try_wait()? {
+                bail!(
+                    "the daemon ended as it started: {status}, see {}",
+                    self.folder.join("daemon.log").display()
+                );
+            }
+            let answer = client.get(format!("http://{}/readyz", self.address)).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(daemon);
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        bail!("the daemon was not ready after {PATIENCE:?}")
+    }
+
+    /// What its journal holds, whether it runs or not.
+    pub fn journal(&self, keep: Option<&Path>) -> anyhow::Result<Journal> {
+        let mut child = Command::new(&self.program)
+            .args(["store", "export", "-", "--data"])
+            .arg(self.data())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("export the journal")?;
+        let mut bytes = Vec::new();
+        let mut out = child.stdout.take().context("the export has an output")?;
+        std::io::copy(&mut out, &mut bytes)?;
+        let ended = child.wait_with_output()?;
+        ensure!(ended.status.success(), "the export failed: {}", String::from_utf8_lossy(&ended.stderr));
+        if let Some(path) = keep {
+            std::fs::write(path, &bytes)?;
+        }
+        Journal::read(BufReader::new(&bytes[..]))
+    }
+
+    /// Whether `store verify` finds the journal whole; what it said if not.
+    pub fn verify(&self) -> anyhow::Result<Result<(), String>> {
+        let ended =
+            Command::new(&self.program).args(["store", "verify", "--data"]).arg(self.data()).output()?;
+        Ok(if ended.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&ended.stdout).into_owned())
+        })
+    }
+}
+
+impl Daemon {
+    fn signal(&self, signal: Signal) {
+        let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
+    /// Kills it without any warning, and waits until it is gone.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Lets it stand still.
+    pub fn stand_still(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Asks it to end, and waits until it has; whether it ended well.
+    pub async fn end(mut self) -> anyhow::Result<bool> {
+        self.signal(Signal::TERM);
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.success());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(false)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,194 @@
+//! One history: a fresh folder, many clients, so many rounds of faults, a quiet end, and the journal that is left.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use tokio::task::JoinSet;
+
+use super::agents::{self, Effects};
+use super::clients::{Client, Shared};
+use super::daemon::{Daemon, Place};
+use super::finish;
+use super::log::Log;
+use super::reader;
+use crate::check::{Violation, check};
+use crate::history::{Fault, History, What};
+use crate::journal::Journal;
+
+/// How long readers of the feed may be behind when all is over.
+const PATIENCE: Duration = Duration::from_secs(10);
+const READERS: u32 = 2;
+
+/// What is done.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The daemon's program.
+    pub program: PathBuf,
+    /// Where everything is kept: the folder has to be there, and empty.
+    pub folder: PathBuf,
+    /// How often the daemon is killed while it serves.
+    pub rounds: u32,
+    /// How many clients work it.
+    pub clients: u32,
+    /// What all choices follow from. What comes of them is a matter of time too.
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What is wrong.
+    pub violations: Vec<Violation>,
+    /// What was counted.
+    pub episode: Episode,
+}
+
+/// What was counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Episode {
+    /// How often it was killed, while it recovered included.
+    pub kills: u64,
+    /// Requests that were acknowledged.
+    pub acknowledged: u64,
+    /// Requests whose end nobody knows.
+    pub unknown: u64,
+    /// Runs.
+    pub runs: u64,
+    /// Calls of agents.
+    pub calls: u64,
+    /// Records of the journal.
+    pub records: u64,
+    /// Records that readers of the feed were shown.
+    pub frames: u64,
+}
+
+/// Makes one history and checks it. The history (`history.jsonl`) and the archive of the journal (`archive.jsonl`) stay in the
+/// folder.
+///
+/// # Errors
+/// The daemon does not start or end, or its journal cannot be read: what makes a history impossible to judge.
+pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
+    let mut random = fastrand::Rng::with_seed(settings.seed);
+    let (log, effects) = (Log::new(), Effects::default());
+    let agents = agents::serve(log.clone(), effects.clone(), random.u64(..))?;
+    let place = Place::prepare(&settings.program, &settings.folder, agents)?;
+    let shared = Shared::new(log.clone(), place.address, effects)?;
+    let daemon = place.start(&shared.http).await?;
+    log.fault(Fault::Ready);
+
+    let seen: Vec<Arc<AtomicU64>> = (0..READERS).map(|_| Arc::default()).collect();
+    let mut readers = JoinSet::new();
+    for (reader, seen) in (0..).zip(&seen) {
+        readers.spawn(reader::read(log.clone(), reader, place.address, seen.clone()));
+    }
+    let mut clients = JoinSet::new();
+    for number in 1..=settings.clients {
+        clients.spawn(Client::new(number, shared.clone(), random.u64(..)).work());
+    }
+    let daemon = rounds(settings, &place, &shared, &log, &mut random, daemon).await?;
+    log.fault(Fault::Quiet);
+    clients.shutdown().await;
+    finish::let_everything_end(&mut Client::new(0, shared.clone(), random.u64(..))).await;
+
+    let head = place.journal(None)?.head();
+    let until = Instant::now() + PATIENCE;
+    while seen.iter().any(|seen| seen.load(Ordering::Acquire) < head) && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let ended_well = daemon.end().await?;
+    log.fault(Fault::End);
+    readers.shutdown().await;
+    let history = log.history();
+    std::fs::write(settings.folder.join("history.jsonl"), history.write())?;
+    let journal = place.journal(Some(&settings.folder.join("archive.jsonl")))?;
+    let mut violations = check(&history, &journal);
+    if !ended_well {
+        violations.push(Violation {
+            rule: "end",
+            what: "the daemon did not end well when it was asked to".to_owned(),
+        });
+    }
+    if let Err(said) = place.verify()? {
+        violations.push(Violation { rule: "verify", what: said });
+    }
+    Ok(Outcome { violations, episode: count(&history, &journal) })
+}
+
+/// Kills the daemon again and again; returns the one that is left.
+async fn rounds(
+    settings: &Settings,
+    place: &Place,
+    shared: &Shared,
+    log: &Log,
+    random: &mut fastrand::Rng,
+    mut daemon: Daemon,
+) -> anyhow::Result<Daemon> {
+    for round in 0..settings.rounds {
+        tokio::time::sleep(Duration::from_millis(random.u64(60..600))).await;
+        if round % 8 == 2 {
+            log.fault(Fault::Stop);
+            daemon.stand_still();
+            tokio::time::sleep(Duration::from_millis(random.u64(100..800))).await;
+            daemon.go_on();
+            log.fault(Fault::Continue);
+            tokio::time::sleep(Duration::from_millis(random.u64(..50))).await;
+        }
+        daemon.kill();
+        log.fault(Fault::Kill);
+        while round % 5 == 1 || random.u8(..8) == 0 {
+            let doomed = place.spawn()?;
+            tokio::time::sleep(Duration::from_millis(random.u64(..80))).await;
+            doomed.kill();
+            log.fault(Fault::KillInRecovery);
+            if random.bool() {
+                break;
+            }
+        }
+        found(place, log)?;
+        daemon =
+            place.start(&shared.http).await.with_context(|| format!("start again after round {round}"))?;
+        log.fault(Fault::Ready);
+    }
+    // What was interrupted last is to be seen going on.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    Ok(daemon)
+}
+
+/// Writes down how far the journal goes while nobody writes it.
+fn found(place: &Place, log: &Log) -> anyhow::Result<()> {
+    let journal = place.journal(None)?;
+    log.push(What::Found { head: journal.head(), prefix: journal.prefix(journal.records.len()) });
+    Ok(())
+}
+
+fn count(history: &History, journal: &Journal) -> Episode {
+    use crate::history::Outcome::{Ok, Unknown};
+
+    let mut episode = Episode { records: journal.records.len() as u64, ..Episode::default() };
+    episode.runs = journal.runs().len() as u64;
+    for entry in &history.entries {
+        match &entry.what {
+            What::Return { outcome: Ok { .. }, .. } => episode.acknowledged += 1,
+            What::Return { outcome: Unknown, .. } => episode.unknown += 1,
+            What::Call { .. } => episode.calls += 1,
+            What::Frame { .. } => episode.frames += 1,
+            What::Nemesis { fault: Fault::Kill | Fault::KillInRecovery } => episode.kills += 1,
+            _ => {}
+        }
+    }
+    episode
+}
+
+/// An empty folder of this name in `base`.
+///
+/// # Errors
+/// It cannot be made, or something is in it already.
+pub fn fresh(base: &Path, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = base.join(name);
+    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    ensure!(std::fs::read_dir(&folder)?.next().is_none(), "{} is not empty", folder.display());
+    Ok(folder)
+}
