@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 
 use crate::command;
-use crate::report::Outcome;
-use crate::suites::EVERYTHING;
+use crate::report::{Outcome, Report};
+use crate::suites::{EVERYTHING, Runner, Suite};
 use crate::workspace::Workspace;
 
 /// How often the daemon is killed in the tests.
@@ -27,16 +27,81 @@ pub struct Options {
     /// What all choices follow from [default: chosen at random and said]
     #[arg(long)]
     seed: Option<u64>,
+    /// Plant each of the known bugs instead, and say how soon it is found
+    #[arg(long)]
+    planted: bool,
 }
+
+/// The planted bugs that show in a history. All others show on the simulated disk, by tests of the store.
+const IN_HISTORIES: [&str; 6] = [
+    "bug_key_changes",
+    "bug_double_approval",
+    "bug_apply_twice",
+    "bug_lost_timer",
+    "bug_retry_forever",
+    "bug_snapshot_ahead",
+];
+/// Kills of one history in which a planted bug is looked for, and how many histories are looked through.
+const ROUNDS_PLANTED: u32 = 12;
+const SEEDS_PLANTED: u64 = 5;
 
 /// Runs it and returns whether nothing was violated.
 pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
+    if options.planted {
+        return planted(workspace);
+    }
     Ok(command::run(&mut proof(workspace, options)?)?.success)
+}
+
+/// Plants every bug and returns whether all were found.
+fn planted(workspace: &Workspace) -> anyhow::Result<bool> {
+    let mut report = Report::new("cargo xtask crash --planted");
+    let runner = Runner::find();
+    let built = report.step("build tests", || runner.build(workspace));
+    report.step("on a simulated disk", || match built {
+        true => runner.run(workspace, Suite::PlantedBugs, "default", &[]),
+        false => Outcome::Skipped("the tests do not compile".into()),
+    });
+    for bug in IN_HISTORIES {
+        report.step(bug, || looked_for(workspace, bug));
+    }
+    Ok(report.finish())
+}
+
+/// Looks for a planted bug in one history after another.
+fn looked_for(workspace: &Workspace, bug: &str) -> Outcome {
+    for seed in 1..=SEEDS_PLANTED {
+        let options = Options { rounds: ROUNDS_PLANTED, clients: 12, seed: Some(seed), planted: false };
+        let ended = proof(workspace, &options).and_then(|mut command| {
+            command::run(command.env("GHOSTLIGHT_PLANTED_BUG", bug).env("RUST_BACKTRACE", "0"))
+        });
+        match ended {
+            Ok(ended) if ended.success => {}
+            Ok(ended) => {
+                // A violation stands in a line that begins with its rule; anything else ended it before it could be judged.
+                // That a history shows too little is no finding.
+                let found = |line: &&str| line.starts_with("  ") && !line.starts_with("  H0");
+                let violation = ended.stdout.lines().find(found).map(str::trim);
+                match violation {
+                    Some(violation) => {
+                        return Outcome::Passed(format!("found in history {seed}: {violation}"));
+                    }
+                    None if ended.stdout.contains("  H0") => {}
+                    None => {
+                        let details = ended.stderr.lines().map(str::to_owned).collect();
+                        return Outcome::Failed { what: "no history could be judged".into(), details };
+                    }
+                }
+            }
+            Err(error) => return error.into(),
+        }
+    }
+    Outcome::failed(format!("not found in {SEEDS_PLANTED} histories of {ROUNDS_PLANTED} kills"))
 }
 
 /// The short size, as a step of the tests.
 pub fn step(workspace: &Workspace) -> Outcome {
-    let options = Options { rounds: ROUNDS_SHORT, clients: 12, seed: None };
+    let options = Options { rounds: ROUNDS_SHORT, clients: 12, seed: None, planted: false };
     match proof(workspace, &options).and_then(|mut command| command::run(&mut command)) {
         Ok(ended) if ended.success => {
             Outcome::Passed(ended.stdout.lines().last().unwrap_or_default().to_owned())

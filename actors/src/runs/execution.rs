@@ -18,6 +18,7 @@ use ghostlight_model::payload::Payload;
 use ghostlight_model::run::{Attempt, Command, Run, StepAt, idempotency_key};
 use ghostlight_model::workflow::RunSupervision;
 use ghostlight_supervision::{ChildSpec, Context, Graceful, Key, StartContext};
+use ghostlight_world::Bug;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
@@ -78,7 +79,10 @@ pub fn call(run: &Run, at: StepAt, id: &AttemptId, attempt: &Attempt, place: &Ru
         workflow: run.workflow.name.clone(),
         step: run.path(at),
         attempt: id.number,
-        idempotency_key: idempotency_key(run.id, &id.step, attempt.iteration),
+        idempotency_key: match Bug::KeyChanges.is_planted() {
+            true => idempotency_key(run.id, &id.step, id.number),
+            false => idempotency_key(run.id, &id.step, attempt.iteration),
+        },
         effect: attempt.effect,
         deadline: services.now().checked_add(left).unwrap_or(jiff::Timestamp::MAX),
         timeout,

@@ -14,6 +14,7 @@ use ghostlight_model::ids::RunId;
 use ghostlight_model::run::Command;
 use ghostlight_store::{ReadError, StreamHead, Wake, Waking};
 use ghostlight_supervision::{ChildSpec, Context, Key, StableAddr};
+use ghostlight_world::Bug;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
@@ -116,7 +117,9 @@ impl Timers {
     }
 
     fn take_in(&mut self, page: Page, ctx: &mut Context<Self>) {
-        page.due.into_iter().for_each(|(due_us, run)| self.hold(due_us, run));
+        let is_lost = |due_us: i64| due_us > i64::MIN && Bug::LostTimer.is_planted();
+        let due = page.due.into_iter().filter(|(due_us, _)| !is_lost(*due_us));
+        due.for_each(|(due_us, run)| self.hold(due_us, run));
         if self.recovering.is_some() {
             self.recovering = page.next;
             if self.recovering.is_none() {

@@ -1,24 +1,26 @@
 //! The workflows that are run, once for both sides: what is given to the daemon is written from this, and what it did is held
 //! against it.
 
+use std::sync::LazyLock;
+
 /// A workflow.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Shape {
     /// Its name.
     pub name: &'static str,
     /// Its steps.
-    pub steps: &'static [Step],
+    pub steps: Vec<Step>,
 }
 
 /// A step of it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Step {
     /// Its id.
-    pub id: &'static str,
+    pub id: String,
     /// What it does.
     pub does: Does,
     /// Which steps have to have completed before.
-    pub needs: &'static [&'static str],
+    pub needs: Vec<String>,
 }
 
 /// What a step does.
@@ -64,54 +66,61 @@ pub const AGENTS: &[Agent] = &[
     Agent { name: "slow", effect: "read", work_ms: 600, concurrency: None, fails: false },
 ];
 
-const fn step(id: &'static str, does: Does, needs: &'static [&'static str]) -> Step {
-    Step { id, does, needs }
-}
-
 use Does::{Asks, Calls, Joins, Listens, Sleeps};
 
 /// The workflows.
-pub const SHAPES: &[Shape] = &[
-    Shape {
-        name: "line",
-        steps: &[
-            step("a", Calls("reader"), &[]),
-            step("b", Calls("keyed"), &["a"]),
-            step("c", Calls("writer"), &["b"]),
-        ],
-    },
-    Shape {
-        name: "asked",
-        steps: &[
-            step("a", Calls("reader"), &[]),
-            step("ask", Asks, &["a"]),
-            step("b", Calls("writer"), &["ask"]),
-        ],
-    },
-    Shape {
-        name: "told",
-        steps: &[
-            step("a", Calls("keyed"), &[]),
-            step("go", Listens, &["a"]),
-            step("b", Calls("reader"), &["go"]),
-        ],
-    },
-    Shape {
-        name: "fan",
-        steps: &[
-            step("a", Calls("reader"), &[]),
-            step("b1", Calls("narrow"), &["a"]),
-            step("b2", Calls("narrow"), &["a"]),
-            step("b3", Calls("narrow"), &["a"]),
-            step("b4", Calls("keyed"), &["a"]),
-            step("all", Joins, &["b1", "b2", "b3", "b4"]),
-            step("c", Calls("writer"), &["all"]),
-        ],
-    },
-    Shape { name: "later", steps: &[step("wait", Sleeps(150), &[]), step("a", Calls("keyed"), &["wait"])] },
-    Shape { name: "shaky", steps: &[step("a", Calls("flaky"), &[]), step("b", Calls("reader"), &["a"])] },
-    Shape { name: "long", steps: &[step("a", Calls("slow"), &[]), step("b", Calls("keyed"), &["a"])] },
-];
+pub static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+    vec![
+        shape_of(
+            "line",
+            &[("a", Calls("reader"), &[]), ("b", Calls("keyed"), &["a"]), ("c", Calls("writer"), &["b"])],
+        ),
+        shape_of(
+            "asked",
+            &[("a", Calls("reader"), &[]), ("ask", Asks, &["a"]), ("b", Calls("writer"), &["ask"])],
+        ),
+        shape_of(
+            "told",
+            &[("a", Calls("keyed"), &[]), ("go", Listens, &["a"]), ("b", Calls("reader"), &["go"])],
+        ),
+        shape_of(
+            "fan",
+            &[
+                ("a", Calls("reader"), &[]),
+                ("b1", Calls("narrow"), &["a"]),
+                ("b2", Calls("narrow"), &["a"]),
+                ("b3", Calls("narrow"), &["a"]),
+                ("b4", Calls("keyed"), &["a"]),
+                ("all", Joins, &["b1", "b2", "b3", "b4"]),
+                ("c", Calls("writer"), &["all"]),
+            ],
+        ),
+        shape_of("later", &[("wait", Sleeps(150), &[]), ("a", Calls("keyed"), &["wait"])]),
+        shape_of("shaky", &[("a", Calls("flaky"), &[]), ("b", Calls("reader"), &["a"])]),
+        shape_of("long", &[("a", Calls("slow"), &[]), ("b", Calls("keyed"), &["a"])]),
+        many(),
+    ]
+});
+
+fn shape_of(name: &'static str, steps: &[(&str, Does, &[&str])]) -> Shape {
+    let step = |(id, does, needs): &(&str, Does, &[&str])| Step {
+        id: (*id).to_owned(),
+        does: *does,
+        needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+    };
+    Shape { name, steps: steps.iter().map(step).collect() }
+}
+
+/// Long enough for a snapshot or two: five chains of twelve steps.
+fn many() -> Shape {
+    let step = |chain: usize, number: usize| Step {
+        id: format!("s{chain}_{number}"),
+        does: Calls(if number % 3 == 2 { "keyed" } else { "reader" }),
+        needs: if number == 0 { Vec::new() } else { vec![format!("s{chain}_{}", number - 1)] },
+    };
+    let steps = (0..5).flat_map(|chain| (0..12).map(move |number| step(chain, number)));
+    Shape { name: "many", steps: steps.collect() }
+}
 
 /// The workflow of that name.
 #[must_use]
@@ -128,7 +137,7 @@ pub fn agent(name: &str) -> Option<&'static Agent> {
 impl Shape {
     /// Its step of that id.
     #[must_use]
-    pub fn step(&self, id: &str) -> Option<&'static Step> {
+    pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }
 

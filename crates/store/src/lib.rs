@@ -10,8 +10,6 @@ mod atomic_file;
 pub mod blobs;
 mod index;
 pub mod journal;
-#[cfg(feature = "planted-bugs")]
-mod planted;
 pub mod record;
 pub mod sled_store;
 pub mod snapshots;

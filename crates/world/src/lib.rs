@@ -9,6 +9,7 @@
 
 mod clock;
 mod files;
+mod planted;
 mod random;
 mod real_files;
 pub mod sim;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub use clock::{Clock, RealClock};
 pub use files::{File, Files, Lock, OpenMode};
+pub use planted::Bug;
 pub use random::{Random, RealRandom, uuid_v7};
 pub use real_files::RealFiles;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ghostlight_world::Bug;
 use serde_json::{Value, json};
 
 use super::advance::Draft;
@@ -224,7 +225,7 @@ fn answer(
     changes: Option<Value>,
 ) -> Result<(), Rejection> {
     let approval = draft.run.approvals.get(&id).cloned().ok_or(Rejection::UnknownApproval(id))?;
-    if approval.decided.is_some() {
+    if approval.decided.is_some() && !Bug::DoubleApproval.is_planted() {
         return Err(Rejection::AlreadyDecided { approval: Box::new((*approval).clone()) });
     }
     if let Some(over) = approval.expires_at.filter(|at| *at <= draft.context.now) {

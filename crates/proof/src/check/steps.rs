@@ -91,7 +91,7 @@ pub(super) fn nothing_starts_before_what_it_needs(facts: &Facts<'_>, told: &mut 
                     && shape.step(step).is_some_and(|step| step.does == Does::Joins));
             if begins && let Some(step) = shape.step(step) {
                 let missing: Vec<&str> =
-                    step.needs.iter().copied().filter(|need| !completed.contains(need)).collect();
+                    step.needs.iter().map(String::as_str).filter(|need| !completed.contains(need)).collect();
                 told.unless(missing.is_empty(), || {
                     format!("the record {} of {run} begins {} without {missing:?}", record.sequence, step.id)
                 });
@@ -117,8 +117,12 @@ pub(super) fn nothing_starts_before_what_it_needs(facts: &Facts<'_>, told: &mut 
             }
         }
         if records.iter().any(|record| record.kind == "run.completed") {
-            let missing: Vec<&str> =
-                shape.steps.iter().map(|step| step.id).filter(|step| !completed.contains(step)).collect();
+            let missing: Vec<&str> = shape
+                .steps
+                .iter()
+                .map(|step| step.id.as_str())
+                .filter(|step| !completed.contains(step))
+                .collect();
             told.unless(missing.is_empty(), || format!("{run} completed without {missing:?}"));
         }
     }

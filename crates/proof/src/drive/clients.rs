@@ -42,8 +42,11 @@ pub struct Client {
     pub random: fastrand::Rng,
     asked: u64,
     /// The last start with a key, for asking again.
-    keyed: Option<(&'static str, String, String)>,
+    keyed: Option<Keyed>,
 }
+
+/// A start with a key: the workflow, what tells it from others, the key.
+type Keyed = (&'static str, String, String);
 
 /// An answer, as far as it matters.
 struct Answer {
@@ -172,16 +175,24 @@ impl Client {
 
     async fn start(&mut self) -> bool {
         let again = self.keyed.clone().filter(|_| self.random.u8(..4) == 0);
+        if again.is_some() {
+            return self.begin("", again).await.is_some();
+        }
+        let shape = self.random.choice(SHAPES.iter()).unwrap_or(&SHAPES[0]);
+        self.begin(shape.name, None).await.is_some()
+    }
+
+    /// Starts a run, or asks once more for one that was asked for with a key.
+    pub async fn begin(&mut self, workflow: &'static str, again: Option<Keyed>) -> Option<String> {
         let (workflow, nonce, key) = match again {
             Some((workflow, nonce, key)) => (workflow, nonce, Some(key)),
             None => {
-                let shape = self.random.choice(SHAPES).unwrap_or(&SHAPES[0]);
                 let nonce = self.nonce();
                 let key = self.random.bool().then(|| format!("key-{nonce}"));
                 if let Some(key) = &key {
-                    self.keyed = Some((shape.name, nonce.clone(), key.clone()));
+                    self.keyed = Some((workflow, nonce.clone(), key.clone()));
                 }
-                (shape.name, nonce, key)
+                (workflow, nonce, key)
             }
         };
         let op = Op::Start { workflow: workflow.to_owned(), nonce: nonce.clone(), key: key.clone() };
@@ -189,7 +200,6 @@ impl Client {
         let body = json!({ "input": { "nonce": nonce } });
         let path = format!("/workflows/{workflow}/runs");
         let answer = self.shared.ask(Method::POST, &path, key.as_deref(), Some(&body)).await;
-        let reached = answer.is_some();
         let outcome = match answer {
             None => Outcome::Unknown,
             Some(Answer { status: 200..300, body, sequence }) => {
@@ -202,8 +212,11 @@ impl Client {
                 Outcome::Refused { status, code: body["code"].as_str().unwrap_or_default().to_owned() }
             }
         };
-        self.shared.log.answered(id, outcome);
-        reached
+        self.shared.log.answered(id, outcome.clone());
+        match outcome {
+            Outcome::Ok { run, .. } => run,
+            Outcome::Refused { .. } | Outcome::Unknown => None,
+        }
     }
 
     /// One of the latest runs of which this holds as far as is known.
@@ -248,10 +261,16 @@ impl Client {
     }
 
     async fn pause(&mut self) -> bool {
-        let Some(Run { id: run, .. }) = self.pick(|run| !has_ended(&run.status)) else { return false };
+        let Some(run) = self.pick(|run| !has_ended(&run.status)) else { return false };
+        self.hold(&run.id).await
+    }
+
+    /// Pauses a run.
+    pub async fn hold(&mut self, run: &str) -> bool {
         let nonce = self.nonce();
         let (path, body) = (format!("/runs/{run}/pause"), json!({ "reason": nonce }));
-        self.give(Op::Pause { run, nonce }, Method::POST, &path, None, Some(&body)).await
+        let op = Op::Pause { run: run.to_owned(), nonce };
+        self.give(op, Method::POST, &path, None, Some(&body)).await
     }
 
     async fn resume(&mut self) -> bool {
@@ -266,16 +285,27 @@ impl Client {
     }
 
     async fn cancel(&mut self) -> bool {
-        let Some(Run { id: run, .. }) = self.pick(|run| !has_ended(&run.status)) else { return false };
+        let Some(run) = self.pick(|run| !has_ended(&run.status)) else { return false };
+        self.stop(&run.id).await
+    }
+
+    /// Cancels a run.
+    pub async fn stop(&mut self, run: &str) -> bool {
         let nonce = self.nonce();
         let (path, body) = (format!("/runs/{run}/cancel"), json!({ "reason": nonce }));
-        self.give(Op::Cancel { run, nonce }, Method::POST, &path, None, Some(&body)).await
+        let op = Op::Cancel { run: run.to_owned(), nonce };
+        self.give(op, Method::POST, &path, None, Some(&body)).await
     }
 
     async fn retry(&mut self) -> bool {
-        let Some(Run { id: run, .. }) = self.pick(|run| run.status == "failed") else { return false };
-        let path = format!("/runs/{run}/retry");
-        self.give(Op::Retry { run }, Method::POST, &path, None, Some(&json!({}))).await
+        let Some(run) = self.pick(|run| run.status == "failed") else { return false };
+        self.try_again(&run.id).await
+    }
+
+    /// Tries again what failed of a run.
+    pub async fn try_again(&mut self, run: &str) -> bool {
+        let op = Op::Retry { run: run.to_owned() };
+        self.give(op, Method::POST, &format!("/runs/{run}/retry"), None, Some(&json!({}))).await
     }
 
     async fn reconcile(&mut self) -> bool {

@@ -42,7 +42,7 @@ impl Place {
         for agent in AGENTS {
             write("agents", agent.name, agent.file(&agents.to_string())).context("write an agent's file")?;
         }
-        for shape in SHAPES {
+        for shape in SHAPES.iter() {
             write("workflows", shape.name, shape.file()).context("write a workflow's file")?;
         }
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;

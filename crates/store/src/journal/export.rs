@@ -124,6 +124,9 @@ impl<'f> WholeJournal<'f> {
                     Err(reason) => {
                         let torn_end = reader.end_of_bytes(offset).map_err(device)?;
                         let later = reader.find_commit(offset + 1..torn_end, next).map_err(device)?;
+                        if later.is_some() && reader.is_whole_after_all(offset).map_err(device)? {
+                            continue;
+                        }
                         if later.is_some() || end.is_some() {
                             return Err(WalkError::Corrupt(info.corruption(offset, reason, &[])));
                         }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::super::conformance::{assert_chains, assert_same, check_all, part, random_append, shared, stream};
 use super::super::memory::MemoryJournal;
+use super::super::segment::{FrameReader, SegmentInfo};
 use super::super::verify;
 use super::*;
 use crate::record::{AppendError, Corruption};
@@ -560,4 +561,22 @@ fn readers_and_followers_see_a_dense_log_while_segments_come_and_go() {
     assert!(journal.stats().segments > 20);
     journal.close();
     assert!(verify(&ghostlight_world::RealFiles, dir.path()).expect("verifies").is_sound());
+}
+
+/// Who reads beside the daemon may come in the middle of a write, and takes what is whole a moment later for no damage.
+#[test]
+fn a_commit_that_was_read_while_it_was_written_is_no_damage() {
+    let (sim, ends, _) = written();
+    let file = sim.segment(1);
+    let salt = SegmentInfo::read(&*file, &sim.dir, 1).expect("reads").expect("is a segment").salt;
+    let offset = ends[1];
+    let mut bytes = vec![0; 16];
+    file.read_exact_at(&mut bytes, offset + 60).expect("reads");
+    file.write_all_at(&[0; 16], offset + 60).expect("writes");
+    let mut reader = FrameReader::new(&*file, salt, ends[3]);
+    assert!(reader.frame_at(offset).expect("reads").is_err());
+    assert!(!reader.is_whole_after_all(offset).expect("reads"));
+    file.write_all_at(&bytes, offset + 60).expect("writes");
+    assert!(reader.is_whole_after_all(offset).expect("reads"));
+    assert!(reader.frame_at(offset).expect("reads").is_ok());
 }

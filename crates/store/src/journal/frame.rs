@@ -32,6 +32,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use ghostlight_world::Bug;
+
 use crate::record::{Append, CHAIN_START, Record, StreamName, Wake, chain_hash};
 
 pub(crate) const FRAME_HEADER_BYTES: usize = 48;
@@ -128,7 +130,8 @@ impl FrameHeader {
 pub(crate) fn check_frame(bytes: &[u8], salt: u32) -> Result<FrameHeader, Defect> {
     let header = FrameHeader::peek(bytes).ok_or("no commit begins here")?;
     let frame = bytes.get(..header.frame_len()).ok_or("the commit is longer than its segment")?;
-    if header.frame_len() % FRAME_ALIGN != 0 || crc32c::crc32c_append(salt, &frame[8..]) != header.crc {
+    let is_whole = crc32c::crc32c_append(salt, &frame[8..]) == header.crc || Bug::SkipCrc.is_planted();
+    if header.frame_len() % FRAME_ALIGN != 0 || !is_whole {
         return Err("the checksum of the commit does not match");
     }
     Ok(header)
@@ -415,7 +418,7 @@ pub(crate) fn decode_part(part: &Bytes) -> Result<(PartHead, Vec<Record>), Defec
     const DEFECT: Defect = "the records contradict themselves";
     let len = Reader::new(part).u32().ok_or(DEFECT)? as usize;
     let bytes = part.get(..len.max(PART_HEADER_BYTES)).ok_or("the records are longer than their place")?;
-    if bytes[4..8] != crc32c::crc32c(&bytes[8..]).to_le_bytes() {
+    if bytes[4..8] != crc32c::crc32c(&bytes[8..]).to_le_bytes() && !Bug::SkipCrc.is_planted() {
         return Err("the checksum of the records does not match");
     }
     let (head, at) = part_head(bytes, 0).ok_or(DEFECT)?;

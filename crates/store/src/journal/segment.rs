@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ghostlight_world::{File, Files, OpenMode};
+use ghostlight_world::{Bug, File, Files, OpenMode};
 
 use super::frame::{
     AppendHead, Defect, FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader, appends_of, check_frame,
@@ -126,7 +126,8 @@ impl SegmentInfo {
         file.write_all_at(&self.encode(), 0)?;
         file.sync_all()?;
         files.rename(temporary, &self.path)?;
-        self.path.parent().map_or(Ok(()), |dir| files.sync_dir(dir))?;
+        let dir = self.path.parent().filter(|_| !Bug::NoDirFsync.is_planted());
+        dir.map_or(Ok(()), |dir| files.sync_dir(dir))?;
         Ok(file.into())
     }
 
@@ -192,6 +193,12 @@ impl<'a> FrameReader<'a> {
         }
         let bytes = self.bytes_at(offset, header.frame_len())?;
         Ok(check_frame(&bytes, self.salt).map(|header| (header, bytes)))
+    }
+
+    /// Whether a frame that was not whole is so by now: who reads beside a daemon may have come in the middle of its writing.
+    pub fn is_whole_after_all(&mut self, offset: u64) -> io::Result<bool> {
+        self.chunk = Bytes::new();
+        Ok(self.frame_at(offset)?.is_ok())
     }
 
     /// The first whole frame that begins in `range` and whose commit number is at least `number`.

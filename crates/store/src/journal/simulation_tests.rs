@@ -8,8 +8,6 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-#[cfg(feature = "planted-bugs")]
-use std::path::PathBuf;
 
 use bytes::Bytes;
 use ghostlight_world::sim::{Fault, SimWorld};
@@ -318,20 +316,57 @@ fn nothing_refused_appears_and_nothing_acknowledged_is_lost_when_any_call_finds_
     assert!(seen.full > 10, "{seen:?}");
 }
 
-/// The proof that the simulation can fail: with the bug planted, it must find it.
+/// The proof that these tests can fail: with a bug planted, they must find it.
 #[cfg(feature = "planted-bugs")]
-#[test]
-fn planted_bug_of_an_answer_before_the_sync_is_found() {
-    let simulation =
+mod planted {
+    use ghostlight_world::Bug;
+
+    /// Runs a test of this program with a bug planted; it has to fail, for one of these reasons.
+    #[track_caller]
+    fn found_by(bug: Bug, test: &str, reasons: &[&str]) {
+        let program = std::env::current_exe().expect("this test has a program");
+        let found = std::process::Command::new(program)
+            .args(["--exact", test, "--nocapture"])
+            .env("GHOSTLIGHT_PLANTED_BUG", bug.name())
+            .output()
+            .expect("runs");
+        let said = String::from_utf8_lossy(&found.stderr);
+        assert!(
+            !found.status.success(),
+            "the planted bug was not found: {}",
+            String::from_utf8_lossy(&found.stdout)
+        );
+        assert!(reasons.iter().any(|reason| said.contains(reason)), "{said}");
+    }
+
+    const STOPS: &str =
         "journal::simulation_tests::nothing_acknowledged_is_lost_when_the_machine_stops_at_any_call";
-    let program: PathBuf = std::env::current_exe().expect("this test has a program");
-    let found = std::process::Command::new(program)
-        .args(["--exact", simulation, "--nocapture"])
-        .env("GHOSTLIGHT_PLANTED_BUG", "ack_before_sync")
-        .output()
-        .expect("runs");
-    let said = String::from_utf8_lossy(&found.stderr);
-    assert!(!found.status.success(), "the planted bug was not found");
-    let reason = ["an acknowledged append is lost", "a follower saw what is not there"];
-    assert!(reason.iter().any(|reason| said.contains(reason)), "{said}");
+    const LOST: &str = "an acknowledged append is lost";
+    const GHOST: &str = "a follower saw what is not there";
+
+    #[test]
+    fn planted_bug_of_an_answer_before_the_sync_is_found() {
+        found_by(Bug::AckBeforeSync, STOPS, &[LOST, GHOST]);
+    }
+
+    #[test]
+    fn planted_bug_of_a_folder_that_is_not_synced_is_found() {
+        found_by(Bug::NoDirFsync, STOPS, &[LOST, GHOST, "does not open"]);
+    }
+
+    #[test]
+    fn planted_bug_of_a_feed_that_runs_ahead_is_found() {
+        found_by(Bug::FeedBeforeDurable, STOPS, &[GHOST]);
+    }
+
+    #[test]
+    fn planted_bug_of_an_owner_that_is_stale_is_found() {
+        found_by(Bug::StaleOwner, STOPS, &["was refused and is there", "conflicts: 0"]);
+    }
+
+    #[test]
+    fn planted_bug_of_checksums_that_nobody_looks_at_is_found() {
+        let flips = "journal::file::tests::no_flipped_bit_of_what_was_committed_is_accepted_in_silence";
+        found_by(Bug::SkipCrc, flips, &[", bit "]);
+    }
 }

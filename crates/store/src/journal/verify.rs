@@ -142,6 +142,9 @@ impl Walk {
                         self.report.torn_bytes = torn_end - offset;
                         return Ok(());
                     }
+                    if later.is_some() && reader.is_whole_after_all(offset)? {
+                        continue;
+                    }
                     let bytes = reader.bytes_at(offset, usize::MAX)?;
                     self.find(info.corruption(offset, reason, &bytes));
                     let Some(later) = later else { return Ok(()) };

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use ghostlight_world::{File, OpenMode};
+use ghostlight_world::{Bug, File, OpenMode};
 
 use super::Outcome;
 use super::frame::{BuiltFrame, FrameBuilder};
@@ -97,6 +97,12 @@ impl Writer {
             let start = builder.record_count();
             let result = self.heads_of(&job.append, &heads).map(|before| {
                 builder.push(&job.append, &before);
+                if Bug::ApplyTwice.is_planted() && self.next_commit.is_multiple_of(16) {
+                    let parts = builder.appends.last().into_iter().flat_map(|append| &append.parts);
+                    let behind: Vec<_> =
+                        parts.map(|part| (part.last_stream_sequence(), part.chain_after)).collect();
+                    builder.push(&job.append, &behind);
+                }
                 for part in builder.appends.last().into_iter().flat_map(|append| &append.parts) {
                     heads.insert(part.stream.clone(), (part.last_stream_sequence(), part.chain_after));
                 }
@@ -112,16 +118,17 @@ impl Writer {
         }
         let started = self.shared.world.clock.monotonic();
         let written = self.write(builder, 0);
-        #[cfg(feature = "planted-bugs")]
         let written = match written {
-            // The bug that the simulation must find: everybody is told before the disk has it.
-            Ok(frame) if crate::planted::is_planted("ack_before_sync") => {
+            Ok(frame) if Bug::AckBeforeSync.is_planted() => {
                 self.accept(frame, decided, Duration::ZERO);
                 let _ = self.sync(0);
                 return;
             }
             other => other,
         };
+        if let (Ok(frame), true) = (&written, Bug::FeedBeforeDurable.is_planted()) {
+            self.shared.publisher.publish(&self.batch_of(frame));
+        }
         match written.and_then(|frame| self.sync(frame.bytes.len()).map(|()| frame)) {
             Ok(frame) => {
                 let took = self.shared.world.clock.monotonic().saturating_sub(started);
@@ -167,7 +174,7 @@ impl Writer {
         };
         let check = |part: &crate::record::StreamAppend| {
             let (actual, chain) = head_of(&part.stream)?;
-            if actual == part.expected {
+            if actual == part.expected || Bug::StaleOwner.is_planted() {
                 return Ok((actual, chain));
             }
             Err(AppendError::Conflict { stream: part.stream.clone(), expected: part.expected, actual })
@@ -221,17 +228,10 @@ impl Writer {
     /// Everything after the sync: the index, the head, the answers, the followers; in this order, so that whoever
     /// is told can read it.
     fn accept(&mut self, frame: BuiltFrame, decided: Vec<Decided>, took: Duration) {
-        let records = frame.records();
-        let record_count = records.len() as u64;
-        let first_sequence = self.next_sequence;
-        let offset = self.offset;
+        let (first_sequence, offset) = (self.next_sequence, self.offset);
+        let batch = self.batch_of(&frame);
+        let record_count = batch.records.len() as u64;
         self.advance(&frame, record_count);
-        let batch = Arc::new(CommitBatch {
-            epoch: self.shared.epoch,
-            first_sequence,
-            last_sequence: self.next_sequence - 1,
-            records,
-        });
         {
             let mut state = self.shared.state_mut();
             // Segments are below 4 GiB: checked when the journal is opened.
@@ -256,7 +256,17 @@ impl Writer {
         for (reply, result) in decided {
             reply.answer(result.map(|range| Committed::new(batch.clone(), range)));
         }
-        self.shared.publisher.publish(&batch);
+        if !Bug::FeedBeforeDurable.is_planted() {
+            self.shared.publisher.publish(&batch);
+        }
+    }
+
+    /// What a frame that stands behind the last commit makes durable.
+    fn batch_of(&self, frame: &BuiltFrame) -> Arc<CommitBatch> {
+        let records = frame.records();
+        let (epoch, first_sequence) = (self.shared.epoch, self.next_sequence);
+        let last_sequence = first_sequence + records.len() as u64 - 1;
+        Arc::new(CommitBatch { epoch, first_sequence, last_sequence, records })
     }
 
     fn advance(&mut self, frame: &BuiltFrame, record_count: u64) {
