@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use ghostlight_model::event::kind_name;
-use ghostlight_store::Record;
 use ghostlight_store::journal::{WholeAppend, WholePart};
-use ghostlight_store::record::Wake;
+use ghostlight_store::{Append, NewRecord, Record, StreamAppend, StreamName, Wake};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
@@ -94,6 +93,17 @@ pub(super) enum Bytes {
     Hex(String),
 }
 
+/// A line, whichever it is.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Line {
+    Head(Head),
+    Mark(Mark),
+    Append(AppendLine),
+    Blob(BlobLine),
+    Tail(Tail),
+}
+
 /// The last line.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Tail {
@@ -147,6 +157,58 @@ fn record(record: &Record) -> RecordLine {
         chain: hex(&record.chain),
         body: Bytes::of(&record.body),
     }
+}
+
+impl Bytes {
+    /// The bytes; none when the digits are none.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Text(text) => Some(text.clone().into_bytes()),
+            Self::Hex(digits) => unhex(digits),
+        }
+    }
+}
+
+impl AppendLine {
+    /// The append, and of each part the chain hash that its last record has to have. None when a name or a number cannot be.
+    pub fn append(&self) -> Option<(Append, Vec<[u8; 32]>)> {
+        let id = unhex(&self.append)?.try_into().ok()?;
+        let parts = self.parts.iter().map(PartLine::part).collect::<Option<Vec<_>>>()?;
+        let (parts, chains) = parts.into_iter().unzip();
+        Some((Append { id, parts }, chains))
+    }
+}
+
+impl PartLine {
+    fn part(&self) -> Option<(StreamAppend, [u8; 32])> {
+        let records = self.records.iter().map(|record| {
+            let body = record.body.bytes()?.into();
+            Some(NewRecord { kind: record.kind, version: record.version, time_us: record.time_us, body })
+        });
+        let aliases = self.aliases.iter().map(|alias| unhex(alias)?.try_into().ok());
+        let part = StreamAppend {
+            stream: StreamName::parse(&self.stream).ok()?,
+            expected: self.records.first()?.stream_sequence.checked_sub(1)?,
+            records: records.collect::<Option<_>>()?,
+            wake: match &self.wake {
+                WakeLine::At(due_us) => Wake::At(*due_us),
+                WakeLine::Word(word) => match word.as_str() {
+                    "done" => Wake::Done,
+                    "idle" => Wake::Idle,
+                    "now" => Wake::Now,
+                    _ => return None,
+                },
+            },
+            route: self.route.as_str().into(),
+            aliases: aliases.collect::<Option<_>>()?,
+        };
+        Some((part, unhex(&self.records.last()?.chain)?.try_into().ok()?))
+    }
+}
+
+fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2);
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

@@ -12,7 +12,7 @@ use crate::archive;
 use super::exit::{CliError, Exit, with_causes};
 use super::{Context, serve};
 
-/// The data folder: verify, export
+/// The data folder: verify, export, import
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum StoreVerb {
     /// Check every record of the journal; changes nothing
@@ -43,6 +43,21 @@ pub(crate) enum StoreVerb {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Make a data folder of what `store export` wrote
+    ///
+    /// The archive is checked whole before anything is written. What was under way when it was taken counts as interrupted.
+    #[command(after_help = "Example:\n  ghostlight store import backup.jsonl --data ./restored")]
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+        /// The data folder, which must be empty or not be there yet [default: as the configuration says]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// The configuration file [default: config/ghostlight.toml, if it is there]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
 }
 
 pub(super) fn run(verb: &StoreVerb, context: &Context) -> Result<Exit, CliError> {
@@ -51,7 +66,20 @@ pub(super) fn run(verb: &StoreVerb, context: &Context) -> Result<Exit, CliError>
         StoreVerb::Export { to, data, config } => {
             export(to, &folder(data.as_deref(), config.as_deref())?, context)
         }
+        StoreVerb::Import { from, data, config } => {
+            import(from, &folder(data.as_deref(), config.as_deref())?, context)
+        }
     }
+}
+
+fn import(from: &Path, folder: &Path, context: &Context) -> Result<Exit, CliError> {
+    let imported = archive::import(from, folder).map_err(|error| CliError::usage(with_causes(&error)))?;
+    let (records, blobs) = (imported.records, imported.blobs);
+    let value = json!({ "folder": folder.display().to_string(), "records": records, "blobs": blobs });
+    context.print(&value, || {
+        format!("{} {records} records and {blobs} large values are in {}", "✓".green(), folder.display())
+    });
+    Ok(Exit::Done)
 }
 
 fn folder(data: Option<&Path>, config: Option<&Path>) -> Result<PathBuf, CliError> {

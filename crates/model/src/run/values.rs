@@ -19,6 +19,7 @@ impl Run {
             .into_iter()
             .chain(of_steps)
             .chain(of_signals)
+            .chain(&self.output)
             .filter_map(|payload| payload.missing())
             .cloned()
             .collect()
@@ -28,6 +29,7 @@ impl Run {
     pub fn provide_blob(&mut self, blob: &BlobRef, value: &Arc<Value>) {
         self.input.provide(blob, value);
         self.context.provide(blob, value);
+        self.output.iter_mut().for_each(|output| output.provide(blob, value));
         let may_reopen = self.status == RunStatus::Failed;
         for step in &mut self.steps {
             if step.payloads(may_reopen).iter().any(|payload| payload.missing() == Some(blob)) {

@@ -43,6 +43,8 @@ pub struct JournalOptions {
     /// Whether the journal has threads of its own. Without, it commits when [`FileJournal::drive`] is called: for
     /// simulations, where everything happens in one order.
     pub threads: bool,
+    /// An epoch that the new one is at least: for a journal that goes on where another one ended.
+    pub epoch_min: u64,
 }
 
 impl Default for JournalOptions {
@@ -53,6 +55,7 @@ impl Default for JournalOptions {
             queue_appends_max: 16_384,
             queue_bytes_max: 32 << 20,
             threads: true,
+            epoch_min: 0,
         }
     }
 }

@@ -166,7 +166,7 @@ pub(crate) fn open(
     let segments = layout.segments(files, manifest.log_id)?;
     let (sealed, last) = seal_all_but_last(files, &layout, segments)?;
     let recovered = recover(files, &layout, last)?;
-    let epoch = recovered.end.epoch + 1;
+    let epoch = (recovered.end.epoch + 1).max(options.epoch_min);
     let capacity = recovered.active.file.len().map_err(|error| layout.device(error))?;
     let shared = Arc::new(Shared::new(Opened {
         world: world.clone(),
