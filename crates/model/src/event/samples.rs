@@ -26,6 +26,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (6, 1, r#"{"step":"b","failure":{"class":"data","code":"broken","message":"it broke","happened":"no"}}"#),
     (7, 1, r#"{"output":{"json":null},"result":"partial","missing":["b"]}"#),
     (8, 1, r#"{"steps":["b","c"]}"#),
+    (8, 1, r#"{"steps":["b","each"],"anew":["each"],"input":{"json":{"n":2}}}"#),
     (9, 1, r#"{"message":"its actors kept crashing"}"#),
     (
         20,
@@ -42,6 +43,11 @@ const SAMPLES: &[(u16, u8, &str)] = &[
         21,
         1,
         r#"{"definition":"1111111111111111111111111111111111111111111111111111111111111111","document":{"json":{"name":"w"}},"reason":"one more look"}"#,
+    ),
+    (
+        21,
+        1,
+        r#"{"definition":"1111111111111111111111111111111111111111111111111111111111111111","version":2,"document":{"json":{"name":"w"}},"reason":"version 2"}"#,
     ),
     (30, 1, r#"{"step":"a"}"#),
     (

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::choice::Workload;
 use super::directory::AgentDirectory;
+use super::retry::{Attempted, Retry};
 use super::state::{Approval, RunStatus, StepStatus};
 use crate::event::{ParentStep, PauseReason, Usage};
 use crate::failure::Failure;
@@ -154,7 +155,7 @@ pub enum Command {
         output: Option<Value>,
     },
     /// Open a failed run again, from the steps that failed.
-    Retry,
+    Retry(Box<Retry>),
     /// Somebody sends a signal.
     Signal {
         /// Its name.
@@ -232,6 +233,12 @@ pub enum Rejection {
         /// What of it has begun, or holds for the whole run.
         violations: Vec<SchemaViolation>,
     },
+    /// Writes would be made again that may have happened.
+    #[error("{} that may have happened would be made again", writes_of(writes))]
+    WouldWriteAgain {
+        /// Which.
+        writes: Vec<Attempted>,
+    },
     /// More signals than [`SIGNALS_MAX`], or of more than [`SIGNALS_BYTES_MAX`], would wait to be taken.
     #[error("at most {SIGNALS_MAX} signals of {SIGNALS_BYTES_MAX} bytes in all wait to be taken")]
     TooManySignals,
@@ -249,4 +256,15 @@ pub enum Rejection {
         /// Where and why.
         violations: Vec<SchemaViolation>,
     },
+}
+
+/// The first of them, and how many more there are.
+fn writes_of(writes: &[Attempted]) -> String {
+    let more = match writes.len().saturating_sub(1) {
+        0 => String::new(),
+        more => format!(" and {more} more writes"),
+    };
+    let first =
+        writes.first().map_or_else(String::new, |write| format!("the write of step `{}`", write.step));
+    first + &more
 }
