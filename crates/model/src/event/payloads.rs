@@ -29,6 +29,7 @@ macro_rules! payloads_of {
                 [body.comment.$option(), body.changes.$option()].into_iter().flatten().collect()
             }
             Event::WorkflowSaved(body) => vec![$($by)+ body.source],
+            Event::BatchAccepted(body) => vec![$($by)+ body.runs],
             Event::AgentSaved(body) => vec![$($by)+ body.definition],
             Event::RunPaused(_)
             | Event::RunResumed(_)

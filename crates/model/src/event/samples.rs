@@ -145,6 +145,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
         r#"{"target":"workflow/default/x","fingerprint":"ab","until":"2026-11-21T12:00:00Z","outcome":{"at":3,"changed":true}}"#,
     ),
     (91, 1, "{}"),
+    (95, 1, r#"{"action":"retry","runs":{"json":["01980c00-0000-7000-8000-000000000001"]}}"#),
     (100, 1, r#"{"action":"tree.stop","object":"runs/p0","allowed":false,"reason":"no right"}"#),
     (110, 1, r#"{"label":"ci","hash":"ab","expires_at":"2027-11-20T12:00:00Z"}"#),
     (111, 1, "{}"),

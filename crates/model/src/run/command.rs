@@ -234,10 +234,12 @@ pub enum Rejection {
         violations: Vec<SchemaViolation>,
     },
     /// Writes would be made again that may have happened.
-    #[error("{} that may have happened would be made again", writes_of(writes))]
+    #[error("{} that may have happened would be made again", writes_of(writes, *count))]
     WouldWriteAgain {
-        /// Which.
+        /// The first hundred of them.
         writes: Vec<Attempted>,
+        /// How many there are.
+        count: usize,
     },
     /// More signals than [`SIGNALS_MAX`], or of more than [`SIGNALS_BYTES_MAX`], would wait to be taken.
     #[error("at most {SIGNALS_MAX} signals of {SIGNALS_BYTES_MAX} bytes in all wait to be taken")]
@@ -259,9 +261,10 @@ pub enum Rejection {
 }
 
 /// The first of them, and how many more there are.
-fn writes_of(writes: &[Attempted]) -> String {
-    let more = match writes.len().saturating_sub(1) {
+fn writes_of(writes: &[Attempted], count: usize) -> String {
+    let more = match count.saturating_sub(1) {
         0 => String::new(),
+        1 => " and one more write".to_owned(),
         more => format!(" and {more} more writes"),
     };
     let first =

@@ -208,6 +208,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         | Event::AgentDisabled(_)
         | Event::KeyTaken(_)
         | Event::KeyReleased(_)
+        | Event::BatchAccepted(_)
         | Event::AuditRecorded(_)
         | Event::TokenCreated(_)
         | Event::TokenRevoked(_)

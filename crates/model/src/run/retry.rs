@@ -21,6 +21,9 @@ use crate::ids::{DefinitionHash, RunId, StepPath};
 use crate::payload::Payload;
 use crate::workflow::{Node, NodeIndex, NodeKind, Workflow};
 
+/// Writes that a refusal names.
+const WRITES_NAMED_MAX: usize = 100;
+
 /// How a failed run is to be opened again.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Retry {
@@ -80,10 +83,23 @@ impl Attempted {
 }
 
 impl Hazards {
+    /// The writes that may have happened and would be made again.
+    pub fn writes(&self) -> impl Iterator<Item = &Attempted> {
+        self.attempted.iter().filter(|attempted| attempted.may_write_again())
+    }
+
     /// Whether the retry is refused unless somebody says that writes may be made again.
     #[must_use]
     pub fn need_acknowledgement(&self) -> bool {
-        self.attempted.iter().any(Attempted::may_write_again)
+        self.writes().next().is_some()
+    }
+
+    /// The refusal of a retry for which nobody has said so; none when there is nothing to say.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Rejection> {
+        let count = self.writes().count();
+        let writes = self.writes().take(WRITES_NAMED_MAX).cloned().collect();
+        (count > 0).then_some(Rejection::WouldWriteAgain { writes, count })
     }
 }
 
@@ -99,9 +115,8 @@ pub fn hazards(run: &Run, retry: &Retry) -> Result<Hazards, Rejection> {
 pub(super) fn reopen(draft: &mut Draft<'_>, retry: Retry) -> Result<(), Rejection> {
     let undone = Undone::of(&draft.run);
     let Planned { next, input, anew, hazards } = plan(&draft.run, &retry, &undone)?;
-    if !retry.acknowledge_writes && hazards.need_acknowledgement() {
-        let writes = hazards.attempted.into_iter().filter(Attempted::may_write_again).collect();
-        return Err(Rejection::WouldWriteAgain { writes });
+    if let Some(refusal) = hazards.refusal().filter(|_| !retry.acknowledge_writes) {
+        return Err(refusal);
     }
     if let Some(revision) = retry.revision.filter(|revision| revision.version != draft.run.version) {
         draft.emit(PlanRevised {

@@ -185,7 +185,7 @@ fn a_run_that_failed_fails_the_step_that_started_it_and_is_started_anew_by_a_ret
     assert_eq!(bench.run.failure.as_ref().unwrap().1.code, "child_failed");
     // What the first one has done would be done again.
     let refused = bench.give(Command::Retry(Box::default())).unwrap_err();
-    assert!(matches!(refused, Rejection::WouldWriteAgain { writes } if writes[0].child == Some(first)));
+    assert!(matches!(refused, Rejection::WouldWriteAgain { writes, .. } if writes[0].child == Some(first)));
     bench.give(Command::Retry(Box::new(Retry { acknowledge_writes: true, ..Retry::default() }))).unwrap();
     assert_ne!(child(&bench).run, first);
 }
