@@ -228,7 +228,7 @@ pub enum Rejection {
         known: Vec<Name>,
     },
     /// The plan cannot be changed like that.
-    #[error("the plan of a live run cannot be changed like that")]
+    #[error("the plan of the run cannot be changed like that")]
     NotEditable {
         /// What of it has begun, or holds for the whole run.
         violations: Vec<SchemaViolation>,
