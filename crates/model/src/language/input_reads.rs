@@ -85,7 +85,7 @@ fn collect(expression: &IdedExpr, is_input: &dyn Fn(&str) -> bool, found: &mut V
                 &comprehension.loop_step,
                 &comprehension.result,
             ];
-            parts.into_iter().for_each(|part| inside(part));
+            parts.into_iter().for_each(inside);
         }
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) | Expr::Struct(_) => {}
     }

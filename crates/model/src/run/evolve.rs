@@ -1,6 +1,7 @@
 //! Folding an event into the state of a run. Total: an event that does not fit changes nothing but the sequence, because
 //! the journal is the truth and refusing to read it would help nobody; [`super::decide()`] is where things are refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -57,9 +58,9 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             if let Some(input) = &reopened.input {
                 run.input = input.clone();
             }
+            let from_the_beginning: BTreeSet<&StepPath> = reopened.anew.iter().collect();
             for path in &reopened.steps {
-                let is_anew = reopened.anew.contains(path);
-                change(run, path, at, if is_anew { anew } else { again });
+                change(run, path, at, if from_the_beginning.contains(path) { anew } else { again });
             }
         }
         Event::StepScheduled(scheduled) => set(run, &scheduled.step, at, StepState::Scheduled),

@@ -107,6 +107,7 @@ mod scope;
 mod snapshot;
 mod state;
 mod status;
+mod traces;
 mod values;
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ fn plan(run: &Run, retry: &Retry, undone: &Undone) -> Result<Planned, Rejection>
     };
     let begins_anew = |at: &StepAt| {
         let step = run.step(*at);
-        !step.items.is_empty() && is_other(*at) && !undone.keeps_inside(run, *at, step)
+        !step.items.is_empty() && is_other(*at) && !undone.keeps_inside(*at, step)
     };
     let anew: BTreeSet<StepAt> = undone.again.iter().copied().filter(begins_anew).collect();
     let is_inside_anew = |at: StepAt| {
@@ -197,7 +197,7 @@ fn revised(run: &Run, document: &Value, undone: &Undone) -> Result<Option<Arc<Wo
         if !undone.again.contains(&at) {
             return revise::Stand::of(step);
         }
-        if undone.keeps_inside(run, at, step) { revise::Stand::HoldsOutputs } else { revise::Stand::Free }
+        if undone.keeps_inside(at, step) { revise::Stand::HoldsOutputs } else { revise::Stand::Free }
     };
     let violations = revise::problems(run, &next, &revise::MAY_CHANGE_ANEW, stand);
     if violations.is_empty() { Ok(Some(next)) } else { Err(Rejection::NotEditable { violations }) }
@@ -214,10 +214,10 @@ impl Undone {
     }
 
     /// Whether anything inside of a step that is done again is kept.
-    fn keeps_inside(&self, run: &Run, at: StepAt, step: &Step) -> bool {
+    fn keeps_inside(&self, at: StepAt, step: &Step) -> bool {
         (0..).zip(&step.items).any(|(place, item)| {
             let inside = at.inside(place);
-            !self.again.contains(&inside) || self.keeps_inside(run, inside, item)
+            !self.again.contains(&inside) || self.keeps_inside(inside, item)
         })
     }
 
@@ -282,7 +282,7 @@ fn stale(run: &Run, undone: &Undone, before: &Value, input: &Value) -> Vec<StepP
         let stays = match &step.state {
             StepState::Completed { .. } => !is_again,
             StepState::Skipped { cause } => !is_again && !cause.is_failure(),
-            _ => is_again && undone.keeps_inside(run, at, step),
+            _ => is_again && undone.keeps_inside(at, step),
         };
         let is_other = |pointer: &String| before.pointer(pointer) != input.pointer(pointer);
         stays && undone.is_told(at) && reads(node, !is_again).iter().any(is_other)
