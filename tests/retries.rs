@@ -174,7 +174,7 @@ fn many_runs_are_opened_again_from_the_command_line_when_somebody_says_so() {
     assert_eq!(refused.code, 4, "{}", refused.err);
     assert!(refused.out.contains(&pays) && refused.out.contains("writes_may_repeat"), "{}", refused.out);
     for wrong in [
-        "runs retry",
+        "runs retry --yes",
         &format!("runs retry {pays} --status failed"),
         "runs retry --status failed --since never",
     ] {

@@ -18,10 +18,12 @@ const NAMED_MAX: usize = 20;
 
 /// Which runs, and how.
 #[derive(Debug, clap::Args)]
-#[group(id = "which", required = true, multiple = true, args = ["run", "status", "workflow", "label", "since", "until"])]
 pub(crate) struct RetryArgs {
     /// The run's id, or its beginning
-    #[arg(conflicts_with_all = ["status", "workflow", "label", "since", "until"])]
+    #[arg(
+        required_unless_present_any = ["status", "workflow", "label", "since", "until"],
+        conflicts_with_all = ["status", "workflow", "label", "since", "until"]
+    )]
     run: Option<String>,
     /// All runs in this state
     #[arg(long, value_parser = ["pending", "running", "paused", "completed", "failed", "cancelled"])]

@@ -83,7 +83,7 @@ pub(crate) enum RunsVerb {
     },
     /// Open a failed run, or many, again from the steps that failed; what has finished is kept
     #[command(
-        after_help = "Examples:\n  ghostlight runs retry RUN --version 3 --dry-run\n  ghostlight runs retry --status failed --workflow incident-response --since 2h"
+        after_help = "Example:\n  ghostlight runs retry RUN --version 3 --dry-run\n  ghostlight runs retry --status failed --workflow incident-response --since 2h"
     )]
     Retry(RetryArgs),
     /// Send a signal to a run
