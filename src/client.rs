@@ -24,8 +24,8 @@ pub use error::{ClientError, Problem};
 pub use feed::{Feed, FeedOptions, Frame};
 pub use next::NextStep;
 pub use resources::{
-    Accepted, Agent, Approval, Branch, Failure, Import, ImportItem, Made, NewToken, Page, Run, RunEvent,
-    Saved, Step, Token, TreeNode, Version, Workflow,
+    Accepted, Agent, Approval, Attempted, Batch, BatchItem, Branch, Failure, Hazards, Import, ImportItem,
+    Made, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode, Version, Workflow,
 };
 
 /// How long an answer may take.
@@ -176,6 +176,18 @@ impl Client {
     /// Cancels, pauses, resumes or retries a run.
     pub async fn command(&self, id: &str, verb: &str, body: &Value) -> Result<Answer<Accepted>, ClientError> {
         self.post(&format!("runs/{id}/{verb}"), body).await
+    }
+
+    /// What a retry of a run would do, or the retry itself, as the body says.
+    pub async fn retry(&self, id: &str, body: &Value) -> Result<Answer<Value>, ClientError> {
+        self.post(&format!("runs/{id}/retry"), body).await
+    }
+
+    /// Asks the same of many runs, once, however often it is sent.
+    pub async fn batch(&self, body: &Value) -> Result<Answer<Batch>, ClientError> {
+        let request = self.request(Method::POST, "batches", &[]);
+        let request = request.header("idempotency-key", uuid::Uuid::new_v4().to_string());
+        self.answer(request.json(body)).await
     }
 
     /// Changes the limits of a live run.

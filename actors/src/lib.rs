@@ -6,6 +6,7 @@
 
 pub mod agents;
 pub mod audit;
+pub mod batches;
 mod blocking;
 pub mod bundles;
 pub mod caller;

@@ -21,6 +21,7 @@ use ghostlight_world::World;
 
 use crate::agents::{AgentRegistry, AgentSettings};
 use crate::audit::Audit;
+use crate::batches::Batches;
 use crate::blocking::blocking;
 use crate::bundles::Bundles;
 use crate::caller::StoreError;
@@ -98,6 +99,8 @@ pub enum OpenError {
 pub struct Ghostlight {
     /// Runs and approvals.
     pub runs: Runs,
+    /// The same for many runs.
+    pub batches: Batches,
     /// Workflows.
     pub catalogue: Catalogue,
     /// Templates of workflows.
@@ -231,7 +234,7 @@ pub async fn open(
     let of_tokens = ledger.clone();
     let tokens = blocking(move || Tokens::open(of_tokens)).await??;
     let keys = ledger.keys.clone();
-    let audit = Audit::new(ledger);
+    let audit = Audit::new(ledger.clone());
 
     let views = ViewsHandle::new(sled.views());
     let feed = FeedHandle::new(shared.clone(), FeedLimits::default());
@@ -280,8 +283,10 @@ pub async fn open(
     let heartbeat = arbiters
         .watch(HeartbeatConfig::default(), Arc::new(tree_log.observer()))
         .map_err(machine("the watch over the worker threads could not be started"))?;
+    let runs = Runs::new(services.clone(), planner.clone(), router.clone());
     let ghostlight = Ghostlight {
-        runs: Runs::new(services.clone(), planner.clone(), router.clone()),
+        batches: Batches::new(ledger, runs.clone(), views.clone()),
+        runs,
         catalogue,
         templates,
         bundles,

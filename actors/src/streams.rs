@@ -42,6 +42,12 @@ pub fn key(key: &str) -> StreamName {
     named("key", blake3::hash(key.as_bytes()).to_hex().as_str())
 }
 
+/// The stream of what is asked of many runs at once.
+#[must_use]
+pub fn batch(id: &str) -> StreamName {
+    named("batch", id)
+}
+
 /// The stream of an access token.
 #[must_use]
 pub fn token(id: &str) -> StreamName {

@@ -11,7 +11,7 @@ use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
 use ghostlight_actors::{Caller, IdempotencyKey};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
-use ghostlight_model::run::{RunStatus, StepState, StepStatus};
+use ghostlight_model::run::{Retry, RunStatus, StepState, StepStatus};
 #[cfg(feature = "chaos")]
 use ghostlight_supervision::Fault;
 use ghostlight_world::World;
@@ -462,8 +462,11 @@ nodes:
             };
             assert_eq!(rejection, ghostlight_model::run::Rejection::RunIs { status: RunStatus::Failed });
         }
-        let accepted =
-            ghostlight.runs.command(started.run, RunCommand::Retry, None, Caller::runtime()).await.unwrap();
+        let accepted = ghostlight
+            .runs
+            .command(started.run, RunCommand::Retry(Retry::default()), None, Caller::runtime())
+            .await
+            .unwrap();
         assert_eq!(accepted.status, RunStatus::Running);
         let read = ended(&ghostlight, started.run).await;
         assert_eq!(read.run.step(ghostlight_model::workflow::NodeIndex(0)).attempts, 2);
@@ -519,7 +522,7 @@ fn a_command_under_a_key_is_done_once_and_its_key_stands_for_it_alone() {
                 assert!(matches!(reused, Err(CommandError::Key(KeyRefusal::Reused))), "{reused:?}");
             }
             assert!(matches!(
-                give(one, &RunCommand::Retry, key("r", "f")).await,
+                give(one, &RunCommand::Retry(Retry::default()), key("r", "f")).await,
                 Err(CommandError::Rejected(_))
             ));
             assert_eq!(ghostlight.journal.head(), head, "what is refused takes no key");

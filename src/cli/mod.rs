@@ -27,6 +27,7 @@ mod plan;
 mod problem;
 pub(crate) mod prompt;
 mod questions;
+mod retry;
 mod run;
 mod runs;
 mod schema;

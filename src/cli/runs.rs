@@ -11,6 +11,7 @@ use super::arguments;
 use super::begin::Begin;
 use super::exit::{CliError, Exit};
 use super::ids::run_id;
+use super::retry::{self, RetryArgs};
 use crate::client::{Accepted, Answer, Branch, Document, Given, NextStep, Run, Step};
 use crate::output::{self, ago, duration, plain, plain_lines, sheet, shortened, status, table};
 
@@ -80,12 +81,11 @@ pub(crate) enum RunsVerb {
         /// The run's id, or its beginning
         run: String,
     },
-    /// Open a failed run again, from the steps that failed
-    #[command(after_help = "Example:\n  ghostlight runs retry RUN")]
-    Retry {
-        /// The run's id, or its beginning
-        run: String,
-    },
+    /// Open a failed run, or many, again from the steps that failed; what has finished is kept
+    #[command(
+        after_help = "Example:\n  ghostlight runs retry RUN --version 3 --dry-run\n  ghostlight runs retry --status failed --workflow incident-response --since 2h"
+    )]
+    Retry(RetryArgs),
     /// Send a signal to a run
     #[command(after_help = "Example:\n  ghostlight runs signal RUN go-on --payload '{\"ok\": true}'")]
     Signal {
@@ -201,10 +201,7 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             let run = run_id(&client, &run).await?;
             told(context, &client.command(&run, "resume", &json!({})).await?);
         }
-        RunsVerb::Retry { run } => {
-            let run = run_id(&client, &run).await?;
-            told(context, &client.command(&run, "retry", &json!({})).await?);
-        }
+        RunsVerb::Retry(args) => return retry::run(args, &client, context).await,
         RunsVerb::Signal { run, name, payload } => {
             let run = run_id(&client, &run).await?;
             let payload = match payload {

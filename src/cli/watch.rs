@@ -305,9 +305,10 @@ impl Story {
                 let said = frame.payload("payload").map(gist).unwrap_or_default();
                 Some(format!("{} signal {} {said}", "✱".cyan(), text(&data["name"]).bold()))
             }
-            "plan.revised" => match data["max_parallel"].as_u64() {
-                Some(max) => Some(format!("{} at most {max} at a time", "↻".yellow())),
-                None => Some(format!("{} the plan was changed", "↻".yellow())),
+            "plan.revised" => match (data["max_parallel"].as_u64(), data["version"].as_u64()) {
+                (Some(max), _) => Some(format!("{} at most {max} at a time", "↻".yellow())),
+                (None, Some(version)) => Some(format!("{} goes on with version {version}", "↻".yellow())),
+                (None, None) => Some(format!("{} the plan was changed", "↻".yellow())),
             },
             "step.waiting" => of_step("◷".yellow().to_string(), format!("waits: {}", text(&data["reason"]))),
             "step.reconciled" => {

@@ -220,6 +220,62 @@ pub struct Accepted {
     pub status: String,
 }
 
+/// What a retry of a run would do.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Hazards {
+    /// The version that it would follow.
+    pub version: u64,
+    /// Steps that would be done again.
+    pub again: Vec<String>,
+    /// Steps that keep their output.
+    pub kept: Vec<String>,
+    /// Steps that were attempted before and may change something.
+    pub attempted: Vec<Attempted>,
+    /// Kept steps that have read what is different in the new input.
+    pub stale: Vec<String>,
+    /// Whether it is refused unless writes are acknowledged.
+    pub needs_acknowledgement: bool,
+}
+
+/// A step that would be done again and was attempted before.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Attempted {
+    /// The step.
+    pub step: String,
+    /// What calling it twice does.
+    pub effect: String,
+    /// What is known of the earlier attempts.
+    pub happened: String,
+    /// The run that it had started.
+    #[serde(default)]
+    pub child: Option<String>,
+}
+
+/// What was asked of many runs came to.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Batch {
+    /// Each of them.
+    pub items: Vec<BatchItem>,
+}
+
+/// What one of many runs said.
+#[derive(Debug, Clone, Deserialize)]
+pub struct BatchItem {
+    /// The run.
+    pub run: String,
+    /// `done`, `would_be_done` or `refused`.
+    pub outcome: String,
+    /// Where it stands.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// What a retry would do, in numbers.
+    #[serde(default)]
+    pub would: Value,
+    /// Why it refused.
+    #[serde(default)]
+    pub error: Value,
+}
+
 /// An agent.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Agent {

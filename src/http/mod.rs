@@ -5,6 +5,7 @@
 
 mod agents;
 mod approvals;
+mod batches;
 mod body;
 mod bundles;
 mod children;
@@ -20,6 +21,7 @@ pub mod problem;
 mod refusals;
 mod request;
 pub mod resources;
+mod retries;
 mod routes;
 mod run_commands;
 mod run_parts;

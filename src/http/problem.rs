@@ -79,6 +79,7 @@ codes! {
     UnknownStep "unknown_step" 404 "The run has no such step" "`GET /api/v1/runs/{id}/steps` lists those that there are.";
     UnknownSignal "unknown_signal" 404 "No step of the run's workflow waits for such a signal" "The `wait` nodes of its workflow name the signals that they take.";
     PlanEdit "plan_edit_refused" 409 "The plan of the run cannot be changed like that" "`violations` names what has begun or holds for the whole run; change what comes after it.";
+    WritesMayRepeat "writes_may_repeat" 409 "Writes that may have happened would be made again" "`state` names them. `dry_run: true` lists all that a retry would do; `acknowledge_writes: true` makes them again.";
     TooManySignals "too_many_signals" 429 "Too many signals of the run wait to be taken" "They are taken as its steps come to wait for them; send fewer, or cancel the run.";
     UnknownApproval "unknown_approval" 404 "There is no such approval" "`GET /api/v1/approvals` lists those that there are.";
     UnknownAgent "unknown_agent" 404 "There is no such agent" "`GET /api/v1/agents` lists those that there are.";
@@ -108,6 +109,8 @@ codes! {
     NameMismatch "name_mismatch" 422 "The definition has another name than the address" "Use the same name in both, or POST without a name in the address.";
     InvalidBundle "invalid_bundle" 422 "The bundle cannot be used" "The detail says what is wrong; `ghostlight workflows export` makes a bundle.";
     ImportRefused "import_refused" 422 "The bundle was not imported" "`state` tells what is to become of each definition and why some are refused; nothing was imported.";
+    EmptyFilter "empty_filter" 422 "The filter leaves out nothing" "Say which runs are meant: `status`, `workflow`, `label`, `since`, `until`, or `ids`.";
+    BatchTooLarge "batch_too_large" 422 "The batch has too many runs" "Nothing was done. Narrow the filter, by `since` and `until` for example, and ask several times.";
     SelectionFailed "selection_failed" 422 "The selectors lead to no workflow" "A start with `dry_run: true` says which rules matched.";
     NotSupportedYet "not_supported_yet" 422 "This is not supported yet" "The field or verb is part of the API, but this version does not build it; it is never ignored silently.";
     KeyReused "key_reused" 422 "This idempotency key was used for another request" "Use a fresh key for each request; the same key repeats the same request only.";
@@ -237,6 +240,18 @@ impl Problem {
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.0.detail
+    }
+
+    /// What does not fit a schema.
+    #[must_use]
+    pub fn violations_of(&self) -> &[Violation] {
+        &self.0.violations
+    }
+
+    /// Where the thing stands that refused.
+    #[must_use]
+    pub fn state_of(&self) -> Option<&Value> {
+        self.0.state.as_ref()
     }
 
     /// With the address or object in question.

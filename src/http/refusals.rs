@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::problem::{Code, Problem, Violation};
 use super::resources::approval::decision;
+use super::resources::hazard::AttemptedBody;
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
@@ -49,6 +50,10 @@ impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let detail = rejection.to_string();
         match rejection {
+            Rejection::WouldWriteAgain { writes, count } => {
+                let state = json!({ "count": count, "writes": AttemptedBody::all(&writes) });
+                Self::new(Code::WritesMayRepeat, detail).state(state)
+            }
             Rejection::RunIs { status } => {
                 Self::new(Code::RunState, detail).state(json!({ "status": status.as_str() }))
             }
@@ -105,6 +110,7 @@ impl From<CommandError> for Problem {
             CommandError::UnknownRun(_) => Self::new(Code::UnknownRun, detail),
             CommandError::UnknownApproval(_) => Self::new(Code::UnknownApproval, detail),
             CommandError::Rejected(rejection) => rejection.into(),
+            CommandError::Version(error) => (*error).into(),
             CommandError::NotCarried(_) => Self::new(Code::RunNotCarried, detail),
             CommandError::Key(refusal) => refusal.into(),
             CommandError::Store(error) => error.into(),

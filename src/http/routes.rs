@@ -13,8 +13,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 
 use super::problem::{Code, Problem};
 use super::{
-    agents, approvals, bundles, docs, feeds, graph, health, run_commands, run_parts, runs, schemas,
-    templates, tokens, tree, versions, workflows,
+    agents, approvals, batches, bundles, docs, feeds, graph, health, retries, run_commands, run_parts, runs,
+    schemas, templates, tokens, tree, versions, workflows,
 };
 
 macro_rules! routes {
@@ -64,8 +64,8 @@ routes! {
     templates::restore, templates::versions, templates::set_visibility, templates::instantiate,
     runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, runs::show,
     run_parts::show_status, run_parts::all_steps, run_parts::show_step, run_parts::show_next, run_parts::show_revisions, run_parts::show_plan, run_parts::show_timeline, run_parts::show_events,
-    run_commands::cancel, run_commands::pause, run_commands::resume, run_commands::retry, run_commands::reconcile,
-    run_commands::signal, run_commands::adjust, run_commands::edit,
+    run_commands::cancel, run_commands::pause, run_commands::resume, retries::retry, run_commands::reconcile,
+    run_commands::signal, run_commands::adjust, run_commands::edit, batches::ask,
     approvals::list, approvals::show, approvals::approve, approvals::reject,
     agents::list, agents::show, agents::replace, agents::enable, agents::disable, agents::reload,
     tokens::list, tokens::create, tokens::revoke,

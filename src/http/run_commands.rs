@@ -1,4 +1,4 @@
-//! `/runs/{id}/…`, commanding: cancel, pause, resume, retry, reconcile, signals, limits.
+//! `/runs/{id}/…`, commanding: cancel, pause, resume, reconcile, signals, limits.
 //!
 //! A command under an `Idempotency-Key` takes the key with the events it causes: sent again, it is answered the same
 //! without being done again.
@@ -50,18 +50,6 @@ pub struct CancelBody {
 #[serde(deny_unknown_fields)]
 pub struct EmptyBody {}
 
-/// How to try again.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RetryBody {
-    /// Not supported yet.
-    #[serde(default)]
-    input: Option<Value>,
-    /// Not supported yet.
-    #[serde(default)]
-    version: Option<u64>,
-}
-
 /// Whether an interrupted write happened.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -112,23 +100,6 @@ pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: P
     let (_, bytes): (EmptyBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
     Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Resume).await?))
-}
-
-/// Opens a failed run again, from the steps that failed.
-#[utoipa::path(tag = "runs", request_body = RetryBody, responses((status = 200, body = AcceptedBody),
-    (status = "default", body = ProblemBody<'static>)))]
-#[post("/api/v1/runs/{id}/retry")]
-pub async fn retry(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
-    strict::no_query(request.query_string())?;
-    let (body, bytes): (RetryBody, _) =
-        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    if body.input.is_some() || body.version.is_some() {
-        return Err(Problem::new(
-            Code::NotSupportedYet,
-            "`input` and `version` of a retry are not supported yet",
-        ));
-    }
-    Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Retry).await?))
 }
 
 /// Says whether a write that was cut off had happened. A step that waits for this goes on.
@@ -252,7 +223,11 @@ async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<(S
     Ok((body.reason, bytes))
 }
 
-fn check_reason(reason: &str) -> Result<(), Problem> {
+/// That a reason is not too long.
+///
+/// # Errors
+/// [`Code::InvalidValue`].
+pub fn check_reason(reason: &str) -> Result<(), Problem> {
     if reason.len() > REASON_BYTES_MAX {
         let message = format!("`reason` has at most {REASON_BYTES_MAX} bytes");
         return Err(Problem::new(Code::InvalidValue, message));
@@ -274,10 +249,5 @@ async fn give(
 /// The answer to a command that was taken.
 #[must_use]
 pub fn accepted(accepted: &Accepted) -> HttpResponse {
-    let body = AcceptedBody {
-        run: accepted.run.to_string(),
-        status: accepted.status.as_str(),
-        sequence: accepted.sequence.to_string(),
-    };
-    json_with(&mut written(StatusCode::OK, accepted.sequence), &body)
+    json_with(&mut written(StatusCode::OK, accepted.sequence), &AcceptedBody::of(accepted))
 }

@@ -267,22 +267,33 @@ pub async fn list_of_workflow(app: App, request: HttpRequest, name: Path<String>
 }
 
 async fn page_of(app: &App, query: RunsQuery) -> Answer {
-    let filter = RunFilter {
-        status: one_of(
-            "status",
-            query.status.as_deref(),
-            status_named,
-            "pending, running, paused, completed, failed, cancelled",
-        )?,
-        workflow: query.workflow.as_deref().map(|name| part::<Name>(name, Code::BadQuery)).transpose()?,
-        labels: labels(query.label.as_deref())?,
-        since: query.since,
-        until: query.until,
-    };
+    let (status, workflow) = (query.status.as_deref(), query.workflow.as_deref());
+    let filter = run_filter(status, workflow, query.label.as_deref(), query.since, query.until)?;
     app.view_is_current(ViewKind::Runs, sequence("min_sequence", query.min_sequence.as_deref())?).await?;
     let (views, page) = (app.ghostlight.views.clone(), page(query.limit, query.cursor));
     let found = blocking(move || views.runs(&filter, &page)).await?;
     ok(&PageBody { items: found.items.iter().map(RunBody::of_row).collect(), next_cursor: found.next })
+}
+
+/// A filter of runs, as queries and bodies name it.
+///
+/// # Errors
+/// [`Code::BadQuery`].
+pub fn run_filter(
+    status: Option<&str>,
+    workflow: Option<&str>,
+    label: Option<&str>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> Result<RunFilter, Problem> {
+    let known = "pending, running, paused, completed, failed, cancelled";
+    Ok(RunFilter {
+        status: one_of("status", status, status_named, known)?,
+        workflow: workflow.map(|name| part::<Name>(name, Code::BadQuery)).transpose()?,
+        labels: labels(label)?,
+        since,
+        until,
+    })
 }
 
 fn status_named(name: &str) -> Option<RunStatus> {

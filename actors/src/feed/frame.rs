@@ -70,7 +70,8 @@ impl<'a> Outline<'a> {
 fn full(log: Uuid, record: &Record, name: &str, body: &str, step: Option<&str>) -> ByteString {
     let mut text = String::with_capacity(body.len() + 384);
     let (stream, sequence) = (&record.stream, record.sequence);
-    let place = format!("{}s/{}", stream.kind(), stream.id());
+    let plural = if stream.kind() == "batch" { "es" } else { "s" };
+    let place = format!("{}{plural}/{}", stream.kind(), stream.id());
     let subject = match step {
         Some(step) => Cow::Owned(format!("{place}/steps/{step}")),
         None => Cow::Borrowed(&place[..]),

@@ -499,7 +499,7 @@ async fn who_waits_for_the_end_of_a_run_is_told_once_it_has_ended() {
 #[tokio::test]
 async fn a_run_that_was_opened_again_has_not_ended() {
     let house = House::new();
-    let reopened = ghostlight_model::event::RunReopened { steps: vec![] };
+    let reopened = ghostlight_model::event::RunReopened::default();
     house.log.run(run(0), "incident", &[created("incident", &[]), completed()]);
     assert!(house.feed.wait_for_end(run(0), Duration::ZERO).await.unwrap());
     house.log.run(run(0), "incident", &[reopened.into()]);

@@ -98,7 +98,7 @@ impl Router {
 /// Runs, as the surface sees them. Cheap to clone.
 #[derive(Clone)]
 pub struct Runs {
-    services: Arc<Services>,
+    pub(super) services: Arc<Services>,
     planner: StableAddr<Planner>,
     router: Router,
 }
@@ -433,10 +433,7 @@ impl Runs {
     /// [`StoreError`] when it cannot be read.
     pub async fn read(&self, run: RunId) -> Result<Option<RunRead>, StoreError> {
         let services = self.services.clone();
-        blocking(move || loading::load(&services, run)).await?.map_err(|error| match error {
-            LoadError::Read(error) => StoreError::of_read(&error),
-            other => StoreError::Damaged(other.to_string()),
-        })
+        blocking(move || loading::load(&services, run)).await?.map_err(not_read)
     }
 
     /// The output of a run that was read, from its blob if it is a large one; null when it has none.
@@ -527,6 +524,14 @@ impl ChildRuns for OfSteps {
     }
 }
 
+/// What it means to a caller that a run cannot be read.
+pub(super) fn not_read(error: LoadError) -> StoreError {
+    match error {
+        LoadError::Read(error) => StoreError::of_read(&error),
+        other => StoreError::Damaged(other.to_string()),
+    }
+}
+
 fn machine_command(command: RunCommand) -> Command {
     match command {
         RunCommand::Cancel { reason, kill } => Command::Cancel { reason, kill },
@@ -534,7 +539,7 @@ fn machine_command(command: RunCommand) -> Command {
             Command::Pause { reason: ghostlight_model::event::PauseReason::Operator, message: reason }
         }
         RunCommand::Resume => Command::Resume,
-        RunCommand::Retry => Command::Retry,
+        RunCommand::Retry(retry) => Command::Retry(Box::new(retry)),
         RunCommand::Reconcile { step, happened, output } => Command::Reconcile { step, happened, output },
         RunCommand::Answer { approval, approve, comment, changes } => {
             Command::Answer { approval, approve, comment, changes }

@@ -132,14 +132,22 @@ fn from_snapshot(services: &Services, id: RunId, workflow: &Arc<Workflow>) -> Re
     Ok(run.filter(|run| run.sequence == snapshot.sequence))
 }
 
-/// What a run follows, by its first event.
-fn workflow_of(services: &Services, id: RunId) -> Result<Option<Arc<Workflow>>, LoadError> {
+/// What a run was created with; `None` when there is none of that id. Blocks on the disk.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn created(services: &Services, id: RunId) -> Result<Option<RunCreated>, LoadError> {
     let first = services.journal.read(&streams::run(id), 1, 1)?;
     let Some(record) = first.first() else { return Ok(None) };
-    let Event::RunCreated(created) = read_event(record)?.recorded.event else {
-        return Err(LoadError::NoBeginning);
-    };
-    definition(services, &created).map(Some)
+    match read_event(record)?.recorded.event {
+        Event::RunCreated(created) => Ok(Some(created)),
+        _ => Err(LoadError::NoBeginning),
+    }
+}
+
+/// What a run follows, by its first event.
+fn workflow_of(services: &Services, id: RunId) -> Result<Option<Arc<Workflow>>, LoadError> {
+    created(services, id)?.map(|created| definition(services, &created)).transpose()
 }
 
 /// Folds what a run has not seen.

@@ -16,6 +16,7 @@ pub mod partition;
 pub mod place;
 pub mod planner;
 pub mod quarantine;
+mod retrying;
 pub mod services;
 pub mod signs;
 pub mod slots;
@@ -27,6 +28,7 @@ pub mod workflow;
 
 pub use choosing::Preview;
 pub use handle::{Router, Runs};
+pub use retrying::RetryRun;
 pub use services::Services;
 pub use signs::Silence;
 pub use slots::{SlotPool, SlotUse};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::{ApprovalId, AttemptId, Name, RunId, StepPath};
-use ghostlight_model::run::{Rejection, Run, RunStatus, evolve};
+use ghostlight_model::run::{Rejection, Retry, Run, RunStatus, evolve};
 use ghostlight_model::selection::SelectionError;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -130,7 +130,7 @@ pub enum RunCommand {
     /// Go on; releases a quarantined run too.
     Resume,
     /// Open a failed run again, from the steps that failed.
-    Retry,
+    Retry(Retry),
     /// Say whether an interrupted write happened.
     Reconcile {
         /// Which step.
@@ -195,6 +195,9 @@ pub enum CommandError {
     /// The run's state does not allow it.
     #[error(transparent)]
     Rejected(Rejection),
+    /// The version that it is to go on with cannot be had.
+    #[error(transparent)]
+    Version(Box<StartError>),
     /// The run's actors keep crashing or cannot be started: it is being set aside.
     #[error("the run cannot be carried at this moment: {0}")]
     NotCarried(String),

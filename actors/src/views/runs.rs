@@ -178,7 +178,10 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         Event::ApprovalRequested(_) => one_more(&mut row.waiting_approvals),
         Event::ApprovalDecided(_) => row.waiting_approvals = row.waiting_approvals.saturating_sub(1),
         // They were taken when the row began, or show nothing in a list.
-        Event::PlanRevised(revised) => row.definition = revised.definition.unwrap_or(row.definition),
+        Event::PlanRevised(revised) => {
+            row.definition = revised.definition.unwrap_or(row.definition);
+            row.version = revised.version.unwrap_or(row.version);
+        }
         Event::RunCreated(_)
         | Event::PlanCreated(_)
         | Event::StepOpened(_)
@@ -200,6 +203,7 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         | Event::AgentDisabled(_)
         | Event::KeyTaken(_)
         | Event::KeyReleased(_)
+        | Event::BatchAccepted(_)
         | Event::AuditRecorded(_)
         | Event::TokenCreated(_)
         | Event::TokenRevoked(_)
@@ -271,7 +275,7 @@ mod tests {
             steps,
             Some(EndedSteps { failed: 1, skipped: 2, skipped_by_failure: 1, ..EndedSteps::default() })
         );
-        let row = fold(row, &RunReopened { steps: vec![] }.into());
+        let row = fold(row, &RunReopened::default().into());
         assert_eq!(row.map(|row| row.steps), Some(EndedSteps { skipped: 2, ..EndedSteps::default() }));
     }
 

@@ -136,7 +136,8 @@ async fn a_row_says_what_happened_to_its_run() {
     );
     assert_eq!((row.steps.failed, row.steps.all()), (1, 2));
 
-    let reopened = RunReopened { steps: vec![testing::step("b"), testing::step("c")] };
+    let reopened =
+        RunReopened { steps: vec![testing::step("b"), testing::step("c")], ..RunReopened::default() };
     house.log.run(
         run(0),
         "incident",
@@ -449,7 +450,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(completed()),
         Just(RunResumed {}.into()),
         Just(RunPaused { reason: PauseReason::Budget, message: String::new() }.into()),
-        Just(RunReopened { steps: vec![] }.into()),
+        Just(RunReopened::default().into()),
         id.clone().prop_map(|id| asked(approval(id), Risk::Low)),
         id.prop_map(|id| decided(approval(id), Decision::Expired)),
     ]

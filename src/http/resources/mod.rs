@@ -6,10 +6,12 @@
 pub mod agent;
 pub mod approval;
 pub mod attempt;
+pub mod batch;
 pub mod branch;
 pub mod bundle;
 pub mod diff;
 pub mod event;
+pub mod hazard;
 pub mod next;
 pub mod page;
 pub mod plan;

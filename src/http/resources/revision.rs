@@ -21,6 +21,8 @@ pub struct RevisionBody {
     pub reason: String,
     /// Hash of the definition that it follows; null where that stayed as it was.
     pub definition_hash: Option<String>,
+    /// The version of the workflow that it follows from then on; null where that stayed as it was.
+    pub version: Option<u64>,
     /// How many attempts are made at the same time; null where that stayed as it was.
     pub max_parallel: Option<u32>,
     /// Global sequence of its event.
@@ -36,9 +38,11 @@ impl RevisionBody {
     }
 
     fn of(event: &EventRead) -> Option<Self> {
-        let (definition, max_parallel, reason) = match &event.recorded.event {
-            Event::PlanCreated(created) => (Some(created.definition), None, String::new()),
-            Event::PlanRevised(revised) => (revised.definition, revised.max_parallel, revised.reason.clone()),
+        let (definition, version, max_parallel, reason) = match &event.recorded.event {
+            Event::PlanCreated(created) => (Some(created.definition), None, None, String::new()),
+            Event::PlanRevised(revised) => {
+                (revised.definition, revised.version, revised.max_parallel, revised.reason.clone())
+            }
             _ => return None,
         };
         Some(Self {
@@ -47,6 +51,7 @@ impl RevisionBody {
             by: event.recorded.attribution.by.clone(),
             reason,
             definition_hash: definition.map(|hash| hash.to_string()),
+            version,
             max_parallel,
             sequence: event.sequence.to_string(),
         })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ghostlight_actors::runs::Preview;
+use ghostlight_actors::runs::{Accepted, Preview};
 use ghostlight_actors::views::RunRow;
 use ghostlight_model::event::{PauseReason, RunResult};
 use ghostlight_model::language::schema::SchemaViolation;
@@ -270,6 +270,18 @@ pub struct AcceptedBody {
     pub status: &'static str,
     /// Global sequence of the last event of the command; "0" when it changed nothing.
     pub sequence: String,
+}
+
+impl AcceptedBody {
+    /// What a command came to.
+    #[must_use]
+    pub fn of(accepted: &Accepted) -> Self {
+        Self {
+            run: accepted.run.to_string(),
+            status: accepted.status.as_str(),
+            sequence: accepted.sequence.to_string(),
+        }
+    }
 }
 
 /// Why a run is paused, as a word.

@@ -61,6 +61,9 @@ pub struct PlanRevised {
     /// Hash of the definition that holds from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<DefinitionHash>,
+    /// The version of the workflow that it is; none when it is no saved one, or that stayed as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// That definition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<Payload>,
@@ -165,10 +168,16 @@ pub struct RunCompleted {
 }
 
 /// `run.reopened`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunReopened {
     /// The steps that are done again, each with a new iteration.
     pub steps: Vec<StepPath>,
+    /// Those of them whose items or passes are made anew; the others keep theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anew: Vec<StepPath>,
+    /// The run's input from now on, when it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Payload>,
 }
 
 /// `run.quarantined`

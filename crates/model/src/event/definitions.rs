@@ -80,6 +80,15 @@ pub struct AgentDisabled {
     pub reason: String,
 }
 
+/// `batch.accepted`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchAccepted {
+    /// What is asked of the runs: `retry`, `cancel`.
+    pub action: String,
+    /// Their ids, as a list, in the order in which they are asked.
+    pub runs: Payload,
+}
+
 /// `key.taken`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyTaken {

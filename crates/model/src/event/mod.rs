@@ -145,6 +145,7 @@ events! {
     75 "agent.disabled" AgentDisabled: "An agent is not called any more.",
     90 "key.taken" KeyTaken: "An idempotency key or unique name stands for something.",
     91 "key.released" KeyReleased: "A key is free again.",
+    95 "batch.accepted" BatchAccepted: "The same is asked of many runs, each of which says itself what comes of it.",
     100 "audit.recorded" AuditRecorded: "Somebody did, or was refused, something privileged.",
     110 "token.created" TokenCreated: "An access token was made.",
     111 "token.revoked" TokenRevoked: "An access token is no longer accepted.",

@@ -17,6 +17,7 @@ macro_rules! payloads_of {
             Event::StepWaiting(body) => body.input.$option().into_iter().chain(body.output.$option()).collect(),
             Event::StepJudged(body) => vec![$($by)+ body.evidence],
             Event::StepOpened(body) => body.input.$option().into_iter().collect(),
+            Event::RunReopened(body) => body.input.$option().into_iter().collect(),
             Event::PlanRevised(body) => body.document.$option().into_iter().collect(),
             Event::EventEmitted(body) => vec![$($by)+ body.data],
             Event::SignalReceived(body) => vec![$($by)+ body.payload],
@@ -28,13 +29,13 @@ macro_rules! payloads_of {
                 [body.comment.$option(), body.changes.$option()].into_iter().flatten().collect()
             }
             Event::WorkflowSaved(body) => vec![$($by)+ body.source],
+            Event::BatchAccepted(body) => vec![$($by)+ body.runs],
             Event::AgentSaved(body) => vec![$($by)+ body.definition],
             Event::RunPaused(_)
             | Event::RunResumed(_)
             | Event::RunCancelRequested(_)
             | Event::RunCancelled(_)
             | Event::RunFailed(_)
-            | Event::RunReopened(_)
             | Event::RunQuarantined(_)
             | Event::PlanCreated(_)
             | Event::StepScheduled(_)

@@ -26,6 +26,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (6, 1, r#"{"step":"b","failure":{"class":"data","code":"broken","message":"it broke","happened":"no"}}"#),
     (7, 1, r#"{"output":{"json":null},"result":"partial","missing":["b"]}"#),
     (8, 1, r#"{"steps":["b","c"]}"#),
+    (8, 1, r#"{"steps":["b","each"],"anew":["each"],"input":{"json":{"n":2}}}"#),
     (9, 1, r#"{"message":"its actors kept crashing"}"#),
     (
         20,
@@ -42,6 +43,11 @@ const SAMPLES: &[(u16, u8, &str)] = &[
         21,
         1,
         r#"{"definition":"1111111111111111111111111111111111111111111111111111111111111111","document":{"json":{"name":"w"}},"reason":"one more look"}"#,
+    ),
+    (
+        21,
+        1,
+        r#"{"definition":"1111111111111111111111111111111111111111111111111111111111111111","version":2,"document":{"json":{"name":"w"}},"reason":"version 2"}"#,
     ),
     (30, 1, r#"{"step":"a"}"#),
     (
@@ -139,6 +145,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
         r#"{"target":"workflow/default/x","fingerprint":"ab","until":"2026-11-21T12:00:00Z","outcome":{"at":3,"changed":true}}"#,
     ),
     (91, 1, "{}"),
+    (95, 1, r#"{"action":"retry","runs":{"json":["01980c00-0000-7000-8000-000000000001"]}}"#),
     (100, 1, r#"{"action":"tree.stop","object":"runs/p0","allowed":false,"reason":"no right"}"#),
     (110, 1, r#"{"label":"ci","hash":"ab","expires_at":"2027-11-20T12:00:00Z"}"#),
     (111, 1, "{}"),

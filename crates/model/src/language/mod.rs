@@ -17,6 +17,7 @@ pub mod file_schema;
 pub mod format;
 mod graph;
 mod hints;
+mod input_reads;
 mod json;
 mod makespan;
 pub(crate) mod names;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::choice::Workload;
 use super::directory::AgentDirectory;
+use super::retry::{Attempted, Retry};
 use super::state::{Approval, RunStatus, StepStatus};
 use crate::event::{ParentStep, PauseReason, Usage};
 use crate::failure::Failure;
@@ -154,7 +155,7 @@ pub enum Command {
         output: Option<Value>,
     },
     /// Open a failed run again, from the steps that failed.
-    Retry,
+    Retry(Box<Retry>),
     /// Somebody sends a signal.
     Signal {
         /// Its name.
@@ -227,10 +228,18 @@ pub enum Rejection {
         known: Vec<Name>,
     },
     /// The plan cannot be changed like that.
-    #[error("the plan of a live run cannot be changed like that")]
+    #[error("the plan of the run cannot be changed like that")]
     NotEditable {
         /// What of it has begun, or holds for the whole run.
         violations: Vec<SchemaViolation>,
+    },
+    /// Writes would be made again that may have happened.
+    #[error("{} that may have happened would be made again", writes_of(writes, *count))]
+    WouldWriteAgain {
+        /// The first hundred of them.
+        writes: Vec<Attempted>,
+        /// How many there are.
+        count: usize,
     },
     /// More signals than [`SIGNALS_MAX`], or of more than [`SIGNALS_BYTES_MAX`], would wait to be taken.
     #[error("at most {SIGNALS_MAX} signals of {SIGNALS_BYTES_MAX} bytes in all wait to be taken")]
@@ -249,4 +258,16 @@ pub enum Rejection {
         /// Where and why.
         violations: Vec<SchemaViolation>,
     },
+}
+
+/// The first of them, and how many more there are.
+fn writes_of(writes: &[Attempted], count: usize) -> String {
+    let more = match count.saturating_sub(1) {
+        0 => String::new(),
+        1 => " and one more write".to_owned(),
+        more => format!(" and {more} more writes"),
+    };
+    let first =
+        writes.first().map_or_else(String::new, |write| format!("the write of step `{}`", write.step));
+    first + &more
 }

@@ -9,12 +9,12 @@ use super::advance::Draft;
 use super::attempts::{lost, recover, report};
 use super::command::{Command, Context, CreateRun, Rejection, SIGNALS_BYTES_MAX, SIGNALS_MAX};
 use super::place::StepAt;
-use super::revise;
-use super::state::{Approval, Run, RunStatus, StepState};
+use super::state::{Approval, Run, RunStatus, Step, StepState};
+use super::{retry, revise};
 use crate::event::{
     ApprovalDecided, Decision, Event, PauseReason, PlanCreated, PlanRevised, RunCancelRequested, RunCreated,
-    RunPaused, RunQuarantined, RunReopened, RunResumed, SignalReceived, StepCancelled, StepCompleted,
-    StepFailed, StepReconciled, Usage,
+    RunPaused, RunQuarantined, RunResumed, SignalReceived, StepCancelled, StepCompleted, StepFailed,
+    StepReconciled, Usage,
 };
 use crate::failure::{ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, Name, RunId, StepPath};
@@ -94,7 +94,7 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
             _ => draft.emit(RunQuarantined { message }),
         },
         Command::Reconcile { step, happened, output } => reconcile(&mut draft, &step, happened, output)?,
-        Command::Retry => reopen(&mut draft)?,
+        Command::Retry(retry) => retry::reopen(&mut draft, *retry)?,
         Command::Signal { name, payload } => signal(&mut draft, name, payload)?,
         Command::Adjust { max_parallel } => match run.status {
             status if status.is_terminal() => return Err(Rejection::RunIs { status }),
@@ -145,16 +145,12 @@ fn revise(draft: &mut Draft<'_>, document: Value, reason: String) -> Result<(), 
     if status.is_terminal() || draft.run.cancel_requested {
         return Err(Rejection::RunIs { status });
     }
-    let Some(next) = revise::compile(&document) else {
-        let message = "the definition does not compile".to_owned();
-        return Err(Rejection::NotEditable {
-            violations: vec![SchemaViolation { path: String::new(), message }],
-        });
-    };
+    let next = revise::compiled(&document)?;
     if next.hash == draft.run.workflow.hash {
         return Ok(());
     }
-    let violations = revise::problems(&draft.run, &next);
+    let stand = |_, step: &Step| revise::Stand::of(step);
+    let violations = revise::problems(&draft.run, &next, &revise::MAY_CHANGE, stand);
     if !violations.is_empty() {
         return Err(Rejection::NotEditable { violations });
     }
@@ -163,7 +159,7 @@ fn revise(draft: &mut Draft<'_>, document: Value, reason: String) -> Result<(), 
         definition,
         document: Some(Payload::inline(document)),
         reason,
-        max_parallel: None,
+        ..PlanRevised::default()
     });
     Ok(())
 }
@@ -343,13 +339,4 @@ fn fits_schema(draft: &Draft<'_>, at: StepAt, output: Value) -> Result<Value, Re
         Some(Err(violations)) => Err(Rejection::Invalid { what: "output", violations }),
         Some(Ok(())) | None => Ok(output),
     }
-}
-
-fn reopen(draft: &mut Draft<'_>) -> Result<(), Rejection> {
-    if draft.run.status != RunStatus::Failed {
-        return Err(Rejection::RunIs { status: draft.run.status });
-    }
-    let again = draft.run.to_reopen();
-    draft.emit(RunReopened { steps: again });
-    Ok(())
 }

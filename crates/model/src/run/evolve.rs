@@ -1,6 +1,7 @@
 //! Folding an event into the state of a run. Total: an event that does not fit changes nothing but the sequence, because
 //! the journal is the truth and refusing to read it would help nobody; [`super::decide()`] is where things are refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -54,28 +55,36 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             run.status = RunStatus::Running;
             run.ended_at = None;
             run.failure = None;
+            if let Some(input) = &reopened.input {
+                run.input = input.clone();
+            }
+            let from_the_beginning: BTreeSet<&StepPath> = reopened.anew.iter().collect();
             for path in &reopened.steps {
-                change(run, path, at, again);
+                change(run, path, at, if from_the_beginning.contains(path) { anew } else { again });
             }
         }
         Event::StepScheduled(scheduled) => set(run, &scheduled.step, at, StepState::Scheduled),
         Event::StepStarted(started) => start(run, started, at),
         Event::StepWaiting(waiting) => wait(run, waiting, at),
         Event::StepOpened(opened) => {
-            let items = opened.items.unwrap_or(0) as usize;
-            run.inside += items;
+            let items = opened.items.unwrap_or(0);
+            let mut fresh = 0;
             change(run, &opened.step, at, |step| {
                 step.started_at = step.started_at.or(Some(at));
                 step.input.clone_from(&opened.input);
-                step.items = vec![Arc::default(); items];
+                let before = step.former.len();
+                step.items = (0..items).map(|item| step.former.remove(&item).unwrap_or_default()).collect();
+                fresh = items as usize - (before - step.former.len());
                 step.state = StepState::Open;
             });
+            run.inside += fresh;
         }
         Event::SignalReceived(signal) => run
             .signals
             .push(Arc::new(ReceivedSignal { name: signal.name.clone(), payload: signal.payload.clone() })),
         Event::PlanRevised(revised) => {
             run.max_parallel = revised.max_parallel.or(run.max_parallel);
+            run.version = revised.version.unwrap_or(run.version);
             let document = revised.document.as_ref().and_then(|document| document.value());
             if let Some(next) = document.and_then(|document| revise::compile(document)) {
                 revise::adopt(run, next);
@@ -87,6 +96,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         // For those who listen; the step that says it, or is judged, goes on with an event of its own.
         Event::EventEmitted(_) | Event::StepJudged(_) => {}
         Event::StepRetrying(retrying) => change(run, &retrying.step, at, |step| {
+            learn(step, retrying.failure.happened);
             step.failed += 1;
             step.usage.add(retrying.usage);
             step.ends.insert(retrying.attempt, AttemptEnd::Reported);
@@ -101,6 +111,10 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         }),
         Event::StepInterrupted(lost) => change(run, &lost.step, at, |step| {
             step.ends.insert(lost.attempt, AttemptEnd::Lost);
+            // What became of a write is said by what follows.
+            if step.effect == Some(EffectClass::Idempotent) {
+                learn(step, Happened::Unknown);
+            }
             step.state = match lost.retry_at {
                 Some(retry_at) => StepState::Retrying { retry_at, failure: interrupted() },
                 None => StepState::Ready,
@@ -131,6 +145,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             finish(run, path, at, |step| {
                 report(step, failed.attempt);
                 step.usage.add(failed.usage);
+                learn(step, failed.failure.happened);
                 step.state = StepState::Failed { failure: failed.failure.clone() };
                 end_inside(
                     step,
@@ -152,6 +167,9 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
                 _ => false,
             };
             step.happened = cancelled.happened.filter(|_| !only_reads);
+            if let Some(happened) = cancelled.happened {
+                learn(step, happened);
+            }
             step.state = StepState::Cancelled;
             end_inside(step, at, &StepState::Cancelled);
         }),
@@ -191,6 +209,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         | Event::AgentDisabled(_)
         | Event::KeyTaken(_)
         | Event::KeyReleased(_)
+        | Event::BatchAccepted(_)
         | Event::AuditRecorded(_)
         | Event::TokenCreated(_)
         | Event::TokenRevoked(_)
@@ -242,6 +261,7 @@ fn start(run: &mut Run, started: &StepStarted, at: Timestamp) {
         step.attempts = started.attempt;
         step.started_at = step.started_at.or(Some(at));
         step.agent = Some(started.agent.clone());
+        step.effect = step.effect.max(Some(started.effect));
         step.input = Some(started.input.clone());
         step.state = StepState::Running {
             attempt: Box::new(Attempt {
@@ -257,6 +277,22 @@ fn start(run: &mut Run, started: &StepStarted, at: Timestamp) {
             }),
         };
     });
+}
+
+/// An attempt, or a run that the step started, has ended without an output: what is known of its effect.
+fn learn(step: &mut Step, happened: Happened) {
+    // Of a run nobody says what it does: it counts as what does not say, unless it did no more than read.
+    if matches!(step.state, StepState::AwaitingChild { .. }) && happened != Happened::No {
+        step.effect = Some(EffectClass::Write);
+    }
+    if step.effect.is_none_or(|effect| effect == EffectClass::Read) {
+        return;
+    }
+    step.known = match (step.known, happened) {
+        (Some(Happened::Unknown), _) | (_, Happened::Unknown) => Some(Happened::Unknown),
+        (Some(Happened::Yes), _) | (_, Happened::Yes) => Some(Happened::Yes),
+        (Some(Happened::No) | None, Happened::No) => Some(Happened::No),
+    };
 }
 
 fn report(step: &mut Step, attempt: Option<u32>) {
@@ -307,6 +343,15 @@ fn again(step: &mut Step) {
     }
 }
 
+/// A step begins anew with all that stands inside of it.
+fn anew(step: &mut Step) {
+    for (place, mut item) in (0..).zip(std::mem::take(&mut step.items)) {
+        anew(Arc::make_mut(&mut item));
+        step.former.insert(place, item);
+    }
+    again(step);
+}
+
 /// The step at this place, to be changed. The next pass of a loop comes to be by this, and what stands beside a call; a map has
 /// the items it was opened with.
 fn step_mut(run: &mut Run, place: StepAt) -> Option<&mut Step> {
@@ -314,12 +359,13 @@ fn step_mut(run: &mut Run, place: StepAt) -> Option<&mut Step> {
     let mut node = workflow.node(place.node);
     let mut step = Arc::make_mut(run.steps.get_mut(place.node.at())?);
     for item in place.items() {
-        let item = *item as usize;
-        if matches!(node.kind, NodeKind::Loop(_)) && item == step.items.len() {
-            step.items.push(Arc::default());
-            run.inside += 1;
+        let at = *item as usize;
+        if matches!(node.kind, NodeKind::Loop(_)) && at == step.items.len() {
+            let former = step.former.remove(item);
+            run.inside += usize::from(former.is_none());
+            step.items.push(former.unwrap_or_default());
         }
-        step = Arc::make_mut(step.items.get_mut(item)?);
+        step = Arc::make_mut(step.items.get_mut(at)?);
         node = node.kind.body()?;
     }
     match place.aside() {

@@ -53,7 +53,8 @@ impl Draft<'_> {
             }
             Err(failure) => return self.fail(at, failure),
         };
-        if self.run.inside + list.len() > INSIDE_MAX {
+        let counted = self.run.step(at).former.len();
+        if self.run.inside + list.len().saturating_sub(counted) > INSIDE_MAX {
             return self.fail(at, too_much_inside());
         }
         let items = u32::try_from(list.len()).ok();

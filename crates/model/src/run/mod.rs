@@ -39,7 +39,7 @@
 //! | `waiting` (reconcile) | `step.reconciled` (it did not happen) | `ready` |
 //! | `pending` | `step.skipped` | `skipped` |
 //! | any that has not ended | `step.cancelled` | `cancelled` |
-//! | `failed`, `skipped`, `cancelled` | `run.reopened` naming it | `pending`; `running` if it has items, which keep what is done |
+//! | `failed`, `skipped`, `cancelled` | `run.reopened` naming it | `pending`; `running` if it has items, which keep what is done, unless it begins anew |
 //!
 //! # A dependency
 //!
@@ -100,11 +100,14 @@ mod outstanding;
 mod place;
 mod progress;
 mod race;
+mod reads;
+mod retry;
 mod revise;
 mod scope;
 mod snapshot;
 mod state;
 mod status;
+mod traces;
 mod values;
 
 #[cfg(test)]
@@ -122,6 +125,7 @@ pub use next::{Limit, NextStep, WaitedFor, Waits, next};
 pub use outstanding::{Effect, Wake, next_due, outstanding, wake};
 pub use place::{INSIDE_MAX, MAP_ITEMS_MAX, StepAt, Walk};
 pub use progress::{BranchNow, Counts, ESTIMATE_DEFAULT, Progress, branches, estimate, progress};
+pub use retry::{Attempted, Hazards, Retry, Revision, hazards};
 pub use snapshot::{SNAPSHOT_FORMAT, freeze, thaw};
 pub use state::{
     Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus,

@@ -1,20 +1,64 @@
-//! Changing the plan of a live run: which changes it takes, and what becomes of its steps.
+//! Changing the plan of a run: which changes it takes, and what becomes of its steps.
 //!
-//! Only what has not begun may change. A node that has begun stays as it is, with what stands before it: else its step would
+//! Only what has not begun may change, and when a failed run is opened again what begins again. A node that has begun stays as it is, with what stands before it: else its step would
 //! follow a definition that it was not made by.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::state::{Run, StepState};
+use super::command::Rejection;
+use super::state::{Run, Step, StepState};
+use crate::ids::NodeId;
 use crate::language::schema::SchemaViolation;
 use crate::language::{self, Format, Source};
 use crate::workflow::{Dependency, NodeIndex, Workflow};
 
-/// What of a definition may be otherwise: the rest holds for the whole run.
-const MAY_CHANGE: [&str; 8] =
+/// What of a definition may be otherwise while a run goes on: the rest holds for the whole run.
+pub(super) const MAY_CHANGE: [&str; 8] =
     ["nodes", "edges", "chain", "output", "max_parallel", "resources", "description", "labels"];
+/// And when a failed run is opened again: what has finished does not read these any more, and the input is looked at again.
+pub(super) const MAY_CHANGE_ANEW: [&str; 13] = [
+    "nodes",
+    "edges",
+    "chain",
+    "output",
+    "max_parallel",
+    "resources",
+    "description",
+    "labels",
+    "input",
+    "defaults",
+    "timeouts",
+    "retries",
+    "selectors",
+];
+
+/// Whether a step forbids that its node is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// It has not begun, or begins again.
+    Free,
+    /// It has begun.
+    Begun,
+    /// It begins again, and something inside of it is kept.
+    HoldsOutputs,
+}
+
+impl Stand {
+    /// Of a step that goes on.
+    pub(super) fn of(step: &Step) -> Self {
+        let has_begun = !matches!(step.state, StepState::Pending) || step.attempts > 0;
+        if has_begun { Self::Begun } else { Self::Free }
+    }
+
+    fn why(self) -> &'static str {
+        match self {
+            Self::Free | Self::Begun => "this step has begun",
+            Self::HoldsOutputs => "this step has done items or passes that are kept",
+        }
+    }
+}
 
 /// The workflow of a document in its canonical form; none when it does not compile.
 pub(super) fn compile(document: &Value) -> Option<Arc<Workflow>> {
@@ -22,13 +66,30 @@ pub(super) fn compile(document: &Value) -> Option<Arc<Workflow>> {
     language::compile(&Source { text: &text, format: Format::Json }).workflow
 }
 
-/// Everything that forbids the run to go on with `next`.
-pub(super) fn problems(run: &Run, next: &Workflow) -> Vec<SchemaViolation> {
+/// The same for a command, which is refused when it does not compile.
+pub(super) fn compiled(document: &Value) -> Result<Arc<Workflow>, Rejection> {
+    let violation = || {
+        let message = "the definition does not compile".to_owned();
+        SchemaViolation { path: String::new(), message }
+    };
+    compile(document).ok_or_else(|| Rejection::NotEditable { violations: vec![violation()] })
+}
+
+/// Whether two definitions have the same node of this id.
+pub(super) fn is_same_node(old: &Workflow, next: &Workflow, id: &NodeId) -> bool {
+    old.document["nodes"].get(id.as_str()) == next.document["nodes"].get(id.as_str())
+}
+
+/// Everything that forbids the run to go on with `next`, when these keys may be otherwise and its steps stand as `stand` says.
+pub(super) fn problems(
+    run: &Run,
+    next: &Workflow,
+    may_change: &[&str],
+    stand: impl Fn(NodeIndex, &Step) -> Stand,
+) -> Vec<SchemaViolation> {
     let old = &run.workflow;
     let mut problems = Vec::new();
-    let mut refuse = |path: String, message: &str| {
-        problems.push(SchemaViolation { path, message: message.to_owned() });
-    };
+    let mut refuse = |path: String, message: String| problems.push(SchemaViolation { path, message });
     let keys = |document: &Value| -> Vec<String> {
         document.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
     };
@@ -36,24 +97,23 @@ pub(super) fn problems(run: &Run, next: &Workflow) -> Vec<SchemaViolation> {
     all.extend(keys(&next.document));
     all.sort_unstable();
     all.dedup();
-    for key in all.iter().filter(|key| !MAY_CHANGE.contains(&key.as_str())) {
+    for key in all.iter().filter(|key| !may_change.contains(&key.as_str())) {
         if old.document.get(key) != next.document.get(key) {
-            refuse(format!("/{key}"), "this holds for the whole run and cannot be changed");
+            let message = "this holds for the whole run and cannot be changed";
+            refuse(format!("/{key}"), message.to_owned());
         }
     }
     for (index, id, step) in run.iter() {
-        let has_begun = !matches!(step.state, StepState::Pending) || step.attempts > 0;
-        if !has_begun {
+        let stand = stand(index, step);
+        if stand == Stand::Free {
             continue;
         }
-        let path = format!("/nodes/{id}");
+        let (path, why) = (format!("/nodes/{id}"), stand.why());
         match next.by_id.get(id) {
-            None => refuse(path, "this step has begun and cannot be left out"),
-            Some(_) if old.document["nodes"].get(id.as_str()) != next.document["nodes"].get(id.as_str()) => {
-                refuse(path, "this step has begun and cannot be changed");
-            }
+            None => refuse(path, format!("{why} and cannot be left out")),
+            Some(_) if !is_same_node(old, next, id) => refuse(path, format!("{why} and cannot be changed")),
             Some(there) if ways(old, index) != ways(next, *there) => {
-                refuse(path, "this step has begun, and what stands before it cannot be changed");
+                refuse(path, format!("{why}, and what stands before it cannot be changed"));
             }
             Some(_) => {}
         }
@@ -75,7 +135,13 @@ fn ways(workflow: &Workflow, index: NodeIndex) -> Vec<String> {
 /// Goes on with another definition: steps stay with their nodes, new ones have not begun.
 pub(super) fn adopt(run: &mut Run, next: Arc<Workflow>) {
     let step = |id| run.workflow.by_id.get(id).and_then(|index| run.steps.get(index.at())).cloned();
-    run.steps = next.nodes.iter().map(|node| step(&node.id).unwrap_or_default()).collect();
+    let steps = next.nodes.iter().map(|node| step(&node.id).unwrap_or_default()).collect();
+    let is_left_out = |id| !next.by_id.contains_key(id);
+    let left_out = run.iter().filter(|(_, id, _)| is_left_out(*id)).map(|(_, _, step)| step.spent());
+    let left_out: Vec<_> = left_out.collect();
+    left_out.into_iter().for_each(|usage| run.left_out.add(usage));
+    run.steps = steps;
+    run.is_revised = true;
     // The file's own limit, unless somebody changed it for this run.
     if run.max_parallel == run.workflow.max_parallel {
         run.max_parallel = next.max_parallel;

@@ -7,20 +7,24 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::revise;
 use super::state::{Approval, ReceivedSignal, Run, RunStatus, Step};
-use crate::event::{ParentStep, PauseReason, RunResult};
+use crate::event::{ParentStep, PauseReason, RunResult, Usage};
 use crate::failure::Failure;
 use crate::ids::{ApprovalId, DefinitionHash, RunId, StepPath};
 use crate::payload::Payload;
 use crate::workflow::Workflow;
 
 /// The format that this program writes. Raised with every change of the state.
-pub const SNAPSHOT_FORMAT: u32 = 3;
+pub const SNAPSHOT_FORMAT: u32 = 4;
 
 #[derive(Serialize, Deserialize)]
 struct Frozen<'a> {
     definition: DefinitionHash,
+    /// The definition itself, when it is not the one that the run was created with.
+    document: Option<Cow<'a, Value>>,
     version: u64,
     status: RunStatus,
     pause: Option<PauseReason>,
@@ -33,6 +37,7 @@ struct Frozen<'a> {
     approvals: Cow<'a, BTreeMap<ApprovalId, Arc<Approval>>>,
     signals: Cow<'a, [Arc<ReceivedSignal>]>,
     inside: usize,
+    left_out: Usage,
     bytes: u64,
     max_parallel: Option<u32>,
     parent: Cow<'a, Option<ParentStep>>,
@@ -49,6 +54,7 @@ struct Frozen<'a> {
 pub fn freeze(run: &Run) -> Option<Vec<u8>> {
     let frozen = Frozen {
         definition: run.workflow.hash,
+        document: run.is_revised.then(|| Cow::Borrowed(&run.workflow.document)),
         version: run.version,
         status: run.status,
         pause: run.pause,
@@ -61,6 +67,7 @@ pub fn freeze(run: &Run) -> Option<Vec<u8>> {
         approvals: Cow::Borrowed(&run.approvals),
         signals: Cow::Borrowed(&run.signals),
         inside: run.inside,
+        left_out: run.left_out,
         bytes: run.bytes,
         max_parallel: run.max_parallel,
         parent: Cow::Borrowed(&run.parent),
@@ -74,15 +81,22 @@ pub fn freeze(run: &Run) -> Option<Vec<u8>> {
     serde_json::to_vec(&frozen).ok()
 }
 
-/// The state that `bytes` hold; `None` when they do not read or belong to another definition.
+/// The state that `bytes` hold of a run that was created with `workflow`; `None` when they do not read or belong to another
+/// definition.
 #[must_use]
 pub fn thaw(id: RunId, workflow: &Arc<Workflow>, bytes: &[u8]) -> Option<Run> {
     let frozen: Frozen<'_> = serde_json::from_slice(bytes).ok()?;
+    let is_revised = frozen.document.is_some();
+    let workflow = match &frozen.document {
+        Some(document) => revise::compile(document)?,
+        None => workflow.clone(),
+    };
     if frozen.definition != workflow.hash || frozen.steps.len() != workflow.nodes.len() {
         return None;
     }
     Some(Run {
-        workflow: workflow.clone(),
+        workflow,
+        is_revised,
         id,
         version: frozen.version,
         status: frozen.status,
@@ -96,6 +110,7 @@ pub fn thaw(id: RunId, workflow: &Arc<Workflow>, bytes: &[u8]) -> Option<Run> {
         approvals: frozen.approvals.into_owned(),
         signals: frozen.signals.into_owned(),
         inside: frozen.inside,
+        left_out: frozen.left_out,
         bytes: frozen.bytes,
         max_parallel: frozen.max_parallel,
         parent: frozen.parent.into_owned(),

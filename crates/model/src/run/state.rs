@@ -217,12 +217,22 @@ pub struct Step {
     /// Whether what it did was made good.
     #[serde(default)]
     pub compensated: bool,
+    /// The highest class of its attempts, of all iterations.
+    #[serde(default)]
+    pub effect: Option<EffectClass>,
+    /// Of its attempts that may change something and have ended without an output, of all iterations: the worst that is known.
+    #[serde(default)]
+    pub known: Option<Happened>,
     /// The run that it started last.
     #[serde(default)]
     pub child: Option<ChildRun>,
     /// The items of a map, the passes of a loop.
     #[serde(default)]
     pub items: Vec<Arc<Step>>,
+    /// Items and passes from before it began anew, by place. Those that take their places count on from them, so that no attempt and
+    /// no key stands for two things.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub former: BTreeMap<u32, Arc<Step>>,
     /// What stands beside it, as far as that was asked for.
     #[serde(default)]
     pub beside: BTreeMap<Aside, Arc<Step>>,
@@ -247,8 +257,11 @@ impl Default for Step {
             redone: 0,
             happened: None,
             compensated: false,
+            effect: None,
+            known: None,
             child: None,
             items: Vec::new(),
+            former: BTreeMap::new(),
             beside: BTreeMap::new(),
         }
     }
@@ -291,6 +304,8 @@ pub struct Approval {
 pub struct Run {
     /// What it runs.
     pub workflow: Arc<Workflow>,
+    /// Whether that is another definition than the one it was created with.
+    pub is_revised: bool,
     /// Its id.
     pub id: RunId,
     /// Version of the workflow; 0 for a definition of its own.
@@ -317,6 +332,8 @@ pub struct Run {
     pub signals: Vec<Arc<ReceivedSignal>>,
     /// How many items and passes have been opened in it.
     pub inside: usize,
+    /// What steps have used that its plan does not have any more.
+    pub left_out: Usage,
     /// What its values take, in bytes of JSON: inputs and outputs of all attempts and steps so far.
     pub bytes: u64,
     /// How many attempts are made at the same time; the workflow's own number unless somebody changed it.
@@ -346,6 +363,7 @@ impl Run {
             steps: vec![fresh; workflow.nodes.len()],
             max_parallel: workflow.max_parallel,
             workflow,
+            is_revised: false,
             id,
             version: 0,
             status: RunStatus::Pending,
@@ -358,6 +376,7 @@ impl Run {
             approvals: BTreeMap::new(),
             signals: Vec::new(),
             inside: 0,
+            left_out: Usage::default(),
             bytes: 0,
             parent: None,
             created_at: None,
@@ -380,7 +399,7 @@ impl Run {
         let top: &Step = &self.steps[at.node.at()];
         let mut step = top;
         for item in at.items() {
-            match step.items.get(*item as usize) {
+            match step.items.get(*item as usize).or_else(|| step.former.get(item)) {
                 Some(inner) => step = inner,
                 None => return &FRESH,
             }
@@ -506,14 +525,6 @@ impl Run {
             is_undone(at)
         };
         self.walk().map(|(at, _, _)| at).filter(|at| is_wanted(*at)).map(|at| self.path(at)).collect()
-    }
-
-    /// What all attempts used.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        let mut total = Usage::default();
-        self.walk().for_each(|(_, _, step)| total.add(step.usage));
-        total
     }
 }
 

@@ -136,7 +136,7 @@ fn a_judge_that_gives_no_verdict_fails_the_step_and_does_not_have_the_work_done_
     assert_eq!((step, failure.code.as_str()), (Some(path("write")), "no_verdict"));
     // Somebody tries again: the work is done anew, and is judged anew.
     bench.agents = plain_judge();
-    bench.give(Command::Retry).unwrap();
+    bench.give(Command::Retry(Box::default())).unwrap();
     bench.completes("write@2", json!({ "text": "a good one", "score": 7 }));
     bench.completes("write.judge@2", json!(true));
     assert_eq!(bench.status("write"), StepStatus::Completed);

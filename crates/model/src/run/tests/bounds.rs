@@ -176,7 +176,7 @@ nodes:
     bench.fails("each.2@1", ErrorClass::Data, Happened::No);
     assert_eq!(bench.run.status, RunStatus::Failed);
     bench.crash_with_blobs();
-    bench.give(Command::Retry).unwrap();
+    bench.give(Command::Retry(Box::default())).unwrap();
     assert_eq!(bench.running(), [attempt("each.2@2")]);
     bench.completes("each.2@2", json!("c"));
     assert_eq!(bench.output(), json!({ "each": ["a".repeat(70_000), "b", "c"] }));
@@ -217,7 +217,7 @@ nodes:
     bench.fails("each.0@1", ErrorClass::Data, Happened::No);
     bench.completes("each.1@1", empty());
     bench.fails("then@1", ErrorClass::Data, Happened::No);
-    bench.give(Command::Retry).unwrap();
+    bench.give(Command::Retry(Box::default())).unwrap();
     assert_eq!(bench.running(), [attempt("then@2")]);
     bench.completes("then@2", empty());
     assert_eq!(bench.run.result, Some(crate::event::RunResult::Partial), "an item is still missing");

@@ -302,7 +302,7 @@ fn a_failed_run_is_opened_again_from_the_step_that_failed() {
         bench.fails("b@1", ErrorClass::Data, Happened::No),
         ["step.failed", "step.skipped", "run.failed"]
     );
-    assert_eq!(bench.give(Command::Retry).unwrap(), ["run.reopened", "step.started"]);
+    assert_eq!(bench.give(Command::Retry(Box::default())).unwrap(), ["run.reopened", "step.started"]);
     assert_eq!(bench.running(), [attempt("b@2")]);
     assert!(bench.run.key(NodeIndex(1)).ends_with("/b/2"));
     assert_eq!(bench.status("a"), StepStatus::Completed);

@@ -6,7 +6,7 @@ use super::*;
 
 /// How a step of a random workflow behaves, whatever happens around it.
 #[derive(Debug, Clone, Copy)]
-enum Behaviour {
+pub(super) enum Behaviour {
     Completes,
     Fails,
     /// Fails this often first; the agent's policy allows two failures.
@@ -14,9 +14,9 @@ enum Behaviour {
 }
 
 #[derive(Debug, Clone)]
-struct Scene {
-    yaml: String,
-    behaviours: Vec<Behaviour>,
+pub(super) struct Scene {
+    pub(super) yaml: String,
+    pub(super) behaviours: Vec<Behaviour>,
 }
 
 fn behaviour() -> impl Strategy<Value = Behaviour> {
@@ -28,7 +28,7 @@ fn behaviour() -> impl Strategy<Value = Behaviour> {
 }
 
 /// A random workflow: nodes of all kinds, each needing some of those before it.
-fn scene() -> impl Strategy<Value = Scene> {
+pub(super) fn scene() -> impl Strategy<Value = Scene> {
     let node =
         (0usize..18, proptest::collection::vec((any::<prop::sample::Index>(), 0u8..6), 0..3), behaviour());
     proptest::collection::vec(node, 1..9).prop_map(|nodes| {
@@ -72,7 +72,7 @@ fn scene() -> impl Strategy<Value = Scene> {
 }
 
 /// What a run comes to, without what depends on order, time and crashes.
-fn result(run: &Run) -> (RunStatus, Option<crate::event::RunResult>, Vec<(String, StepStatus)>) {
+pub(super) fn result(run: &Run) -> (RunStatus, Option<crate::event::RunResult>, Vec<(String, StepStatus)>) {
     // Whether somebody had to find out what a crash left open depends on the crash.
     let steps = run.walk().filter(|(at, _, _)| at.aside().is_none());
     let steps = steps.map(|(at, _, step)| (run.path(at).to_string(), step.state.status().0)).collect();
@@ -156,6 +156,15 @@ impl Bench {
                 }
                 // It is asked again about another attempt.
                 Event::StepCompleted(body) if body.step.is_aside() => {}
+                Event::RunReopened(reopened) => {
+                    let is_inside = |step: &StepPath, of: &StepPath| {
+                        step.as_str().strip_prefix(of.as_str()).is_some_and(|rest| rest.starts_with('.'))
+                    };
+                    ended.retain(|step| {
+                        let is_anew = reopened.anew.iter().any(|of| is_inside(step, of));
+                        !is_anew && !reopened.steps.contains(step)
+                    });
+                }
                 Event::StepCompleted(body) => assert!(ended.insert(&body.step), "a step ends once"),
                 Event::StepFailed(body) => assert!(ended.insert(&body.step), "a step ends once"),
                 Event::StepSkipped(body) => assert!(ended.insert(&body.step), "a step ends once"),
@@ -175,8 +184,13 @@ impl Bench {
 }
 
 /// Runs a scene to its end, with crashes where `crashes` says.
-fn play(scene: &Scene, choices: &[usize], crashes: &[bool]) -> Bench {
-    let mut bench = Bench::start(&scene.yaml, json!({ "yes": true, "no": false }));
+pub(super) fn play(scene: &Scene, choices: &[usize], crashes: &[bool]) -> Bench {
+    let bench = Bench::start(&scene.yaml, json!({ "yes": true, "no": false }));
+    go_on(bench, scene, choices, crashes)
+}
+
+/// The same from where it stands.
+pub(super) fn go_on(mut bench: Bench, scene: &Scene, choices: &[usize], crashes: &[bool]) -> Bench {
     bench.check();
     for moment in 0..500 {
         if crashes.get(moment).copied().unwrap_or(false) {

@@ -8,6 +8,8 @@ mod errors;
 mod joins;
 mod laws;
 mod live;
+mod retry;
+mod retry_laws;
 mod typed;
 mod types;
 
@@ -30,6 +32,8 @@ use crate::workflow::{Aside, NodeIndex, Workflow};
 #[derive(Clone)]
 struct Bench {
     run: Run,
+    /// What it was created with.
+    first: Arc<Workflow>,
     journal: Vec<(Event, Timestamp)>,
     now: Timestamp,
     epoch: u64,
@@ -111,6 +115,7 @@ impl Bench {
         let id = RunId(Uuid::from_u128(0x0198_0c00_0000_7000_8000_0000_0000_0000));
         let mut bench = Self {
             run: Run::new(id, workflow.clone()),
+            first: workflow.clone(),
             journal: Vec::new(),
             now: Timestamp::from_second(1_700_000_000).unwrap(),
             epoch: 1,
@@ -182,7 +187,7 @@ impl Bench {
 
     /// The process ends and a new one reads the journal.
     fn crash(&mut self) {
-        let mut again = Run::new(self.run.id, self.run.workflow.clone());
+        let mut again = Run::new(self.run.id, self.first.clone());
         for (event, at) in &self.journal {
             let body = event.encode(&crate::event::Attribution::default()).unwrap();
             let read = Event::decode(event.kind(), crate::event::BODY_VERSION, &body).unwrap();
@@ -191,8 +196,12 @@ impl Bench {
         }
         assert_eq!(again.steps, self.run.steps, "replay gives the same steps");
         assert_eq!((again.status, &again.output), (self.run.status, &self.run.output));
-        let frozen = thaw(again.id, &again.workflow, &freeze(&again).unwrap()).unwrap();
+        assert_eq!((again.version, again.workflow.hash), (self.run.version, self.run.workflow.hash));
+        assert_eq!((&again.input, again.left_out), (&self.run.input, self.run.left_out));
+        let frozen = thaw(again.id, &self.first, &freeze(&again).unwrap()).unwrap();
         assert_eq!(frozen.steps, again.steps, "a snapshot reads back as it was written");
+        assert_eq!((frozen.version, frozen.workflow.hash), (again.version, again.workflow.hash));
+        assert_eq!((&frozen.input, frozen.left_out), (&again.input, again.left_out));
         assert_eq!((frozen.approvals, frozen.sequence), (again.approvals.clone(), again.sequence));
         self.run = again;
         self.epoch += 1;

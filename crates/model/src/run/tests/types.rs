@@ -55,7 +55,7 @@ fn an_item_that_fails_stops_no_other_and_is_tried_again_alone() {
     let (step, failure) = bench.run.failure.clone().unwrap();
     assert_eq!((step, failure.message.as_str()), (Some(path("each")), "each.0 failed: it broke"));
     assert!(bench.run.walk().all(|(_, _, step)| step.state.has_ended()), "nothing is left pending");
-    bench.give(Command::Retry).unwrap();
+    bench.give(Command::Retry(Box::default())).unwrap();
     assert_eq!(ids(&bench), ["each.0@2"], "what is done stays done");
     bench.completes("each.0@2", json!("a"));
     assert_eq!(bench.output(), json!(["a", "b", "c"]));
@@ -113,7 +113,7 @@ fn a_loop_ends_after_so_many_passes_and_fails_with_the_pass_that_failed() {
     bench.completes("again.1@1", json!({"good": false}));
     bench.fails("again.2@1", ErrorClass::Data, Happened::Yes);
     assert_eq!(bench.run.failure.as_ref().unwrap().1.message, "again.2 failed: it broke");
-    bench.give(Command::Retry).unwrap();
+    bench.give(Command::Retry(Box::default())).unwrap();
     assert_eq!(ids(&bench), ["again.2@2"], "the first pass stays as it is");
 }
 
@@ -183,7 +183,10 @@ fn a_run_that_failed_fails_the_step_that_started_it_and_is_started_anew_by_a_ret
     let end = ended(&bench, Err(failure));
     bench.give(end).unwrap();
     assert_eq!(bench.run.failure.as_ref().unwrap().1.code, "child_failed");
-    bench.give(Command::Retry).unwrap();
+    // What the first one has done would be done again.
+    let refused = bench.give(Command::Retry(Box::default())).unwrap_err();
+    assert!(matches!(refused, Rejection::WouldWriteAgain { writes, .. } if writes[0].child == Some(first)));
+    bench.give(Command::Retry(Box::new(Retry { acknowledge_writes: true, ..Retry::default() }))).unwrap();
     assert_ne!(child(&bench).run, first);
 }
 

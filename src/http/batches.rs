@@ -1,0 +1,171 @@
+//! `/batches`: the same asked of many runs.
+
+use actix_web::http::StatusCode;
+use actix_web::web::Payload;
+use actix_web::{HttpRequest, post};
+use ghostlight_actors::batches::{Action, BatchError, Which};
+use ghostlight_actors::runs::RetryRun;
+use ghostlight_actors::views::{RunFilter, ViewKind};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::body;
+use super::problem::{Code, Problem, ProblemBody};
+use super::request::{caller_with, idempotency};
+use super::resources::batch::BatchBody;
+use super::run_commands::check_reason;
+use super::runs::{run_filter, run_id};
+use super::strict;
+use super::surface::{Answer, App, json_with, ok, written};
+
+/// What is asked of many runs: of all that fit a filter, or of those that are named.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = BatchRequest)]
+pub struct AskBody {
+    /// What is asked of each.
+    action: ActionWord,
+    /// Of these runs: 1,000 at most.
+    #[serde(default)]
+    filter: Option<FilterBody>,
+    /// Of those with these ids: 1,000 at most.
+    #[serde(default)]
+    ids: Option<Vec<String>>,
+    /// Does nothing, and answers with what would become of each.
+    #[serde(default)]
+    dry_run: bool,
+    /// Of a retry: the input of each run from now on.
+    #[serde(default)]
+    input: Option<Value>,
+    /// Of a retry: the version of its own workflow that each run goes on with.
+    #[serde(default)]
+    version: Option<u64>,
+    /// Of a retry: calls writes again that may have happened.
+    #[serde(default)]
+    acknowledge_writes: bool,
+    /// Of a cancel: why, for people; at most 4 KiB.
+    #[serde(default)]
+    reason: Option<String>,
+    /// Of a cancel: without making good what was done.
+    #[serde(default)]
+    kill: bool,
+}
+
+/// What can be asked of many runs.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionWord {
+    /// Open a failed run again.
+    Retry,
+    /// End a run.
+    Cancel,
+}
+
+/// Which runs; in the words of the list of runs. At least one of them.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = BatchFilter)]
+pub struct FilterBody {
+    /// Of this status.
+    #[serde(default)]
+    status: Option<String>,
+    /// Of this workflow.
+    #[serde(default)]
+    workflow: Option<String>,
+    /// With these labels: `key=value`, several with commas between them.
+    #[serde(default)]
+    label: Option<String>,
+    /// Created at this time or later.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    since: Option<Timestamp>,
+    /// Created before this time.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+}
+
+impl AskBody {
+    fn action(&self) -> Result<Action, Problem> {
+        let foreign = |field: &str, action: &str| {
+            let detail = format!("`{field}` is nothing that a {action} takes");
+            Err(Problem::new(Code::InvalidValue, detail))
+        };
+        match self.action {
+            ActionWord::Retry if self.reason.is_some() => foreign("reason", "retry"),
+            ActionWord::Retry if self.kill => foreign("kill", "retry"),
+            ActionWord::Retry => Ok(Action::Retry(RetryRun {
+                version: self.version,
+                input: self.input.clone(),
+                acknowledge_writes: self.acknowledge_writes,
+            })),
+            ActionWord::Cancel if self.input.is_some() => foreign("input", "cancel"),
+            ActionWord::Cancel if self.version.is_some() => foreign("version", "cancel"),
+            ActionWord::Cancel if self.acknowledge_writes => foreign("acknowledge_writes", "cancel"),
+            ActionWord::Cancel => {
+                let reason = self.reason.clone().unwrap_or_default();
+                check_reason(&reason)?;
+                Ok(Action::Cancel { reason, kill: self.kill })
+            }
+        }
+    }
+
+    fn which(&self) -> Result<Which, Problem> {
+        match (&self.filter, &self.ids) {
+            (Some(filter), None) => Ok(Which::Filter(filter.read()?)),
+            (None, Some(ids)) => ids.iter().map(|id| run_id(id)).collect::<Result<_, _>>().map(Which::Ids),
+            (None, None) | (Some(_), Some(_)) => {
+                Err(Problem::new(Code::InvalidValue, "a batch has either a `filter` or `ids`"))
+            }
+        }
+    }
+}
+
+impl FilterBody {
+    fn read(&self) -> Result<RunFilter, Problem> {
+        let label = self.label.as_deref();
+        run_filter(self.status.as_deref(), self.workflow.as_deref(), label, self.since, self.until)
+            .map_err(|refused| Problem::new(Code::InvalidValue, refused.detail()))
+    }
+}
+
+/// Asks the same of many runs. Each decides for itself, and the answer says of each what became of it; it is 200 when some of
+/// them, or all, refused. With `Idempotency-Key` the same runs are asked once, whatever the filter would find later.
+#[utoipa::path(tag = "runs", request_body = AskBody, responses((status = 200, body = BatchBody),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/batches")]
+pub async fn ask(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    strict::no_query(request.query_string())?;
+    let (body, bytes): (AskBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
+    let (action, which, dry_run) = (body.action()?, body.which()?, body.dry_run);
+    if matches!(which, Which::Filter(_)) {
+        app.view_is_current(ViewKind::Runs, None).await?;
+    }
+    let word = action.as_str();
+    if dry_run {
+        let done = app.ghostlight.batches.preview(&action, which).await?;
+        return ok(&BatchBody::of(word, dry_run, done));
+    }
+    let (key, caller) = (idempotency(&request, &bytes)?, caller_with(&request, &bytes)?);
+    let batches = app.ghostlight.batches.clone();
+    // A client that goes away ends its request: what was recorded is asked all the same.
+    let asked = actix_web::rt::spawn(async move { batches.ask(&action, which, key, &caller).await });
+    let done = asked.await.map_err(|error| Problem::internal("a batch", &error))??;
+    let sequence = done.sequence;
+    Ok(json_with(&mut written(StatusCode::OK, sequence), &BatchBody::of(word, dry_run, done)))
+}
+
+impl From<BatchError> for Problem {
+    fn from(error: BatchError) -> Self {
+        let detail = error.to_string();
+        match error {
+            BatchError::TooManyRuns | BatchError::TooManyRows => Self::new(Code::BatchTooLarge, detail),
+            BatchError::Everything => Self::new(Code::EmptyFilter, detail),
+            BatchError::View(error) => error.into(),
+            BatchError::Key(refusal) => refusal.into(),
+            BatchError::Store(error) => error.into(),
+        }
+    }
+}
