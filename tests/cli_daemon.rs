@@ -167,7 +167,10 @@ fn agents_and_the_tree_are_shown() {
     for name in ["noop", "http-probe", "log-analysis"] {
         assert!(agents.contains(name), "{agents}");
     }
-    assert!(told.run("agents show http-probe").ok().contains("builtin"));
+    let probe = told.run("agents show http-probe").ok();
+    for word in ["builtin", "takes", "additionalProperties", "gives", "latency_ms"] {
+        assert!(probe.contains(word), "{probe}");
+    }
     let tree = told.run("tree").ok();
     for name in ["ghostlight", "journal", "runs", "views", "planner"] {
         assert!(tree.contains(name), "{tree}");

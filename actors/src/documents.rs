@@ -4,10 +4,7 @@
 
 use std::sync::Arc;
 
-use ghostlight_agents::builtin::output_schema;
-use ghostlight_model::agent::{AgentDefinition, AgentKind};
 use ghostlight_model::diagnostic::{Diagnostic, any_error};
-use ghostlight_model::language::schema::Schema;
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
 use ghostlight_model::run::AgentDirectory;
 use ghostlight_model::workflow::Workflow;
@@ -19,21 +16,6 @@ pub struct Checked {
     pub workflow: Option<Arc<Workflow>>,
     /// Everything that is to be said about it.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// An agent as a workflow is checked against it: with what the program promises of a built-in's output, unless its file does.
-#[must_use]
-pub fn known_agent(definition: &AgentDefinition) -> KnownAgent {
-    KnownAgent { output_schema: promised_output(definition), ..KnownAgent::from(definition) }
-}
-
-/// What an agent's output looks like, by its definition or, of a built-in, by the program.
-pub(crate) fn promised_output(definition: &AgentDefinition) -> Option<Schema> {
-    let promised = || match &definition.kind {
-        AgentKind::Builtin(call) => output_schema(call.builtin),
-        AgentKind::Command(_) | AgentKind::Http(_) => None,
-    };
-    definition.output_schema.clone().or_else(promised)
 }
 
 /// Compiles a workflow and checks that every agent it names exists and every capability is offered, and that what it reads and

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use ghostlight_actors::documents::known_agent;
 use ghostlight_model::diagnostic::{Code, Diagnostic, Severity, render};
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
 use ghostlight_model::{agent, language::document, template};
@@ -109,7 +108,7 @@ fn has(document: &Document, key: &str) -> bool {
 fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
     let mut known: Vec<KnownAgent> = agent::Builtin::ALL
         .into_iter()
-        .map(|builtin| known_agent(&agent::AgentDefinition::of_builtin(builtin)))
+        .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
         .collect();
     let entries = std::fs::read_dir(folder)
         .map_err(|error| CliError::usage(format!("cannot read {}: {error}", folder.display())))?;
@@ -120,7 +119,7 @@ fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
         let document = arguments::document(&entry.path())?;
         if let Some(agent) = agent::compile(&Source { text: &document.text, format: document.format }).agent {
             known.retain(|other| other.name != agent.name);
-            known.push(known_agent(&agent));
+            known.push(KnownAgent::from(&*agent));
         }
     }
     Ok(known)

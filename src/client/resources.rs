@@ -252,6 +252,12 @@ pub struct Agent {
     /// Its definition.
     #[serde(default)]
     pub definition: Option<Value>,
+    /// JSON Schema of its input.
+    #[serde(default)]
+    pub input_schema: Option<Value>,
+    /// JSON Schema of its output.
+    #[serde(default)]
+    pub output_schema: Option<Value>,
 }
 
 /// A workflow, or one version of it.
