@@ -102,6 +102,7 @@ codes! {
     ConditionTooComplex "GL0408" "condition_too_complex" Error "a condition goes beyond what can be evaluated in bounded time";
     TemplateTooComplex "GL0409" "template_too_complex" Error "a template goes beyond what can be rendered in bounded time and memory";
     NoError "GL0410" "no_error" Error "a binding, condition or template reads the error of a node that cannot have failed by then";
+    ValueInText "GL0411" "value_in_text" Warning "a text has something like a binding or a template in it, and is passed on as it stands";
     // 05: agents
     UnknownAgent "GL0501" "unknown_agent" Error "a node names an agent or tool that is not registered";
     UnknownCapability "GL0502" "unknown_capability" Error "no registered agent offers the capability";

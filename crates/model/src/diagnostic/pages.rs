@@ -71,6 +71,7 @@ pages! {
     ConditionTooComplex GL0408;
     TemplateTooComplex GL0409;
     NoError GL0410;
+    ValueInText GL0411;
     UnknownAgent GL0501;
     UnknownCapability GL0502;
     BadSecret GL0503;

@@ -89,19 +89,6 @@ pub(super) fn condition(text: &str) -> Option<&'static str> {
     single.contains('=').then_some("write `==` to compare")
 }
 
-/// What may be wrong with a text that begins like a binding.
-pub(super) fn binding(text: &str) -> String {
-    if let Some(inner) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
-        return format!("write `${inner}`: a binding has no braces");
-    }
-    if text.starts_with("${") || text.contains("{{") {
-        return "a binding is all of a text, and has no braces: `$node.field[0]`".to_owned();
-    }
-    "a binding is all of a text: `$node.field[0]`; give what stands around it in a field of its own, or write `$$` for a \
-     text that begins with `$`"
-        .to_owned()
-}
-
 /// A name as it could be written: with `separator` between words.
 pub(super) fn name_like(text: &str, separator: char) -> Option<String> {
     let mut name = String::new();

@@ -11,6 +11,7 @@ pub(crate) mod deep_stack;
 pub mod document;
 mod draft;
 mod edges;
+mod elsewhere;
 pub mod encoding;
 pub(crate) mod fields;
 pub mod file_schema;
