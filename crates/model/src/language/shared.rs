@@ -90,7 +90,12 @@ fn named<'d>(
     problems: &mut Problems,
 ) -> Vec<(&'d Entry, MapReader<'d>)> {
     let Some(entry) = top.entry(key) else { return Vec::new() };
-    let Some(map) = MapReader::open(&entry.value, entry.key_span, "a mapping of names", problems) else {
+    let what = match key {
+        "timeouts" => "`timeouts`",
+        "retries" => "`retries`",
+        _ => "`resources`",
+    };
+    let Some(map) = MapReader::open(&entry.value, entry.key_span, what, problems) else {
         return Vec::new();
     };
     if map.entries().len() > NAMES_MAX {
