@@ -11,15 +11,18 @@ use serde_json::{Value, json};
 use super::Context;
 use super::arguments::{self, Document};
 use super::exit::{CliError, Exit};
+use super::folder;
 use crate::output;
 
 /// Look for mistakes in workflow and agent files
 ///
 /// A file that has `nodes` is a workflow, or with `parameters` a template; one that has `kind` is an agent. Exits with 2 when there is an error.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  ghostlight check config/workflows/*.yaml config/agents/*.yaml")]
+#[command(
+    after_help = "Example:\n  ghostlight check config/workflows/*.yaml config/agents/*.yaml\n  ghostlight check config --agents config/agents"
+)]
 pub(crate) struct CheckArgs {
-    /// The files (.yaml, .yml, .json, .toml)
+    /// The files (.yaml, .yml, .json, .toml), or folders: all such files in them that are workflows, templates or agents
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -29,7 +32,7 @@ pub(crate) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError> {
-    let documents = args.files.iter().map(|file| arguments::document(file)).collect::<Result<Vec<_>, _>>()?;
+    let documents = documents(&args.files)?;
     let known = args.agents.as_ref().map(known_agents).transpose()?;
     let checked: Vec<(Document, Vec<Diagnostic>)> = documents
         .into_iter()
@@ -68,6 +71,37 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError>
         );
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Usage })
+}
+
+/// The files, and in place of folders what is in them.
+fn documents(given: &[PathBuf]) -> Result<Vec<Document>, CliError> {
+    let mut documents = Vec::new();
+    for path in given {
+        if !path.is_dir() {
+            documents.push(arguments::document(path)?);
+            continue;
+        }
+        let mut found = Vec::new();
+        for file in folder::files(path)? {
+            let document = arguments::document(&file)?;
+            // A file that does not say what it is may be anything; one that cannot be read is told of.
+            if is_ours(&document) {
+                found.push(document);
+            }
+        }
+        if found.is_empty() {
+            let message = format!("{} has no workflow, template or agent in it", path.display());
+            return Err(CliError::usage(message));
+        }
+        documents.append(&mut found);
+    }
+    Ok(documents)
+}
+
+/// Whether a file in a folder is one of ours, as far as it says so.
+fn is_ours(document: &Document) -> bool {
+    let (root, _) = document::parse(&document.text, document.format);
+    root.is_none_or(|root| ["ghostlight", "nodes"].iter().any(|key| root.entry(key).is_some()))
 }
 
 fn count(number: usize, what: &str) -> String {

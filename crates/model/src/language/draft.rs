@@ -317,7 +317,7 @@ impl<'d> Draft<'d> {
         self.on_error = match map.entry("on_error") {
             // It was told that this means nothing there.
             _ if around.beside.is_some() => DraftOnError::Fail,
-            Some(entry) => on_error(map, entry, problems),
+            Some(entry) => on_error(entry, problems),
             None => match defaults.and_then(|defaults| defaults.on_error.clone()) {
                 Some(value) => value,
                 None => DraftOnError::Fail,
@@ -439,11 +439,7 @@ const ON_ERROR_FORMS: &str =
     "`fail`, `continue`, `pause` until somebody resumes the run, `{ default: value }` or `{ goto: node }`";
 
 /// Reads `on_error`: a word, `{default: value}` or `{goto: node}`.
-pub(super) fn on_error<'d>(
-    map: &MapReader<'d>,
-    entry: &'d Entry,
-    problems: &mut Problems,
-) -> DraftOnError<'d> {
+pub(super) fn on_error<'d>(entry: &'d Entry, problems: &mut Problems) -> DraftOnError<'d> {
     const WORDS: [(&str, DraftOnError<'static>); 3] =
         [("fail", DraftOnError::Fail), ("continue", DraftOnError::Continue), ("pause", DraftOnError::Pause)];
     let entries = match &entry.value.content {

@@ -70,7 +70,7 @@ fn default_on_error<'d>(
     entry: &'d Entry,
     problems: &mut Problems,
 ) -> Option<DraftOnError<'static>> {
-    Some(match draft::on_error(map, entry, problems) {
+    Some(match draft::on_error(entry, problems) {
         DraftOnError::Fail => DraftOnError::Fail,
         DraftOnError::Continue => DraftOnError::Continue,
         DraftOnError::Pause => DraftOnError::Pause,
