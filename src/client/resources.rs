@@ -69,6 +69,9 @@ pub struct Run {
     /// How many questions wait for an answer.
     #[serde(default)]
     pub waiting_approvals: u32,
+    /// What else its steps wait for.
+    #[serde(default)]
+    pub waits_for: Vec<String>,
 }
 
 impl Run {

@@ -59,17 +59,13 @@ pub(super) fn read(top: &MapReader<'_>, problems: &mut Problems) -> Shared {
             timeout: shared.timeout(&map, problems),
             retry: shared.retry(&map, problems),
             estimate: map.duration("estimate", Duration::ZERO, problems),
-            on_error: map.entry("on_error").and_then(|entry| default_on_error(&map, entry, problems)),
+            on_error: map.entry("on_error").and_then(|entry| default_on_error(entry, problems)),
         };
     }
     shared
 }
 
-fn default_on_error<'d>(
-    map: &MapReader<'d>,
-    entry: &'d Entry,
-    problems: &mut Problems,
-) -> Option<DraftOnError<'static>> {
+fn default_on_error<'d>(entry: &'d Entry, problems: &mut Problems) -> Option<DraftOnError<'static>> {
     Some(match draft::on_error(entry, problems) {
         DraftOnError::Fail => DraftOnError::Fail,
         DraftOnError::Continue => DraftOnError::Continue,
