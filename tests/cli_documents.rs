@@ -251,6 +251,11 @@ fn check_takes_folders_and_leaves_out_what_is_not_ours() {
     let checked = folder.run("check flows");
     assert_eq!(checked.code, 2, "{}", checked.err);
     assert!(checked.out.contains("deep/bad.yaml") && checked.out.contains("2 files"), "{}", checked.out);
+    folder.write("flows/parent.yaml", "ghostlight: 1\nname: parent\nnodes: { a: { type: workflow, workflow: bda }, b: { type: workflow, workflow: bad } }\n");
+    let children = folder.run("check flows").out;
+    assert_eq!(children.matches("GL0508").count(), 1, "{children}");
+    assert!(children.contains("did you mean `bad`?"), "{children}");
+    assert!(!folder.run("check flows/parent.yaml").out.contains("GL0508"));
     let empty = folder.run("check empty");
     assert!(empty.code == 2 && empty.err.contains("no workflow, template or agent"), "{}", empty.err);
 }

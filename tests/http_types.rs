@@ -397,6 +397,22 @@ async fn a_run_shows_each_branch_with_the_counts_of_its_steps() {
     assert_eq!(inside.get(&format!("{run}?wait=20")).await.ok()["status"], "cancelled");
 }
 
+#[tokio::test]
+async fn a_child_workflow_that_does_not_exist_is_a_warning_when_its_parent_is_saved() {
+    let inside = Inside::start();
+    let parent = "ghostlight: 1\nname: parent\nnodes: { a: { type: workflow, workflow: child } }\n";
+    let told = inside.post_yaml("/api/v1/workflows", parent).await.ok();
+    assert_eq!(
+        (&told["diagnostics"][0]["code"], &told["diagnostics"][0]["line"]),
+        (&json!("GL0508"), &json!(3)),
+        "{told}"
+    );
+    let child = "ghostlight: 1\nname: child\nnodes: { a: { type: transform, value: 1 } }\n";
+    inside.post_yaml("/api/v1/workflows", child).await.ok();
+    let valid = inside.post_yaml("/api/v1/workflows/validate", parent).await.ok();
+    assert_eq!((&valid["valid"], &valid["diagnostics"]), (&json!(true), &json!([])));
+}
+
 /// What is written in a definition is told when it is saved, and what a run brings when the call is made.
 #[tokio::test]
 async fn a_built_in_agent_says_what_it_takes_and_takes_nothing_else() {

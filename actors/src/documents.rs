@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use ghostlight_model::diagnostic::{Diagnostic, any_error};
+use ghostlight_model::ids::Name;
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
 use ghostlight_model::run::AgentDirectory;
 use ghostlight_model::workflow::Workflow;
@@ -20,14 +21,21 @@ pub struct Checked {
 
 /// Compiles a workflow and checks that every agent it names exists and every capability is offered, and that what it reads and
 /// gives is what their schemas declare. One that is disabled
-/// exists: it may be enabled again before the workflow runs.
+/// exists: it may be enabled again before the workflow runs. Where `workflows` are given, one that a node runs and that is none of
+/// them is a warning.
 #[must_use]
-pub fn check_workflow(text: &str, format: Format, known: &[KnownAgent]) -> Checked {
+pub fn check_workflow(
+    text: &str,
+    format: Format,
+    known: &[KnownAgent],
+    workflows: Option<&[Name]>,
+) -> Checked {
     let mut compiled = language::compile(&Source { text, format });
     let Some(workflow) = compiled.workflow.take() else {
         return Checked { workflow: None, diagnostics: compiled.diagnostics };
     };
     let mut missing = language::check_targets(&workflow, known);
+    missing.extend(workflows.map(|names| language::check_children(&workflow, names)).into_iter().flatten());
     compiled.locate(&mut missing);
     let mut diagnostics = compiled.diagnostics;
     diagnostics.extend(missing);

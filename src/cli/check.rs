@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ghostlight_model::diagnostic::{Code, Diagnostic, Severity, render};
+use ghostlight_model::ids::Name;
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
 use ghostlight_model::{agent, language::document, template};
 use owo_colors::OwoColorize;
@@ -34,10 +35,13 @@ pub(crate) struct CheckArgs {
 pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError> {
     let documents = documents(&args.files)?;
     let known = args.agents.as_ref().map(known_agents).transpose()?;
+    // Of single files nobody knows what else there is.
+    let is_folder = args.files.iter().any(|path| path.is_dir());
+    let workflows = is_folder.then(|| workflows(&documents));
     let checked: Vec<(Document, Vec<Diagnostic>)> = documents
         .into_iter()
         .map(|document| {
-            let diagnostics = diagnostics(&document, known.as_deref());
+            let diagnostics = diagnostics(&document, known.as_deref(), workflows.as_deref());
             (document, diagnostics)
         })
         .collect();
@@ -109,7 +113,11 @@ fn count(number: usize, what: &str) -> String {
 }
 
 /// Everything that is wrong with one file, whichever kind it is.
-fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnostic> {
+fn diagnostics(
+    document: &Document,
+    known: Option<&[KnownAgent]>,
+    workflows: Option<&[Name]>,
+) -> Vec<Diagnostic> {
     let source = Source { text: &document.text, format: document.format };
     if is_agent(document) {
         return agent::compile(&source).diagnostics;
@@ -123,9 +131,22 @@ fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnos
         (Some(workflow), None) => language::check_without_agents(workflow),
         (None, _) => Vec::new(),
     };
+    if let (Some(workflow), Some(names)) = (&compiled.workflow, workflows) {
+        missing.extend(language::check_children(workflow, names));
+    }
     compiled.locate(&mut missing);
     compiled.diagnostics.extend(missing);
     compiled.diagnostics
+}
+
+/// The names of the workflows among the documents, whatever else is wrong with them.
+fn workflows(documents: &[Document]) -> Vec<Name> {
+    let name = |document: &Document| {
+        let (root, _) = document::parse(&document.text, document.format);
+        let root = root.filter(|root| root.entry("nodes").is_some())?;
+        Name::new(root.entry("name")?.value.as_text()?).ok()
+    };
+    documents.iter().filter_map(name).collect()
 }
 
 /// A document with a `kind` and without `nodes` is an agent's; TOML is for agents only.

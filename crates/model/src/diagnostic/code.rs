@@ -111,6 +111,7 @@ codes! {
     BadAddress "GL0505" "bad_address" Error "an address or an `allow` entry does not have the required shape";
     BadCommand "GL0506" "bad_command" Error "a command is not given as words that begin with an absolute path";
     StrategyEndsWrite "GL0507" "strategy_ends_write" Error "under the strategy of `supervision` the crash of one actor would cut off a step that writes, and nobody would know what it did";
+    UnknownChild "GL0508" "unknown_child" Warning "a node runs a workflow that does not exist";
     // 07: what is chosen and filled in before a run: selectors and templates
     TooManySelectors "GL0701" "too_many_selectors" Error "a workflow has more than 64 selectors";
     SelectorVariable "GL0702" "selector_variable" Error "the condition of a selector reads something else than `labels` and `input`";

@@ -79,6 +79,7 @@ pages! {
     BadAddress GL0505;
     BadCommand GL0506;
     StrategyEndsWrite GL0507;
+    UnknownChild GL0508;
     TooManySelectors GL0701;
     SelectorVariable GL0702;
     SelectorChoosesNothing GL0703;

@@ -5,6 +5,7 @@
 //! and schemas) are compiled once here and are evaluated later against a [`Scope`], within fixed bounds.
 
 pub mod binding;
+mod children;
 mod compile;
 pub mod condition;
 pub(crate) mod deep_stack;
@@ -38,6 +39,7 @@ pub mod units;
 mod yaml;
 
 pub use binding::Scope;
+pub use children::check_children;
 pub(crate) use compile::canonical;
 pub use compile::{Compiled, NODES_MAX, Source, compile};
 pub use document::Format;

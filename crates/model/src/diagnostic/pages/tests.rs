@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::ids::Name;
 use crate::language::document::{self, Format};
 use crate::language::format::{Style, format};
-use crate::language::{KnownAgent, Source, check_targets, compile};
+use crate::language::{KnownAgent, Source, check_children, check_targets, compile};
 use crate::{agent, agent::Builtin, template};
 
 /// Codes whose example is too large for a page: it is made here.
@@ -44,11 +45,14 @@ fn said(text: &str) -> Vec<Diagnostic> {
             .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
             .chain([typed()])
             .collect();
+        let saved = [Name::new("one-customer").unwrap()];
+        let children =
+            compiled.workflow.as_ref().map_or_else(Vec::new, |workflow| check_children(workflow, &saved));
         // Agents of the pages that are no built-in ones are theirs.
         let targets =
             compiled.workflow.as_ref().map_or_else(Vec::new, |workflow| check_targets(workflow, &known));
         let own = targets.into_iter().filter(|one| !one.message.contains("service-restart"));
-        compiled.diagnostics.into_iter().chain(own).collect()
+        compiled.diagnostics.into_iter().chain(own).chain(children).collect()
     };
     if let Err(refused) = format(&source, Style { format: Format::Yaml, drop_comments: false }) {
         said.extend(refused.into_iter().filter(|one| one.code == Code::NotFormatted));
