@@ -164,10 +164,11 @@ impl Bound {
             Content::Text(text) => match compile_text(text, visible) {
                 Ok(bound) => {
                     // Whoever writes `$$` knows how a text begins that is no binding.
-                    if matches!(bound, Self::Literal(_)) && !text.starts_with('$') {
-                        if let Some(warning) = elsewhere::warn(text, visible) {
-                            problems.push(warning.at(item.span));
-                        }
+                    if matches!(bound, Self::Literal(_))
+                        && !text.starts_with('$')
+                        && let Some(warning) = elsewhere::warn(text, visible)
+                    {
+                        problems.push(warning.at(item.span));
                     }
                     bound
                 }

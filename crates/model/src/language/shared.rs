@@ -65,7 +65,7 @@ pub(super) fn read(top: &MapReader<'_>, problems: &mut Problems) -> Shared {
     shared
 }
 
-fn default_on_error<'d>(entry: &'d Entry, problems: &mut Problems) -> Option<DraftOnError<'static>> {
+fn default_on_error(entry: &Entry, problems: &mut Problems) -> Option<DraftOnError<'static>> {
     Some(match draft::on_error(entry, problems) {
         DraftOnError::Fail => DraftOnError::Fail,
         DraftOnError::Continue => DraftOnError::Continue,
