@@ -110,7 +110,9 @@ fn a_run_is_paused_resumed_and_cancelled() {
     told.approval();
     assert!(told.run(&format!("runs pause {run} --reason lunch")).ok().contains("paused"));
     assert!(told.run(&format!("runs resume {run}")).ok().contains("running"));
-    told.run(&format!("runs cancel {run} --reason enough")).ok();
+    // Its gate is withdrawn at once: nothing has to end before it.
+    let cancelled = told.run(&format!("runs cancel {run} --reason enough")).ok();
+    assert!(cancelled.contains("the run is") && cancelled.contains("cancelled"), "{cancelled}");
     let tailed = told.run(&format!("tail {run}")).ok();
     assert!(tailed.contains("paused") && tailed.contains("cancelled"), "{tailed}");
 }
@@ -167,7 +169,10 @@ fn agents_and_the_tree_are_shown() {
     for name in ["noop", "http-probe", "log-analysis"] {
         assert!(agents.contains(name), "{agents}");
     }
-    assert!(told.run("agents show http-probe").ok().contains("builtin"));
+    let probe = told.run("agents show http-probe").ok();
+    for word in ["builtin", "takes", "additionalProperties", "gives", "latency_ms"] {
+        assert!(probe.contains(word), "{probe}");
+    }
     let tree = told.run("tree").ok();
     for name in ["ghostlight", "journal", "runs", "views", "planner"] {
         assert!(tree.contains(name), "{tree}");
@@ -344,6 +349,42 @@ fn what_was_typed_wrong_is_told_with_what_could_be_meant_and_which_command_shows
         // The example is one: with it, the run starts.
         told.run(&format!("{verb} {workflow} --input {input}")).ok();
     }
+}
+
+#[test]
+fn a_run_that_waits_says_for_what_and_one_that_is_cancelled_what_has_to_end_before() {
+    let told = Told::start();
+    let nodes = "{ asked: { type: wait, signal: { name: go } }, nap: { type: agent_call, agent: sleep, input: { for: 1h } } }";
+    told.home.workflow("waits", &format!("ghostlight: 1\nname: waits\nnodes: {nodes}\n"));
+    told.run("workflows save config/workflows/waits.yaml").ok();
+    let run = told.run("runs start waits").ok().trim().to_owned();
+    let listed = || told.run("runs list --workflow waits --output json").json()["items"][0].clone();
+    let both = || told.run(&format!("runs show {run} --output json")).json();
+    let is_under_way = |steps: &Value| {
+        let steps = steps["steps"].as_array().cloned().unwrap_or_default();
+        steps.iter().any(|step| step["path"] == "nap" && step["status"] == "running")
+    };
+    assert!((0..1_000).any(|_| is_under_way(&both())), "the nap begins");
+    assert!((0..1_000).any(|_| listed()["waits_for"] == serde_json::json!(["signal"])), "{}", listed());
+    assert_eq!(both()["waits_for"], serde_json::json!(["signal"]));
+    assert!(told.run("runs list --workflow waits").ok().contains("signal"));
+    let asked = told.run(&format!("runs cancel {run}")).ok();
+    assert!(
+        asked.contains("asked to cancel: 1 attempt has to end") || asked.contains("the run is"),
+        "{asked}"
+    );
+}
+
+#[test]
+fn the_beginning_of_an_approvals_id_is_enough() {
+    let told = Told::start();
+    told.run("runs start gate --input {\"door\":1}").ok();
+    let approval = told.approval();
+    let shown = told.run(&format!("approvals show {}", &approval[..13])).ok();
+    assert!(shown.contains(&approval), "{shown}");
+    let none = told.run("approvals approve ffff");
+    assert!(none.code == 4 && none.err.contains("no approval begins with `ffff`"), "{}", none.err);
+    told.run(&format!("approvals approve {}", &approval[..13])).ok();
 }
 
 #[test]

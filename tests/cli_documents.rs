@@ -232,6 +232,35 @@ fn a_code_is_explained_with_an_example_and_the_example_mended() {
 }
 
 #[test]
+fn codes_of_failed_steps_are_explained_too() {
+    let folder = Folder::new();
+    assert!(folder.run("explain success_not_met").ok().contains("`success` of the step"));
+    assert_eq!(folder.run("explain exit_3 --output json").json()["code"], "exit_3");
+    assert!(folder.run("explain").ok().contains("success_not_met"));
+    assert!(folder.run("explain sucess_not_met").err.contains("success_not_met"));
+}
+
+#[test]
+fn check_takes_folders_and_leaves_out_what_is_not_ours() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path().join("flows/deep")).unwrap();
+    std::fs::create_dir(folder.path().join("empty")).unwrap();
+    folder.write("flows/good.yaml", CANONICAL);
+    folder.write("flows/compose.yaml", "services: { web: { image: nginx } }\n");
+    folder.write("flows/deep/bad.yaml", "ghostlight: 1\nname: bad\nnodes: {}\n");
+    let checked = folder.run("check flows");
+    assert_eq!(checked.code, 2, "{}", checked.err);
+    assert!(checked.out.contains("deep/bad.yaml") && checked.out.contains("2 files"), "{}", checked.out);
+    folder.write("flows/parent.yaml", "ghostlight: 1\nname: parent\nnodes: { a: { type: workflow, workflow: bda }, b: { type: workflow, workflow: bad } }\n");
+    let children = folder.run("check flows").out;
+    assert_eq!(children.matches("GL0508").count(), 1, "{children}");
+    assert!(children.contains("did you mean `bad`?"), "{children}");
+    assert!(!folder.run("check flows/parent.yaml").out.contains("GL0508"));
+    let empty = folder.run("check empty");
+    assert!(empty.code == 2 && empty.err.contains("no workflow, template or agent"), "{}", empty.err);
+}
+
+#[test]
 fn check_says_that_agents_were_not_looked_at_when_none_are_known() {
     let folder = Folder::new();
     folder.write("good.yaml", CANONICAL);

@@ -396,3 +396,45 @@ async fn a_run_shows_each_branch_with_the_counts_of_its_steps() {
     inside.post(&format!("{run}/cancel"), &json!({})).await;
     assert_eq!(inside.get(&format!("{run}?wait=20")).await.ok()["status"], "cancelled");
 }
+
+#[tokio::test]
+async fn a_child_workflow_that_does_not_exist_is_a_warning_when_its_parent_is_saved() {
+    let inside = Inside::start();
+    let parent = "ghostlight: 1\nname: parent\nnodes: { a: { type: workflow, workflow: child } }\n";
+    let told = inside.post_yaml("/api/v1/workflows", parent).await.ok();
+    assert_eq!(
+        (&told["diagnostics"][0]["code"], &told["diagnostics"][0]["line"]),
+        (&json!("GL0508"), &json!(3)),
+        "{told}"
+    );
+    let child = "ghostlight: 1\nname: child\nnodes: { a: { type: transform, value: 1 } }\n";
+    inside.post_yaml("/api/v1/workflows", child).await.ok();
+    let valid = inside.post_yaml("/api/v1/workflows/validate", parent).await.ok();
+    assert_eq!((&valid["valid"], &valid["diagnostics"]), (&json!(true), &json!([])));
+}
+
+/// What is written in a definition is told when it is saved, and what a run brings when the call is made.
+#[tokio::test]
+async fn a_built_in_agent_says_what_it_takes_and_takes_nothing_else() {
+    let inside = Inside::start();
+    let sleep = inside.get("/api/v1/agents/sleep").await.ok();
+    assert_eq!(sleep["input_schema"]["additionalProperties"], json!(false), "{sleep}");
+    assert_eq!(sleep["output_schema"]["required"], json!(["slept_ms"]), "{sleep}");
+    assert_eq!(inside.get("/api/v1/agents/noop").await.ok()["input_schema"], Value::Null);
+
+    let nap = |input: &str| {
+        format!(
+            "ghostlight: 1\nname: nap\nnodes: {{ a: {{ type: agent_call, agent: sleep, input: {input} }} }}\n"
+        )
+    };
+    let refused = inside.post_yaml("/api/v1/workflows", &nap("{ seconds: 1 }")).await;
+    assert_eq!((refused.status, &refused.body["diagnostics"][0]["code"]), (422, &json!("GL0803")));
+    let run = start(&inside, &nap("$input"), json!({"seconds": 1})).await;
+    let ended = inside.get(&format!("{run}?wait=10")).await.ok();
+    assert_eq!(ended["status"], "failed", "{ended}");
+    let step = inside.get(&format!("{run}/steps/a")).await.ok();
+    assert_eq!(step["error"]["code"], "input_schema_mismatch", "{step}");
+    let run = inside.post("/api/v1/workflows/nap/runs", &json!({"input": {"ms": 1}})).await;
+    let ended = inside.get(&format!("{}?wait=10", run.header("location"))).await.ok();
+    assert_eq!(ended["status"], "completed", "{ended}");
+}

@@ -4,10 +4,8 @@
 
 use std::sync::Arc;
 
-use ghostlight_agents::builtin::output_schema;
-use ghostlight_model::agent::{AgentDefinition, AgentKind};
 use ghostlight_model::diagnostic::Diagnostic;
-use ghostlight_model::language::schema::Schema;
+use ghostlight_model::ids::Name;
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
 use ghostlight_model::run::AgentDirectory;
 use ghostlight_model::workflow::Workflow;
@@ -21,28 +19,22 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// An agent as a workflow is checked against it: with what the program promises of a built-in's output, unless its file does.
-#[must_use]
-pub fn known_agent(definition: &AgentDefinition) -> KnownAgent {
-    KnownAgent { output_schema: promised_output(definition), ..KnownAgent::from(definition) }
-}
-
-/// What an agent's output looks like, by its definition or, of a built-in, by the program.
-pub(crate) fn promised_output(definition: &AgentDefinition) -> Option<Schema> {
-    let promised = || match &definition.kind {
-        AgentKind::Builtin(call) => output_schema(call.builtin),
-        AgentKind::Command(_) | AgentKind::Http(_) => None,
-    };
-    definition.output_schema.clone().or_else(promised)
-}
-
 /// Compiles a workflow and checks that every agent it names exists and every capability is offered, and that what it reads and
 /// gives is what their schemas declare. One that is disabled
-/// exists: it may be enabled again before the workflow runs.
+/// exists: it may be enabled again before the workflow runs. Where `workflows` are given, one that a node runs and that is none of
+/// them is a warning.
 #[must_use]
-pub fn check_workflow(text: &str, format: Format, known: &[KnownAgent]) -> Checked {
+pub fn check_workflow(
+    text: &str,
+    format: Format,
+    known: &[KnownAgent],
+    workflows: Option<&[Name]>,
+) -> Checked {
     let mut compiled = language::compile(&Source { text, format });
     compiled.check_agents(Some(known));
+    if let Some(workflows) = workflows {
+        compiled.check_children(workflows);
+    }
     Checked { workflow: compiled.workflow, diagnostics: compiled.diagnostics }
 }
 

@@ -1,5 +1,7 @@
 //! `agents`: who can be called.
 
+use serde_json::Value;
+
 use super::Context;
 use super::exit::{CliError, Exit};
 use crate::client::Agent;
@@ -57,6 +59,7 @@ fn list(agents: &[Agent]) -> String {
 }
 
 fn shown(agent: &Agent) -> String {
+    let document = |value: &Option<Value>| value.as_ref().map(|value| plain_lines(&pretty(value)));
     sheet(&[
         ("agent", plain(&agent.name)),
         ("status", word(agent)),
@@ -67,9 +70,8 @@ fn shown(agent: &Agent) -> String {
         ("managed by", agent.managed_by.clone()),
         ("file", plain(agent.file.as_deref().unwrap_or_default())),
         ("hash", agent.hash.clone().unwrap_or_default()),
-        (
-            "definition",
-            agent.definition.as_ref().map(|value| plain_lines(&pretty(value))).unwrap_or_default(),
-        ),
+        ("takes", document(&agent.input_schema).unwrap_or_else(|| "anything".to_owned())),
+        ("gives", document(&agent.output_schema).unwrap_or_else(|| "anything".to_owned())),
+        ("definition", document(&agent.definition).unwrap_or_default()),
     ])
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::Context;
 use super::arguments;
 use super::exit::{CliError, Exit};
+use super::ids::approval_id;
 use super::runs::next_page;
 use super::watch::coloured_risk;
 use crate::client::{Answer, Approval, ClientError};
@@ -38,13 +39,13 @@ pub(crate) enum ApprovalsVerb {
     /// Show one approval
     #[command(after_help = "Example:\n  ghostlight approvals show APPROVAL")]
     Show {
-        /// The approval's id
+        /// The approval's id, or its beginning
         approval: String,
     },
     /// Say yes
     #[command(after_help = "Example:\n  ghostlight approvals approve APPROVAL --comment 'go ahead'")]
     Approve {
-        /// The approval's id
+        /// The approval's id, or its beginning
         approval: String,
         /// What to say about it
         #[arg(long)]
@@ -58,7 +59,7 @@ pub(crate) enum ApprovalsVerb {
         after_help = "Example:\n  ghostlight approvals reject APPROVAL --comment 'not during the sale'"
     )]
     Reject {
-        /// The approval's id
+        /// The approval's id, or its beginning
         approval: String,
         /// What to say about it
         #[arg(long)]
@@ -80,15 +81,17 @@ pub(super) async fn run(verb: ApprovalsVerb, context: &Context) -> Result<Exit, 
             next_page(page.value.next_cursor.as_deref());
         }
         ApprovalsVerb::Show { approval } => {
-            let approval = client.approval(&approval).await?;
+            let approval = client.approval(&approval_id(&client, &approval).await?).await?;
             context.print(&approval.body, || shown(&approval.value, Timestamp::now()));
         }
         ApprovalsVerb::Approve { approval, comment, changes } => {
+            let approval = approval_id(&client, &approval).await?;
             let changes = changes.as_deref().map(arguments::json).transpose()?;
             let decided = client.decide(&approval, true, comment.as_deref(), changes.as_ref()).await;
             told(context, &decided.map_err(too_late)?, "approved");
         }
         ApprovalsVerb::Reject { approval, comment } => {
+            let approval = approval_id(&client, &approval).await?;
             let decided = client.decide(&approval, false, comment.as_deref(), None).await;
             told(context, &decided.map_err(too_late)?, "rejected");
         }

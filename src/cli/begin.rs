@@ -47,11 +47,9 @@ impl Begin {
                     violation["path"] = format!("input{path}").into();
                 }
                 let error = CliError::from(ClientError::Refused(problem));
-                match self.input_schema(client, given).await {
-                    Some(schema) => {
-                        let command = example::command(verb, &self.typed, &schema, &given.input);
-                        error.help(format!("for example: {command}"))
-                    }
+                let schema = self.input_schema(client, given).await;
+                match schema.and_then(|schema| example::command(verb, &self.typed, &schema, &given.input)) {
+                    Some(command) => error.help(format!("for example: {command}")),
                     None => error,
                 }
             }

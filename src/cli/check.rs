@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use ghostlight_actors::documents::known_agent;
 use ghostlight_model::diagnostic::{Code, Diagnostic, Severity, render};
+use ghostlight_model::ids::Name;
 use ghostlight_model::language::{self, Format, KnownAgent, Source};
 use ghostlight_model::{agent, language::document, template};
 use owo_colors::OwoColorize;
@@ -12,15 +12,18 @@ use serde_json::{Value, json};
 use super::Context;
 use super::arguments::{self, Document};
 use super::exit::{CliError, Exit};
+use super::folder;
 use crate::output;
 
 /// Look for mistakes in workflow and agent files
 ///
 /// A file that has `nodes` is a workflow, or with `parameters` a template; one that has `kind` is an agent. Exits with 2 when there is an error.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  ghostlight check config/workflows/*.yaml config/agents/*.yaml")]
+#[command(
+    after_help = "Example:\n  ghostlight check config/workflows/*.yaml config/agents/*.yaml\n  ghostlight check config --agents config/agents"
+)]
 pub(crate) struct CheckArgs {
-    /// The files (.yaml, .yml, .json, .toml)
+    /// The files (.yaml, .yml, .json, .toml), or folders: all such files in them that are workflows, templates or agents
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -30,12 +33,15 @@ pub(crate) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError> {
-    let documents = args.files.iter().map(|file| arguments::document(file)).collect::<Result<Vec<_>, _>>()?;
+    let documents = documents(&args.files)?;
     let known = args.agents.as_ref().map(known_agents).transpose()?;
+    // Of single files nobody knows what else there is.
+    let is_folder = args.files.iter().any(|path| path.is_dir());
+    let workflows = is_folder.then(|| workflows(&documents));
     let checked: Vec<(Document, Vec<Diagnostic>)> = documents
         .into_iter()
         .map(|document| {
-            let diagnostics = diagnostics(&document, known.as_deref());
+            let diagnostics = diagnostics(&document, known.as_deref(), workflows.as_deref());
             (document, diagnostics)
         })
         .collect();
@@ -71,12 +77,47 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError>
     Ok(if errors == 0 { Exit::Done } else { Exit::Usage })
 }
 
+/// The files, and in place of folders what is in them.
+fn documents(given: &[PathBuf]) -> Result<Vec<Document>, CliError> {
+    let mut documents = Vec::new();
+    for path in given {
+        if !path.is_dir() {
+            documents.push(arguments::document(path)?);
+            continue;
+        }
+        let mut found = Vec::new();
+        for file in folder::files(path)? {
+            let document = arguments::document(&file)?;
+            // A file that does not say what it is may be anything; one that cannot be read is told of.
+            if is_ours(&document) {
+                found.push(document);
+            }
+        }
+        if found.is_empty() {
+            let message = format!("{} has no workflow, template or agent in it", path.display());
+            return Err(CliError::usage(message));
+        }
+        documents.append(&mut found);
+    }
+    Ok(documents)
+}
+
+/// Whether a file in a folder is one of ours, as far as it says so.
+fn is_ours(document: &Document) -> bool {
+    let (root, _) = document::parse(&document.text, document.format);
+    root.is_none_or(|root| ["ghostlight", "nodes"].iter().any(|key| root.entry(key).is_some()))
+}
+
 fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Everything that is wrong with one file, whichever kind it is.
-fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnostic> {
+fn diagnostics(
+    document: &Document,
+    known: Option<&[KnownAgent]>,
+    workflows: Option<&[Name]>,
+) -> Vec<Diagnostic> {
     let source = Source { text: &document.text, format: document.format };
     if is_agent(document) {
         return agent::compile(&source).diagnostics;
@@ -86,7 +127,20 @@ fn diagnostics(document: &Document, known: Option<&[KnownAgent]>) -> Vec<Diagnos
     }
     let mut compiled = language::compile(&source);
     compiled.check_agents(known);
+    if let Some(names) = workflows {
+        compiled.check_children(names);
+    }
     compiled.diagnostics
+}
+
+/// The names of the workflows among the documents, whatever else is wrong with them.
+fn workflows(documents: &[Document]) -> Vec<Name> {
+    let name = |document: &Document| {
+        let (root, _) = document::parse(&document.text, document.format);
+        let root = root.filter(|root| root.entry("nodes").is_some())?;
+        Name::new(root.entry("name")?.value.as_text()?).ok()
+    };
+    documents.iter().filter_map(name).collect()
 }
 
 /// A document with a `kind` and without `nodes` is an agent's; TOML is for agents only.
@@ -103,7 +157,7 @@ fn has(document: &Document, key: &str) -> bool {
 fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
     let mut known: Vec<KnownAgent> = agent::Builtin::ALL
         .into_iter()
-        .map(|builtin| known_agent(&agent::AgentDefinition::of_builtin(builtin)))
+        .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
         .collect();
     let entries = std::fs::read_dir(folder)
         .map_err(|error| CliError::usage(format!("cannot read {}: {error}", folder.display())))?;
@@ -114,7 +168,7 @@ fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
         let document = arguments::document(&entry.path())?;
         if let Some(agent) = agent::compile(&Source { text: &document.text, format: document.format }).agent {
             known.retain(|other| other.name != agent.name);
-            known.push(known_agent(&agent));
+            known.push(KnownAgent::from(&*agent));
         }
     }
     Ok(known)

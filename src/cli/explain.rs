@@ -1,6 +1,9 @@
 //! `explain`: what a code means and what to do about it.
 
+use std::borrow::Cow;
+
 use ghostlight_model::diagnostic;
+use ghostlight_model::failure::codes;
 use owo_colors::OwoColorize;
 use serde_json::json;
 
@@ -8,11 +11,13 @@ use super::Context;
 use super::exit::{CliError, Exit};
 use crate::http::{nearest, problem};
 
-/// Explain a code of a diagnostic (GL0304) or of a problem (run_state)
+/// Explain a code of a diagnostic (GL0304), of a problem (run_state) or of a failed step (success_not_met)
 ///
 /// For a diagnostic: what it means, a document that gives it, why it is refused, and the same document mended.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  ghostlight explain GL0406\n  ghostlight explain view_behind")]
+#[command(
+    after_help = "Example:\n  ghostlight explain GL0406\n  ghostlight explain view_behind\n  ghostlight explain success_not_met"
+)]
 pub(crate) struct ExplainArgs {
     /// The code; without it, all codes are listed
     #[arg(value_name = "CODE")]
@@ -38,9 +43,17 @@ pub(super) fn run(args: &ExplainArgs, context: &Context) -> Result<Exit, CliErro
         context.print(&value, || format!("{name}, HTTP {status}: {}\n{}", found.title(), found.help()));
         return Ok(Exit::Done);
     }
+    if let Some(found) = codes::explain(code) {
+        let (name, meaning, help) = (&found.code, found.meaning, found.help);
+        let value = json!({ "code": name, "meaning": meaning, "help": help });
+        context.print(&value, || format!("{name}, of a failed step: {meaning}\n{help}"));
+        return Ok(Exit::Done);
+    }
     let error = CliError::usage(format!("there is no code `{code}`"));
     let diagnostics = diagnostic::Code::ALL.iter().flat_map(|code| [code.id(), code.name()]);
-    let known = diagnostics.chain(problem::Code::ALL.iter().map(|code| code.as_str()));
+    let problems = problem::Code::ALL.iter().map(|code| code.as_str());
+    let failures: Vec<_> = codes::all().map(|failure| failure.code).collect();
+    let known = diagnostics.chain(problems).chain(failures.iter().map(|code| &**code));
     Err(match nearest(code, known) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error.help("`ghostlight explain` lists all codes"),
@@ -93,12 +106,13 @@ fn wrapped(text: &str, width: usize) -> String {
 }
 
 fn list(context: &Context) {
-    let diagnostics = diagnostic::Code::ALL.iter().map(|code| (code.id(), code.meaning()));
-    let problems = problem::Code::ALL.iter().map(|code| (code.as_str(), code.title()));
-    let all: Vec<_> = diagnostics.chain(problems).collect();
+    let diagnostics = diagnostic::Code::ALL.iter().map(|code| (Cow::Borrowed(code.id()), code.meaning()));
+    let problems = problem::Code::ALL.iter().map(|code| (Cow::Borrowed(code.as_str()), code.title()));
+    let failures = codes::all().map(|failure| (failure.code, failure.meaning));
+    let all: Vec<_> = diagnostics.chain(problems).chain(failures).collect();
     let value = all.iter().map(|(code, meaning)| json!({ "code": code, "meaning": meaning })).collect();
     context.print(&value, || {
-        let rows = all.iter().map(|(code, meaning)| vec![(*code).to_owned(), (*meaning).to_owned()]);
+        let rows = all.iter().map(|(code, meaning)| vec![code.to_string(), (*meaning).to_owned()]);
         crate::output::table(&["code", "meaning"], rows)
     });
 }

@@ -20,6 +20,7 @@ mod example;
 mod exit;
 mod explain;
 mod fmt;
+mod folder;
 mod graph;
 mod ids;
 mod openapi;

@@ -191,7 +191,12 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             if kill {
                 body["kill"] = json!(true);
             }
-            told(context, &client.command(&run, "cancel", &body).await?);
+            let accepted = client.command(&run, "cancel", &body).await?;
+            let steps = match accepted.value.status.as_str() {
+                "cancelled" => Vec::new(),
+                _ => client.steps(&run).await?.value.items,
+            };
+            context.print(&accepted.body, || cancelled(&accepted.value.status, &steps));
         }
         RunsVerb::Pause(WithReason { run, reason }) => {
             let run = run_id(&client, &run).await?;
@@ -238,6 +243,28 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
     Ok(Exit::Done)
 }
 
+/// What became of a cancel: it is done, or what has to end before it is.
+fn cancelled(run_status: &str, steps: &[Step]) -> String {
+    if run_status == "cancelled" {
+        return format!("the run is {}", status(run_status));
+    }
+    let running = steps.iter().filter(|step| step.status == "running");
+    let (compensations, attempts): (Vec<_>, Vec<_>) =
+        running.partition(|step| step.path.ends_with(".compensate"));
+    let counted = |number: usize, what: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {what} has to end")),
+        more => Some(format!("{more} {what}s have to end")),
+    };
+    let left: Vec<String> =
+        [counted(attempts.len(), "attempt"), counted(compensations.len(), "compensation")]
+            .into_iter()
+            .flatten()
+            .collect();
+    let left = if left.is_empty() { "what is under way has to end".to_owned() } else { left.join(", ") };
+    format!("asked to cancel: {left}, then the run is cancelled")
+}
+
 /// What each step waits for.
 fn why(steps: &[NextStep]) -> String {
     if steps.is_empty() {
@@ -264,16 +291,24 @@ fn told(context: &Context, accepted: &Answer<Accepted>) {
 
 fn list(runs: &[Run], now: Timestamp) -> String {
     let row = |run: &Run| {
-        let waiting = match run.waiting_approvals {
-            0 => run.reason.clone().unwrap_or_default(),
-            1 => "1 approval".to_owned(),
-            more => format!("{more} approvals"),
-        };
+        let waiting = waits(run);
         let took = run.took_ms().map(duration).unwrap_or_default();
         let age = ago(run.created_at.as_deref(), now);
         vec![run.id.clone(), plain(&run.workflow), status(&run.status), waiting, age, took]
     };
     table(&["run", "workflow", "status", "waits for", "started", "took"], runs.iter().map(row))
+}
+
+/// Why a run is paused, and what its steps wait for.
+fn waits(run: &Run) -> String {
+    let approvals = match run.waiting_approvals {
+        0 => None,
+        1 => Some("1 approval".to_owned()),
+        more => Some(format!("{more} approvals")),
+    };
+    let all: Vec<String> =
+        run.reason.iter().cloned().chain(approvals).chain(run.waits_for.iter().cloned()).collect();
+    plain(&all.join(", "))
 }
 
 /// The branches of a run: each that is under way on a line of its own, those that are done on one line.
@@ -367,4 +402,29 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         "{head}{branches}\n{}",
         table(&["step", "status", "by", "attempts", "took", "why"], steps.iter().map(row))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cancel_says_what_has_to_end_before_the_run_is_cancelled() {
+        let step = |path: &str, status: &str| -> Step {
+            serde_json::from_value(json!({ "path": path, "status": status })).unwrap()
+        };
+        let told = |steps: &[Step]| anstream::adapter::strip_str(&cancelled("running", steps)).to_string();
+        let steps = [
+            step("a", "running"),
+            step("b", "running"),
+            step("c", "completed"),
+            step("c.compensate", "running"),
+        ];
+        assert_eq!(
+            told(&steps),
+            "asked to cancel: 2 attempts have to end, 1 compensation has to end, then the run is cancelled"
+        );
+        assert!(told(&[]).contains("what is under way has to end"));
+        assert!(cancelled("cancelled", &[]).contains("the run is"));
+    }
 }

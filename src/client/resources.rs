@@ -69,6 +69,9 @@ pub struct Run {
     /// How many questions wait for an answer.
     #[serde(default)]
     pub waiting_approvals: u32,
+    /// What else its steps wait for.
+    #[serde(default)]
+    pub waits_for: Vec<String>,
 }
 
 impl Run {
@@ -308,6 +311,12 @@ pub struct Agent {
     /// Its definition.
     #[serde(default)]
     pub definition: Option<Value>,
+    /// JSON Schema of its input.
+    #[serde(default)]
+    pub input_schema: Option<Value>,
+    /// JSON Schema of its output.
+    #[serde(default)]
+    pub output_schema: Option<Value>,
 }
 
 /// A workflow, or one version of it.

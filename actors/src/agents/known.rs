@@ -9,7 +9,6 @@ use ghostlight_model::ids::Name;
 use ghostlight_model::run::AgentEntry;
 
 use super::words::{AgentInfo, ManagedBy};
-use crate::documents::promised_output;
 
 /// The longest time of an attempt when the definition does not say. Long enough for a model that thinks, short enough
 /// that a hanging agent is noticed.
@@ -46,8 +45,8 @@ impl Known {
             heartbeat: definition.heartbeat,
             retry: definition.retry.clone(),
             capabilities: definition.capabilities.iter().cloned().collect(),
-            input_schema: definition.input_schema.clone(),
-            output_schema: promised_output(definition),
+            input_schema: definition.takes(),
+            output_schema: definition.gives(),
             concurrency: definition.limits.concurrency,
         })
     }

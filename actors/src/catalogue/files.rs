@@ -11,6 +11,7 @@ use ghostlight_model::language::Format;
 use super::{Catalogue, SaveError, SaveWorkflow};
 use crate::caller::{Caller, StoreError};
 use crate::definition_files::{FileOutcome, FileReport, SourceFile, read_folder};
+use crate::documents;
 use crate::ledger::blocking;
 
 impl Catalogue {
@@ -38,7 +39,13 @@ impl Catalogue {
             Ok(text) => text,
             Err(reason) => return Ok(FileReport::refused(&file.name, reason, Vec::new())),
         };
-        let checked = self.check(source.clone(), file.format).await?;
+        let (inner, text) = (self.inner.clone(), source.clone());
+        // The workflows that it runs may stand in files that come later.
+        let checked = blocking(move || {
+            let known = documents::known(&inner.agents.directory());
+            Ok(documents::check_workflow(&text, file.format, &known, None))
+        })
+        .await?;
         let Some(workflow) = checked.workflow else {
             return Ok(FileReport::refused(&file.name, "the workflow has errors", checked.diagnostics));
         };

@@ -274,7 +274,10 @@ impl Catalogue {
 
 impl Inner {
     fn check(&self, source: &str, format: Format) -> Checked {
-        documents::check_workflow(source, format, &documents::known(&self.agents.directory()))
+        let known = documents::known(&self.agents.directory());
+        let live = self.shelf.all().into_iter().filter(|(_, state)| !state.is_deleted());
+        let workflows: Vec<Name> = live.map(|(name, _)| name).collect();
+        documents::check_workflow(source, format, &known, Some(&workflows))
     }
 
     fn compiled(&self, name: &Name, head: &VersionHead) -> Result<Arc<Workflow>, CatalogueError> {

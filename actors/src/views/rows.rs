@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use ghostlight_model::event::{Decision, PauseReason, RunResult, Usage};
+use ghostlight_model::event::{Decision, PauseReason, RunResult, Usage, WaitReason};
 use ghostlight_model::failure::{ErrorClass, Failure};
 use ghostlight_model::ids::{ApprovalId, DefinitionHash, Name, RunId, StepPath};
 use ghostlight_model::payload::Payload;
@@ -20,6 +20,11 @@ use serde::{Deserialize, Serialize};
 pub const LABELS_BYTES_MAX: usize = 1_536;
 /// The most labels that a row keeps.
 pub const LABELS_MAX: usize = 32;
+/// The most waiting steps that a row remembers; those beyond are left out.
+pub const WAITS_MAX: usize = 32;
+/// What steps wait for that lists show. Questions are counted, and a slot comes by itself.
+const SHOWN_WAITS: [WaitReason; 4] =
+    [WaitReason::Reconcile, WaitReason::Signal, WaitReason::Child, WaitReason::Time];
 /// The most bytes of an error's message, a gate's comment.
 pub const MESSAGE_BYTES_MAX: usize = 512;
 /// The most bytes of a gate's action, and of its impact.
@@ -63,6 +68,12 @@ fn head(text: &str, bytes_max: usize) -> &str {
 /// A short word from outside, cut to [`WORD_BYTES_MAX`].
 pub(super) fn word(text: &str) -> String {
     head(text, WORD_BYTES_MAX).to_owned()
+}
+
+fn stands_for(step: &StepPath) -> u64 {
+    let hash = blake3::hash(step.to_string().as_bytes());
+    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// The labels that fit into a row, in the order of their keys.
@@ -172,6 +183,8 @@ pub struct RunRow {
     pub ended_at: Option<Timestamp>,
     /// How many people's answers it waits for.
     pub waiting_approvals: u32,
+    /// Steps that wait for something from outside other than an answer, at most [`WAITS_MAX`].
+    pub waits: Vec<StepWait>,
     /// Steps that have ended.
     pub steps: EndedSteps,
     /// Tokens read by models, over all attempts.
@@ -184,7 +197,39 @@ pub struct RunRow {
     pub sequence: u64,
 }
 
+/// A step that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepWait {
+    /// Stands for its path, which may be long.
+    step: u64,
+    /// What for.
+    reason: WaitReason,
+}
+
 impl RunRow {
+    /// What its steps wait for, other than answers: signals, other runs, times, and what became of a write.
+    #[must_use]
+    pub fn waits_for(&self) -> Vec<WaitReason> {
+        let waits = |reason: &WaitReason| self.waits.iter().any(|wait| wait.reason == *reason);
+        SHOWN_WAITS.into_iter().filter(waits).collect()
+    }
+
+    /// The step waits from here on, if it is for something that lists show.
+    pub(super) fn begin_wait(&mut self, step: &StepPath, reason: WaitReason) {
+        self.end_wait(step);
+        if SHOWN_WAITS.contains(&reason) && self.waits.len() < WAITS_MAX {
+            self.waits.push(StepWait { step: stands_for(step), reason });
+        }
+    }
+
+    /// The step waits no more.
+    pub(super) fn end_wait(&mut self, step: &StepPath) {
+        if !self.waits.is_empty() {
+            let step = stands_for(step);
+            self.waits.retain(|wait| wait.step != step);
+        }
+    }
+
     /// What its attempts used.
     #[must_use]
     pub fn usage(&self) -> Usage {

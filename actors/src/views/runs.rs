@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use ghostlight_model::event::{
-    Event, PauseReason, RunCreated, SkipCause, StepCompleted, StepFailed, Usage, kind_name,
+    Event, PauseReason, RunCreated, SkipCause, StepCancelled, StepCompleted, StepFailed, StepRetrying, Usage,
+    kind_name,
 };
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::run::RunStatus;
@@ -20,7 +21,7 @@ pub(super) struct Runs;
 impl Projection for Runs {
     type Row = RunRow;
     const KIND: ViewKind = ViewKind::Runs;
-    const FORMAT: u32 = 2;
+    const FORMAT: u32 = 3;
 
     fn interest(record: &Record) -> Interest {
         if record.stream.kind() != "run" {
@@ -32,9 +33,7 @@ impl Projection for Runs {
                 "plan.created"
                 | "step.scheduled"
                 | "step.started"
-                | "step.waiting"
                 | "step.interrupted"
-                | "step.reconciled"
                 | "step.result_discarded",
             ) => Interest::Envelope,
             // A kind of a newer program may end the run: it must be read, and reading it is refused.
@@ -119,6 +118,7 @@ fn created_row(created: &RunCreated, fact: &Fact<'_>) -> Option<RunRow> {
         started_at: None,
         ended_at: None,
         waiting_approvals: 0,
+        waits: Vec::new(),
         steps: EndedSteps::default(),
         input_tokens: 0,
         output_tokens: 0,
@@ -128,6 +128,13 @@ fn created_row(created: &RunCreated, fact: &Fact<'_>) -> Option<RunRow> {
 }
 
 fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
+    if let Event::StepCompleted(StepCompleted { step, .. })
+    | Event::StepFailed(StepFailed { step, .. })
+    | Event::StepCancelled(StepCancelled { step, .. })
+    | Event::StepRetrying(StepRetrying { step, .. }) = event
+    {
+        row.end_wait(step);
+    }
     match event {
         Event::RunPaused(paused) => pause(row, paused.reason),
         Event::RunQuarantined(_) => pause(row, PauseReason::Quarantined),
@@ -161,7 +168,11 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         Event::StepCompleted(StepCompleted { step, usage, .. }) if step.is_aside() => use_up(row, *usage),
         Event::StepFailed(StepFailed { step, usage, .. }) if step.is_aside() => use_up(row, *usage),
         Event::StepCancelled(cancelled) if cancelled.step.is_aside() => {}
-        Event::StepWaiting(waiting) => use_up(row, waiting.usage),
+        Event::StepWaiting(waiting) => {
+            row.begin_wait(&waiting.step, waiting.reason);
+            use_up(row, waiting.usage);
+        }
+        Event::StepReconciled(reconciled) => row.end_wait(&reconciled.step),
         Event::StepCompleted(completed) => {
             one_more(&mut row.steps.completed);
             use_up(row, completed.usage);
@@ -192,7 +203,6 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         | Event::StepJudged(_)
         | Event::StepCompensated(_)
         | Event::StepInterrupted(_)
-        | Event::StepReconciled(_)
         | Event::StepResultDiscarded(_) => {}
         // Not events of a run's stream.
         Event::WorkflowSaved(_)
@@ -224,6 +234,7 @@ fn pause(row: &mut RunRow, reason: PauseReason) {
 fn end(row: &mut RunRow, status: RunStatus, fact: &Fact<'_>) {
     row.status = status;
     row.reason = None;
+    row.waits.clear();
     row.ended_at = Some(fact.at);
 }
 
@@ -238,10 +249,11 @@ fn use_up(row: &mut RunRow, used: Usage) {
 
 #[cfg(test)]
 mod tests {
-    use ghostlight_model::event::{RunReopened, StepSkipped};
+    use ghostlight_model::event::{RunReopened, StepSkipped, StepWaiting, WaitReason};
     use jiff::Timestamp;
 
     use super::*;
+    use crate::views::rows::WAITS_MAX;
     use crate::views::testing::{self, created, failed_step};
 
     fn fold(row: Option<RunRow>, event: &Event) -> Option<RunRow> {
@@ -277,6 +289,29 @@ mod tests {
         );
         let row = fold(row, &RunReopened::default().into());
         assert_eq!(row.map(|row| row.steps), Some(EndedSteps { skipped: 2, ..EndedSteps::default() }));
+    }
+
+    #[test]
+    fn a_row_says_what_its_steps_wait_for_until_they_end() {
+        let waiting = |step: &str, reason| Event::from(StepWaiting::new(testing::step(step), reason));
+        let history = [
+            created("incident", &[]),
+            waiting("a", WaitReason::Child),
+            waiting("b", WaitReason::Signal),
+            waiting("c", WaitReason::Slot),
+            waiting("a", WaitReason::Child),
+        ];
+        let row = history.iter().fold(None, fold);
+        let waits = |row: &Option<RunRow>| row.as_ref().map(RunRow::waits_for);
+        assert_eq!(waits(&row), Some(vec![WaitReason::Signal, WaitReason::Child]));
+        let row = fold(row, &failed_step("b"));
+        assert_eq!(waits(&row), Some(vec![WaitReason::Child]));
+        let row = fold(row, &testing::cancelled_step("a"));
+        assert_eq!(waits(&row), Some(vec![]));
+        // Of a map over thousands of signals the row does not grow.
+        let many = (0..1_000).map(|at| waiting(&format!("s{at}"), WaitReason::Signal));
+        let row = many.fold(row, |row, event| fold(row, &event));
+        assert_eq!(row.map(|row| row.waits.len()), Some(WAITS_MAX));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ghostlight_model::event::{
     ApprovalDecided, ApprovalRequested, Attribution, Decision, Event, RunCompleted, RunCreated, RunFailed,
-    RunResult, StepCompleted, StepFailed, StepStarted, Usage,
+    RunResult, StepCancelled, StepCompleted, StepFailed, StepStarted, Usage,
 };
 use ghostlight_model::failure::{EffectClass, ErrorClass, Failure, Happened};
 use ghostlight_model::ids::{ApprovalId, DefinitionHash, Name, RunId, StepPath};
@@ -137,6 +137,11 @@ pub fn failure(message: &str) -> Failure {
 
 pub fn failed_step(name: &str) -> Event {
     StepFailed { step: step(name), attempt: Some(1), failure: failure("no"), usage: Usage::default() }.into()
+}
+
+pub fn cancelled_step(name: &str) -> Event {
+    let (attempt, happened, usage) = (None, None, Usage::default());
+    StepCancelled { step: step(name), attempt, happened, lost_race: false, usage }.into()
 }
 
 pub fn failed(name: &str) -> Event {

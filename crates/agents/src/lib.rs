@@ -12,7 +12,7 @@
 //! runs nor the store.
 
 mod build;
-pub mod builtin;
+mod builtin;
 mod call;
 mod cancel;
 mod command;

@@ -7,8 +7,8 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ghostlight_agents::{Call, CancelToken, ProgressSink, builtin};
-use ghostlight_model::agent::{AgentDefinition, AgentKind, AllowEntry, Builtin, BuiltinCall};
+use ghostlight_agents::{Call, CancelToken, ProgressSink};
+use ghostlight_model::agent::{AgentDefinition, AgentKind, AllowEntry, Builtin, BuiltinCall, catalogue};
 use ghostlight_model::failure::{ErrorClass, Failure};
 use ghostlight_model::language::schema::Schema;
 use serde_json::{Map, Value, json};
@@ -28,7 +28,7 @@ fn definition_of(builtin: Builtin) -> AgentDefinition {
 }
 
 async fn called(house: &House, builtin: Builtin, input: Value) -> Result<Value, Failure> {
-    let entry = builtin::entry(builtin);
+    let entry = catalogue::entry(builtin);
     let schema = |document: &Value| Schema::compile(document).unwrap();
     assert_eq!(schema(&entry.input_schema).validate(&input), Ok(()), "{input}");
     let output = house.call(&definition_of(builtin), call(input)).await?.output;

@@ -1,5 +1,7 @@
 //! Why an attempt failed, in the words that decide what happens next.
 
+pub mod codes;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,10 @@
 //! An agent or a tool.
 
 use ghostlight_actors::agents::{AgentInfo, ManagedBy, SavedAgent};
+use ghostlight_model::agent::AgentDefinition;
 use ghostlight_model::definitions::agent::DisabledBy;
 use ghostlight_model::diagnostic::Diagnostic;
+use ghostlight_model::language::schema::Schema;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -62,6 +64,10 @@ pub struct AgentBody {
     pub row: AgentRowBody,
     /// The canonical definition; secrets stand in it as references only.
     pub definition: Option<Value>,
+    /// JSON Schema of its input; null where it takes anything.
+    pub input_schema: Option<Value>,
+    /// JSON Schema of its output; null where it may give anything.
+    pub output_schema: Option<Value>,
     /// The newest first.
     pub versions: Vec<AgentVersionBody>,
 }
@@ -109,8 +115,12 @@ impl AgentBody {
             saved_at: version.at,
             saved_by: version.by.clone(),
         });
+        let definition = info.definition.as_deref();
+        let document = |schema: Schema| schema.document().clone();
         Self {
             row: AgentRowBody::of(info),
+            input_schema: definition.and_then(AgentDefinition::takes).map(document),
+            output_schema: definition.and_then(AgentDefinition::gives).map(document),
             definition: info.definition.as_ref().map(|definition| definition.document.clone()),
             versions: versions.collect(),
         }

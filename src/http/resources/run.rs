@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ghostlight_actors::runs::{Accepted, Preview};
 use ghostlight_actors::views::RunRow;
-use ghostlight_model::event::{PauseReason, RunResult};
+use ghostlight_model::event::{PauseReason, RunResult, WaitReason};
 use ghostlight_model::language::schema::SchemaViolation;
 use ghostlight_model::run::{Run, RunStatus, StepState, not_compensated};
 use ghostlight_model::selection::{Matched, SELECTED_BY, SelectedBy, Tried};
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::branch::BranchBody;
 use super::plan::PlanBody;
+use super::step::wait_reason;
 use super::{FailureBody, UsageBody, value_of};
 use crate::http::problem::Violation;
 
@@ -78,6 +79,8 @@ pub struct RunBody {
     pub forked_from: Option<String>,
     /// How many people's answers it waits for.
     pub waiting_approvals: u32,
+    /// What its steps wait for beside answers: `reconcile`, `signal`, `child`, `time`.
+    pub waits_for: Vec<&'static str>,
     /// What its attempts used.
     pub usage: UsageBody,
     /// Global sequence of its last event.
@@ -117,6 +120,7 @@ impl RunBody {
                 .then(|| not_compensated(run).iter().map(ToString::to_string).collect()),
             forked_from: None,
             waiting_approvals: waiting_approvals(run),
+            waits_for: waits_for(run),
             usage: run.usage().into(),
             sequence: sequence.to_string(),
         }
@@ -157,6 +161,7 @@ impl RunBody {
             not_compensated: None,
             forked_from: None,
             waiting_approvals: row.waiting_approvals,
+            waits_for: row.waits_for().into_iter().map(wait_reason).collect(),
             usage: row.usage().into(),
             sequence: row.sequence.to_string(),
         }
@@ -311,4 +316,16 @@ fn started_at(run: &Run) -> Option<Timestamp> {
 fn waiting_approvals(run: &Run) -> u32 {
     let waiting = run.walk().filter(|(_, _, step)| matches!(step.state, StepState::AwaitingApproval { .. }));
     u32::try_from(waiting.count()).unwrap_or(u32::MAX)
+}
+
+/// In the order in which lists have them.
+fn waits_for(run: &Run) -> Vec<&'static str> {
+    let any = |waits: fn(&StepState) -> bool| run.walk().any(|(_, _, step)| waits(&step.state));
+    let all = [
+        (WaitReason::Reconcile, any(|state| matches!(state, StepState::AwaitingReconcile { .. }))),
+        (WaitReason::Signal, any(|state| matches!(state, StepState::AwaitingSignal { .. }))),
+        (WaitReason::Child, any(|state| matches!(state, StepState::AwaitingChild { .. }))),
+        (WaitReason::Time, any(|state| matches!(state, StepState::AwaitingTime { .. }))),
+    ];
+    all.into_iter().filter(|(_, waits)| *waits).map(|(reason, _)| wait_reason(reason)).collect()
 }

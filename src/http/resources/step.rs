@@ -222,7 +222,7 @@ pub fn status_names() -> String {
     ALL.map(StepStatus::as_str).join(", ")
 }
 
-fn wait_reason(reason: WaitReason) -> &'static str {
+pub(super) fn wait_reason(reason: WaitReason) -> &'static str {
     match reason {
         WaitReason::Approval => "approval",
         WaitReason::Slot => "slot",

@@ -17,6 +17,7 @@ pub(super) struct Fail {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Parameters {
     #[serde(default)]
     class: Option<ErrorClass>,

@@ -26,6 +26,7 @@ pub(super) struct HttpProbe {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Parameters {
     url: String,
     #[serde(default, deserialize_with = "duration")]

@@ -1,6 +1,5 @@
-//! The agents that are part of the daemon. What each takes and gives stands in the [`catalogue()`].
+//! The agents that are part of the daemon. What each takes and gives stands in the [catalogue](ghostlight_model::agent::catalogue).
 
-mod catalogue;
 mod fail;
 mod http_probe;
 mod log_analysis;
@@ -14,7 +13,6 @@ use std::sync::Arc;
 use ghostlight_model::agent::{Builtin, BuiltinCall};
 
 use crate::{Agent, Environment};
-pub use catalogue::{Entry, catalogue, entry, output_schema};
 
 /// The built-in that `call` names, with its parameters.
 pub(crate) fn build(call: &BuiltinCall, env: &Environment) -> Arc<dyn Agent> {

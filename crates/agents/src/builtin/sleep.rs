@@ -17,6 +17,7 @@ pub(super) struct Sleep {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Parameters {
     #[serde(default, rename = "for", deserialize_with = "duration")]
     time: Option<Duration>,

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::SecretText;
+use super::{SecretText, catalogue};
 use crate::failure::{EffectClass, ErrorClass};
 use crate::ids::{DefinitionHash, Name};
 use crate::language::KnownAgent;
@@ -34,9 +34,9 @@ pub struct AgentDefinition {
     pub capabilities: Vec<Name>,
     /// What calling it twice does.
     pub effect: EffectClass,
-    /// What an input must look like.
+    /// What its document says an input must look like; [`AgentDefinition::takes`] says what holds.
     pub input_schema: Option<Schema>,
-    /// What an output must look like.
+    /// What its document says an output must look like; [`AgentDefinition::gives`] says what holds.
     pub output_schema: Option<Schema>,
     /// The longest time of one attempt.
     pub timeout: Option<Duration>,
@@ -70,13 +70,34 @@ impl From<&AgentDefinition> for KnownAgent {
             name: agent.name.clone(),
             capabilities: agent.capabilities.clone(),
             effect: agent.effect,
-            input_schema: agent.input_schema.clone(),
-            output_schema: agent.output_schema.clone(),
+            input_schema: agent.takes(),
+            output_schema: agent.gives(),
         }
     }
 }
 
 impl AgentDefinition {
+    /// What an input must look like: by its own schema or, of a built-in without one, by the program. What `with` sets
+    /// need not be given.
+    #[must_use]
+    pub fn takes(&self) -> Option<Schema> {
+        let promised = || match &self.kind {
+            AgentKind::Builtin(call) => catalogue::takes(call.builtin, &call.with),
+            AgentKind::Command(_) | AgentKind::Http(_) => None,
+        };
+        self.input_schema.clone().or_else(promised)
+    }
+
+    /// What an output looks like, likewise.
+    #[must_use]
+    pub fn gives(&self) -> Option<Schema> {
+        let promised = || match &self.kind {
+            AgentKind::Builtin(call) => catalogue::gives(call.builtin),
+            AgentKind::Command(_) | AgentKind::Http(_) => None,
+        };
+        self.output_schema.clone().or_else(promised)
+    }
+
     /// The agent that every built-in is when no file says otherwise. Its document is `{builtin, kind, name}`.
     #[must_use]
     pub fn of_builtin(builtin: Builtin) -> Self {
@@ -92,7 +113,7 @@ impl AgentDefinition {
             hash: DefinitionHash::of(document.to_string().as_bytes()),
             document,
             version: None,
-            description: String::new(),
+            description: catalogue::entry(builtin).description.to_owned(),
             kind: AgentKind::Builtin(BuiltinCall {
                 builtin,
                 allow: Vec::new(),

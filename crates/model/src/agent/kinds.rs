@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use super::compile::{bytes, sandbox};
 use super::secret::is_variable;
 use super::{
-    AllowEntry, Builtin, BuiltinCall, CommandCall, HttpCall, HttpMethod, InvalidAllow, SecretText, StatusRule,
+    AllowEntry, Builtin, BuiltinCall, CommandCall, HttpCall, HttpMethod, InvalidAllow, SecretText,
+    StatusRule, catalogue,
 };
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::failure::ErrorClass;
@@ -309,6 +310,7 @@ pub(super) fn builtin(map: &MapReader<'_>, problems: &mut Problems) -> Option<Bu
         },
     };
     let builtin = map.word("builtin", &names, &[], problems)?;
+    check_with(builtin, map, &with, problems);
     if !matches!(builtin, Builtin::HttpProbe | Builtin::Metrics)
         && let Some(entry) = map.entry("allow")
     {
@@ -322,6 +324,23 @@ pub(super) fn builtin(map: &MapReader<'_>, problems: &mut Problems) -> Option<Bu
         problems.add(Code::KeyNotForType, entry.key_span, message);
     }
     Some(BuiltinCall { builtin, allow, read, with })
+}
+
+/// Refuses in `with` what the built-in never takes.
+fn check_with(builtin: Builtin, map: &MapReader<'_>, with: &Map<String, Value>, problems: &mut Problems) {
+    let (Some(entry), Some(schema)) = (map.entry("with"), catalogue::takes(builtin, with)) else { return };
+    let Some(map) = MapReader::open(&entry.value, entry.key_span, "`with`", problems) else { return };
+    let known = schema.document()["properties"].as_object();
+    let known: Vec<&str> = known.into_iter().flatten().map(|(field, _)| field.as_str()).collect();
+    map.only(&[&known], &[], problems);
+    // What is missing, and fields that are not known, are told of the whole; the rest of a field.
+    for violation in schema.validate(&Value::Object(with.clone())).err().into_iter().flatten() {
+        let field = violation.path.split('/').nth(1).and_then(|field| map.entry(field));
+        if let Some(field) = field {
+            let message = format!("`{}` does not take this: {}", field.key, violation.message);
+            problems.add(Code::BadValue, place_of(&field.value, field.key_span), message);
+        }
+    }
 }
 
 fn allow(map: &MapReader<'_>, problems: &mut Problems) -> Vec<AllowEntry> {

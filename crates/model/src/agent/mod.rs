@@ -4,6 +4,7 @@
 //! identified by the hash of its canonical form. How calls are made stands elsewhere.
 
 mod allow;
+pub mod catalogue;
 mod compile;
 mod definition;
 mod kinds;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::*;
 use crate::diagnostic::{any_error, render};
 use crate::failure::{EffectClass, ErrorClass};
@@ -90,12 +92,34 @@ fn a_built_in_reads_unless_it_says_otherwise() {
 }
 
 #[test]
+fn a_built_in_agent_takes_what_the_program_says_less_what_its_file_sets_unless_that_has_a_schema() {
+    let takes = |text: &str, input| valid(text).takes().unwrap().validate(&input).is_ok();
+    let plain = "{ghostlight: 1, name: p, kind: builtin, builtin: http-probe}";
+    let with =
+        "{ghostlight: 1, name: p, kind: builtin, builtin: http-probe, with: {url: \"https://example.com\"}}";
+    let own =
+        "{ghostlight: 1, name: p, kind: builtin, builtin: http-probe, input_schema: {required: [host]}}";
+    let (nothing, url, typo) = (
+        json!({}),
+        json!({"url": "https://example.com", "timeout": null}),
+        json!({"url": "x", "timout": "1s"}),
+    );
+    assert_eq!(
+        [takes(plain, nothing.clone()), takes(plain, url.clone()), takes(plain, typo.clone())],
+        [false, true, false]
+    );
+    assert_eq!([takes(with, nothing), takes(with, url.clone()), takes(with, typo)], [true, true, false]);
+    assert_eq!([takes(own, url), takes(own, json!({"host": "x"}))], [false, true]);
+    assert_eq!(valid("{ghostlight: 1, name: n, kind: builtin, builtin: noop}").takes(), None);
+    assert!(valid(own).gives().unwrap().validate(&json!({"healthy": true})).is_err());
+}
+
+#[test]
 fn yaml_toml_and_json_of_one_document_have_the_same_hash() {
     let hash =
-        valid("{ghostlight: 1, name: n, kind: builtin, builtin: sleep, with: {seconds: 1}, labels: {a: b}}")
-            .hash;
-    let toml = "ghostlight = 1\nname = \"n\"\nkind = \"builtin\"\nbuiltin = \"sleep\"\n[with]\nseconds = 1\n[labels]\na = \"b\"\n";
-    let json = r#"{"labels":{"a":"b"},"with":{"seconds":1},"builtin":"sleep","kind":"builtin","name":"n","ghostlight":1}"#;
+        valid("{ghostlight: 1, name: n, kind: builtin, builtin: sleep, with: {ms: 1}, labels: {a: b}}").hash;
+    let toml = "ghostlight = 1\nname = \"n\"\nkind = \"builtin\"\nbuiltin = \"sleep\"\n[with]\nms = 1\n[labels]\na = \"b\"\n";
+    let json = r#"{"labels":{"a":"b"},"with":{"ms":1},"builtin":"sleep","kind":"builtin","name":"n","ghostlight":1}"#;
     assert_eq!(compile(&Source { text: toml, format: Format::Toml }).agent.unwrap().hash, hash);
     assert_eq!(compile(&Source { text: json, format: Format::Json }).agent.unwrap().hash, hash);
 }
@@ -112,6 +136,7 @@ fn every_mistake_of_an_agent_file_is_named_at_its_place() {
         "ghostlight: 1\nname: a\nkind: http\nurl: https://user:pw@example.com\nerrors: [{status: 99, class: data}, {class: dat}]\nresponse: {bytes: 8}\n",
         "ghostlight: 1\nname: a\nkind: builtin\nbuiltin: http-prob\n",
         "ghostlight: 1\nname: a\nkind: builtin\nbuiltin: noop\nallow: [10.0.0.0/8]\nread: [../x]\ncost: {per_call: 0.1, currency: usd}\n",
+        "ghostlight: 1\nname: a\nkind: builtin\nbuiltin: sleep\nwith: {seconds: 1, ms: soon}\n",
         "ghostlight: 1\nname: a\nkind: builtin\nbuiltin: noop\ninput_schema: {type: strin}\ntimeout: 5\nheartbeat: 0s\nretry: {max_attempts: 0, initial: 2s, max: 1s}\n",
         "ghostlight: 1\nname: a\nkind: http\nurl: http://example.com\n",
         "- a\n",

@@ -102,6 +102,7 @@ codes! {
     ConditionTooComplex "GL0408" "condition_too_complex" Error "a condition goes beyond what can be evaluated in bounded time";
     TemplateTooComplex "GL0409" "template_too_complex" Error "a template goes beyond what can be rendered in bounded time and memory";
     NoError "GL0410" "no_error" Error "a binding, condition or template reads the error of a node that cannot have failed by then";
+    ValueInText "GL0411" "value_in_text" Warning "a text has something like a binding or a template in it, and is passed on as it stands";
     // 05: agents
     UnknownAgent "GL0501" "unknown_agent" Error "a node names an agent or tool that is not registered";
     UnknownCapability "GL0502" "unknown_capability" Error "no registered agent offers the capability";
@@ -110,6 +111,7 @@ codes! {
     BadAddress "GL0505" "bad_address" Error "an address or an `allow` entry does not have the required shape";
     BadCommand "GL0506" "bad_command" Error "a command is not given as words that begin with an absolute path";
     StrategyEndsWrite "GL0507" "strategy_ends_write" Error "under the strategy of `supervision` the crash of one actor would cut off a step that writes, and nobody would know what it did";
+    UnknownChild "GL0508" "unknown_child" Warning "a node runs a workflow that does not exist";
     // 07: what is chosen and filled in before a run: selectors and templates
     TooManySelectors "GL0701" "too_many_selectors" Error "a workflow has more than 64 selectors";
     SelectorVariable "GL0702" "selector_variable" Error "the condition of a selector reads something else than `labels` and `input`";

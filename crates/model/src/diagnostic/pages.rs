@@ -71,6 +71,7 @@ pages! {
     ConditionTooComplex GL0408;
     TemplateTooComplex GL0409;
     NoError GL0410;
+    ValueInText GL0411;
     UnknownAgent GL0501;
     UnknownCapability GL0502;
     BadSecret GL0503;
@@ -78,6 +79,7 @@ pages! {
     BadAddress GL0505;
     BadCommand GL0506;
     StrategyEndsWrite GL0507;
+    UnknownChild GL0508;
     TooManySelectors GL0701;
     SelectorVariable GL0702;
     SelectorChoosesNothing GL0703;

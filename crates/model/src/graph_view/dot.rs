@@ -31,6 +31,7 @@ pub(super) fn write(picture: &Picture) -> String {
     }
     for edge in &picture.edges {
         let style = match edge.kind {
+            _ if edge.on_error => "dashed",
             DependencyKind::Hard => "solid",
             DependencyKind::Soft => "dashed",
             DependencyKind::Optional => "dotted",

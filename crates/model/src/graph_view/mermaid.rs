@@ -30,6 +30,7 @@ pub(super) fn write(picture: &Picture) -> String {
     }
     for edge in &picture.edges {
         let arrow = match (edge.kind, edge.critical) {
+            _ if edge.on_error => "-.->",
             (DependencyKind::Hard, true) => "==>",
             (DependencyKind::Hard, false) => "-->",
             (DependencyKind::Soft | DependencyKind::Optional, _) => "-.->",

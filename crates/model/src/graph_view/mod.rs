@@ -15,7 +15,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::language::plan::{Estimate, plan};
-use crate::workflow::{DependencyKind, Workflow};
+use crate::workflow::{DependencyKind, Taken, Workflow};
 
 /// The longest condition that is shown at its edge; the whole of it is in the title.
 const CONDITION_CHARACTERS_MAX: usize = 40;
@@ -105,6 +105,8 @@ struct Line {
     from: usize,
     to: usize,
     kind: DependencyKind,
+    /// Whether it is taken when the node before fails: `on_error: {goto: …}`.
+    on_error: bool,
     when: Option<String>,
     critical: bool,
 }
@@ -164,6 +166,7 @@ impl Picture {
                     from,
                     to,
                     kind: parent.kind,
+                    on_error: parent.taken == Taken::OnFailure,
                     when: parent.when.as_ref().map(|when| printable(when.text())),
                     critical: next_on_path[from] == Some(to),
                 });
@@ -226,6 +229,7 @@ impl Line {
     /// What stands at it: its kind, unless it is the usual one, and its condition.
     fn label(&self) -> String {
         let kind = match self.kind {
+            _ if self.on_error => "on error",
             DependencyKind::Hard => "",
             DependencyKind::Soft => "soft",
             DependencyKind::Optional => "optional",

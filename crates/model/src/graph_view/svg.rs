@@ -16,7 +16,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',sans-serif;fill:#1b1b1f}.gro
 .name{font-size:16px;font-weight:700}.about{font-size:12px}.id{font-size:13px;font-weight:600}.caption{font-size:11px}\
 .about,.caption,.label{fill:#5b5b66}.node path{fill:#fff;stroke:#8a8a96;stroke-width:1.4}\
 .call path{fill:#eef4ff}.gate path{fill:#fff6dd}.edge path{fill:none;stroke:#8a8a96;stroke-width:1.4}\
-.soft path{stroke-dasharray:6 4}.optional path{stroke-dasharray:2 4}\
+.soft path,.on-error path{stroke-dasharray:6 4}.optional path{stroke-dasharray:2 4}\
 .critical path{stroke:#b3400d;stroke-width:2.4}.edge .head{fill:#8a8a96;stroke:none}.critical .head{fill:#b3400d}\
 .label{font-size:11px;paint-order:stroke;stroke:#fafafc;stroke-width:4px;stroke-linejoin:round}\
 @media (prefers-color-scheme:dark){text{fill:#ececf1}.ground{fill:#17171b}.about,.caption,.label{fill:#a9a9b6}\
@@ -147,6 +147,7 @@ fn told(node: &Shown) -> String {
 
 fn edge(out: &mut String, labels: &mut String, picture: &Picture, line: &Line, points: &[(f64, f64)]) {
     let class = match line.kind {
+        _ if line.on_error => " on-error",
         DependencyKind::Hard => "",
         DependencyKind::Soft => " soft",
         DependencyKind::Optional => " optional",
@@ -154,7 +155,7 @@ fn edge(out: &mut String, labels: &mut String, picture: &Picture, line: &Line, p
     let critical = if line.critical { " critical" } else { "" };
     let (from, to) = (&picture.nodes[line.from].id, &picture.nodes[line.to].id);
     let when = line.when.as_ref().map(|when| format!(" when {when}")).unwrap_or_default();
-    let kind = class.trim_start();
+    let kind = class.trim_start().replace('-', " ");
     let title = format!("{from} to {to}{}{kind}{when}", if kind.is_empty() { "" } else { ", " });
     let (Some(first), Some(end)) = (points.first(), points.last()) else { return };
     let mut path = format!("M{:.1} {:.1}", first.0, first.1);

@@ -45,6 +45,19 @@ fn a_picture_names_kinds_conditions_and_the_critical_path() {
 }
 
 #[test]
+fn the_way_that_a_failure_takes_is_drawn_unlike_the_others() {
+    let text = "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, on_error: {goto: c}}\n  b: {type: agent_call, agent: x, needs: [a]}\n  c: {type: agent_call, agent: x}\n";
+    let workflow = workflow(text, Format::Yaml);
+    let svg = draw(&workflow, PictureFormat::Svg);
+    for part in ["class=\"edge on-error\"", "<title>a to c, on error</title>", ">on error</text>"] {
+        assert!(svg.contains(part), "{part}\n{svg}");
+    }
+    assert!(draw(&workflow, PictureFormat::Text).contains("<- a [on error]"));
+    assert!(draw(&workflow, PictureFormat::Mermaid).contains("n0 -.->|\"on error\"| n"));
+    assert!(draw(&workflow, PictureFormat::Dot).contains("[style=dashed, label=\"on error\"]"));
+}
+
+#[test]
 fn formats_are_found_by_name() {
     for format in PictureFormat::ALL {
         assert_eq!(PictureFormat::find(format.as_str()), Some(format));

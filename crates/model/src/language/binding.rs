@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::document::{Content, Entry, Item, shorten};
-use super::hints;
+use super::elsewhere;
 use super::names::{self, Local, Refusal, Root, Visible};
 use super::of_run::{self, Fact, RUN};
 use super::reader::{Problems, nearest, quoted};
@@ -162,7 +162,16 @@ impl Bound {
     pub(crate) fn compile(item: &Item, visible: &dyn Visible, problems: &mut Problems) -> Self {
         match &item.content {
             Content::Text(text) => match compile_text(text, visible) {
-                Ok(bound) => bound,
+                Ok(bound) => {
+                    // Whoever writes `$$` knows how a text begins that is no binding.
+                    if matches!(bound, Self::Literal(_))
+                        && !text.starts_with('$')
+                        && let Some(warning) = elsewhere::warn(text, visible)
+                    {
+                        problems.push(warning.at(item.span));
+                    }
+                    bound
+                }
                 Err(refusal) => {
                     problems.push(refusal.at(item.span));
                     Self::Literal(Value::Null)
@@ -212,7 +221,7 @@ fn compile_text(text: &str, visible: &dyn Visible) -> Result<Bound, Refusal> {
     }
     let malformed = || {
         Refusal::new(Code::BadBinding, format!("`{}` is not a binding", shorten(text)))
-            .help(hints::binding(text))
+            .help(elsewhere::binding(text, visible))
     };
     if text.len() > BINDING_BYTES_MAX {
         return Err(malformed());

@@ -14,6 +14,7 @@ use petgraph::stable_graph::StableDiGraph;
 use serde_json::{Map, Value};
 
 use super::binding::Bound;
+use super::children;
 use super::deep_stack;
 use super::document::{self, Format, Item, shorten};
 use super::draft::{self, Draft, DraftKind};
@@ -91,11 +92,6 @@ impl Compiled {
     /// other, calls that may write where they would be cut off. With nobody known, it is what has to be declared then. What
     /// is wrong elsewhere in the document hides nothing of it, but for nodes that have errors of their own.
     pub fn check_agents(&mut self, known: Option<&[KnownAgent]>) {
-        let outline = match (&self.workflow, &self.fragment) {
-            (Some(workflow), _) => Some(Outline::of(workflow)),
-            (None, Some(fragment)) => self.root.as_ref().map(|root| fragment.outline(root)),
-            (None, None) => None,
-        };
         let mut found = match known {
             Some(known) => targets::check_names(
                 self.targets.iter().map(|(path, named)| (path.clone(), &named.target, named.tool)),
@@ -103,9 +99,27 @@ impl Compiled {
             ),
             None => Vec::new(),
         };
-        if let Some(outline) = &outline {
-            found.extend(targets::check_outline(outline, known));
+        if let Some(outline) = self.outline() {
+            found.extend(targets::check_outline(&outline, known));
         }
+        self.add(found);
+    }
+
+    /// Adds a warning for each node that runs a workflow which is none of `known`, nor its own.
+    pub fn check_children(&mut self, known: &[Name]) {
+        let found = self.outline().map(|outline| children::check(&outline, known));
+        self.add(found.unwrap_or_default());
+    }
+
+    fn outline(&self) -> Option<Outline<'_>> {
+        match (&self.workflow, &self.fragment) {
+            (Some(workflow), _) => Some(Outline::of(workflow)),
+            (None, Some(fragment)) => self.root.as_ref().map(|root| fragment.outline(root)),
+            (None, None) => None,
+        }
+    }
+
+    fn add(&mut self, mut found: Vec<Diagnostic>) {
         self.locate(&mut found);
         self.diagnostics.append(&mut found);
         diagnostic::in_order(&mut self.diagnostics);
@@ -220,12 +234,16 @@ fn compile_tree(
         let reader = Place { view: &view, reader: Reader::Output, locals: Vec::new() };
         Bound::compile(&entry.value, &reader, problems)
     });
-    if let (0, Some(name)) = (problems.errors(), name) {
-        let nodes = nodes.into_iter().flatten().collect();
-        return Ok(assemble(name, top, nodes, output, canonical(root)));
-    }
+    let name = match name {
+        Some(name) if problems.errors() == 0 => {
+            let nodes = nodes.into_iter().flatten().collect();
+            return Ok(assemble(name, top, nodes, output, canonical(root)));
+        }
+        name => name,
+    };
     Err(Some(Box::new(Fragment {
         nodes,
+        name,
         input: top.input,
         context: top.context,
         output: output.filter(|_| problems.errors() == before),

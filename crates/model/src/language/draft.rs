@@ -317,7 +317,7 @@ impl<'d> Draft<'d> {
         self.on_error = match map.entry("on_error") {
             // It was told that this means nothing there.
             _ if around.beside.is_some() => DraftOnError::Fail,
-            Some(entry) => on_error(map, entry, problems),
+            Some(entry) => on_error(entry, problems),
             None => match defaults.and_then(|defaults| defaults.on_error.clone()) {
                 Some(value) => value,
                 None => DraftOnError::Fail,
@@ -434,19 +434,35 @@ fn check_keys(map: &MapReader<'_>, kind: Type, problems: &mut Problems) {
     }
 }
 
+/// All that `on_error` may be.
+const ON_ERROR_FORMS: &str =
+    "`fail`, `continue`, `pause` until somebody resumes the run, `{ default: value }` or `{ goto: node }`";
+
 /// Reads `on_error`: a word, `{default: value}` or `{goto: node}`.
-pub(super) fn on_error<'d>(
-    map: &MapReader<'d>,
-    entry: &'d Entry,
-    problems: &mut Problems,
-) -> DraftOnError<'d> {
-    const WORDS: [(&str, u8); 3] = [("fail", 0), ("continue", 1), ("pause", 2)];
-    let Content::Map(entries) = &entry.value.content else {
-        return match map.word("on_error", &WORDS, &[], problems) {
-            Some(1) => DraftOnError::Continue,
-            Some(2) => DraftOnError::Pause,
-            _ => DraftOnError::Fail,
-        };
+pub(super) fn on_error<'d>(entry: &'d Entry, problems: &mut Problems) -> DraftOnError<'d> {
+    const WORDS: [(&str, DraftOnError<'static>); 3] =
+        [("fail", DraftOnError::Fail), ("continue", DraftOnError::Continue), ("pause", DraftOnError::Pause)];
+    let entries = match &entry.value.content {
+        Content::Map(entries) => entries,
+        Content::Text(word) => match WORDS.iter().find(|(known, _)| known == word) {
+            Some((_, word)) => return word.clone(),
+            None => {
+                let message = format!("`on_error` cannot be `{}`", shorten(word));
+                let meant = super::hints::meant(word, WORDS.iter().map(|(known, _)| *known));
+                let meant = meant.map(|word| format!("did you mean `{word}`? ")).unwrap_or_default();
+                let help = format!("{meant}it is {ON_ERROR_FORMS}");
+                problems.push(Diagnostic::new(Code::BadValue, entry.value.span, message).help(help));
+                return DraftOnError::Fail;
+            }
+        },
+        other => {
+            let message = format!("`on_error` is a word or a mapping, not {}", other.type_name());
+            let place = place_of(&entry.value, entry.key_span);
+            problems.push(
+                Diagnostic::new(Code::WrongType, place, message).help(format!("it is {ON_ERROR_FORMS}")),
+            );
+            return DraftOnError::Fail;
+        }
     };
     let Some(own) = MapReader::open(&entry.value, entry.key_span, "`on_error`", problems) else {
         return DraftOnError::Fail;
@@ -464,9 +480,11 @@ pub(super) fn on_error<'d>(
         }
         (None, None) => {
             if entries.is_empty() {
-                let message =
-                    "`on_error` says `default` or `goto`, or is one of the words `fail`, `continue`, `pause`";
-                problems.add(Code::MissingKey, place_of(&entry.value, entry.key_span), message);
+                let message = "`on_error` says neither `default` nor `goto`";
+                let place = place_of(&entry.value, entry.key_span);
+                problems.push(
+                    Diagnostic::new(Code::MissingKey, place, message).help(format!("it is {ON_ERROR_FORMS}")),
+                );
             }
             DraftOnError::Fail
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::document::{Content, Item, shorten};
 use super::draft::{Draft, DraftKind, DraftOnError, KINDS, Placed};
+use super::hints;
 use super::reader::{self, MapReader, Problems, Suggestions, wrong_type};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::workflow::{DependencyKind, Taken};
@@ -134,6 +135,7 @@ impl<'d> Collector<'_, 'd> {
             let diagnostic = Diagnostic::new(Code::UnknownNode, span, message);
             let candidates = self.drafts.iter().map(|draft| draft.key);
             problems.push(match self.suggestions.nearest(id, candidates) {
+                _ if hints::node_id(id).is_some() => diagnostic.help(hints::node_id(id).unwrap_or_default()),
                 Some(name) => diagnostic.help(format!("did you mean `{name}`?")),
                 None => diagnostic,
             });

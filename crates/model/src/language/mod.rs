@@ -5,12 +5,14 @@
 //! and schemas) are compiled once here and are evaluated later against a [`Scope`], within fixed bounds.
 
 pub mod binding;
+mod children;
 mod compile;
 pub mod condition;
 pub(crate) mod deep_stack;
 pub mod document;
 mod draft;
 mod edges;
+mod elsewhere;
 pub mod encoding;
 pub(crate) mod fields;
 pub mod file_schema;

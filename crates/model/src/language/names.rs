@@ -196,6 +196,9 @@ pub(super) fn upstream(word: &str, visible: &dyn Visible) -> Result<NodeIndex, R
         let refusal = Refusal::new(Code::UnknownVariable, format!("there is no node `{}`", shorten(word)));
         let elsewhere = match word {
             "output" => Some("what came out of a call is read in its own `success` and `compensate`"),
+            "steps" | "jobs" | "tasks" | "outputs" => Some("a node is read by its id alone: `check.healthy`"),
+            "inputs" | "params" | "parameters" => Some("the input of the run is `input`"),
+            "vars" | "env" => Some("values of the workflow and of its runs are in `context`"),
             "key" => Some("the idempotency key of a call is read in its own `verify` and `compensate`"),
             _ => None,
         };

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::binding::Bound;
 use super::document::{Content, Item};
 use super::schema::Schema;
+use crate::ids::Name;
 use crate::workflow::{Node, NodeIndex, RunStrategy, Workflow};
 
 /// A view of a workflow, or of what was understood of one.
@@ -15,6 +16,8 @@ pub(super) struct Outline<'o> {
     /// The nodes, by index; parents first, unless there is a cycle. None where a node has errors of its own: nothing is known of
     /// what it reads and gives.
     nodes: Vec<Option<&'o Node>>,
+    /// Its own name, when it has one.
+    pub name: Option<&'o Name>,
     /// What a run takes, when that is declared and was understood.
     pub input: Option<&'o Schema>,
     /// The defaults.
@@ -35,6 +38,7 @@ impl<'o> Outline<'o> {
     pub fn of(workflow: &'o Workflow) -> Self {
         Self {
             nodes: workflow.nodes.iter().map(Some).collect(),
+            name: Some(&workflow.name),
             input: workflow.input.as_ref(),
             context: &workflow.context,
             output: workflow.output.as_ref(),
@@ -79,6 +83,7 @@ impl<'o> Outline<'o> {
 pub(super) struct Fragment {
     /// The nodes without errors, by index.
     pub nodes: Vec<Option<Node>>,
+    pub name: Option<Name>,
     pub input: Option<Schema>,
     pub context: Map<String, Value>,
     pub output: Option<Bound>,
@@ -89,6 +94,7 @@ impl Fragment {
     pub fn outline<'o>(&'o self, root: &'o Item) -> Outline<'o> {
         Outline {
             nodes: self.nodes.iter().map(Option::as_ref).collect(),
+            name: self.name.as_ref(),
             input: self.input.as_ref(),
             context: &self.context,
             output: self.output.as_ref(),

@@ -116,7 +116,12 @@ impl<'d> MapReader<'d> {
             Content::Map(entries) => Some(Self { entries, span, what, name: None }),
             other => {
                 let message = format!("{what} is a mapping, not {}", other.type_name());
-                problems.add(Code::WrongType, place_of(item, span), message);
+                let problem = Diagnostic::new(Code::WrongType, place_of(item, span), message);
+                let key = if what == "an edge" { "edges" } else { what.trim_matches('`') };
+                problems.push(match hints::example(key) {
+                    Some(example) => problem.help(format!("write it like {example}")),
+                    None => problem,
+                });
                 None
             }
         }
@@ -172,11 +177,8 @@ impl<'d> MapReader<'d> {
             }
             let message = format!("{} has no key `{}`", self.what(), shorten(key));
             let candidates = known.iter().flat_map(|group| group.iter().copied());
-            let help = match hints::meant(key, candidates.clone()) {
-                _ if key == "<<" => "YAML 1.2 has no merge keys: write the keys out".to_owned(),
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("it has {}", quoted(candidates)),
-            };
+            let help = hints::key(key, candidates.clone())
+                .unwrap_or_else(|| format!("it has {}", quoted(candidates)));
             problems.push(Diagnostic::new(Code::UnknownKey, entry.key_span, message).help(help));
         }
     }
@@ -209,6 +211,19 @@ impl<'d> MapReader<'d> {
 
     /// A duration of at least `min`.
     pub fn duration(&self, key: &str, min: Duration, problems: &mut Problems) -> Option<Duration> {
+        if let Some(entry) = self.entry(key).filter(|entry| entry.value.as_text().is_none()) {
+            let value = &entry.value.content;
+            let message = format!("`{key}` is a duration, not {}", value.type_name());
+            let help = match value {
+                Content::Number(number) if number.as_u64().is_some_and(|number| number > 0) => {
+                    format!("write it with its unit: `{number}s`, `{number}m`")
+                }
+                _ => "write a duration with its unit: `30s`, `15m`, `1h30m`".to_owned(),
+            };
+            let place = place_of(&entry.value, entry.key_span);
+            problems.push(Diagnostic::new(Code::WrongType, place, message).help(help));
+            return None;
+        }
         let (text, span) = self.text(key, 256, problems)?;
         match units::duration(text) {
             Some(duration) if duration >= min => Some(duration),

@@ -59,18 +59,14 @@ pub(super) fn read(top: &MapReader<'_>, problems: &mut Problems) -> Shared {
             timeout: shared.timeout(&map, problems),
             retry: shared.retry(&map, problems),
             estimate: map.duration("estimate", Duration::ZERO, problems),
-            on_error: map.entry("on_error").and_then(|entry| default_on_error(&map, entry, problems)),
+            on_error: map.entry("on_error").and_then(|entry| default_on_error(entry, problems)),
         };
     }
     shared
 }
 
-fn default_on_error<'d>(
-    map: &MapReader<'d>,
-    entry: &'d Entry,
-    problems: &mut Problems,
-) -> Option<DraftOnError<'static>> {
-    Some(match draft::on_error(map, entry, problems) {
+fn default_on_error(entry: &Entry, problems: &mut Problems) -> Option<DraftOnError<'static>> {
+    Some(match draft::on_error(entry, problems) {
         DraftOnError::Fail => DraftOnError::Fail,
         DraftOnError::Continue => DraftOnError::Continue,
         DraftOnError::Pause => DraftOnError::Pause,
@@ -90,7 +86,12 @@ fn named<'d>(
     problems: &mut Problems,
 ) -> Vec<(&'d Entry, MapReader<'d>)> {
     let Some(entry) = top.entry(key) else { return Vec::new() };
-    let Some(map) = MapReader::open(&entry.value, entry.key_span, "a mapping of names", problems) else {
+    let what = match key {
+        "timeouts" => "`timeouts`",
+        "retries" => "`retries`",
+        _ => "`resources`",
+    };
+    let Some(map) = MapReader::open(&entry.value, entry.key_span, what, problems) else {
         return Vec::new();
     };
     if map.entries().len() > NAMES_MAX {

@@ -32,6 +32,7 @@ pub(super) struct LogAnalysis {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Parameters {
     path: PathBuf,
 }

@@ -30,6 +30,7 @@ pub(super) struct Metrics {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Parameters {
     url: String,
     #[serde(default)]

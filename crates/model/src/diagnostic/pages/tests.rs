@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::ids::Name;
 use crate::language::document::{self, Format};
 use crate::language::format::{Style, format};
 use crate::language::{KnownAgent, Source, compile};
@@ -44,8 +45,10 @@ fn said(text: &str) -> Vec<Diagnostic> {
             .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
             .chain([typed()])
             .collect();
+        let saved = [Name::new("one-customer").unwrap()];
         // Agents of the pages that are no built-in ones are theirs.
         compiled.check_agents(Some(&known));
+        compiled.check_children(&saved);
         compiled.diagnostics.into_iter().filter(|one| !one.message.contains("service-restart")).collect()
     };
     if let Err(refused) = format(&source, Style { format: Format::Yaml, drop_comments: false }) {

@@ -201,6 +201,9 @@ impl Walk {
                 return Err(refuse(format!("`{name}` is not used as in `list.{name}(item, condition)`")));
             }
             let refusal = refuse(format!("there is no function `{}`", shorten(name)));
+            if let Some(help) = hints::function(name) {
+                return Err(refusal.help(help));
+            }
             return Err(match hints::meant(name, FUNCTIONS.into_iter().chain(MACROS)) {
                 Some(name) if MACROS.contains(&name) => {
                     refusal.help(format!("did you mean `{name}`, as in `list.{name}(item, item > 3)`?"))

@@ -17,6 +17,8 @@ mistakes! {
     a_binding_with_brackets_in_a_flow_mapping: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, input: {first: $input.list[0]}}\n";
     a_binding_in_shell_style: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, input: {url: \"${input.url}\"}}\n";
     a_binding_inside_of_a_text: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, input: {a: \"$input.host/health\"}}\n";
+    values_as_other_products_write_them: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  log_in: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x, needs: [a, log_in], input: {github: \"${{ steps.a.outputs.url }}\", dash: \"${{ needs.log-in.output.token }}\", inputs: \"${{ inputs.url }}\", n8n: \"={{ $node['a'].json.url }}\", whole: \"{{ a.list[0].x }}\", airflow: \"{{ ti.xcom_pull(task_ids='a') }}\", more: \"${{ a.n + 1 }}\", secret: \"${{ secrets.TOKEN }}\"}}\n";
+    values_inside_of_texts: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x}\n  b: {type: agent_call, agent: x, needs: [a], input: {plain: \"look at $a.list[0].b please\", braces: \"see {{ a.url }}!\", shell: \"at ${a.b}.\", filter: \"see {{ a.name | upper }}\", deep: [{it: \"of $input\"}], wrong: $nobody}}\n  c: {type: emit, event: x.y, needs: [b], data: {text: \"{{ b }} is done\"}}\noutput: {text: \"got $c.event\"}\n";
     a_template_in_a_place_for_bindings: "ghostlight: 1\nname: w\nnodes:\n  a: {type: agent_call, agent: x, input: \"{{ input.url }}\"}\n";
     nodes_as_a_list: "ghostlight: 1\nname: w\nnodes:\n  - id: a\n    type: agent_call\n    agent: x\n";
     /// Shows S3-2a.

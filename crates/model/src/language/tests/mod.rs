@@ -6,6 +6,7 @@ mod example;
 mod golden;
 mod limits;
 mod mistakes;
+mod newcomers;
 mod properties;
 mod structure;
 mod supervision;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::agent::{AgentDefinition, Builtin};
 use crate::diagnostic::{Diagnostic, render};
 use crate::failure::EffectClass;
 use crate::ids::Name;
@@ -10,7 +11,7 @@ use crate::language::KnownAgent;
 use crate::language::schema::Schema;
 use crate::language::tests::yaml;
 
-/// Agents, with what they take and give.
+/// Agents, with what they take and give; the built-in ones too.
 fn agents() -> Vec<KnownAgent> {
     let agent = |name: &str, capabilities: &[&str], takes: Value, gives: Value| KnownAgent {
         name: Name::new(name).unwrap(),
@@ -19,7 +20,7 @@ fn agents() -> Vec<KnownAgent> {
         input_schema: Some(Schema::compile(&takes).unwrap()),
         output_schema: Some(Schema::compile(&gives).unwrap()),
     };
-    vec![
+    let own = [
         agent(
             "probe",
             &[],
@@ -51,7 +52,10 @@ fn agents() -> Vec<KnownAgent> {
                 {"type": "object", "required": ["sum"], "properties": {"sum": {"type": "number"}}},
                 {"type": "object", "required": ["problem"], "properties": {"problem": {"type": "string"}}}]}),
         ),
-    ]
+    ];
+    let built_in =
+        Builtin::ALL.into_iter().map(|builtin| KnownAgent::from(&AgentDefinition::of_builtin(builtin)));
+    own.into_iter().chain(built_in).collect()
 }
 
 fn document(nodes: &str) -> String {
@@ -92,6 +96,7 @@ macro_rules! golden {
 golden! {
     /// Shows S3-2e, S3-3e, S0-1.3b.
     a_value_of_another_type_names_both_fields_and_both_types: "  a: {type: agent_call, agent: probe, input: {url: $input.n, timeout: soon, method: post}}\n  b: {type: agent_call, agent: probe, needs: [a], input: {url: $a.status}}\n";
+    what_built_in_agents_never_take: "  a: {type: agent_call, agent: sleep, input: {seconds: 5}}\n  b: {type: agent_call, agent: http-probe, needs: [a], input: {uri: $input.url, timeout: 5}}\n  c: {type: agent_call, agent: fail, needs: [b], input: {class: broken, tims: 1}}\n  d: {type: agent_call, agent: log-analysis, needs: [c]}\n  e: {type: agent_call, agent: noop, needs: [d], input: {whatever: 1, healthy: $b.helthy}}\n";
     /// Shows S3-2e, S3-3e.
     a_field_that_an_agent_does_not_declare: "  a: {type: agent_call, agent: probe, input: {url: $input.ulr}}\n  b: {type: agent_call, agent: reader, needs: [a], when: a.helthy && a.level == 'ok', input: {path: $a.chekcs}}\n  c: {type: human_gate, needs: [b], action: \"Read {{ b.sumary }} of {{ a.nothing_like_it }}\"}\n";
     a_path_that_goes_on_where_nothing_is: "  a: {type: agent_call, agent: probe, input: {url: $input.url.host}}\n  b: {type: agent_call, agent: anything, needs: [a], input: {x: \"$a.healthy[0]\", y: \"$a.checks[0].nmae\", z: $a.checks.name}}\n";

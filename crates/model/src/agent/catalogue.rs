@@ -1,12 +1,15 @@
 //! What each built-in takes and gives. The schemas are part of the public contract.
+//!
+//! They are what the daemon promises of an agent that is built in, unless its file has schemas of its own.
 
 use std::sync::LazyLock;
 
-use ghostlight_model::agent::Builtin;
-use ghostlight_model::failure::EffectClass;
-use ghostlight_model::language::schema::Schema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use super::Builtin;
+use crate::failure::EffectClass;
+use crate::language::schema::Schema;
 
 /// One built-in, for people and for the API.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,7 +20,7 @@ pub struct Entry {
     pub description: &'static str,
     /// What calling it twice does.
     pub effect: EffectClass,
-    /// JSON Schema of its input, and of `with`: what the input leaves out is taken from there.
+    /// JSON Schema of its input. `with` of its file has the same fields and needs none: what the input leaves out is taken from there.
     pub input_schema: Value,
     /// JSON Schema of its output.
     pub output_schema: Value,
@@ -29,17 +32,43 @@ pub fn catalogue() -> Vec<Entry> {
     Builtin::ALL.into_iter().map(entry).collect()
 }
 
-/// What the output of a built-in looks like, compiled once; none where it gives back whatever it gets.
-#[must_use]
-pub fn output_schema(builtin: Builtin) -> Option<Schema> {
-    static SCHEMAS: LazyLock<Vec<(Builtin, Option<Schema>)>> = LazyLock::new(|| {
-        let compiled = |builtin| {
-            let schema = entry(builtin).output_schema;
-            Schema::compile(&schema).ok().filter(|_| schema != json!({}))
+/// The schemas of one built-in, compiled; none where it takes or gives anything.
+struct Promise {
+    takes: Option<Schema>,
+    gives: Option<Schema>,
+}
+
+/// What a built-in promises, compiled once.
+fn promise(builtin: Builtin) -> Option<&'static Promise> {
+    static PROMISES: LazyLock<Vec<(Builtin, Promise)>> = LazyLock::new(|| {
+        let promise = |builtin| {
+            let entry = entry(builtin);
+            Promise { takes: compiled(&entry.input_schema), gives: compiled(&entry.output_schema) }
         };
-        Builtin::ALL.into_iter().map(|builtin| (builtin, compiled(builtin))).collect()
+        Builtin::ALL.into_iter().map(|builtin| (builtin, promise(builtin))).collect()
     });
-    SCHEMAS.iter().find(|(other, _)| *other == builtin).and_then(|(_, schema)| schema.clone())
+    PROMISES.iter().find(|(other, _)| *other == builtin).map(|(_, promise)| promise)
+}
+
+fn compiled(schema: &Value) -> Option<Schema> {
+    Schema::compile(schema).ok().filter(|_| *schema != json!({}))
+}
+
+/// What the input of a built-in must look like where its file sets `with`: what stands there need not be given.
+pub(super) fn takes(builtin: Builtin, with: &Map<String, Value>) -> Option<Schema> {
+    if with.is_empty() {
+        return promise(builtin)?.takes.clone();
+    }
+    let mut schema = entry(builtin).input_schema;
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|field| field.as_str().is_none_or(|field| !with.contains_key(field)));
+    }
+    compiled(&schema)
+}
+
+/// What the output of a built-in looks like.
+pub(super) fn gives(builtin: Builtin) -> Option<Schema> {
+    promise(builtin)?.gives.clone()
 }
 
 /// One built-in. None of them changes anything.
@@ -51,7 +80,13 @@ pub fn entry(builtin: Builtin) -> Entry {
         }
         Builtin::Sleep => (
             "Waits for a time.",
-            object(json!({"for": duration("how long"), "ms": {"type": "integer", "minimum": 0}}), &[]),
+            closed(
+                json!({
+                    "for": duration("how long"),
+                    "ms": {"type": ["integer", "null"], "minimum": 0, "description": "how long, where `for` is not given"},
+                }),
+                &[],
+            ),
             object(json!({"slept_ms": {"type": "integer"}}), &["slept_ms"]),
         ),
         Builtin::Fail => (
@@ -62,7 +97,7 @@ pub fn entry(builtin: Builtin) -> Entry {
         Builtin::HttpProbe => (
             "Asks an address whether it is well: 2xx is healthy. `tcp://host:port` is only connected to. \
              An unreachable target is `healthy: false`, not a failure.",
-            object(
+            closed(
                 json!({"url": url(), "timeout": duration("how long the target may take, 5s by default")}),
                 &["url"],
             ),
@@ -79,7 +114,7 @@ pub fn entry(builtin: Builtin) -> Entry {
         Builtin::Metrics => (
             "Reads a Prometheus page and says what in it looks like trouble: server errors, errors counted, \
              resources at their limit, targets that are down, slow quantiles.",
-            object(
+            closed(
                 json!({
                     "url": url(),
                     "names": {
@@ -93,7 +128,7 @@ pub fn entry(builtin: Builtin) -> Entry {
         ),
         Builtin::LogAnalysis => (
             "Reads the end of a log file (4 MiB), groups its lines into templates, and names the error that is new.",
-            object(json!({"path": {"type": "string", "description": "absolute"}}), &["path"]),
+            closed(json!({"path": {"type": "string", "description": "absolute"}}), &["path"]),
             log_output(),
         ),
     };
@@ -104,8 +139,14 @@ fn object(properties: Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required})
 }
 
+/// A mapping without other fields: one that means nothing here was meant to mean something.
+fn closed(properties: Value, required: &[&str]) -> Value {
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+/// What may be left out may be null too, so that an optional field of a run's input can be passed on.
 fn duration(description: &str) -> Value {
-    json!({"type": "string", "description": description, "examples": ["2s", "500ms"]})
+    json!({"type": ["string", "null"], "description": description, "examples": ["2s", "500ms"]})
 }
 
 fn url() -> Value {
@@ -113,15 +154,16 @@ fn url() -> Value {
 }
 
 fn fail_input() -> Value {
-    use ghostlight_model::failure::ErrorClass;
-    let classes = ErrorClass::ALL.map(ErrorClass::as_str);
-    object(
+    use crate::failure::ErrorClass;
+    let classes: Vec<Value> =
+        ErrorClass::ALL.map(|class| Value::from(class.as_str())).into_iter().chain([Value::Null]).collect();
+    closed(
         json!({
             "class": {"enum": classes, "default": "transient"},
-            "code": {"type": "string", "default": "told_to_fail"},
-            "message": {"type": "string"},
-            "happened": {"enum": ["no", "yes", "unknown"], "default": "no"},
-            "times": {"type": "integer", "minimum": 0, "description": "only the first so many attempts fail"},
+            "code": {"type": ["string", "null"], "default": "told_to_fail"},
+            "message": {"type": ["string", "null"]},
+            "happened": {"enum": ["no", "yes", "unknown", null], "default": "no"},
+            "times": {"type": ["integer", "null"], "minimum": 0, "description": "only the first so many attempts fail"},
             "retry_after": duration("the wait to ask for"),
         }),
         &[],
