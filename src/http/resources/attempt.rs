@@ -136,6 +136,10 @@ fn take(all: &mut Vec<AttemptBody>, event: &EventRead) {
                 let verdict =
                     attempt.verdict.get_or_insert(VerdictBody { passed: true, evidence: Vec::new() });
                 verdict.passed = judged.passed;
+                // Whoever it was that refused the output: what does not bring what it is to bring has failed.
+                if attempt.outcome != "running" {
+                    attempt.outcome = if judged.passed { "completed" } else { "failed" };
+                }
                 match value_of(&judged.evidence) {
                     Value::Array(evidence) => verdict.evidence.extend(evidence),
                     other => verdict.evidence.push(other),
@@ -203,7 +207,8 @@ pub fn effect(effect: EffectClass) -> &'static str {
 mod tests {
     use ghostlight_actors::codec::Recorded;
     use ghostlight_model::event::{
-        Attribution, StepCompleted, StepInterrupted, StepRetrying, StepStarted, Usage,
+        Attribution, StepCompleted, StepFailed, StepInterrupted, StepJudged, StepRetrying, StepStarted,
+        StepWaiting, Usage, WaitReason,
     };
     use ghostlight_model::failure::{ErrorClass, Failure, Happened};
     use ghostlight_model::ids::{DefinitionHash, Name};
@@ -240,6 +245,31 @@ mod tests {
             recorded: Recorded { event, attribution: Attribution::default(), at: at(n) },
         });
         events.collect()
+    }
+
+    /// A judge is asked when the attempt has ended, an assertion is looked at before: what is refused has failed either way.
+    #[test]
+    fn an_attempt_whose_output_is_refused_has_failed_whoever_refused_it() {
+        let judged = |passed| -> Event {
+            let evidence = Payload::inline(json!([{"criterion": "judge", "passed": passed}]));
+            StepJudged { step: step(), attempt: 1, passed, evidence }.into()
+        };
+        let waiting = || -> Event {
+            let (attempt, output) = (Some(1), Some(Payload::inline(json!({}))));
+            StepWaiting { attempt, output, ..StepWaiting::new(step(), WaitReason::Verdict) }.into()
+        };
+        let failed = || -> Event {
+            let failure = Failure::new(ErrorClass::Rejected, "success_not_met", "no", Happened::No);
+            StepFailed { step: step(), attempt: Some(1), failure, usage: Usage::default() }.into()
+        };
+        let outcome = |events: Vec<Event>| {
+            let attempts = attempts(&read(events));
+            (attempts[0].outcome, attempts[0].error.is_some())
+        };
+        assert_eq!(outcome(vec![started(1), judged(false), failed()]), ("failed", true));
+        assert_eq!(outcome(vec![started(1), waiting(), judged(false), failed()]), ("failed", true));
+        // A person may take what a judge refused.
+        assert_eq!(outcome(vec![started(1), waiting(), judged(false), judged(true)]), ("completed", false));
     }
 
     #[test]
