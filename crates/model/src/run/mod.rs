@@ -104,6 +104,7 @@ mod revise;
 mod scope;
 mod snapshot;
 mod state;
+mod statistics;
 mod status;
 mod values;
 
@@ -127,3 +128,4 @@ pub use state::{
     Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus,
     idempotency_key,
 };
+pub use statistics::{CallStatistics, DURATIONS_KEPT};

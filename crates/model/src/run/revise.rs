@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::state::{Run, StepState};
+use crate::event::{AtHand, PlanRevised};
 use crate::language::schema::SchemaViolation;
 use crate::language::{self, Format, Source};
 use crate::workflow::{Dependency, NodeIndex, Workflow};
@@ -16,9 +17,12 @@ use crate::workflow::{Dependency, NodeIndex, Workflow};
 const MAY_CHANGE: [&str; 8] =
     ["nodes", "edges", "chain", "output", "max_parallel", "resources", "description", "labels"];
 
-/// The workflow of a document in its canonical form; none when it does not compile.
-pub(super) fn compile(document: &Value) -> Option<Arc<Workflow>> {
-    let text = document.to_string();
+/// What a run follows after this event; none where that stays as it was, and when this program cannot compile it.
+pub(super) fn plan(revised: &PlanRevised) -> Option<Arc<Workflow>> {
+    if let AtHand(Some(plan)) = &revised.plan {
+        return Some(plan.clone());
+    }
+    let text = revised.document.as_ref()?.value()?.to_string();
     language::compile(&Source { text: &text, format: Format::Json }).workflow
 }
 

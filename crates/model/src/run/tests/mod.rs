@@ -191,7 +191,13 @@ impl Bench {
         }
         assert_eq!(again.steps, self.run.steps, "replay gives the same steps");
         assert_eq!((again.status, &again.output), (self.run.status, &self.run.output));
-        let frozen = thaw(again.id, &again.workflow, &freeze(&again).unwrap()).unwrap();
+        let bytes = freeze(&again, usize::MAX).unwrap();
+        assert_eq!(freeze(&again, bytes.len() - 1), None, "what is too large is not written");
+        let planned = |at| {
+            assert_eq!(at, self.run.planned_at);
+            Ok::<_, ()>(Some(again.workflow.clone()))
+        };
+        let frozen = thaw(again.id, &bytes, planned).unwrap().unwrap();
         assert_eq!(frozen.steps, again.steps, "a snapshot reads back as it was written");
         assert_eq!((frozen.approvals, frozen.sequence), (again.approvals.clone(), again.sequence));
         self.run = again;
