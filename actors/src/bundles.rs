@@ -384,7 +384,9 @@ impl Bundles {
             // Earlier versions are history: only what can be started has to find its agents.
             let is_last = number == item.version;
             let checked = match is_last {
-                true => documents::check_workflow(&bundled.source, bundled.format(), known),
+                true => documents::check_workflow(&bundled.source, bundled.format(), known, || {
+                    self.agents.not_loaded()
+                }),
                 false => documents::compiled(&bundled.source, bundled.format()),
             };
             match checked.workflow {

@@ -277,7 +277,8 @@ impl Catalogue {
 
 impl Inner {
     fn check(&self, source: &str, format: Format) -> Checked {
-        documents::check_workflow(source, format, &documents::known(&self.agents.directory()))
+        let known = documents::known(&self.agents.directory());
+        documents::check_workflow(source, format, &known, || self.agents.not_loaded())
     }
 
     fn compiled(&self, name: &Name, head: &VersionHead) -> Result<Arc<Workflow>, CatalogueError> {

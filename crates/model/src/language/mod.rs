@@ -44,7 +44,9 @@ pub use draft::NESTING_MAX;
 pub use edges::EDGES_MAX;
 pub use names::Local;
 pub use of_run::Fact;
-pub use targets::{CallAt, KnownAgent, check_targets, check_without_agents};
+pub use targets::{
+    AgentFile, CallAt, KnownAgent, check_targets, check_without_agents, is_unknown_target, point_to_files,
+};
 #[cfg(test)]
 pub(crate) use types::not_of_their_type;
 

@@ -26,6 +26,19 @@ pub struct KnownAgent {
     pub output_schema: Option<Schema>,
 }
 
+/// A file with an agent that is not among those that are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentFile {
+    /// Its name within its folder.
+    pub file: String,
+    /// The agent, by what the file says, or by how it is called.
+    pub agent: Name,
+    /// What the agent offers; nothing is known of that where the file has mistakes.
+    pub capabilities: Vec<Name>,
+    /// Whether the file can be used as it is.
+    pub is_usable: bool,
+}
+
 /// A call of a workflow.
 #[derive(Debug, Clone, Copy)]
 pub struct CallAt<'w> {
@@ -105,6 +118,35 @@ pub fn check_targets(workflow: &Workflow, known: &[KnownAgent]) -> Vec<Diagnosti
     diagnostics.extend(supervision::check_agents(workflow, Some(known)));
     diagnostics.extend(types::check::check(workflow, known));
     diagnostics
+}
+
+/// Says of the targets that [`check_targets`] did not find which of these files would define them, and what to do about it: that a
+/// file is there explains more than a name that is near.
+pub fn point_to_files(workflow: &Workflow, files: &[AgentFile], diagnostics: &mut [Diagnostic]) {
+    for at in workflow.targets() {
+        let found = files.iter().find(|file| match &at.call.target {
+            Target::Agent(name) => file.agent == *name,
+            Target::Capability(name) => file.capabilities.contains(name),
+        });
+        let Some(AgentFile { file, is_usable, .. }) = found else { continue };
+        let (unknown, path) = (is_unknown_target, at.pointer());
+        for diagnostic in diagnostics.iter_mut().filter(|it| unknown(it) && it.path == path) {
+            diagnostic.help = Some(match is_usable {
+                true => {
+                    format!("the file `{file}` defines it and is not loaded yet: `ghostlight agents reload`")
+                }
+                false => format!(
+                    "the file `{file}` is to define it and has mistakes: `ghostlight check` tells them"
+                ),
+            });
+        }
+    }
+}
+
+/// Whether a diagnostic says that somebody who is called is not known.
+#[must_use]
+pub fn is_unknown_target(diagnostic: &Diagnostic) -> bool {
+    matches!(diagnostic.code, Code::UnknownAgent | Code::UnknownCapability)
 }
 
 /// The same where no agent is known: says which calls have to declare their effect, because the workflow's strategy would
