@@ -77,7 +77,7 @@ pub fn agent_file(file: &str, text: &str, format: Format) -> Option<AgentFile> {
         return Some(AgentFile {
             file: file.to_owned(),
             agent: agent.name.clone(),
-            capabilities: agent.capabilities.iter().cloned().collect(),
+            capabilities: agent.capabilities.to_vec(),
             is_usable: true,
         });
     }

@@ -1,6 +1,6 @@
 //! What it costs to read a run of many steps: while its actor holds it, when it has left memory, and when it has ended.
 //!
-//! Maps of 10,000 no-op calls each, and a question behind them. `cargo bench --bench reads -- [maps]`; `TMPDIR` chooses the disk.
+//! Maps of 10,000 transforms each, and a question behind them. `cargo bench --bench reads -- [maps]`; `TMPDIR` chooses the disk.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
@@ -46,8 +46,7 @@ fn main() {
 async fn start(ghostlight: &Ghostlight, maps: usize) -> RunId {
     let map = |number| {
         format!(
-            "  m{number}: {{ type: map, over: $input.items, max_parallel: 64, \
-             node: {{ type: agent_call, agent: noop, input: {{ n: $item }} }} }}\n"
+            "  m{number}: {{ type: map, over: $input.items, node: {{ type: transform, value: {{ n: $item }} }} }}\n"
         )
     };
     let needs: Vec<String> = (0..maps).map(|number| format!("m{number}")).collect();
