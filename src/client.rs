@@ -24,8 +24,9 @@ pub use error::{ClientError, Problem};
 pub use feed::{Feed, FeedOptions, Frame};
 pub use next::NextStep;
 pub use resources::{
-    Accepted, Agent, Approval, Attempted, Batch, BatchItem, Branch, Failure, Hazards, Import, ImportItem,
-    Made, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode, Version, Workflow,
+    Accepted, Agent, AgentFile, AgentStatistics, Approval, Attempted, Batch, BatchItem, Branch, Failure,
+    Hazards, Import, ImportItem, Made, NewToken, Page, Run, RunEvent, Saved, Step, Token, TreeNode, Version,
+    Workflow,
 };
 
 /// How long an answer may take.
@@ -250,6 +251,16 @@ impl Client {
     /// One agent.
     pub async fn agent(&self, name: &str) -> Result<Answer<Agent>, ClientError> {
         self.get(&format!("agents/{name}"), &[]).await
+    }
+
+    /// Has all files of agents read again; tells what became of each.
+    pub async fn reload_agents(&self) -> Result<Answer<Page<AgentFile>>, ClientError> {
+        self.post("agents/reload", &json!({})).await
+    }
+
+    /// Has the files of agents read again; tells of one agent.
+    pub async fn reload_agent(&self, name: &str) -> Result<Answer<Agent>, ClientError> {
+        self.post(&format!("agents/{name}/reload"), &json!({})).await
     }
 
     /// What a start of a saved workflow would do.

@@ -416,3 +416,29 @@ fn the_beginning_of_an_id_is_enough_when_no_other_run_begins_so() {
     let all = told.run("tree --all").ok();
     assert!(all.matches("── ● router").count() > tree.matches("── ● router").count(), "{all}");
 }
+
+#[test]
+fn the_files_of_agents_are_read_again_and_each_is_told_with_its_mistakes_at_their_places() {
+    let told = Told::start();
+    told.home.agent("helper", "ghostlight: 1\nname: helper\nkind: builtin\nbuiltin: noop\n");
+    told.home.agent("broken", "ghostlight: 1\nname: broken\nkind: builtin\nbuiltin: nop\n");
+    let refused = told.run("agents reload");
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(
+        refused.out.lines().any(|line| line.contains("helper.yaml") && line.contains("added")),
+        "{}",
+        refused.out
+    );
+    assert!(refused.out.contains("broken.yaml:4:10: error[GL"), "{}", refused.out);
+    told.home.agent("broken", "ghostlight: 1\nname: broken\nkind: builtin\nbuiltin: noop\n");
+    let files = told.run("agents reload --output json").json();
+    let outcomes: Vec<_> = files["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| (file["file"].as_str().unwrap(), file["outcome"].as_str().unwrap()))
+        .collect();
+    assert_eq!(outcomes, [("broken.yaml", "added"), ("helper.yaml", "unchanged")]);
+    assert!(told.run("agents reload helper").ok().contains("enabled"));
+    assert_eq!(told.run("agents reload nobody").code, 4);
+}

@@ -117,6 +117,17 @@ fn check_knows_agents_when_it_is_told_where_they_are() {
     assert!(ended.out.contains("GL0501") && ended.out.contains("did you mean `noper`?"), "{}", ended.out);
 }
 
+/// The nearest name would lead astray where the file is there.
+#[test]
+fn check_says_which_file_is_to_define_an_agent_that_nobody_is() {
+    let folder = Folder::new();
+    folder.write("w.yaml", "ghostlight: 1\nname: w\nnodes:\n  a: { type: agent_call, agent: noper }\n");
+    folder.write("agents/other.yaml", "ghostlight: 1\nname: noper\nkind: builtin\nbuiltin: nope\n");
+    let ended = folder.run("check --agents agents w.yaml");
+    assert_eq!(ended.code, 2);
+    assert!(ended.out.contains("the file `other.yaml` is to define it and has mistakes"), "{}", ended.out);
+}
+
 /// Without agents nobody knows who writes, so that such a strategy needs every effect declared.
 #[test]
 fn check_refuses_a_strategy_that_might_cut_off_a_write_until_effects_or_agents_are_known() {

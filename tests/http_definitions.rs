@@ -218,6 +218,35 @@ nodes:
   a: { type: agent_call, agent: '${param.agent}', input: { n: '${param.n}' } }
 ";
 
+/// What was seen and what is changed are the same, for workflows and templates alike.
+#[tokio::test]
+async fn a_restore_and_a_change_of_visibility_are_refused_where_another_version_was_seen() {
+    let inside = Inside::start();
+    for (all, text, name) in [(WORKFLOWS, ONE, "one"), (TEMPLATES, TEMPLATE, "call")] {
+        let first = inside.post_yaml(all, text).await.header("etag").to_owned();
+        let path = |rest: &str| format!("{all}/{name}{rest}");
+        let second = inside.post_yaml(all, &format!("{text}description: again\n")).await;
+        let second = second.header("etag").to_owned();
+        let send = |method: &str, rest: &str, tag: &str| {
+            let request = inside.request(method, &path(rest)).header("if-match", tag);
+            let request = match method {
+                "PUT" => request.json(&json!({ "visibility": "public" })),
+                _ => request,
+            };
+            inside.send(request)
+        };
+        let stale = send("PUT", "/visibility", &first).await;
+        assert_eq!((stale.status, stale.code()), (412, "precondition_failed"), "{name}");
+        assert_eq!(send("PUT", "/visibility", &second).await.ok()["visibility"], "public");
+        assert_eq!(send("DELETE", "", &second).await.status, 204);
+        let stale = send("POST", "/restore", &first).await;
+        assert_eq!((stale.status, stale.code()), (412, "precondition_failed"), "{name}");
+        assert_eq!(send("POST", "/restore", &second).await.ok()["deleted"], false);
+        // It is restored already: a lost answer is asked for again.
+        assert_eq!(send("POST", "/restore", &first).await.status, 200);
+    }
+}
+
 /// Shows S0-5.3d, S2-5.3d.
 #[tokio::test]
 async fn a_template_is_saved_in_versions_and_makes_workflows_that_run() {

@@ -158,6 +158,7 @@ async fn while_a_request_is_answered_its_key_is_in_progress_for_every_verb() {
     let mut verbs = definitions();
     verbs.push(Ask::json("/api/v1/workflows/long/runs", &json!({})));
     verbs.push(Ask::json("/api/v1/agents/noop/reload", &json!({})));
+    verbs.push(Ask::json("/api/v1/agents/reload", &json!({})));
     verbs.push(Ask::json("/api/v1/workflows/import", &json!({ "ghostlight_bundle": 1, "workflows": [] })));
     verbs.push(Ask::json("/api/v1/tree/restart", &json!({"path": "core/planner", "reason": "drill"})));
     verbs.push(Ask::delete("/api/v1/tokens/nobody"));

@@ -384,7 +384,10 @@ impl Bundles {
             // Earlier versions are history: only what can be started has to find its agents.
             let is_last = number == item.version;
             let checked = match is_last {
-                true => documents::check_workflow(&bundled.source, bundled.format(), known, None),
+                true => {
+                    let files = || self.agents.not_loaded();
+                    documents::check_workflow(&bundled.source, bundled.format(), known, files, None)
+                }
                 false => documents::compiled(&bundled.source, bundled.format()),
             };
             match checked.workflow {

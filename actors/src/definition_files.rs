@@ -29,10 +29,14 @@ pub struct FileReport {
 /// What came of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileOutcome {
+    /// It defines something that no file had defined before.
+    Added(Name),
     /// It made a new version.
     Saved(Name),
     /// It says what it said before.
     Unchanged(Name),
+    /// It is gone, and what it defined with it.
+    Removed(Name),
     /// It was not used; the sentence says why, and the diagnostics where.
     Refused(String),
 }

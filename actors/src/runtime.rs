@@ -31,9 +31,11 @@ use crate::feed::{FeedHandle, FeedLimits};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::runs::families::Families;
+use crate::runs::loading::snapshot_room;
 use crate::runs::marks::Marks;
 use crate::runs::partition::{Partition, RunTable};
 use crate::runs::planner::Planner;
+use crate::runs::present::PresentRuns;
 use crate::runs::quarantine::quarantine;
 use crate::runs::signs::LivingAttempts;
 use crate::runs::timers::Timers;
@@ -262,9 +264,12 @@ pub async fn open(
         keys: keys.clone(),
         families: Families::default(),
         child_runs: OnceLock::new(),
+        opened_at: world.clock.now(),
         slots,
         marks,
         running,
+        snapshot_room: snapshot_room(),
+        present: PresentRuns::default(),
         living: LivingAttempts::default(),
         feed: feed.clone(),
         draining: draining.clone(),

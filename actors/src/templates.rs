@@ -277,10 +277,11 @@ impl Templates {
     pub async fn restore(
         &self,
         name: &Name,
+        precondition: Precondition,
         key: Option<&IdempotencyKey>,
         caller: &Caller,
     ) -> Result<Edited, EditError> {
-        self.edit(name, WorkflowCommand::Restore, key, caller).await
+        self.edit(name, WorkflowCommand::Restore { precondition }, key, caller).await
     }
 
     /// Says whom a template is for.
@@ -291,10 +292,11 @@ impl Templates {
         &self,
         name: &Name,
         visibility: Visibility,
+        precondition: Precondition,
         key: Option<&IdempotencyKey>,
         caller: &Caller,
     ) -> Result<Edited, EditError> {
-        self.edit(name, WorkflowCommand::ChangeVisibility(visibility), key, caller).await
+        self.edit(name, WorkflowCommand::ChangeVisibility { visibility, precondition }, key, caller).await
     }
 
     async fn edit(
@@ -422,7 +424,7 @@ mod tests {
         assert!(matches!(gone, Err(EditError::BuiltIn(_))));
         again.delete(&name("small"), Precondition::None, None, &local()).await.unwrap();
         assert!(!again.names().contains(&name("small")));
-        again.restore(&name("small"), None, &local()).await.unwrap();
+        again.restore(&name("small"), Precondition::None, None, &local()).await.unwrap();
         assert!(again.names().contains(&name("small")));
     }
 

@@ -4,17 +4,20 @@
 #![cfg(feature = "chaos")]
 #![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
 
+mod house;
+
 use std::path::Path;
 use std::time::Duration;
 
 use ghostlight_actors::Caller;
-use ghostlight_actors::runs::{Accepted, CommandError, Definition, RunCommand, RunRead, StartRun};
+use ghostlight_actors::runs::{Accepted, CommandError, Definition, RunCommand, StartRun};
 use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
 use ghostlight_model::run::{Rejection, RunStatus};
 use ghostlight_supervision::TreeNode;
 use ghostlight_world::World;
+use house::{Seen, count, ended, read};
 use serde_json::{Map, json};
 use tokio::time::Instant;
 
@@ -85,15 +88,6 @@ async fn start(ghostlight: &Ghostlight, yaml: &str) -> RunId {
     }
 }
 
-async fn ended(ghostlight: &Ghostlight, run: RunId) -> RunRead {
-    assert!(ghostlight.runs.wait(run, Duration::from_secs(30)).await.unwrap(), "the run ends");
-    ghostlight.runs.read(run).await.unwrap().unwrap()
-}
-
-async fn read(ghostlight: &Ghostlight, run: RunId) -> RunRead {
-    ghostlight.runs.read(run).await.unwrap().unwrap()
-}
-
 /// Gives a command until it is carried or refused.
 async fn command(ghostlight: &Ghostlight, run: RunId, command: RunCommand) -> Result<Accepted, Rejection> {
     let patience = Instant::now() + Duration::from_secs(30);
@@ -149,12 +143,8 @@ fn incarnation(ghostlight: &Ghostlight, partition: &str) -> u32 {
     ghostlight.tree.snapshot_of(partition).map_or(0, |node| node.incarnation)
 }
 
-fn names(read: &RunRead) -> Vec<&'static str> {
+fn names(read: &Seen) -> Vec<&'static str> {
     read.events.iter().map(|event| event.recorded.event.name()).collect()
-}
-
-fn count(read: &RunRead, name: &str) -> usize {
-    names(read).into_iter().filter(|known| *known == name).count()
 }
 
 /// The new actors are faster: what the old one still wants to write expects a state that is over, and is refused.

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use ghostlight_actors::documents::agent_file;
 use ghostlight_model::diagnostic::{Code, Diagnostic, Severity, render};
 use ghostlight_model::ids::Name;
-use ghostlight_model::language::{self, Format, KnownAgent, Source};
+use ghostlight_model::language::{self, AgentFile, Format, KnownAgent, Source};
 use ghostlight_model::{agent, language::document, template};
 use owo_colors::OwoColorize;
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> Result<Exit, CliError>
     let checked: Vec<(Document, Vec<Diagnostic>)> = documents
         .into_iter()
         .map(|document| {
-            let diagnostics = diagnostics(&document, known.as_deref(), workflows.as_deref());
+            let diagnostics = diagnostics(&document, known.as_ref(), workflows.as_deref());
             (document, diagnostics)
         })
         .collect();
@@ -113,11 +114,7 @@ fn count(number: usize, what: &str) -> String {
 }
 
 /// Everything that is wrong with one file, whichever kind it is.
-fn diagnostics(
-    document: &Document,
-    known: Option<&[KnownAgent]>,
-    workflows: Option<&[Name]>,
-) -> Vec<Diagnostic> {
+fn diagnostics(document: &Document, known: Option<&Known>, workflows: Option<&[Name]>) -> Vec<Diagnostic> {
     let source = Source { text: &document.text, format: document.format };
     if is_agent(document) {
         return agent::compile(&source).diagnostics;
@@ -126,7 +123,8 @@ fn diagnostics(
         return template::read(&source).diagnostics;
     }
     let mut compiled = language::compile(&source);
-    compiled.check_agents(known);
+    compiled.check_agents(known.map(|known| &known.agents[..]));
+    compiled.point_to_files(|| known.map(|known| known.with_mistakes.clone()).unwrap_or_default());
     if let Some(names) = workflows {
         compiled.check_children(names);
     }
@@ -153,8 +151,16 @@ fn has(document: &Document, key: &str) -> bool {
     root.is_some_and(|root| root.entry(key).is_some())
 }
 
-/// The built-in agents, and those of the folder.
-fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
+/// Who can be called.
+struct Known {
+    /// The built-in agents, and those of the folder.
+    agents: Vec<KnownAgent>,
+    /// The files of the folder that cannot be used.
+    with_mistakes: Vec<AgentFile>,
+}
+
+fn known_agents(folder: &PathBuf) -> Result<Known, CliError> {
+    let mut with_mistakes = Vec::new();
     let mut known: Vec<KnownAgent> = agent::Builtin::ALL
         .into_iter()
         .map(|builtin| KnownAgent::from(&agent::AgentDefinition::of_builtin(builtin)))
@@ -169,9 +175,12 @@ fn known_agents(folder: &PathBuf) -> Result<Vec<KnownAgent>, CliError> {
         if let Some(agent) = agent::compile(&Source { text: &document.text, format: document.format }).agent {
             known.retain(|other| other.name != agent.name);
             known.push(KnownAgent::from(&*agent));
+        } else {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            with_mistakes.extend(agent_file(&name, &document.text, document.format));
         }
     }
-    Ok(known)
+    Ok(Known { agents: known, with_mistakes })
 }
 
 fn row(document: &Document, diagnostic: &Diagnostic) -> Value {
@@ -206,6 +215,23 @@ fn coloured(text: &str) -> String {
         }
     };
     text.lines().map(|line| colour(line) + "\n").collect()
+}
+
+/// A diagnostic as the API sends it, behind the file, line and column that it is about.
+pub(super) fn at_its_place(file: &str, diagnostic: &Value) -> String {
+    let text = |key: &str| output::plain(diagnostic[key].as_str().unwrap_or_default());
+    let number = |key: &str| diagnostic[key].as_u64().unwrap_or(0);
+    let (line, column) = (number("line"), number("column"));
+    let place = if line > 0 { format!(":{line}:{column}") } else { String::new() };
+    let help = text("help");
+    let help = if help.is_empty() { String::new() } else { format!("; {help}") };
+    format!(
+        "{}{place}: {}[{}]: {}{help}",
+        output::plain(file),
+        text("severity"),
+        text("code"),
+        text("message")
+    )
 }
 
 /// Diagnostics as the API sends them, drawn without their source.

@@ -317,6 +317,46 @@ pub struct Agent {
     /// JSON Schema of its output.
     #[serde(default)]
     pub output_schema: Option<Value>,
+    /// How its calls go; not in lists.
+    #[serde(default)]
+    pub statistics: Option<AgentStatistics>,
+}
+
+/// How the calls of an agent go.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AgentStatistics {
+    /// How many are being made.
+    pub in_flight: u32,
+    /// How many have ended.
+    pub finished: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// The share of those that ended well.
+    pub success_rate: Option<f64>,
+    /// Half of the latest took no longer.
+    pub p50_ms: Option<u32>,
+    /// 95 of a hundred of the latest took no longer.
+    pub p95_ms: Option<u32>,
+    /// Since when they are counted.
+    pub since: String,
+}
+
+/// What became of a file with an agent.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AgentFile {
+    /// Its name within the folder.
+    pub file: String,
+    /// `added`, `changed`, `removed`, `unchanged`, `refused`.
+    pub outcome: String,
+    /// The agent that it defines, or did.
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// Why it was refused.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What is to be said about its document.
+    #[serde(default)]
+    pub diagnostics: Vec<Value>,
 }
 
 /// A workflow, or one version of it.

@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use super::body;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency, precondition};
-use super::resources::agent::{AgentBody, AgentRowBody, SavedAgentBody};
+use super::resources::agent::{AgentBody, AgentRowBody, AgentStatisticsBody, SavedAgentBody};
+use super::resources::agent_file::AgentFileBody;
 use super::resources::page::ListBody;
 use super::run_commands::EmptyBody;
 use super::strict;
@@ -27,7 +28,7 @@ pub async fn list(app: App, request: HttpRequest) -> Answer {
     ok(&ListBody::of(app.ghostlight.agents.list().iter().map(AgentRowBody::of).collect()))
 }
 
-/// One agent with its definition and versions.
+/// One agent with its definition, its versions, and how its calls go.
 #[utoipa::path(tag = "agents", responses((status = 200, body = AgentBody), (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/agents/{name}")]
 pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer {
@@ -38,7 +39,8 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
     if let Some(etag) = info.etag() {
         builder.insert_header((header::ETAG, format!("\"{etag}\"")));
     }
-    Ok(json_with(&mut builder, &AgentBody::of(&info)))
+    let statistics = Some(AgentStatisticsBody::of(&app.ghostlight.runs.statistics(&name)));
+    Ok(json_with(&mut builder, &AgentBody { statistics, ..AgentBody::of(&info) }))
 }
 
 /// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw. With
@@ -102,7 +104,20 @@ pub async fn disable(app: App, request: HttpRequest, name: Path<String>, payload
     Ok(changed(&info))
 }
 
-/// Reads the operator's agent files again.
+/// Reads all of the operator's agent files again, and tells what came of each: a new file is a new agent, a changed one a new version,
+/// a removed one disables its agent. Each is taken whole or not at all: the agent of a file with mistakes stays as it was.
+#[utoipa::path(tag = "agents", request_body = EmptyBody, responses((status = 200, body = ListBody<AgentFileBody>),
+    (status = "default", body = ProblemBody<'static>)))]
+#[post("/api/v1/agents/reload")]
+pub async fn reload_all(app: App, request: HttpRequest, payload: Payload) -> Answer {
+    let (_, bytes): (EmptyBody, _) =
+        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let _claim = app.harmless(&request, &bytes).await?;
+    let reports = app.ghostlight.agents.reload().await?;
+    ok(&ListBody::of(reports.into_iter().map(AgentFileBody::of).collect()))
+}
+
+/// Reads the operator's agent files again, and shows this agent.
 #[utoipa::path(tag = "agents", request_body = EmptyBody, responses((status = 200, body = AgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/reload")]

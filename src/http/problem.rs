@@ -96,7 +96,7 @@ codes! {
     TemplateDeleted "template_deleted" 409 "The template is deleted" "`POST /api/v1/templates/{name}/restore` brings it back.";
     TemplateExists "template_exists" 409 "There is a template of this name" "Use PUT for a new version.";
     BuiltInTemplate "built_in_template" 409 "The template is part of the program" "Save it under another name; the built-in one stays as it is.";
-    ManagedByFile "managed_by_file" 409 "A file of the operator defines it" "Change the file, then `POST /api/v1/agents/{name}/reload`.";
+    ManagedByFile "managed_by_file" 409 "A file of the operator defines it" "Change the file, then `ghostlight agents reload`.";
     AgentState "agent_state" 409 "The agent's state does not allow it" "The detail says why.";
     ActorState "actor_state" 409 "The actor's state does not allow it" "Temporary actors cannot be restarted; what is not running, or carries the request, cannot be stopped.";
     TooManyTokens "too_many_tokens" 409 "There are as many tokens as there may be" "Revoke some.";

@@ -67,7 +67,7 @@ routes! {
     run_commands::cancel, run_commands::pause, run_commands::resume, retries::retry, run_commands::reconcile,
     run_commands::signal, run_commands::adjust, run_commands::edit, batches::ask,
     approvals::list, approvals::show, approvals::approve, approvals::reject,
-    agents::list, agents::show, agents::replace, agents::enable, agents::disable, agents::reload,
+    agents::list, agents::show, agents::replace, agents::enable, agents::disable, agents::reload_all, agents::reload,
     tokens::list, tokens::create, tokens::revoke,
     tree::show, tree::restart, tree::stop, tree::panic, tree::chaos,
     feeds::feed, feeds::run_feed,

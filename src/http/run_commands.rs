@@ -181,7 +181,7 @@ pub async fn edit(app: App, request: HttpRequest, id: Path<String>, payload: Pay
         return Err(Problem::new(Code::InvalidDefinition, "the definition has errors")
             .diagnostics(checked.diagnostics));
     };
-    let command = RunCommand::Revise { document: workflow.document.clone(), reason: query.reason };
+    let command = RunCommand::Revise { next: workflow, reason: query.reason };
     Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
 }
 

@@ -3,12 +3,15 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, get};
+use ghostlight_actors::runs::CommandError;
 use ghostlight_model::ids::StepPath;
+use ghostlight_store::Record;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::paging::one_of;
 use super::problem::{Code, Problem, ProblemBody};
+use super::resources::attempt::{Attempts, may_name};
 use super::resources::event::EventBody;
 use super::resources::next::NextBody;
 use super::resources::page::{ListBody, PageBody};
@@ -81,8 +84,10 @@ pub async fn show_step(app: App, request: HttpRequest, place: Path<(String, Stri
     let read = read(&app, &request, &id).await?;
     let path: StepPath = part(&path, Code::UnknownStep)?;
     let unknown = || Problem::new(Code::UnknownStep, format!("run `{}` has no step `{path}`", read.run.id));
-    let index = read.run.find(&path).ok_or_else(unknown)?;
-    ok(&detail(&read, index, app.now()))
+    let at = read.run.find(&path).ok_or_else(unknown)?;
+    let (wanted, of_step) = (may_name(&path), Attempts::of_step(path));
+    let history = app.ghostlight.runs.gather(&read, of_step, wanted, Attempts::take).await?;
+    ok(&detail(&read, at, history.into_bodies(), app.now()))
 }
 
 /// What each step that has not ended waits for, parents before children.
@@ -109,7 +114,9 @@ pub async fn show_plan(app: App, request: HttpRequest, id: Path<String>) -> Answ
 #[get("/api/v1/runs/{id}/plan/revisions")]
 pub async fn show_revisions(app: App, request: HttpRequest, id: Path<String>) -> Answer {
     let read = read(&app, &request, &id).await?;
-    ok(&ListBody::of(RevisionBody::all(&read)))
+    let wanted = |record: &Record| RevisionBody::is_in(record.kind);
+    let revisions = app.ghostlight.runs.gather(&read, Vec::new(), wanted, RevisionBody::take).await?;
+    ok(&ListBody::of(revisions))
 }
 
 /// How to write a timeline.
@@ -130,7 +137,11 @@ pub struct TimelineQuery {
 pub async fn show_timeline(app: App, request: HttpRequest, id: Path<String>) -> Answer {
     let query: TimelineQuery = strict::query(request.query_string())?;
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
-    let timeline = TimelineBody::of(&app.read(run_id(&id)?).await?, app.now());
+    let read = app.read(run_id(&id)?).await?;
+    let of_steps = |record: &Record| Attempts::are_in(record.kind);
+    let attempts =
+        app.ghostlight.runs.gather(&read, Attempts::without_values(), of_steps, Attempts::take).await?;
+    let timeline = TimelineBody::of(&read, attempts.into_bodies(), app.now());
     let attachment = |name: &str| (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
     match query.format.as_deref().unwrap_or("json") {
         "json" => ok(&timeline),
@@ -172,10 +183,11 @@ pub async fn show_events(app: App, request: HttpRequest, id: Path<String>) -> An
         return Err(Problem::new(Code::BadQuery, format!("`limit` is 1 to {EVENTS_MAX}")));
     }
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
-    let read = app.read(run_id(&id)?).await?;
-    let mut later = read.events.iter().filter(|event| event.sequence > after);
-    let page: Vec<EventBody> = later.by_ref().take(limit).map(|event| EventBody::of(event)).collect();
-    let next = page.last().filter(|_| later.next().is_some()).map(|event| event.sequence.clone());
+    let run = run_id(&id)?;
+    let found = app.ghostlight.runs.events_after(run, after, limit).await?;
+    let (events, has_more) = found.ok_or_else(|| Problem::from(CommandError::UnknownRun(run)))?;
+    let page: Vec<EventBody> = events.iter().map(EventBody::of).collect();
+    let next = page.last().filter(|_| has_more).map(|event| event.sequence.clone());
     ok(&PageBody { items: page, next_cursor: next })
 }
 

@@ -155,14 +155,16 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
     Ok(written(StatusCode::NO_CONTENT, edited.sequence).finish())
 }
 
-/// Offers a deleted template again.
+/// Offers a deleted template again. `If-Match` makes it a change of the version that the client saw.
 #[utoipa::path(tag = "templates", responses((status = 200, body = TemplateBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/templates/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    let condition = of_what_exists(&request)?;
     let (name, key) = (named(&name)?, idempotency(&request, b"")?);
     app.key_is_free(&request, b"").await?;
     known(&app, &name)?;
-    let edited = app.ghostlight.templates.restore(&name, key.as_ref(), &caller(&request)?).await?;
+    let caller = caller(&request)?;
+    let edited = app.ghostlight.templates.restore(&name, condition, key.as_ref(), &caller).await?;
     let latest = edited.current.version;
     let mut version = found(&app, &name, Some(latest)).await?;
     // As the request left it: others may have saved or deleted it since.
@@ -182,19 +184,23 @@ pub async fn versions(app: App, request: HttpRequest, name: Path<String>) -> Ans
     ok(&PageBody { items: found.items.iter().map(VersionBody::of).collect(), next_cursor: found.next })
 }
 
-/// Says whom a template is for. Nobody is kept from anything by it yet.
+/// Says whom a template is for. Nobody is kept from anything by it yet. `If-Match` makes it a change of the version that the client
+/// saw.
 #[utoipa::path(tag = "templates", request_body = VisibilityBody, responses((status = 200, body = VisibleBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[put("/api/v1/templates/{name}/visibility")]
 pub async fn set_visibility(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
-    let name = named(&name)?;
+    let (name, condition) = (named(&name)?, of_what_exists(&request)?);
     let (body, bytes): (VisibilityBody, _) =
         body::json(&request, payload, app.settings.body_bytes_max).await?;
     app.key_is_free(&request, &bytes).await?;
     known(&app, &name)?;
     let (key, caller) = (idempotency(&request, &bytes)?, caller_with(&request, &bytes)?);
-    let edited =
-        app.ghostlight.templates.change_visibility(&name, body.wanted(), key.as_ref(), &caller).await?;
+    let edited = app
+        .ghostlight
+        .templates
+        .change_visibility(&name, body.wanted(), condition, key.as_ref(), &caller)
+        .await?;
     Ok(visible(&name, edited.visibility, edited.sequence))
 }
 

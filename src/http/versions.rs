@@ -173,18 +173,22 @@ pub struct VisibleBody {
 }
 
 /// Says whom a workflow is for. It is recorded and lists can be filtered by it; nobody is kept from anything by it yet.
+/// `If-Match` makes it a change of the version that the client saw.
 #[utoipa::path(tag = "workflows", request_body = VisibilityBody, responses((status = 200, body = VisibleBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[put("/api/v1/workflows/{name}/visibility")]
 pub async fn set_visibility(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
-    let name = named(&name)?;
+    let (name, condition) = (named(&name)?, of_what_exists(&request)?);
     let (body, bytes): (VisibilityBody, _) =
         body::json(&request, payload, app.settings.body_bytes_max).await?;
     app.key_is_free(&request, &bytes).await?;
     known(&app, &name)?;
     let (key, caller) = (idempotency(&request, &bytes)?, caller_with(&request, &bytes)?);
-    let edited =
-        app.ghostlight.catalogue.change_visibility(&name, body.wanted(), key.as_ref(), &caller).await?;
+    let edited = app
+        .ghostlight
+        .catalogue
+        .change_visibility(&name, body.wanted(), condition, key.as_ref(), &caller)
+        .await?;
     Ok(visible(&name, edited.visibility, edited.sequence))
 }
 

@@ -231,14 +231,16 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
     Ok(written(StatusCode::NO_CONTENT, edited.sequence).finish())
 }
 
-/// Takes runs of a deleted workflow again.
+/// Takes runs of a deleted workflow again. `If-Match` makes it a change of the version that the client saw.
 #[utoipa::path(tag = "workflows", responses((status = 200, body = WorkflowBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
+    let condition = of_what_exists(&request)?;
     let (name, key) = (named(&name)?, idempotency(&request, b"")?);
     app.key_is_free(&request, b"").await?;
     known(&app, &name)?;
-    let edited = app.ghostlight.catalogue.restore(&name, key.as_ref(), &caller(&request)?).await?;
+    let caller = caller(&request)?;
+    let edited = app.ghostlight.catalogue.restore(&name, condition, key.as_ref(), &caller).await?;
     let latest = edited.current.version;
     let version =
         app.ghostlight.catalogue.get(&name, Some(latest)).await?.ok_or_else(|| unknown(&app, &name))?;

@@ -132,6 +132,11 @@ impl Inside {
         Self { address, ghostlight, client, stop: Some(stop), thread: Some(thread), data: Some(data) }
     }
 
+    /// Where its data, agents and workflows are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.data.as_ref().unwrap().path()
+    }
+
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)

@@ -8,14 +8,18 @@ use ghostlight_model::definitions::Precondition;
 use ghostlight_model::definitions::agent::AgentCommand;
 use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::Name;
-use ghostlight_model::language::Format;
+use ghostlight_model::language::{AgentFile, Format};
 
 use super::known::Known;
 use super::words::AgentError;
 use super::{AgentRegistry, Inner, Usable};
 use crate::caller::{Caller, StoreError};
-use crate::definition_files::{FileOutcome, FileReport, read_folder};
+use crate::definition_files::{FileOutcome, FileReport, SourceFile, read_folder};
+use crate::documents::agent_file;
 use crate::ledger::blocking;
+
+/// In which formats an agent may be written.
+const FORMATS: [Format; 3] = [Format::Yaml, Format::Toml, Format::Json];
 
 /// What the folder holds.
 #[derive(Default)]
@@ -47,6 +51,28 @@ impl AgentRegistry {
         loaded
     }
 
+    /// The files that hold an agent which is not loaded as it stands there. Blocks on the disk, and compiles.
+    pub(crate) fn not_loaded(&self) -> Vec<AgentFile> {
+        let Some(path) = &self.inner.settings.folder else { return Vec::new() };
+        // A folder that cannot be read helps nobody; the next reload says what is wrong with it.
+        let files = read_folder(path, &FORMATS).unwrap_or_default();
+        let file = |file: SourceFile| {
+            let text = file.text.unwrap_or_default();
+            let found = agent_file(&file.name, &text, file.format)?;
+            let says_the_same = |known: &Known| {
+                let offers = |capability| {
+                    known.current().is_some_and(|current| current.capabilities.contains(capability))
+                };
+                known.state.managing_file() == Some(file.name.as_str())
+                    && found.capabilities.iter().all(offers)
+            };
+            let known = self.inner.known().get(&found.agent).cloned();
+            let loaded = found.is_usable && known.is_some_and(|known| says_the_same(&known));
+            (!loaded).then_some(found)
+        };
+        files.into_iter().filter_map(file).collect()
+    }
+
     async fn take_in(&self, folder: Folder) -> Result<Vec<FileReport>, StoreError> {
         let Folder { good, mut refused } = folder;
         let mut reports = Vec::with_capacity(good.len() + refused.len());
@@ -65,6 +91,8 @@ impl AgentRegistry {
             // The agent of a broken file stays as it was; one whose file now defines another agent has none any more.
             if !defined.contains(&name) && !broken.contains(&file) {
                 self.file_removed(&name).await?;
+                let outcome = FileOutcome::Removed(name);
+                reports.push(FileReport { file, outcome, diagnostics: Vec::new() });
             }
         }
         reports.extend(refused);
@@ -78,14 +106,17 @@ impl AgentRegistry {
         definition: Arc<AgentDefinition>,
         diagnostics: Vec<Diagnostic>,
     ) -> Result<FileReport, StoreError> {
+        let had_a_file = |known: &Arc<Known>| known.state.managing_file().is_some();
+        let is_new = !self.inner.known().get(&definition.name).is_some_and(had_a_file);
         match self
             .save_definition(definition, Some(file.clone()), Precondition::None, None, &Caller::runtime())
             .await
         {
             Ok(saved) => {
-                let outcome = match saved.unchanged {
-                    true => FileOutcome::Unchanged(saved.name),
-                    false => FileOutcome::Saved(saved.name),
+                let outcome = match (saved.unchanged, is_new) {
+                    (true, _) => FileOutcome::Unchanged(saved.name),
+                    (false, true) => FileOutcome::Added(saved.name),
+                    (false, false) => FileOutcome::Saved(saved.name),
                 };
                 Ok(FileReport { file, outcome, diagnostics })
             }
@@ -116,7 +147,7 @@ impl Inner {
     /// Blocks on the disk, and compiles.
     fn read(&self, path: &std::path::Path) -> std::io::Result<Folder> {
         let mut folder = Folder::default();
-        for file in read_folder(path, &[Format::Yaml, Format::Toml, Format::Json])? {
+        for file in read_folder(path, &FORMATS)? {
             match file.text.map(|text| self.usable(&text, file.format)) {
                 Ok(Ok(usable)) => folder.good.push((file.name, usable)),
                 Ok(Err(diagnostics)) => {

@@ -100,7 +100,7 @@ async fn what_a_file_defines_is_the_files_and_a_bad_file_is_reported_beside_the_
     let refused: Vec<&str> =
         reports.iter().filter(|report| report.is_refused()).map(|report| report.file.as_str()).collect();
     assert_eq!(refused, ["b.yaml", "d.yaml"]);
-    assert_eq!(reports[0].outcome, FileOutcome::Saved(name("alpha")));
+    assert_eq!(reports[0].outcome, FileOutcome::Added(name("alpha")));
     assert!(registry.directory().get(&name("gamma")).is_some());
     let info = registry.get(&name("alpha")).unwrap();
     assert_eq!(info.managed_by, ManagedBy::File("a.yaml".into()));
@@ -135,6 +135,57 @@ async fn a_removed_file_disables_its_agent_a_broken_one_does_not_and_its_return_
     registry.reload().await.unwrap();
     assert!(!registry.get(&name("alpha")).unwrap().is_enabled());
     assert!(registry.get(&name("omega")).unwrap().is_enabled());
+}
+
+#[tokio::test]
+async fn a_reload_tells_of_each_file_whether_it_is_new_changed_gone_or_refused_and_takes_it_whole_or_not_at_all()
+ {
+    let (ledger, _) = ledger();
+    let folder = folder(&[("a.yaml", document("alpha", "one")), ("b.yaml", document("beta", "one"))]);
+    write(folder.path(), "d.yaml", &document("delta", "one"));
+    write(folder.path(), "e.yaml", &document("epsilon", "one"));
+    let (registry, _) = open_agents(&ledger, Some(folder.path()), false).await;
+    let before = registry.directory().get(&name("delta")).unwrap().version;
+    write(folder.path(), "a.yaml", &document("alpha", "two"));
+    std::fs::remove_file(folder.path().join("b.yaml")).unwrap();
+    write(folder.path(), "c.yaml", &document("gamma", "one"));
+    write(folder.path(), "d.yaml", "ghostlight: 1\nname: delta\nkind: builtin\nbuiltin: nop\n");
+    let reports = registry.reload().await.unwrap();
+    let outcomes: Vec<_> =
+        reports.iter().map(|report| (report.file.as_str(), report.outcome.clone())).collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("a.yaml", FileOutcome::Saved(name("alpha"))),
+            ("b.yaml", FileOutcome::Removed(name("beta"))),
+            ("c.yaml", FileOutcome::Added(name("gamma"))),
+            ("d.yaml", FileOutcome::Refused("the definition has errors".into())),
+            ("e.yaml", FileOutcome::Unchanged(name("epsilon"))),
+        ]
+    );
+    assert_eq!((reports[3].diagnostics[0].line, reports[3].diagnostics[0].column), (4, 10));
+    assert_eq!(registry.directory().get(&name("delta")).unwrap().version, before);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_loaded_or_not_as_it_stands_there_is_known_by_what_it_would_define() {
+    let (ledger, _) = ledger();
+    let folder = folder(&[("a.yaml", document("alpha", "one"))]);
+    let (registry, _) = open_agents(&ledger, Some(folder.path()), false).await;
+    assert_eq!(registry.not_loaded(), []);
+    write(folder.path(), "a.yaml", &(document("alpha", "one") + "capabilities: [counting]\n"));
+    write(folder.path(), "b.yaml", &document("beta", "one"));
+    write(folder.path(), "c.yaml", "ghostlight: 1\nname: gamma\nkind: magic\n");
+    write(folder.path(), "delta.yaml", "kind: [");
+    let found: Vec<_> = registry
+        .not_loaded()
+        .into_iter()
+        .map(|file| (file.agent.to_string(), file.capabilities.len(), file.is_usable))
+        .collect();
+    let found: Vec<_> = found.iter().map(|(agent, offers, good)| (agent.as_str(), *offers, *good)).collect();
+    assert_eq!(found, [("alpha", 1, true), ("beta", 0, true), ("gamma", 0, false), ("delta", 0, false)]);
+    registry.reload().await.unwrap();
+    assert_eq!(registry.not_loaded().len(), 2, "what has mistakes stays");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Catalogue {
         // The workflows that it runs may stand in files that come later.
         let checked = blocking(move || {
             let known = documents::known(&inner.agents.directory());
-            Ok(documents::check_workflow(&text, file.format, &known, None))
+            Ok(documents::check_workflow(&text, file.format, &known, || inner.agents.not_loaded(), None))
         })
         .await?;
         let Some(workflow) = checked.workflow else {

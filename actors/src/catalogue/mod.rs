@@ -176,10 +176,11 @@ impl Catalogue {
     pub async fn restore(
         &self,
         name: &Name,
+        precondition: Precondition,
         key: Option<&IdempotencyKey>,
         caller: &Caller,
     ) -> Result<Edited, EditError> {
-        self.inner.shelf.edit(name, WorkflowCommand::Restore, key, caller).await
+        self.inner.shelf.edit(name, WorkflowCommand::Restore { precondition }, key, caller).await
     }
 
     /// Says whom a workflow is for. Nothing is enforced by that yet.
@@ -190,10 +191,12 @@ impl Catalogue {
         &self,
         name: &Name,
         visibility: Visibility,
+        precondition: Precondition,
         key: Option<&IdempotencyKey>,
         caller: &Caller,
     ) -> Result<Edited, EditError> {
-        self.inner.shelf.edit(name, WorkflowCommand::ChangeVisibility(visibility), key, caller).await
+        let command = WorkflowCommand::ChangeVisibility { visibility, precondition };
+        self.inner.shelf.edit(name, command, key, caller).await
     }
 
     /// The compiled form of a version, of a deleted workflow too: what a run that pinned it follows. Blocks on the disk
@@ -277,7 +280,8 @@ impl Inner {
         let known = documents::known(&self.agents.directory());
         let live = self.shelf.all().into_iter().filter(|(_, state)| !state.is_deleted());
         let workflows: Vec<Name> = live.map(|(name, _)| name).collect();
-        documents::check_workflow(source, format, &known, Some(&workflows))
+        let files = || self.agents.not_loaded();
+        documents::check_workflow(source, format, &known, files, Some(&workflows))
     }
 
     fn compiled(&self, name: &Name, head: &VersionHead) -> Result<Arc<Workflow>, CatalogueError> {

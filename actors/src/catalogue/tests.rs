@@ -173,10 +173,10 @@ async fn a_deleted_workflow_takes_no_runs_and_no_versions_until_it_is_restored()
     };
     assert_eq!((shown(false).await, shown(true).await), (0, 1));
 
-    catalogue.restore(&name("deploy"), None, &local()).await.unwrap();
+    catalogue.restore(&name("deploy"), Precondition::None, None, &local()).await.unwrap();
     assert_eq!(catalogue.runnable(&name("deploy"), None).unwrap().1, 1);
     assert!(matches!(
-        catalogue.restore(&name("other"), None, &local()).await,
+        catalogue.restore(&name("other"), Precondition::None, None, &local()).await,
         Err(EditError::Unknown { .. })
     ));
     assert!(matches!(catalogue.runnable(&name("other"), None), Err(CatalogueError::Unknown)));
@@ -288,7 +288,8 @@ async fn a_save_under_a_key_is_made_once_and_answered_again_with_its_own_version
         assert_eq!(catalogue.save(under(key("k", "one"), "one"), &local()).await.unwrap(), made);
         let other = catalogue.save(under(key("k", "two"), "three"), &local()).await;
         assert!(matches!(other, Err(SaveError::Key(KeyRefusal::Reused))), "{other:?}");
-        let other = catalogue.restore(&name("deploy"), Some(&key("k", "three")), &local()).await;
+        let other =
+            catalogue.restore(&name("deploy"), Precondition::None, Some(&key("k", "three")), &local()).await;
         assert!(matches!(other, Err(EditError::Key(KeyRefusal::Reused))), "{other:?}");
     }
     assert_eq!(ledger.journal.head(), head);
@@ -349,7 +350,7 @@ async fn deleting_and_restoring_under_a_key_is_done_once() {
     let (deploy, by) = (name("deploy"), local());
     let (of_delete, of_restore) = (key("d", "f"), key("r", "f"));
     let delete = || catalogue.delete(&deploy, Precondition::None, Some(&of_delete), &by);
-    let restore = || catalogue.restore(&deploy, Some(&of_restore), &by);
+    let restore = || catalogue.restore(&deploy, Precondition::None, Some(&of_restore), &by);
     let (deleted, restored) = (delete().await.unwrap(), restore().await.unwrap());
     saved(&catalogue, "deploy", "two").await;
     assert_eq!((delete().await.unwrap(), restore().await.unwrap()), (deleted, restored));
@@ -399,7 +400,10 @@ async fn workflows_are_found_by_whom_they_are_for() {
     for workflow in ["open", "closed"] {
         saved(&catalogue, workflow, "x").await;
     }
-    catalogue.change_visibility(&name("open"), Visibility::Public, None, &local()).await.unwrap();
+    catalogue
+        .change_visibility(&name("open"), Visibility::Public, Precondition::None, None, &local())
+        .await
+        .unwrap();
     let found = async |visibility| {
         let filter = WorkflowFilter { visibility, ..WorkflowFilter::default() };
         let page = open(&ledger).await.list(filter, Page { limit: 9, cursor: None }).await.unwrap();

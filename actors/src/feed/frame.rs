@@ -135,8 +135,16 @@ fn live_head(
     }
 }
 
+impl FeedItem {
+    /// The item as a CloudEvents frame in JSON.
+    #[must_use]
+    pub fn text(&self) -> ByteString {
+        of_item(self)
+    }
+}
+
 /// The frame of what the feed says about itself.
-pub(super) fn of_item(item: &FeedItem) -> ByteString {
+fn of_item(item: &FeedItem) -> ByteString {
     let (name, data) = match item {
         FeedItem::Frame { bytes, .. } => return bytes.clone(),
         FeedItem::Hello { log, head } => ("feed.hello", json!({ "log": log, "head": head.to_string() })),

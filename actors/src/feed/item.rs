@@ -6,7 +6,6 @@ use bytestring::ByteString;
 use uuid::Uuid;
 
 use super::filter::FeedFilter;
-use super::frame;
 
 /// What to subscribe to.
 #[derive(Debug, Clone, Default)]
@@ -65,12 +64,6 @@ pub enum FeedItem {
 }
 
 impl FeedItem {
-    /// The item as a CloudEvents frame in JSON.
-    #[must_use]
-    pub fn text(&self) -> ByteString {
-        frame::of_item(self)
-    }
-
     /// The cursor from which a subscriber that has this item goes on; none when the item does not move it.
     #[must_use]
     pub fn cursor(&self) -> Option<u64> {

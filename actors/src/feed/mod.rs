@@ -14,6 +14,7 @@ mod hub;
 mod item;
 mod live;
 mod ring;
+mod shared;
 mod subscription;
 
 #[cfg(test)]
@@ -21,7 +22,8 @@ mod tests;
 
 pub use filter::{Audience, FEED_LABELS_MAX, FeedFilter, FilterError, TYPE_PATTERNS_MAX, TypeFilter};
 pub use frame::HIDDEN;
-pub use hub::{FeedHandle, FeedLimits, FeedStats};
+pub use hub::{FeedHandle, FeedStats};
 pub use item::{FeedError, FeedItem, FeedRequest, GapReason};
 pub use live::{LIVE_TEXT_BYTES_MAX, LiveEvent};
+pub use shared::FeedLimits;
 pub use subscription::Subscription;

@@ -16,10 +16,10 @@ use tokio::sync::watch;
 
 use super::filter::{FeedFilter, RunFacts, Verdict};
 use super::frame;
-use super::hub::{News, Shared};
 use super::item::{FeedItem, FeedRequest, GapReason};
 use super::live::STEP_TOKEN;
 use super::ring::{Entry, Found, What};
+use super::shared::{News, Shared};
 use crate::streams;
 use crate::views::blocking::blocking;
 

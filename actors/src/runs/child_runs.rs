@@ -45,3 +45,14 @@ pub trait ChildRuns: Send + Sync {
     /// Waits at most for `patience` until a run has ended, and says how; none when it has not, or cannot be read now.
     fn end(&self, run: RunId, patience: Duration) -> BoxFuture<'static, Option<ChildOutcome>>;
 }
+
+/// What a run wants of a child, more and more of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ChildWish {
+    /// Its output.
+    Output,
+    /// That it ends, and makes good what it did.
+    Cancel,
+    /// That it ends.
+    Kill,
+}

@@ -17,7 +17,7 @@ use ghostlight_supervision::Context;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::child_runs::{ChildOutcome, ChildRuns, StartChild};
+use super::child_runs::{ChildOutcome, ChildRuns, ChildWish, StartChild};
 use super::families::FAMILY_MAX;
 use super::words::{CommandError, StartError};
 use super::workflow::WorkflowActor;
@@ -27,17 +27,6 @@ const AGAIN: Duration = Duration::from_millis(50);
 const AGAIN_MAX: Duration = Duration::from_secs(5);
 /// How long one wait for a child's end takes at most, before the journal is looked at again.
 const WAIT: Duration = Duration::from_secs(60);
-
-/// What a run wants of a child, more and more of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum ChildWish {
-    /// Its output.
-    Output,
-    /// That it ends, and makes good what it did.
-    Cancel,
-    /// That it ends.
-    Kill,
-}
 
 impl WorkflowActor {
     /// Sees to it that a child exists and that its end is heard.

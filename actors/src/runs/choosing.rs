@@ -9,14 +9,9 @@ use ghostlight_model::language::schema::SchemaViolation;
 use ghostlight_model::selection::{DEPTH_MAX, Next, SelectedBy, Selection, SelectionError};
 use ghostlight_model::workflow::Workflow;
 
-use super::handle::{Resolved, Runs};
+use super::chosen::{Chosen, Resolved};
+use super::handle::Runs;
 use super::words::{Definition, StartError, StartRun};
-
-/// What a start follows, and how that was found.
-pub(super) struct Chosen {
-    pub resolved: Resolved,
-    pub selection: Selection,
-}
 
 /// What a start would do.
 #[derive(Debug)]

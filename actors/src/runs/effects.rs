@@ -11,9 +11,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::execution;
 use super::gate;
+use super::give::Give;
 use super::partition::Idle;
 use super::place::Resident;
-use super::workflow::{Give, WorkflowActor};
+use super::workflow::WorkflowActor;
 use crate::caller::Caller;
 
 /// A run that waits only for people or for a far time leaves memory after this much quiet.

@@ -22,12 +22,12 @@ use ghostlight_world::Bug;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use super::give::Give;
 use super::place::RunPlace;
 use super::signs::Entered;
 use super::slots::SlotGuard;
 use super::supervision::patience_when_stopped;
 use super::words::CommandError;
-use super::workflow::Give;
 use crate::caller::{Caller, StoreError};
 use crate::feed::LiveEvent;
 

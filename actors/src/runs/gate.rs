@@ -12,8 +12,8 @@ use ghostlight_model::run::Command;
 use ghostlight_supervision::{ChildSpec, Context, Key, StartContext};
 use jiff::Timestamp;
 
+use super::give::Give;
 use super::place::RunPlace;
-use super::workflow::Give;
 use crate::caller::Caller;
 
 /// The longest sleep before the wall clock is looked at again: it may be set.

@@ -1,4 +1,4 @@
-//! What the surface may do with runs: start, command, read, wait.
+//! What the surface may do with runs: start, command, wait. Reading them is in [`super::reading`].
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -6,25 +6,26 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ghostlight_model::definitions::key::Holding;
-use ghostlight_model::ids::{ApprovalId, RunId};
+use ghostlight_model::ids::{ApprovalId, Name, RunId};
 use ghostlight_model::run::{Command, CreateRun, Rejection, child};
 use ghostlight_model::selection::SELECTED_BY;
 use ghostlight_model::workflow::Workflow;
 use ghostlight_supervision::{SendError, StableAddr};
-use serde_json::Value;
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::child_runs::{ChildOutcome, ChildRuns, StartChild};
-use super::choosing::Chosen;
-use super::loading::{self, LoadError};
+use super::chosen::{Chosen, Resolved};
+use super::give::Give;
 use super::origin::{CreateError, NewRun};
-use super::partition::{Begin, EndAttempts, Partition, Quiesce, Revive, Route};
+use super::partition::{Begin, Route};
 use super::planner::{Admission, Admit, NotAdmitted, Planner};
+use super::router::Router;
 use super::services::Services;
+use super::slots::AgentStatistics;
 use super::words::{
-    Accepted, Awaited, CommandError, Definition, RunCommand, RunNow, RunRead, StartError, StartRun, Started,
+    Accepted, Awaited, CommandError, Definition, RunCommand, RunNow, StartError, StartRun, Started,
 };
-use super::workflow::Give;
 use crate::blocking::blocking;
 use crate::caller::{Caller, IdempotencyKey, StoreError};
 use crate::catalogue::CatalogueError;
@@ -37,77 +38,12 @@ const TRIES: u32 = 5;
 /// Pause before asking again; doubles.
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 
-/// The partitions, and which of them carries a run.
-#[derive(Clone)]
-pub struct Router {
-    partitions: Arc<[StableAddr<Partition>]>,
-}
-
-impl Router {
-    /// A router over these partitions, at least one; their order must not change over the life of a store.
-    #[must_use]
-    pub fn new(partitions: Vec<StableAddr<Partition>>) -> Self {
-        Self { partitions: partitions.into() }
-    }
-
-    /// The partition of a run: by the hash of its id.
-    #[must_use]
-    pub fn of(&self, run: RunId) -> &StableAddr<Partition> {
-        // The low bits of a UUIDv7 are random: as good as any hash of it.
-        let at = run.0.as_u128() % self.partitions.len().max(1) as u128;
-        &self.partitions[usize::try_from(at).unwrap_or(0)]
-    }
-
-    /// Passes a command on.
-    ///
-    /// # Errors
-    /// [`SendError`] when the partition cannot take it now.
-    pub fn route(&self, route: Route) -> Result<(), SendError> {
-        self.of(route.run).try_send(route)
-    }
-
-    /// Lets a run look at the clock and at its slots. False when its partition cannot take it now.
-    pub fn look(&self, run: RunId) -> bool {
-        let give = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
-        self.route(Route { run, give }).is_ok()
-    }
-
-    /// Takes a run that was under way into memory, unless it is there.
-    ///
-    /// # Errors
-    /// [`SendError`] when its partition cannot take it now.
-    pub fn revive(&self, run: RunId) -> Result<(), SendError> {
-        self.of(run).try_send(Revive { run })
-    }
-
-    /// Stops all attempts: the time of the shutdown is over.
-    pub fn end_attempts(&self) {
-        for partition in self.partitions.iter() {
-            // A partition that is not there has nothing living.
-            let _ = partition.try_send(EndAttempts);
-        }
-    }
-
-    /// Tells all partitions that the daemon goes down; answers how many attempts are living.
-    pub async fn quiesce(&self) -> usize {
-        let answers = self.partitions.iter().map(|partition| partition.send(Quiesce));
-        futures::future::join_all(answers).await.into_iter().map(|answer| answer.unwrap_or(0)).sum()
-    }
-}
-
 /// Runs, as the surface sees them. Cheap to clone.
 #[derive(Clone)]
 pub struct Runs {
     pub(super) services: Arc<Services>,
     planner: StableAddr<Planner>,
     router: Router,
-}
-
-/// A definition that is ready to run.
-pub(super) struct Resolved {
-    pub workflow: Arc<Workflow>,
-    pub version: u64,
-    pub document: Option<serde_json::Value>,
 }
 
 impl Runs {
@@ -366,14 +302,6 @@ impl Runs {
         }
     }
 
-    /// Whether there is such a run.
-    ///
-    /// # Errors
-    /// [`StoreError`] when its journal cannot be read.
-    pub async fn exists(&self, run: RunId) -> Result<bool, StoreError> {
-        Ok(self.head(run).await?.is_some())
-    }
-
     /// A run that ended while a command was on its way is no longer carried by anybody: its state answers.
     async fn only_running(
         &self,
@@ -393,18 +321,9 @@ impl Runs {
     async fn done_before(&self, holding: &Holding) -> Result<Accepted, CommandError> {
         let run = streams::run_of(&target_of(holding)?).ok_or(KeyRefusal::Reused)?;
         let outcome = holding.outcome.ok_or(KeyRefusal::Reused)?;
-        let read = self.read(run).await?.ok_or(CommandError::UnknownRun(run))?;
-        let (status, sequence) = read.stood_at(outcome.at).ok_or(CommandError::UnknownRun(run))?;
-        Ok(Accepted { run, status, sequence: if outcome.changed { sequence } else { 0 } })
-    }
-
-    /// Whether a command of this id has left events in the run.
-    async fn already_done(&self, run: RunId, caller: &Caller) -> Result<Option<Accepted>, CommandError> {
-        let Some(command) = &caller.command else { return Ok(None) };
-        let Some(read) = self.read(run).await.map_err(CommandError::Store)? else { return Ok(None) };
-        let done =
-            read.events.iter().rev().find(|event| event.recorded.attribution.cause.as_ref() == Some(command));
-        Ok(done.map(|event| Accepted { run, status: read.run.status, sequence: event.sequence }))
+        let then = self.read_at(run, outcome.at).await?.ok_or(CommandError::UnknownRun(run))?;
+        let sequence = if outcome.changed { then.sequence } else { 0 };
+        Ok(Accepted { run, status: then.run.status, sequence })
     }
 
     /// Answers a question, wherever its run is.
@@ -427,26 +346,6 @@ impl Runs {
         self.command(run, RunCommand::Answer { approval, approve, comment, changes }, key, caller).await
     }
 
-    /// Reads a run from the journal; `None` when there is none of that id. Never wakes it.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it cannot be read.
-    pub async fn read(&self, run: RunId) -> Result<Option<RunRead>, StoreError> {
-        let services = self.services.clone();
-        blocking(move || loading::load(&services, run)).await?.map_err(not_read)
-    }
-
-    /// The output of a run that was read, from its blob if it is a large one; null when it has none.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the blob cannot be read.
-    pub async fn output(&self, read: &RunRead) -> Result<Arc<Value>, StoreError> {
-        let Some(output) = read.run.output.clone() else { return Ok(Arc::default()) };
-        let blobs = self.services.blobs.clone();
-        let fetched = blocking(move || loading::fetch(&output, &*blobs)).await?;
-        fetched.map_err(|error| StoreError::Damaged(error.to_string()))
-    }
-
     /// Waits until the run has ended, at most for `timeout`; answers whether it has.
     ///
     /// # Errors
@@ -455,12 +354,13 @@ impl Runs {
         self.services.feed.wait_for_end(run, timeout).await
     }
 
-    /// The global sequence of the run's first unit, as far as it is known: that it exists.
-    async fn head(&self, run: RunId) -> Result<Option<u64>, StoreError> {
-        let services = self.services.clone();
-        let first = blocking(move || services.journal.read(&streams::run(run), 1, 1)).await?;
-        let first = first.map_err(|error| StoreError::of_read(&error))?;
-        Ok(first.first().map(|record| record.sequence))
+    /// How the calls of an agent go, of all runs, and since when they are counted.
+    #[must_use]
+    pub fn statistics(&self, agent: &Name) -> (AgentStatistics, Timestamp) {
+        let statistics = self.services.slots.statistics(agent);
+        let opened_at = self.services.opened_at;
+        let since = opened_at.checked_add(statistics.counted_after).unwrap_or(opened_at);
+        (statistics, since)
     }
 
     /// How the slots are used.
@@ -524,14 +424,6 @@ impl ChildRuns for OfSteps {
     }
 }
 
-/// What it means to a caller that a run cannot be read.
-pub(super) fn not_read(error: LoadError) -> StoreError {
-    match error {
-        LoadError::Read(error) => StoreError::of_read(&error),
-        other => StoreError::Damaged(other.to_string()),
-    }
-}
-
 fn machine_command(command: RunCommand) -> Command {
     match command {
         RunCommand::Cancel { reason, kill } => Command::Cancel { reason, kill },
@@ -545,7 +437,7 @@ fn machine_command(command: RunCommand) -> Command {
             Command::Answer { approval, approve, comment, changes }
         }
         RunCommand::Signal { name, payload } => Command::Signal { name, payload },
-        RunCommand::Revise { document, reason } => Command::Revise { document, reason },
+        RunCommand::Revise { next, reason } => Command::Revise { next, reason },
         RunCommand::Adjust { max_parallel } => Command::Adjust { max_parallel },
     }
 }

@@ -1,25 +1,35 @@
 //! A run read from its journal: the fold of its events, with the values that decisions need.
+//!
+//! There is one way to do it: begin with the newest state that is known, which is a prefix of the run's stream, and fold what follows.
+//! An actor begins with the snapshot, because it is made from what is on the disk alone; a read begins with what the run's actor
+//! shows, when there is one.
 
 use std::sync::Arc;
 
-use ghostlight_model::event::{DecodeError, Event, RunCreated};
+use ghostlight_model::event::{AtHand, DecodeError, Event, PlanRevised, RunCreated};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::payload::{BlobRef, Payload};
 use ghostlight_model::run::{Run, SNAPSHOT_FORMAT, evolve, freeze, thaw};
 use ghostlight_model::workflow::{RunSupervision, Workflow};
 use ghostlight_store::blobs::{BadBlobId, BlobError, BlobId, Blobs};
-use ghostlight_store::snapshots::Snapshot;
+use ghostlight_store::record::CHAIN_START;
+use ghostlight_store::snapshots::{SNAPSHOT_BYTES_MAX, Snapshot};
 use ghostlight_store::{ReadError, Record};
 use ghostlight_world::Bug;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::services::Services;
-use super::words::{EventRead, RunRead};
+use super::words::EventRead;
 use crate::codec;
 use crate::streams;
 
 /// How many records are read at once.
-const PAGE: usize = 1_000;
+pub const PAGE: usize = 1_000;
+/// About what a step takes in a snapshot, besides its values.
+const STEP_BYTES: u64 = 256;
+/// The first event of a run, which says what it follows.
+const FIRST: u64 = 1;
 
 /// Why a run could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -73,42 +83,95 @@ impl LoadError {
 /// # Errors
 /// [`LoadError`].
 pub fn supervision(services: &Services, id: RunId) -> Result<Option<RunSupervision>, LoadError> {
-    Ok(workflow_of(services, id)?.map(|workflow| workflow.supervision.clone()))
+    Ok(workflow_at(services, id, FIRST)?.map(|workflow| workflow.supervision.clone()))
 }
 
-/// Reads a run with all its events; `None` when there is none of that id. Blocks on the disk.
+/// A run as its journal says.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The fold of its events.
+    pub run: Arc<Run>,
+    /// Global sequence of the last one.
+    pub sequence: u64,
+    /// The stream's chain hash at it.
+    pub chain: [u8; 32],
+    /// How many events were folded: none when the state was known as it is.
+    pub folded: u64,
+}
+
+/// The state of a run for its actor; `None` when there is none of that id. Blocks on the disk.
 ///
 /// # Errors
 /// [`LoadError`]; nothing is skipped.
-pub fn load(services: &Services, id: RunId) -> Result<Option<RunRead>, LoadError> {
-    let Some(workflow) = workflow_of(services, id)? else { return Ok(None) };
-    let mut run = Run::new(id, workflow);
-    let mut events = Vec::new();
-    fold_from(services, &mut run, |event| events.push(Arc::new(event)))?;
-    provide_blobs(&mut run, &*services.blobs)?;
-    let sequence = events.last().map_or(0, |event: &Arc<EventRead>| event.sequence);
-    Ok(Some(RunRead { run, events, sequence, silence: services.living.of(id) }))
+pub fn load_state(services: &Services, id: RunId) -> Result<Option<Loaded>, LoadError> {
+    load_from(services, id, None, u64::MAX)
 }
 
-/// The state of a run, from its snapshot if there is one that the journal bears out. Blocks on the disk.
+/// The state of a run for whoever looks at it. Blocks on the disk.
 ///
 /// # Errors
-/// [`LoadError`]; nothing is skipped.
-pub fn load_state(services: &Services, id: RunId) -> Result<Option<Run>, LoadError> {
-    let Some(workflow) = workflow_of(services, id)? else { return Ok(None) };
-    let mut run = match from_snapshot(services, id, &workflow)? {
-        Some(run) => run,
-        None => Run::new(id, workflow),
+/// As [`load_state`].
+pub fn read(services: &Services, id: RunId) -> Result<Option<Loaded>, LoadError> {
+    load_from(services, id, services.present.of(id), u64::MAX)
+}
+
+/// The state of a run as it was after the event `at` of its stream; `None` when it has no such event. Blocks on the disk.
+///
+/// # Errors
+/// As [`load_state`].
+pub fn read_at(services: &Services, id: RunId, at: u64) -> Result<Option<Loaded>, LoadError> {
+    let then = load_from(services, id, services.present.of(id), at)?;
+    Ok(then.filter(|then| then.run.sequence == at))
+}
+
+/// Begins with `known`, else with the snapshot, as far as they are not later than `until`, else with the first event; and folds what
+/// follows, up to the event `until`.
+fn load_from(
+    services: &Services,
+    id: RunId,
+    known: Option<Arc<Run>>,
+    until: u64,
+) -> Result<Option<Loaded>, LoadError> {
+    let known = known.filter(|run| run.sequence <= until);
+    let begun = match &known {
+        Some(run) => run.clone(),
+        None => match from_snapshot(services, id)?.filter(|run| run.sequence <= until) {
+            Some(run) => Arc::new(run),
+            None => match workflow_at(services, id, FIRST)? {
+                Some(workflow) => Arc::new(Run::new(id, workflow)),
+                None => return Ok(None),
+            },
+        },
     };
-    fold_from(services, &mut run, |_| ())?;
-    provide_blobs(&mut run, &*services.blobs)?;
-    Ok(Some(run))
+    let mut loaded = fold_from(services, begun, until)?;
+    // What an actor shows has its values.
+    if known.is_none_or(|known| !Arc::ptr_eq(&known, &loaded.run)) {
+        provide_blobs(&mut loaded.run, &*services.blobs)?;
+    }
+    Ok(Some(loaded))
+}
+
+/// Room for the snapshots that are made at the same time, in KiB.
+const SNAPSHOT_ROOM_KIB: usize = 2 * SNAPSHOT_BYTES_MAX / 1024;
+
+/// Room for the snapshots of all runs.
+#[must_use]
+pub fn snapshot_room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(SNAPSHOT_ROOM_KIB))
+}
+
+/// About what the snapshot of a run takes, in KiB.
+#[must_use]
+pub fn snapshot_kib(run: &Run) -> u32 {
+    let steps = (run.steps.len() + run.inside) as u64 * STEP_BYTES;
+    let kib = (run.bytes.saturating_add(steps) / 1024).clamp(1, SNAPSHOT_BYTES_MAX as u64 / 1024);
+    u32::try_from(kib).unwrap_or(u32::MAX)
 }
 
 /// Keeps the state of a run, as it is after its record with `chain`. Blocks on the disk; a snapshot that is not kept costs
-/// time at the next start and nothing else.
+/// time at the next start, and when the run is read, and nothing else.
 pub fn keep_snapshot(services: &Services, run: &Run, chain: [u8; 32]) {
-    let Some(bytes) = freeze(run) else { return };
+    let Some(bytes) = freeze(run, SNAPSHOT_BYTES_MAX) else { return };
     let snapshot =
         Snapshot { format: SNAPSHOT_FORMAT, sequence: run.sequence, chain_hash: chain, bytes: bytes.into() };
     if let Err(error) = services.snapshots.put(streams::run(run.id).as_str(), snapshot) {
@@ -116,20 +179,25 @@ pub fn keep_snapshot(services: &Services, run: &Run, chain: [u8; 32]) {
     }
 }
 
-fn from_snapshot(services: &Services, id: RunId, workflow: &Arc<Workflow>) -> Result<Option<Run>, LoadError> {
+fn from_snapshot(services: &Services, id: RunId) -> Result<Option<Run>, LoadError> {
     let stream = streams::run(id);
     let Some(snapshot) = services.snapshots.get(stream.as_str(), SNAPSHOT_FORMAT) else { return Ok(None) };
     let record = services.journal.read(&stream, snapshot.sequence, 1)?;
     let borne_out = record.first().is_some_and(|record| record.chain == snapshot.chain_hash);
-    let mut run = if borne_out { thaw(id, workflow, &snapshot.bytes) } else { None };
+    let run = match borne_out {
+        true => thaw(id, &snapshot.bytes, |planned_at| workflow_at(services, id, planned_at))?,
+        false => None,
+    };
+    let run = run.filter(|run| run.sequence == snapshot.sequence).map(|run| {
+        match Bug::SnapshotAhead.is_planted() {
+            true => Run { sequence: run.sequence + 1, ..run },
+            false => run,
+        }
+    });
     if run.is_none() {
         services.snapshots.forget(stream.as_str());
     }
-    if let (Some(run), true) = (&mut run, Bug::SnapshotAhead.is_planted()) {
-        run.sequence += 1;
-        return Ok(Some(run.clone()));
-    }
-    Ok(run.filter(|run| run.sequence == snapshot.sequence))
+    Ok(run)
 }
 
 /// What a run was created with; `None` when there is none of that id. Blocks on the disk.
@@ -137,7 +205,7 @@ fn from_snapshot(services: &Services, id: RunId, workflow: &Arc<Workflow>) -> Re
 /// # Errors
 /// [`LoadError`].
 pub fn created(services: &Services, id: RunId) -> Result<Option<RunCreated>, LoadError> {
-    let first = services.journal.read(&streams::run(id), 1, 1)?;
+    let first = services.journal.read(&streams::run(id), FIRST, 1)?;
     let Some(record) = first.first() else { return Ok(None) };
     match read_event(record)?.recorded.event {
         Event::RunCreated(created) => Ok(Some(created)),
@@ -145,43 +213,68 @@ pub fn created(services: &Services, id: RunId) -> Result<Option<RunCreated>, Loa
     }
 }
 
-/// What a run follows, by its first event.
-fn workflow_of(services: &Services, id: RunId) -> Result<Option<Arc<Workflow>>, LoadError> {
-    created(services, id)?.map(|created| definition(services, &created)).transpose()
-}
-
-/// Folds what a run has not seen.
-fn fold_from(services: &Services, run: &mut Run, mut tell: impl FnMut(EventRead)) -> Result<(), LoadError> {
-    let stream = streams::run(run.id);
-    loop {
-        let page = services.journal.read(&stream, run.sequence + 1, PAGE)?;
-        for record in &page {
-            let mut event = read_event(record)?;
-            // What a run goes on with has to be there when it is folded.
-            if let Event::PlanRevised(revised) = &mut event.recorded.event
-                && let Some(document) = &mut revised.document
-                && let Some(reference) = document.missing().cloned()
-            {
-                document.provide(&reference, &get(&reference, &*services.blobs)?);
-            }
-            evolve(run, &event.recorded.event, event.at, event.recorded.attribution.by.as_deref());
-            // A plan that this program does not understand must not be passed over in silence.
-            if let Event::PlanRevised(revised) = &event.recorded.event
-                && revised.definition.is_some_and(|definition| definition != run.workflow.hash)
-            {
-                let message = "a later plan of it does not compile with this program".to_owned();
-                return Err(LoadError::Definition(message));
-            }
-            tell(event);
-        }
-        // A page may be short because its bodies are long; only an empty one is the end.
-        if page.is_empty() {
-            return Ok(());
-        }
+/// What a run follows, by the event of its stream that says so; none when it has no such event.
+fn workflow_at(services: &Services, id: RunId, planned_at: u64) -> Result<Option<Arc<Workflow>>, LoadError> {
+    let found = services.journal.read(&streams::run(id), planned_at, 1)?;
+    let Some(record) = found.first() else { return Ok(None) };
+    match read_event(record)?.recorded.event {
+        Event::RunCreated(created) => definition(services, &created).map(Some),
+        _ if planned_at == FIRST => Err(LoadError::NoBeginning),
+        Event::PlanRevised(mut revised) => plan(services, &mut revised).map(|()| revised.plan.0),
+        _ => Ok(None),
     }
 }
 
-fn read_event(record: &Record) -> Result<EventRead, LoadError> {
+/// Gives a change of the plan its document, and what that compiles to: compiled once for all who follow the same definition.
+fn plan(services: &Services, revised: &mut PlanRevised) -> Result<(), LoadError> {
+    let Some(document) = &mut revised.document else { return Ok(()) };
+    if let Some(reference) = document.missing().cloned() {
+        document.provide(&reference, &get(&reference, &*services.blobs)?);
+    }
+    let document = fetch(document, &*services.blobs)?;
+    let compiled = services.catalogue.compile_document(&document, revised.definition);
+    // A plan that this program does not understand must not be passed over in silence.
+    let compiled = compiled.map_err(|error| LoadError::Definition(error.to_string()))?;
+    if revised.definition.is_some_and(|definition| definition != compiled.hash) {
+        let message = "a later plan of it compiles to another one with this program".to_owned();
+        return Err(LoadError::Definition(message));
+    }
+    revised.plan = AtHand(Some(compiled));
+    Ok(())
+}
+
+/// Folds what a run has not seen, up to the event `until` of its stream. What has nothing to fold is not copied.
+fn fold_from(services: &Services, mut run: Arc<Run>, until: u64) -> Result<Loaded, LoadError> {
+    let stream = streams::run(run.id);
+    let begun_at = run.sequence;
+    // The last event that is folded already says where it stands in the journal.
+    let (mut sequence, mut chain) = (0, CHAIN_START);
+    let mut from = begun_at.max(FIRST);
+    while from <= until {
+        let left = usize::try_from(until - from).unwrap_or(usize::MAX).saturating_add(1);
+        let page = services.journal.read(&stream, from, PAGE.min(left))?;
+        // A page may be short because its bodies are long; only an empty one is the end.
+        let Some(last) = page.last() else { break };
+        (sequence, chain, from) = (last.sequence, last.chain, last.stream_sequence + 1);
+        for record in page.iter().filter(|record| record.stream_sequence > begun_at) {
+            let mut event = read_event(record)?;
+            // What a run goes on with has to be there when it is folded.
+            if let Event::PlanRevised(revised) = &mut event.recorded.event {
+                plan(services, revised)?;
+            }
+            let by = event.recorded.attribution.by.as_deref();
+            evolve(Arc::make_mut(&mut run), &event.recorded.event, event.at, by);
+        }
+    }
+    let folded = run.sequence - begun_at;
+    Ok(Loaded { run, sequence, chain, folded })
+}
+
+/// A record of a run as the event that it holds.
+///
+/// # Errors
+/// [`LoadError::Event`].
+pub fn read_event(record: &Record) -> Result<EventRead, LoadError> {
     let recorded = codec::decode(record)
         .map_err(|source| LoadError::Event { sequence: record.stream_sequence, source })?;
     Ok(EventRead {
@@ -206,10 +299,10 @@ fn definition(services: &Services, created: &RunCreated) -> Result<Arc<Workflow>
         .map_err(|error| LoadError::Definition(error.to_string()))
 }
 
-fn provide_blobs(run: &mut Run, blobs: &dyn Blobs) -> Result<(), LoadError> {
+fn provide_blobs(run: &mut Arc<Run>, blobs: &dyn Blobs) -> Result<(), LoadError> {
     for missing in run.missing_blobs() {
         let value = get(&missing, blobs)?;
-        run.provide_blob(&missing, &value);
+        Arc::make_mut(run).provide_blob(&missing, &value);
     }
     Ok(())
 }

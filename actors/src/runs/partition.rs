@@ -17,15 +17,17 @@ use ghostlight_supervision::{
     SupervisorRef,
 };
 
+use super::carrying;
+use super::give::{Answer, Give};
 use super::loading;
-use super::origin::{self, NewRun};
+use super::origin::NewRun;
 use super::place::{Residents, RunPlace};
 use super::quarantine::quarantine;
 use super::services::Services;
 use super::supervision;
 use super::timers::{DueSoon, Timers, due_soon};
 use super::words::CommandError;
-use super::workflow::{Answer, CutOff, Drain, Give, StartNothing, WorkflowActor};
+use super::workflow::{CutOff, Drain, StartNothing, WorkflowActor};
 use crate::blocking::blocking;
 use crate::caller::{Caller, StoreError};
 use crate::streams;
@@ -363,7 +365,7 @@ fn run_spec(place: RunPlace, new: Option<Box<NewRun>>) -> ChildSpec {
             None => stored_supervision(&place).await,
         };
         let name = place.supervisor.clone();
-        start.supervisor(&name, supervision::flags(&said), vec![origin::spec(place, new)])
+        start.supervisor(&name, supervision::flags(&said), vec![carrying::spec(place, new)])
     })
     .as_supervisor()
 }

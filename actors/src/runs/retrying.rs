@@ -6,8 +6,9 @@ use ghostlight_model::ids::RunId;
 use ghostlight_model::run::{Hazards, Retry, Revision, hazards};
 use serde_json::Value;
 
-use super::handle::{Runs, not_read};
+use super::handle::Runs;
 use super::loading;
+use super::reading::unreadable;
 use super::words::{Accepted, CommandError, Definition, RunCommand, StartError};
 use crate::blocking::blocking;
 use crate::caller::{Caller, IdempotencyKey};
@@ -68,13 +69,14 @@ impl Runs {
     /// A version of the workflow that the run is of.
     async fn revision(&self, run: RunId, version: u64) -> Result<Revision, CommandError> {
         let services = self.services.clone();
-        let created = blocking(move || loading::created(&services, run)).await?.map_err(not_read)?;
+        let created = blocking(move || loading::created(&services, run)).await?;
+        let created = created.map_err(|error| unreadable(&error))?;
         let name = created.ok_or(CommandError::UnknownRun(run))?.workflow;
         let definition = Definition::Saved { name, version: Some(version) };
         let resolved = self.resolve(&definition).await.map_err(|error| match error {
             StartError::Store(error) => CommandError::Store(error),
             other => CommandError::Version(Box::new(other)),
         })?;
-        Ok(Revision { version, document: resolved.workflow.document.clone() })
+        Ok(Revision { version, next: resolved.workflow.clone() })
     }
 }

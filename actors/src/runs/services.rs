@@ -10,11 +10,13 @@ use ghostlight_store::blobs::Blobs;
 use ghostlight_store::snapshots::Snapshots;
 use ghostlight_world::World;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::child_runs::ChildRuns;
 use super::families::Families;
 use super::marks::Marks;
+use super::present::PresentRuns;
 use super::signs::LivingAttempts;
 use super::slots::SlotPool;
 use crate::agents::AgentRegistry;
@@ -42,12 +44,18 @@ pub struct Services {
     pub families: Families,
     /// Who carries the runs that steps start; not there before all runs can be carried.
     pub child_runs: OnceLock<Arc<dyn ChildRuns>>,
+    /// When all this was set up.
+    pub opened_at: Timestamp,
     /// How many attempts run at the same time.
     pub slots: SlotPool,
     /// Which runs are being touched.
     pub marks: Marks,
     /// Where the process groups of attempts are noted.
     pub running: PathBuf,
+    /// Room for the snapshots that are being made.
+    pub snapshot_room: Arc<Semaphore>,
+    /// The states of the runs that are in memory.
+    pub present: PresentRuns,
     /// When the attempts that are being made last showed a sign of life.
     pub living: LivingAttempts,
     /// Where progress is shown.

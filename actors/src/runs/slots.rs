@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ghostlight_model::ids::{Name, RunId};
-use ghostlight_model::run::{Scorecard, Slots, Standing, Workload};
+use ghostlight_model::run::{CallStatistics, Scorecard, Slots, Standing, Workload};
 
 /// Of so many agents it is remembered how they did; then the one that ended something longest ago is forgotten.
 pub const AGENTS_KEPT: usize = 1_024;
@@ -48,6 +48,11 @@ struct Inner {
     of_agent: HashMap<Name, u32>,
     line: VecDeque<Waiting>,
     scorecards: HashMap<Name, Card>,
+    /// The calls that are being made, of each agent.
+    under_way: HashMap<Name, u32>,
+    /// Since when it is known of every agent how its calls ended.
+    complete_since: Instant,
+    started: Instant,
     /// How many attempts have ended.
     ended: u64,
 }
@@ -56,6 +61,9 @@ struct Inner {
 #[derive(Default)]
 struct Card {
     scorecard: Scorecard,
+    statistics: CallStatistics,
+    /// Since when the ends of its calls are counted.
+    since: Option<Instant>,
     /// Which end of all was its last.
     last: u64,
 }
@@ -87,6 +95,17 @@ enum Ended {
     Stopped,
 }
 
+/// How the calls of an agent go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentStatistics {
+    /// How many are being made.
+    pub in_flight: u32,
+    /// How they ended.
+    pub calls: CallStatistics,
+    /// How long after the start they were counted from.
+    pub counted_after: Duration,
+}
+
 /// How the slots are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotUse {
@@ -102,12 +121,16 @@ impl SlotPool {
     /// `total` slots, at least one; `notify` is told of each run for which a slot is kept, on the thread that freed it.
     #[must_use]
     pub fn new(total: u32, notify: impl Fn(RunId) + Send + Sync + 'static) -> Self {
+        let started = Instant::now();
         let inner = Inner {
+            started,
             total: total.max(1),
             used: 0,
             of_agent: HashMap::new(),
             line: VecDeque::new(),
             scorecards: HashMap::new(),
+            under_way: HashMap::new(),
+            complete_since: started,
             ended: 0,
         };
         Self { shared: Arc::new(Shared { inner: Mutex::new(inner), notify: Box::new(notify) }) }
@@ -179,6 +202,19 @@ impl SlotPool {
         agents.map(|agent| (agent.clone(), standing(agent))).collect()
     }
 
+    /// How the calls of an agent go.
+    #[must_use]
+    pub fn statistics(&self, agent: &Name) -> AgentStatistics {
+        let inner = self.shared.lock();
+        let card = inner.scorecards.get(agent);
+        let since = card.and_then(|card| card.since).unwrap_or(inner.complete_since);
+        AgentStatistics {
+            in_flight: inner.under_way.get(agent).copied().unwrap_or(0),
+            calls: card.map(|card| card.statistics.clone()).unwrap_or_default(),
+            counted_after: since.duration_since(inner.started),
+        }
+    }
+
     /// How the slots are used.
     #[must_use]
     pub fn usage(&self) -> SlotUse {
@@ -202,12 +238,7 @@ impl Inner {
 
     fn free(&mut self, agent: &Name) {
         self.used -= 1;
-        if let Some(count) = self.of_agent.get_mut(agent) {
-            *count -= 1;
-            if *count == 0 {
-                self.of_agent.remove(agent);
-            }
-        }
+        count_down(&mut self.of_agent, agent);
     }
 
     /// Keeps a free slot for the first in line who can use it; answers who that is.
@@ -233,11 +264,23 @@ impl Inner {
             let oldest =
                 self.scorecards.iter().min_by_key(|(_, card)| card.last).map(|(name, _)| name.clone());
             oldest.map(|oldest| self.scorecards.remove(&oldest));
+            self.complete_since = Instant::now();
         }
         self.ended += 1;
         let card = self.scorecards.entry(agent.clone()).or_default();
+        card.since.get_or_insert(self.complete_since);
         card.scorecard.add(succeeded, took);
+        card.statistics.add(succeeded, took);
         card.last = self.ended;
+    }
+}
+
+fn count_down(counts: &mut HashMap<Name, u32>, agent: &Name) {
+    if let Some(count) = counts.get_mut(agent) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(agent);
+        }
     }
 }
 
@@ -256,6 +299,9 @@ impl Drop for SlotGuard {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
         inner.free(&self.agent);
+        if self.began.is_some() {
+            count_down(&mut inner.under_way, &self.agent);
+        }
         match (self.ended, self.began) {
             (Some(Ended::Well(took)), _) => inner.note(&self.agent, true, took),
             (Some(Ended::Badly(took)), _) => inner.note(&self.agent, false, took),
@@ -290,7 +336,9 @@ pub fn granted<'a>(short: impl IntoIterator<Item = &'a Name>, guards: &[SlotGuar
 impl SlotGuard {
     /// An attempt begins in it.
     pub fn begin(&mut self) {
-        self.began = Some(Instant::now());
+        if self.began.replace(Instant::now()).is_none() {
+            *self.shared.lock().under_way.entry(self.agent.clone()).or_default() += 1;
+        }
     }
 
     /// The attempt has ended.
@@ -443,5 +491,29 @@ mod tests {
         (0..AGENTS_KEPT).for_each(|n| attempt(&format!("agent-{n}"), &|guard| guard.end(true)));
         assert_eq!(known(), workload(Scorecard::default()));
         assert_eq!(pool.shared.lock().scorecards.len(), AGENTS_KEPT);
+    }
+
+    #[test]
+    fn calls_count_as_in_flight_while_they_are_made_and_then_by_how_they_ended() {
+        let pool = SlotPool::new(8, |_| {});
+        let agent = name("a");
+        let mut guards = pool.take(run(1), &[wish("a"), wish("a"), wish("a"), wish("a")]);
+        let counts = || {
+            let of = pool.statistics(&agent);
+            (of.in_flight, of.calls.finished(), of.calls.failed())
+        };
+        assert_eq!(counts(), (0, 0, 0), "a slot is no call yet");
+        guards.iter_mut().for_each(SlotGuard::begin);
+        assert_eq!(counts(), (4, 0, 0));
+        for (mut guard, end) in guards.drain(..).zip(["well", "badly", "stopped", "crashed"]) {
+            match end {
+                "well" => guard.end(true),
+                "badly" => guard.end(false),
+                "stopped" => guard.stopped(),
+                _ => {}
+            }
+        }
+        assert_eq!(counts(), (0, 3, 2), "who crashed has failed, and who was stopped says nothing");
+        assert_eq!(pool.statistics(&name("b")).calls.finished(), 0);
     }
 }

@@ -18,10 +18,10 @@ use ghostlight_world::Bug;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
-use super::handle::Router;
+use super::give::Give;
 use super::partition::Route;
+use super::router::Router;
 use super::services::Services;
-use super::workflow::Give;
 use crate::caller::Caller;
 use crate::streams;
 

@@ -9,11 +9,11 @@ use ghostlight_store::blobs::BlobError;
 use ghostlight_store::{Append, AppendError, NewRecord, StreamAppend, Wake};
 use jiff::Timestamp;
 
+use super::give::Answer;
 use super::loading;
 use super::place::RunPlace;
 use super::services::Services;
 use super::slots::SlotGuard;
-use super::workflow::Answer;
 use crate::{codec, streams};
 
 /// What a caller is told once the unit is durable.

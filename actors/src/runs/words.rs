@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ghostlight_model::diagnostic::Diagnostic;
-use ghostlight_model::ids::{ApprovalId, AttemptId, Name, RunId, StepPath};
-use ghostlight_model::run::{Rejection, Retry, Run, RunStatus, evolve};
+use ghostlight_model::ids::{ApprovalId, Name, RunId, StepPath};
+use ghostlight_model::run::{Rejection, Retry, Run, RunStatus};
 use ghostlight_model::selection::SelectionError;
+use ghostlight_model::workflow::Workflow;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::signs::Silence;
 use crate::caller::{IdempotencyKey, StoreError};
 use crate::codec::Recorded;
 use crate::keys::KeyRefusal;
@@ -64,7 +64,7 @@ pub struct Started {
 #[derive(Debug, Clone)]
 pub struct RunNow {
     /// The state after its last event.
-    pub run: Run,
+    pub run: Arc<Run>,
     /// Global sequence of the last event.
     pub sequence: u64,
 }
@@ -113,7 +113,7 @@ pub enum StartError {
 }
 
 /// What a caller can ask of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum RunCommand {
     /// End it.
     Cancel {
@@ -160,8 +160,8 @@ pub enum RunCommand {
     },
     /// Go on with another definition, as far as nothing of it has begun.
     Revise {
-        /// The definition, as JSON.
-        document: Value,
+        /// The definition.
+        next: Arc<Workflow>,
         /// Why.
         reason: String,
     },
@@ -207,41 +207,6 @@ pub enum CommandError {
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// A run as its journal says, with every event.
-#[derive(Debug, Clone)]
-pub struct RunRead {
-    /// The fold of all events.
-    pub run: Run,
-    /// The events, in order.
-    pub events: Vec<Arc<EventRead>>,
-    /// Global sequence of the last event.
-    pub sequence: u64,
-    /// The attempts that are being made, and since when they have shown no sign of life.
-    pub silence: BTreeMap<AttemptId, Silence>,
-}
-
-impl From<RunRead> for RunNow {
-    fn from(read: RunRead) -> Self {
-        Self { run: read.run, sequence: read.sequence }
-    }
-}
-
-impl RunRead {
-    /// Where the run stood after its event `at`, and the global sequence of that event; none when it has no such event.
-    #[must_use]
-    pub fn stood_at(&self, at: u64) -> Option<(RunStatus, u64)> {
-        let until = self.events.iter().take_while(|event| event.stream_sequence <= at);
-        let mut then = Run::new(self.run.id, self.run.workflow.clone());
-        let mut sequence = None;
-        for event in until {
-            let by = event.recorded.attribution.by.as_deref();
-            evolve(&mut then, &event.recorded.event, event.at, by);
-            sequence = Some(event.sequence);
-        }
-        sequence.map(|sequence| (then.status, sequence))
-    }
 }
 
 /// One event of a run, with its places in the journal.

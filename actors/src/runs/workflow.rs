@@ -8,20 +8,25 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Handler, Message, SpawnHandle, WrapFuture};
 use ghostlight_model::event::{Event, KeyOutcome};
 use ghostlight_model::ids::{AttemptId, RunId};
 use ghostlight_model::run::{self, AgentDirectory, Command, Run, Slots, Workload, decide};
+use ghostlight_store::record::CHAIN_START;
 use ghostlight_store::{AppendError, Committed, StreamAppend};
 use ghostlight_supervision::{Context, Graceful};
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
-use super::children::ChildWish;
+use super::child_runs::ChildWish;
+use super::give::{Answer, Give};
+use super::loading;
 use super::origin::{CreateError, NewRun, Origin};
 use super::place::RunPlace;
+use super::present::Presence;
 use super::services::Services;
 use super::slots::SlotGuard;
 use super::unit::{Reply, Unit, encode, fold, is_portion, move_large_values};
@@ -37,27 +42,11 @@ const QUEUE_MAX: usize = 1_024;
 const EVENTS_ENOUGH: usize = 48;
 /// Ids of commands that are remembered, so that one that is asked twice is done once.
 const DECIDED_KEPT: usize = 1_024;
-/// Events between two snapshots of the state.
+/// The least events between two snapshots of the state, and which share of all events there are at least.
 const SNAPSHOT_EVERY: u64 = 64;
+const SNAPSHOT_SHARE: u64 = 4;
 /// Pause before the store is asked again after it took nothing.
 const STORE_RETRY: Duration = Duration::from_millis(500);
-
-/// Where the answer to a command goes.
-pub type Answer = oneshot::Sender<Result<Accepted, CommandError>>;
-
-/// A command to the run. Its answer comes when it is durable.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Give {
-    /// What is wanted.
-    pub command: Command,
-    /// By whom.
-    pub caller: Caller,
-    /// Its idempotency key, taken in the same append.
-    pub key: Option<Claim>,
-    /// Who waits for the answer.
-    pub answer: Option<Answer>,
-}
 
 /// Asks whether the run may leave memory; true: it has stopped taking commands and ends.
 #[derive(Message)]
@@ -78,7 +67,11 @@ pub struct StartNothing;
 pub struct WorkflowActor {
     pub(super) place: RunPlace,
     /// The run as committed.
-    pub(super) run: Run,
+    pub(super) run: Arc<Run>,
+    /// Where that is shown to those who read it.
+    presence: Presence,
+    /// The stream's chain hash at its last event.
+    chain: [u8; 32],
     new: Option<Box<NewRun>>,
     /// Who started the run and waits for its end.
     starter: Option<oneshot::Sender<RunNow>>,
@@ -118,14 +111,20 @@ impl WorkflowActor {
     /// The actor of `origin`.
     #[must_use]
     pub fn new(place: RunPlace, origin: Origin) -> Self {
-        let (run, new) = match origin {
-            Origin::New(new) => (Run::new(place.id, new.workflow.clone()), Some(new)),
-            Origin::Stored(run) => (*run, None),
+        let presence = place.services.present.enter(place.id);
+        let (run, chain, new) = match origin {
+            Origin::New(new) => (Arc::new(Run::new(place.id, new.workflow.clone())), CHAIN_START, Some(new)),
+            Origin::Stored(loaded) => {
+                presence.show(&loaded.run);
+                (loaded.run, loaded.chain, None)
+            }
         };
         let snapshot_at = run.sequence;
         Self {
             place,
             run,
+            presence,
+            chain,
             new,
             starter: None,
             waiting: VecDeque::new(),
@@ -168,7 +167,7 @@ impl WorkflowActor {
             }
         };
         let attribution = new.caller.attribution();
-        let mut next = self.run.clone();
+        let mut next = Run::clone(&self.run);
         fold(&mut next, &events, at, &attribution);
         let events = vec![(events, attribution)];
         let unit = Unit { events, answers: Vec::new(), next, slots, over: Vec::new(), at };
@@ -178,8 +177,7 @@ impl WorkflowActor {
         let key = claim.as_ref().map(|claim| claim.part(&stream, None, &new.caller, at));
         self.append(unit, key, ctx, move |actor, unit, result, ctx| match result {
             Ok(committed) => {
-                actor.adopt(unit);
-                let sequence = committed.last_sequence();
+                let sequence = actor.adopt(unit, &committed);
                 let _ = answer.send(Ok(RunNow { run: actor.run.clone(), sequence }));
                 actor.tell_starter(sequence);
                 actor.settle(ctx);
@@ -211,7 +209,7 @@ impl WorkflowActor {
         let mut unit = Unit {
             events: Vec::new(),
             answers: Vec::new(),
-            next: self.run.clone(),
+            next: Run::clone(&self.run),
             slots: Vec::new(),
             over: Vec::new(),
             at,
@@ -360,8 +358,9 @@ impl WorkflowActor {
         ctx.spawn(done);
     }
 
-    /// The unit is durable: it is the state now.
-    fn adopt(&mut self, unit: Unit) {
+    /// The unit is durable: it is the state now, and everybody may see it. Answers with the global sequence of its last event; 0
+    /// when it has none.
+    fn adopt(&mut self, unit: Unit, committed: &Committed) -> u64 {
         self.ended_here |= unit.next.status.is_terminal() && !self.run.status.is_terminal();
         if is_portion(&unit) {
             self.give_itself(Command::Tick);
@@ -377,20 +376,22 @@ impl WorkflowActor {
         }
         let over = self.decided.len().saturating_sub(DECIDED_KEPT);
         self.decided.drain(..over);
-        self.run = unit.next;
+        self.run = Arc::new(unit.next);
+        self.presence.show(&self.run);
         self.slots.extend(unit.slots);
+        // The last record may be that of a key, which is no part of the run.
+        let of_run = committed.records().iter().rfind(|record| record.stream.kind() == "run");
+        self.chain = of_run.map_or(self.chain, |last| last.chain);
+        of_run.map_or(0, |last| last.sequence)
     }
 
     fn committed(&mut self, mut unit: Unit, committed: &Committed, ctx: &mut Context<Self>) {
         let answers = std::mem::take(&mut unit.answers);
-        self.adopt(unit);
-        // The last record may be that of a key, which is no part of the run.
-        let of_run = committed.records().iter().rfind(|record| record.stream.kind() == "run");
-        let sequence = of_run.map_or(0, |last| last.sequence);
+        let sequence = self.adopt(unit, committed);
         self.tell_starter(sequence);
-        if let Some(last) = of_run {
-            self.keep_snapshot(last.chain);
-        }
+        // The longer a run is, the longer takes a snapshot of it: so they come as seldom as they are dear.
+        let is_over = self.run.status.is_terminal();
+        self.keep_snapshot(if is_over { 0 } else { self.snapshot_at / SNAPSHOT_SHARE });
         self.answer(answers, sequence);
         self.settle(ctx);
     }
@@ -404,14 +405,22 @@ impl WorkflowActor {
         }
     }
 
-    /// Keeps the state now and then, beside the arbiter, so that a long history need not be folded at the next start.
-    fn keep_snapshot(&mut self, chain: [u8; 32]) {
-        if self.run.sequence < self.snapshot_at + SNAPSHOT_EVERY || self.run.status.is_terminal() {
+    /// Keeps the state, beside the arbiter, when so many events or more have come since it was kept last, so that a long history need
+    /// not be folded whenever the run is started or read.
+    fn keep_snapshot(&mut self, events: u64) {
+        if self.run.sequence < self.snapshot_at + events.max(SNAPSHOT_EVERY) {
             return;
         }
+        // Each holds all of a state as bytes. Whoever finds no room tries again after the next commit.
+        let room =
+            self.services().snapshot_room.clone().try_acquire_many_owned(loading::snapshot_kib(&self.run));
+        let Ok(room) = room else { return };
         self.snapshot_at = self.run.sequence;
-        let (services, run) = (self.place.services.clone(), self.run.clone());
-        tokio::task::spawn_blocking(move || super::loading::keep_snapshot(&services, &run, chain));
+        let (services, run, chain) = (self.place.services.clone(), self.run.clone(), self.chain);
+        tokio::task::spawn_blocking(move || {
+            loading::keep_snapshot(&services, &run, chain);
+            drop(room);
+        });
     }
 
     fn accepted(&self, sequence: u64) -> Accepted {
@@ -506,6 +515,7 @@ impl Handler<Drain> for WorkflowActor {
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) -> bool {
         self.draining = self.is_quiet();
         if self.draining {
+            self.keep_snapshot(0);
             ctx.stop();
         } else {
             self.watch_for_quiet(ctx);

@@ -2,31 +2,56 @@
 
 #![allow(dead_code, reason = "each test uses its own part")]
 
+use std::ops::Deref;
 use std::path::Path;
 use std::time::Duration;
 
 use ghostlight_actors::Caller;
-use ghostlight_actors::runs::{Definition, RunCommand, RunRead, StartRun};
+use ghostlight_actors::runs::{Definition, EventRead, RunCommand, RunRead, StartRun};
 use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
 use ghostlight_model::run::RunStatus;
+use ghostlight_store::Record;
 #[cfg(feature = "chaos")]
 use ghostlight_supervision::Fault;
 use ghostlight_supervision::TreeNode;
 use ghostlight_world::World;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 /// How long is waited for what has to happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+pub const CHAIN: &str = "
+ghostlight: 1
+name: chain
+nodes:
+  a: { type: agent_call, agent: noop, input: { n: $input.n } }
+  b: { type: agent_call, agent: noop, needs: [a], input: $a }
+  c: { type: agent_call, agent: noop, needs: [b], input: $b }
+output: $c
+";
+
+pub const GATED: &str = "
+ghostlight: 1
+name: gated
+nodes:
+  before: { type: agent_call, agent: noop }
+  ask: { type: human_gate, needs: [before], action: 'Go on?', risk: low }
+  after: { type: agent_call, agent: noop, needs: [ask], input: { said: $ask.decision } }
+";
+
 pub async fn open(folder: &Path) -> (Ghostlight, House) {
+    open_with_slots(folder, 8).await
+}
+
+pub async fn open_with_slots(folder: &Path, slots: u32) -> (Ghostlight, House) {
     let settings = Settings {
         data: folder.join("data"),
         agents: folder.join("agents"),
         workflows: folder.join("workflows"),
         program: std::env::current_exe().unwrap(),
-        slots: 8,
+        slots,
         workers: 2,
         allow_api_command: false,
         sled_cache_bytes: 16 << 20,
@@ -45,9 +70,14 @@ pub async fn close(ghostlight: Ghostlight, house: House) {
 }
 
 pub fn own(yaml: &str) -> StartRun {
+    given(yaml, json!({}))
+}
+
+/// A definition of its own, and what it is given.
+pub fn given(yaml: &str, input: Value) -> StartRun {
     StartRun {
         definition: Definition::Own { source: yaml.to_owned(), format: Format::Yaml },
-        input: json!({}),
+        input,
         context: Map::new(),
         labels: Default::default(),
         key: None,
@@ -58,8 +88,27 @@ pub async fn start(ghostlight: &Ghostlight, yaml: &str) -> RunId {
     ghostlight.runs.start(own(yaml), Caller::runtime()).await.unwrap().run
 }
 
-pub async fn read(ghostlight: &Ghostlight, run: RunId) -> RunRead {
-    ghostlight.runs.read(run).await.unwrap().unwrap()
+/// A run with all its events.
+pub struct Seen {
+    pub read: RunRead,
+    pub events: Vec<EventRead>,
+}
+
+impl Deref for Seen {
+    type Target = RunRead;
+
+    fn deref(&self) -> &RunRead {
+        &self.read
+    }
+}
+
+pub async fn read(ghostlight: &Ghostlight, run: RunId) -> Seen {
+    let read = ghostlight.runs.read(run).await.unwrap().unwrap();
+    let wanted = |_: &Record| true;
+    let take = |all: &mut Vec<EventRead>, event: &EventRead| all.push(event.clone());
+    let events = ghostlight.runs.gather(&read, Vec::new(), wanted, take).await.unwrap();
+    assert_eq!(events.len() as u64, read.run.sequence);
+    Seen { read, events }
 }
 
 /// Looks until something is there.
@@ -74,12 +123,12 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
     }
 }
 
-pub async fn ended(ghostlight: &Ghostlight, run: RunId) -> RunRead {
+pub async fn ended(ghostlight: &Ghostlight, run: RunId) -> Seen {
     assert!(ghostlight.runs.wait(run, PATIENCE).await.unwrap(), "the run ends");
     read(ghostlight, run).await
 }
 
-pub async fn is(ghostlight: &Ghostlight, run: RunId, status: RunStatus) -> RunRead {
+pub async fn is(ghostlight: &Ghostlight, run: RunId, status: RunStatus) -> Seen {
     until("the status", async || {
         let read = read(ghostlight, run).await;
         (read.run.status == status).then_some(read)
@@ -132,6 +181,6 @@ pub fn attempts(read: &RunRead, step: &str) -> u32 {
 }
 
 /// How many events of this name there are.
-pub fn count(read: &RunRead, event: &str) -> usize {
+pub fn count(read: &Seen, event: &str) -> usize {
     read.events.iter().filter(|seen| seen.recorded.event.name() == event).count()
 }

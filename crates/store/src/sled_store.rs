@@ -63,7 +63,8 @@ pub struct SledOptions {
     pub flush_interval: Duration,
     /// How long to wait for a database that is in use, at most 10 s.
     pub lock_patience: Duration,
-    /// The most bytes of rows that may wait to be written, and once more for snapshots; at least 64 KiB.
+    /// The most bytes of rows that may wait to be written, and once more for snapshots; at least 64 KiB. One snapshot that is larger
+    /// may wait beside them.
     pub overlay_bytes_max: usize,
 }
 

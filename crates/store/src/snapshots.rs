@@ -12,8 +12,8 @@ mod memory;
 
 pub use memory::MemorySnapshots;
 
-/// The largest snapshot that is kept: 1 MiB.
-pub const SNAPSHOT_BYTES_MAX: usize = 1024 * 1024;
+/// The largest snapshot that is kept: 32 MiB, which is the state of a run of some 100,000 steps.
+pub const SNAPSHOT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The longest name of a stream that has snapshots, in bytes.
 pub const SNAPSHOT_STREAM_BYTES_MAX: usize = 400;
 

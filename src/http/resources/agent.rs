@@ -1,6 +1,7 @@
 //! An agent or a tool.
 
 use ghostlight_actors::agents::{AgentInfo, ManagedBy, SavedAgent};
+use ghostlight_actors::runs::AgentStatistics;
 use ghostlight_model::agent::AgentDefinition;
 use ghostlight_model::definitions::agent::DisabledBy;
 use ghostlight_model::diagnostic::Diagnostic;
@@ -70,6 +71,47 @@ pub struct AgentBody {
     pub output_schema: Option<Value>,
     /// The newest first.
     pub versions: Vec<AgentVersionBody>,
+    /// How its calls go; not in the answer to a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<AgentStatisticsBody>,
+}
+
+/// How the calls of an agent go, over all runs.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = AgentStatistics)]
+pub struct AgentStatisticsBody {
+    /// How many are being made.
+    pub in_flight: u32,
+    /// How many have ended, well or badly; those that somebody stopped do not count.
+    pub finished: u64,
+    /// How many of them failed.
+    pub failed: u64,
+    /// The share of those that ended well, 0 to 1; null while none has ended.
+    pub success_rate: Option<f64>,
+    /// Half of the latest 256 took no longer than this; null while none has ended.
+    pub p50_ms: Option<u32>,
+    /// 95 of a hundred of the latest 256 took no longer than this.
+    pub p95_ms: Option<u32>,
+    /// Since when they are counted: the start of the daemon, or later when so many agents are called that this one was forgotten.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+}
+
+impl AgentStatisticsBody {
+    /// How they go, as they are counted from `since` on.
+    #[must_use]
+    pub fn of((statistics, since): &(AgentStatistics, Timestamp)) -> Self {
+        let calls = &statistics.calls;
+        Self {
+            in_flight: statistics.in_flight,
+            finished: calls.finished(),
+            failed: calls.failed(),
+            success_rate: calls.success_rate(),
+            p50_ms: calls.percentile_ms(50),
+            p95_ms: calls.percentile_ms(95),
+            since: *since,
+        }
+    }
 }
 
 impl AgentRowBody {
@@ -123,6 +165,7 @@ impl AgentBody {
             output_schema: definition.and_then(AgentDefinition::gives).map(document),
             definition: info.definition.as_ref().map(|definition| definition.document.clone()),
             versions: versions.collect(),
+            statistics: None,
         }
     }
 }

@@ -2,9 +2,10 @@
 //! names its end.
 
 use ghostlight_actors::runs::EventRead;
-use ghostlight_model::event::Event;
+use ghostlight_model::event::{Event, KINDS};
 use ghostlight_model::failure::EffectClass;
 use ghostlight_model::ids::StepPath;
+use ghostlight_store::Record;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -65,102 +66,140 @@ pub struct VerdictBody {
     pub evidence: Vec<Value>,
 }
 
-/// All attempts of a run, in the order of their beginning.
-#[must_use]
-pub fn attempts<'e>(events: impl IntoIterator<Item = &'e EventRead>) -> Vec<AttemptBody> {
-    let mut all: Vec<AttemptBody> = Vec::new();
-    for event in events {
-        take(&mut all, event);
-    }
-    all
+/// The attempts of a run, or of one of its steps, in the order of their beginning.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    all: Vec<AttemptBody>,
+    of: Option<StepPath>,
+    without_values: bool,
 }
 
-fn take(all: &mut Vec<AttemptBody>, event: &EventRead) {
-    let at = event.at;
-    match &event.recorded.event {
-        Event::StepStarted(started) => all.push(AttemptBody {
-            id: format!("{}@{}", started.step, started.attempt),
-            number: started.attempt,
-            iteration: started.iteration,
-            agent: started.agent.to_string(),
-            agent_version: started.agent_version.to_string(),
-            effect: effect(started.effect),
-            outcome: "running",
-            input: value_of(&started.input),
-            error: None,
-            happened: None,
-            started_at: at,
-            ended_at: None,
-            duration_ms: None,
-            timeout_ms: started.timeout_ms,
-            usage: UsageBody::default(),
-            verdict: None,
-            step: started.step.clone(),
-        }),
-        Event::StepCompleted(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
-            // A step that a person reconciled completes long after its attempt ended.
-            if attempt.ended_at.is_none() {
-                attempt.outcome = "completed";
-                attempt.usage = ended.usage.into();
-            }
-        }),
-        Event::StepFailed(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
-            attempt.fail(FailureBody::of(&ended.failure), ended.usage.into());
-        }),
-        Event::StepRetrying(ended) => close(all, &ended.step, Some(ended.attempt), at, |attempt| {
-            attempt.fail(FailureBody::of(&ended.failure), ended.usage.into());
-        }),
-        Event::StepWaiting(ended) if ended.failure.is_some() => {
-            close(all, &ended.step, ended.attempt, at, |attempt| {
-                attempt.error = ended.failure.as_ref().map(FailureBody::of);
-                attempt.happened = Some("unknown");
-                attempt.usage = ended.usage.into();
-                if attempt.outcome == "running" {
-                    attempt.outcome = "failed";
-                }
-            })
-        }
-        Event::StepWaiting(ended) if ended.output.is_some() => {
-            close(all, &ended.step, ended.attempt, at, |attempt| {
-                if attempt.outcome == "running" {
+impl Attempts {
+    /// Those of one step.
+    #[must_use]
+    pub fn of_step(step: StepPath) -> Self {
+        Self { of: Some(step), ..Self::default() }
+    }
+
+    /// Those of all steps, without what agents got and what was said about what they made: of a large run that is most of it.
+    #[must_use]
+    pub fn without_values() -> Self {
+        Self { without_values: true, ..Self::default() }
+    }
+
+    /// Whether events of this kind say something about attempts.
+    #[must_use]
+    pub fn are_in(kind: u16) -> bool {
+        KINDS.iter().any(|(number, name, _)| *number == kind && name.starts_with("step."))
+    }
+
+    /// What was gathered.
+    #[must_use]
+    pub fn into_bodies(self) -> Vec<AttemptBody> {
+        self.all
+    }
+
+    /// Adds what an event says.
+    pub fn take(&mut self, event: &EventRead) {
+        let at = event.at;
+        let (of, without_values) = (self.of.as_ref(), self.without_values);
+        let all = &mut self.all;
+        match &event.recorded.event {
+            Event::StepStarted(started) if of.is_some_and(|of| *of != started.step) => {}
+            Event::StepJudged(_) if without_values => {}
+            Event::StepStarted(started) => all.push(AttemptBody {
+                id: format!("{}@{}", started.step, started.attempt),
+                number: started.attempt,
+                iteration: started.iteration,
+                agent: started.agent.to_string(),
+                agent_version: started.agent_version.to_string(),
+                effect: effect(started.effect),
+                outcome: "running",
+                input: if without_values { Value::Null } else { value_of(&started.input) },
+                error: None,
+                happened: None,
+                started_at: at,
+                ended_at: None,
+                duration_ms: None,
+                timeout_ms: started.timeout_ms,
+                usage: UsageBody::default(),
+                verdict: None,
+                step: started.step.clone(),
+            }),
+            Event::StepCompleted(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
+                // A step that a person reconciled completes long after its attempt ended.
+                if attempt.ended_at.is_none() {
                     attempt.outcome = "completed";
                     attempt.usage = ended.usage.into();
                 }
-            })
-        }
-        Event::StepJudged(judged) => {
-            // The one that is judged is nearly always among the last that began.
-            let is_it =
-                |attempt: &&mut AttemptBody| attempt.number == judged.attempt && attempt.step == judged.step;
-            if let Some(attempt) = all.iter_mut().rev().find(is_it) {
-                let verdict =
-                    attempt.verdict.get_or_insert(VerdictBody { passed: true, evidence: Vec::new() });
-                verdict.passed = judged.passed;
-                // Whoever it was that refused the output: what does not bring what it is to bring has failed.
-                if attempt.outcome != "running" {
-                    attempt.outcome = if judged.passed { "completed" } else { "failed" };
-                }
-                match value_of(&judged.evidence) {
-                    Value::Array(evidence) => verdict.evidence.extend(evidence),
-                    other => verdict.evidence.push(other),
+            }),
+            Event::StepFailed(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
+                attempt.fail(FailureBody::of(&ended.failure), ended.usage.into());
+            }),
+            Event::StepRetrying(ended) => close(all, &ended.step, Some(ended.attempt), at, |attempt| {
+                attempt.fail(FailureBody::of(&ended.failure), ended.usage.into());
+            }),
+            Event::StepWaiting(ended) if ended.failure.is_some() => {
+                close(all, &ended.step, ended.attempt, at, |attempt| {
+                    attempt.error = ended.failure.as_ref().map(FailureBody::of);
+                    attempt.happened = Some("unknown");
+                    attempt.usage = ended.usage.into();
+                    if attempt.outcome == "running" {
+                        attempt.outcome = "failed";
+                    }
+                })
+            }
+            Event::StepWaiting(ended) if ended.output.is_some() => {
+                close(all, &ended.step, ended.attempt, at, |attempt| {
+                    if attempt.outcome == "running" {
+                        attempt.outcome = "completed";
+                        attempt.usage = ended.usage.into();
+                    }
+                })
+            }
+            Event::StepJudged(judged) => {
+                // The one that is judged is nearly always among the last that began.
+                let is_it = |attempt: &&mut AttemptBody| {
+                    attempt.number == judged.attempt && attempt.step == judged.step
+                };
+                if let Some(attempt) = all.iter_mut().rev().find(is_it) {
+                    let verdict =
+                        attempt.verdict.get_or_insert(VerdictBody { passed: true, evidence: Vec::new() });
+                    verdict.passed = judged.passed;
+                    // Whoever it was that refused the output: what does not bring what it is to bring has failed.
+                    if attempt.outcome != "running" {
+                        attempt.outcome = if judged.passed { "completed" } else { "failed" };
+                    }
+                    match value_of(&judged.evidence) {
+                        Value::Array(evidence) => verdict.evidence.extend(evidence),
+                        other => verdict.evidence.push(other),
+                    }
                 }
             }
+            Event::StepInterrupted(ended) => close(all, &ended.step, Some(ended.attempt), at, |attempt| {
+                attempt.outcome = "interrupted";
+            }),
+            Event::StepReconciled(said) => close(all, &said.step, Some(said.attempt), at, |attempt| {
+                attempt.happened = Some(happened(said.happened));
+            }),
+            Event::StepCancelled(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
+                if attempt.outcome == "running" {
+                    attempt.outcome = "cancelled";
+                    attempt.happened = ended.happened.map(happened);
+                }
+            }),
+            // Nothing else is about an attempt.
+            _ => {}
         }
-        Event::StepInterrupted(ended) => close(all, &ended.step, Some(ended.attempt), at, |attempt| {
-            attempt.outcome = "interrupted";
-        }),
-        Event::StepReconciled(said) => close(all, &said.step, Some(said.attempt), at, |attempt| {
-            attempt.happened = Some(happened(said.happened));
-        }),
-        Event::StepCancelled(ended) => close(all, &ended.step, ended.attempt, at, |attempt| {
-            if attempt.outcome == "running" {
-                attempt.outcome = "cancelled";
-                attempt.happened = ended.happened.map(happened);
-            }
-        }),
-        // Nothing else is about an attempt.
-        _ => {}
     }
+}
+
+/// Whether a record may be about this step: only what holds its path is decoded.
+pub fn may_name(step: &StepPath) -> impl Fn(&Record) -> bool + Send + use<> {
+    // Paths are made of letters that JSON writes as they are.
+    let written = format!("\"{step}\"");
+    let holds = move |body: &[u8]| std::str::from_utf8(body).is_ok_and(|body| body.contains(&written));
+    move |record| Attempts::are_in(record.kind) && holds(&record.body)
 }
 
 fn close(
@@ -263,7 +302,9 @@ mod tests {
             StepFailed { step: step(), attempt: Some(1), failure, usage: Usage::default() }.into()
         };
         let outcome = |events: Vec<Event>| {
-            let attempts = attempts(&read(events));
+            let mut gathered = Attempts::default();
+            read(events).iter().for_each(|event| gathered.take(event));
+            let attempts = gathered.into_bodies();
             (attempts[0].outcome, attempts[0].error.is_some())
         };
         assert_eq!(outcome(vec![started(1), judged(false), failed()]), ("failed", true));
@@ -301,7 +342,9 @@ mod tests {
             .into(),
             started(4),
         ]);
-        let attempts = attempts(&events);
+        let mut gathered = Attempts::default();
+        events.iter().for_each(|event| gathered.take(event));
+        let attempts = gathered.into_bodies();
         let shown: Vec<_> = attempts
             .iter()
             .map(|attempt| (attempt.id.as_str(), attempt.outcome, attempt.duration_ms))

@@ -4,6 +4,7 @@
 //! decimal strings, durations milliseconds (`*_ms`), times RFC 3339.
 
 pub mod agent;
+pub mod agent_file;
 pub mod approval;
 pub mod attempt;
 pub mod batch;

@@ -1,7 +1,7 @@
 //! The revisions of a run's plan.
 
-use ghostlight_actors::runs::{EventRead, RunRead};
-use ghostlight_model::event::Event;
+use ghostlight_actors::runs::EventRead;
+use ghostlight_model::event::{Event, KINDS};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,11 +30,16 @@ pub struct RevisionBody {
 }
 
 impl RevisionBody {
-    /// All of a run, the oldest first.
+    /// Whether events of this kind make revisions.
     #[must_use]
-    pub fn all(read: &RunRead) -> Vec<Self> {
-        let revisions = read.events.iter().filter_map(|event| Self::of(event));
-        revisions.enumerate().map(|(revision, body)| Self { revision, ..body }).collect()
+    pub fn is_in(kind: u16) -> bool {
+        KINDS.iter().any(|(number, name, _)| *number == kind && name.starts_with("plan."))
+    }
+
+    /// Adds the revision that an event makes, if it makes one, to those before it.
+    pub fn take(all: &mut Vec<Self>, event: &EventRead) {
+        let revision = all.len();
+        all.extend(Self::of(event).map(|body| Self { revision, ..body }));
     }
 
     fn of(event: &EventRead) -> Option<Self> {

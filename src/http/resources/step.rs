@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::attempt::{AttemptBody, attempts};
+use super::attempt::AttemptBody;
 use super::{FailureBody, UsageBody, ms_between, value_of};
 
 /// Why a running step deserves a look.
@@ -169,12 +169,10 @@ pub fn step(read: &RunRead, at: StepAt, now: Timestamp) -> StepBody {
     }
 }
 
-/// One step with everything about it.
+/// One step with everything about it: `history` are its attempts.
 #[must_use]
-pub fn detail(read: &RunRead, at: StepAt, now: Timestamp) -> StepDetail {
+pub fn detail(read: &RunRead, at: StepAt, history: Vec<AttemptBody>, now: Timestamp) -> StepDetail {
     let (path, own) = (read.run.path(at), read.run.step(at));
-    let history =
-        attempts(read.events.iter().map(|event| &**event)).into_iter().filter(|attempt| attempt.step == path);
     StepDetail {
         step: step(read, at, now),
         idempotency_key: idempotency_key(read.run.id, &path, own.iteration),
@@ -184,7 +182,7 @@ pub fn detail(read: &RunRead, at: StepAt, now: Timestamp) -> StepDetail {
             StepState::Completed { output } => Some(value_of(output)),
             _ => None,
         },
-        history: history.collect(),
+        history,
     }
 }
 

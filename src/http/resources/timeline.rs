@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::attempt::attempts;
+use super::attempt::AttemptBody;
 use super::ms_between;
 
 /// A stretch of time in which an attempt ran or a question waited.
@@ -50,20 +50,19 @@ pub struct TimelineBody {
 }
 
 impl TimelineBody {
-    /// The timeline of a run as it is at `now`.
+    /// The timeline of a run with these attempts, as it is at `now`.
     #[must_use]
-    pub fn of(read: &RunRead, now: Timestamp) -> Self {
-        let of_attempts =
-            attempts(read.events.iter().map(|event| &**event)).into_iter().map(|attempt| SpanBody {
-                kind: "attempt",
-                step: attempt.step.to_string(),
-                id: attempt.id,
-                agent: Some(attempt.agent),
-                outcome: attempt.outcome,
-                started_at: attempt.started_at,
-                ended_at: attempt.ended_at,
-                duration_ms: ms_between(attempt.started_at, attempt.ended_at.unwrap_or(now)),
-            });
+    pub fn of(read: &RunRead, attempts: Vec<AttemptBody>, now: Timestamp) -> Self {
+        let of_attempts = attempts.into_iter().map(|attempt| SpanBody {
+            kind: "attempt",
+            step: attempt.step.to_string(),
+            id: attempt.id,
+            agent: Some(attempt.agent),
+            outcome: attempt.outcome,
+            started_at: attempt.started_at,
+            ended_at: attempt.ended_at,
+            duration_ms: ms_between(attempt.started_at, attempt.ended_at.unwrap_or(now)),
+        });
         let of_approvals = read.run.approvals.iter().map(|(id, approval)| {
             let ended_at = approval.decided.as_ref().map(|(_, at, _)| *at);
             SpanBody {

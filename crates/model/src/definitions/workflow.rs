@@ -78,9 +78,17 @@ pub enum WorkflowCommand {
         precondition: Precondition,
     },
     /// Take runs again.
-    Restore,
+    Restore {
+        /// What must hold of the current version.
+        precondition: Precondition,
+    },
     /// Say whom it is for.
-    ChangeVisibility(Visibility),
+    ChangeVisibility {
+        /// For whom.
+        visibility: Visibility,
+        /// What must hold of the current version.
+        precondition: Precondition,
+    },
 }
 
 /// Why a command changes nothing.
@@ -162,8 +170,10 @@ impl WorkflowState {
                 self.save(saved, &precondition)
             }
             WorkflowCommand::Delete { precondition } => self.delete(&precondition),
-            WorkflowCommand::Restore => self.restore(),
-            WorkflowCommand::ChangeVisibility(visibility) => self.change_visibility(visibility),
+            WorkflowCommand::Restore { precondition } => self.restore(&precondition),
+            WorkflowCommand::ChangeVisibility { visibility, precondition } => {
+                self.change_visibility(visibility, &precondition)
+            }
         }
     }
 
@@ -192,12 +202,19 @@ impl WorkflowState {
         Ok(vec![saved.into()])
     }
 
-    fn change_visibility(&self, visibility: Visibility) -> Result<Vec<Event>, WorkflowRejection> {
+    fn change_visibility(
+        &self,
+        visibility: Visibility,
+        precondition: &Precondition,
+    ) -> Result<Vec<Event>, WorkflowRejection> {
         match (self.versions.is_empty(), self.deleted) {
             (true, _) => Err(WorkflowRejection::NotFound),
             (false, true) => Err(WorkflowRejection::Deleted),
             (false, false) if self.visibility == visibility => Ok(Vec::new()),
-            (false, false) => Ok(vec![WorkflowRestored { visibility: Some(visibility) }.into()]),
+            (false, false) => {
+                self.check(precondition)?;
+                Ok(vec![WorkflowRestored { visibility: Some(visibility) }.into()])
+            }
         }
     }
 
@@ -212,10 +229,13 @@ impl WorkflowState {
         Ok(vec![WorkflowDeleted {}.into()])
     }
 
-    fn restore(&self) -> Result<Vec<Event>, WorkflowRejection> {
+    fn restore(&self, precondition: &Precondition) -> Result<Vec<Event>, WorkflowRejection> {
         match (self.versions.is_empty(), self.deleted) {
             (true, _) => Err(WorkflowRejection::NotFound),
-            (false, true) => Ok(vec![WorkflowRestored { visibility: None }.into()]),
+            (false, true) => {
+                self.check(precondition)?;
+                Ok(vec![WorkflowRestored { visibility: None }.into()])
+            }
             (false, false) => Ok(Vec::new()),
         }
     }
@@ -347,10 +367,11 @@ mod tests {
         assert_eq!(state.versions().len(), 1);
         assert_eq!(state.decide(save("b", Precondition::None)), Err(WorkflowRejection::Deleted));
         assert_eq!(state.decide(WorkflowCommand::Delete { precondition: Precondition::None }), Ok(vec![]));
-        let events = state.decide(WorkflowCommand::Restore).unwrap();
+        let restore = WorkflowCommand::Restore { precondition: Precondition::None };
+        let events = state.decide(restore.clone()).unwrap();
         apply(&mut state, &events, None);
         assert!(!state.is_deleted());
-        assert_eq!(state.decide(WorkflowCommand::Restore), Ok(vec![]));
+        assert_eq!(state.decide(restore), Ok(vec![]));
     }
 
     #[test]
@@ -358,7 +379,40 @@ mod tests {
         let state = WorkflowState::default();
         let delete = WorkflowCommand::Delete { precondition: Precondition::None };
         assert_eq!(state.decide(delete), Err(WorkflowRejection::NotFound));
-        assert_eq!(state.decide(WorkflowCommand::Restore), Err(WorkflowRejection::NotFound));
+        let restore = WorkflowCommand::Restore { precondition: Precondition::None };
+        assert_eq!(state.decide(restore), Err(WorkflowRejection::NotFound));
+    }
+
+    #[test]
+    fn a_restore_and_a_change_of_visibility_want_the_version_that_the_caller_saw_unless_it_is_so_already() {
+        let first = after(vec![save("a", Precondition::None)]);
+        let stale = Precondition::Match(tag(&first));
+        let changes = || {
+            let visibility = Visibility::Public;
+            [
+                WorkflowCommand::Restore { precondition: stale.clone() },
+                WorkflowCommand::ChangeVisibility { visibility, precondition: stale.clone() },
+            ]
+        };
+        let two = vec![save("a", Precondition::None), save("b", Precondition::None)];
+        let delete = WorkflowCommand::Delete { precondition: Precondition::None };
+        let publish = WorkflowCommand::ChangeVisibility {
+            visibility: Visibility::Public,
+            precondition: Precondition::None,
+        };
+        let [restore, show] = changes();
+        for (state, change) in
+            [(after([two.clone(), vec![delete.clone()]].concat()), restore), (after(two.clone()), show)]
+        {
+            let current = state.latest().map(VersionHead::etag);
+            assert_eq!(state.decide(change), Err(WorkflowRejection::PreconditionFailed { current }));
+        }
+        let [restore, show] = changes();
+        let deleted = after(vec![save("a", Precondition::None), delete]);
+        assert_eq!(deleted.decide(restore.clone()).unwrap().len(), 1);
+        assert_eq!(first.decide(show.clone()).unwrap().len(), 1);
+        let as_wanted = after([two, vec![publish]].concat());
+        assert_eq!((as_wanted.decide(restore), as_wanted.decide(show)), (Ok(vec![]), Ok(vec![])));
     }
 
     #[test]
@@ -381,7 +435,10 @@ mod tests {
     fn whom_it_is_for_is_private_until_somebody_says_otherwise_and_makes_no_version() {
         let mut state = after(vec![save("a", Precondition::None)]);
         assert_eq!(state.visibility(), Visibility::Private);
-        let publish = WorkflowCommand::ChangeVisibility(Visibility::Public);
+        let publish = WorkflowCommand::ChangeVisibility {
+            visibility: Visibility::Public,
+            precondition: Precondition::None,
+        };
         let events = state.decide(publish.clone()).unwrap();
         apply(&mut state, &events, Some("local"));
         assert_eq!((state.visibility(), state.versions().len()), (Visibility::Public, 1));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::at_hand::AtHand;
 use crate::failure::{EffectClass, Failure, Happened};
 use crate::ids::{ApprovalId, DefinitionHash, Name, RunId, StepPath};
 use crate::payload::Payload;
@@ -73,6 +74,9 @@ pub struct PlanRevised {
     /// How many attempts are made at the same time from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel: Option<u32>,
+    /// That definition, compiled.
+    #[serde(skip)]
+    pub plan: AtHand,
 }
 
 /// `plan.created`

@@ -5,6 +5,7 @@
 //! [`Payload`](crate::payload::Payload) fields. New fields are optional with a default that means what the old record
 //! meant; anything else is a new body version with an upcaster in [`Event::decode`].
 
+mod at_hand;
 mod bodies;
 mod definitions;
 mod payloads;
@@ -13,6 +14,7 @@ mod samples;
 
 use serde::{Deserialize, Serialize};
 
+pub use at_hand::AtHand;
 pub use bodies::*;
 pub use definitions::*;
 

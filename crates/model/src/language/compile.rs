@@ -26,7 +26,7 @@ use super::schema::Schema;
 use super::selectors;
 use super::shared::{self, Shared};
 use super::supervision;
-use super::targets::{self, KnownAgent, Named};
+use super::targets::{self, AgentFile, KnownAgent, Named};
 use crate::diagnostic::{self, Code, Diagnostic, Span};
 use crate::ids::{DefinitionHash, Name, NodeId};
 use crate::selection::Selector;
@@ -109,6 +109,21 @@ impl Compiled {
     pub fn check_children(&mut self, known: &[Name]) {
         let found = self.outline().map(|outline| children::check(&outline, known));
         self.add(found.unwrap_or_default());
+    }
+
+    /// Says of those whom [`Self::check_agents`] did not find which of these files define them. The files are asked for only then.
+    pub fn point_to_files(&mut self, files: impl FnOnce() -> Vec<AgentFile>) {
+        let mut unknown = self.diagnostics.iter_mut().filter(|one| targets::is_unknown(one)).peekable();
+        if unknown.peek().is_none() {
+            return;
+        }
+        let files = files();
+        for diagnostic in unknown {
+            let target = self.targets.get(&diagnostic.path).map(|named| &named.target);
+            if let Some(help) = target.and_then(|target| targets::help_of_files(target, &files)) {
+                diagnostic.help = Some(help);
+            }
+        }
     }
 
     fn outline(&self) -> Option<Outline<'_>> {

@@ -48,7 +48,7 @@ pub use draft::NESTING_MAX;
 pub use edges::EDGES_MAX;
 pub use names::Local;
 pub use of_run::Fact;
-pub use targets::{CallAt, KnownAgent, check_targets};
+pub use targets::{AgentFile, CallAt, KnownAgent, check_targets};
 #[cfg(test)]
 pub(crate) use types::not_of_their_type;
 

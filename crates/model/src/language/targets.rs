@@ -27,6 +27,19 @@ pub struct KnownAgent {
     pub output_schema: Option<Schema>,
 }
 
+/// A file with an agent that is not among those that are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentFile {
+    /// Its name within its folder.
+    pub file: String,
+    /// The agent, by what the file says, or by how it is called.
+    pub agent: Name,
+    /// What the agent offers; nothing is known of that where the file has mistakes.
+    pub capabilities: Vec<Name>,
+    /// Whether the file can be used as it is.
+    pub is_usable: bool,
+}
+
 /// A call of a workflow.
 #[derive(Debug, Clone, Copy)]
 pub struct CallAt<'w> {
@@ -132,6 +145,25 @@ pub(super) fn check_outline(outline: &Outline<'_>, known: Option<&[KnownAgent]>)
     let mut diagnostics = supervision::check_agents(outline, known);
     diagnostics.extend(known.map(|known| types::check::check(outline, known)).unwrap_or_default());
     diagnostics
+}
+
+/// Whether a diagnostic says that somebody who is called is not known.
+pub(super) fn is_unknown(diagnostic: &Diagnostic) -> bool {
+    matches!(diagnostic.code, Code::UnknownAgent | Code::UnknownCapability)
+}
+
+/// What to do about somebody who is not known and whom one of these files defines: that a file is there explains more than a name
+/// that is near.
+pub(super) fn help_of_files(target: &Target, files: &[AgentFile]) -> Option<String> {
+    let found = files.iter().find(|file| match target {
+        Target::Agent(name) => file.agent == *name,
+        Target::Capability(name) => file.capabilities.contains(name),
+    });
+    let AgentFile { file, is_usable, .. } = found?;
+    Some(match is_usable {
+        true => format!("the file `{file}` defines it and is not loaded yet: `ghostlight agents reload`"),
+        false => format!("the file `{file}` is to define it and has mistakes: `ghostlight check` tells them"),
+    })
 }
 
 fn suggest<'n>(

@@ -14,6 +14,7 @@ use crate::event::{ParentStep, PauseReason, Usage};
 use crate::failure::Failure;
 use crate::ids::{ApprovalId, AttemptId, Ids, Name, RunId, StepPath};
 use crate::language::schema::SchemaViolation;
+use crate::workflow::Workflow;
 
 /// What a decision may know of the world.
 #[derive(Debug)]
@@ -170,8 +171,8 @@ pub enum Command {
     },
     /// Go on with another definition, as far as nothing of it has begun.
     Revise {
-        /// The definition, as JSON.
-        document: Value,
+        /// The definition. Compiled by whoever asks: a large one takes longer than a decision may.
+        next: Arc<Workflow>,
         /// Why, for people.
         reason: String,
     },

@@ -12,9 +12,9 @@ use super::place::StepAt;
 use super::state::{Approval, Run, RunStatus, Step, StepState};
 use super::{retry, revise};
 use crate::event::{
-    ApprovalDecided, Decision, Event, PauseReason, PlanCreated, PlanRevised, RunCancelRequested, RunCreated,
-    RunPaused, RunQuarantined, RunResumed, SignalReceived, StepCancelled, StepCompleted, StepFailed,
-    StepReconciled, Usage,
+    ApprovalDecided, AtHand, Decision, Event, PauseReason, PlanCreated, PlanRevised, RunCancelRequested,
+    RunCreated, RunPaused, RunQuarantined, RunResumed, SignalReceived, StepCancelled, StepCompleted,
+    StepFailed, StepReconciled, Usage,
 };
 use crate::failure::{ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, Name, RunId, StepPath};
@@ -101,7 +101,7 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
             _ if run.max_parallel == Some(max_parallel) => {}
             _ => draft.emit(PlanRevised { max_parallel: Some(max_parallel), ..PlanRevised::default() }),
         },
-        Command::Revise { document, reason } => revise(&mut draft, document, reason)?,
+        Command::Revise { next, reason } => revise(&mut draft, next, reason)?,
         Command::ChildEnded { step, child, outcome, usage } => {
             child_ended(&mut draft, &step, child, outcome, usage);
         }
@@ -140,12 +140,11 @@ fn signal(draft: &mut Draft<'_>, name: Name, payload: Value) -> Result<(), Rejec
     Ok(())
 }
 
-fn revise(draft: &mut Draft<'_>, document: Value, reason: String) -> Result<(), Rejection> {
+fn revise(draft: &mut Draft<'_>, next: Arc<Workflow>, reason: String) -> Result<(), Rejection> {
     let status = draft.run.status;
     if status.is_terminal() || draft.run.cancel_requested {
         return Err(Rejection::RunIs { status });
     }
-    let next = revise::compiled(&document)?;
     if next.hash == draft.run.workflow.hash {
         return Ok(());
     }
@@ -154,11 +153,11 @@ fn revise(draft: &mut Draft<'_>, document: Value, reason: String) -> Result<(), 
     if !violations.is_empty() {
         return Err(Rejection::NotEditable { violations });
     }
-    let definition = Some(next.hash);
     draft.emit(PlanRevised {
-        definition,
-        document: Some(Payload::inline(document)),
+        definition: Some(next.hash),
+        document: Some(Payload::inline(next.document.clone())),
         reason,
+        plan: AtHand(Some(next)),
         ..PlanRevised::default()
     });
     Ok(())

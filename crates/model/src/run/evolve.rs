@@ -85,9 +85,9 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         Event::PlanRevised(revised) => {
             run.max_parallel = revised.max_parallel.or(run.max_parallel);
             run.version = revised.version.unwrap_or(run.version);
-            let document = revised.document.as_ref().and_then(|document| document.value());
-            if let Some(next) = document.and_then(|document| revise::compile(document)) {
+            if let Some(next) = revise::plan(revised) {
                 revise::adopt(run, next);
+                run.planned_at = run.sequence;
             }
         }
         Event::StepCompensated(compensated) => {

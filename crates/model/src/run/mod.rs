@@ -106,6 +106,7 @@ mod revise;
 mod scope;
 mod snapshot;
 mod state;
+mod statistics;
 mod status;
 mod traces;
 mod values;
@@ -131,3 +132,4 @@ pub use state::{
     Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, RunStatus, Step, StepState, StepStatus,
     idempotency_key,
 };
+pub use statistics::{CallStatistics, DURATIONS_KEPT};

@@ -15,7 +15,7 @@ use super::place::StepAt;
 use super::reads::reads;
 use super::revise;
 use super::state::{Run, RunStatus, Step, StepState};
-use crate::event::{PlanRevised, RunReopened};
+use crate::event::{AtHand, PlanRevised, RunReopened};
 use crate::failure::{EffectClass, Happened};
 use crate::ids::{DefinitionHash, RunId, StepPath};
 use crate::payload::Payload;
@@ -25,7 +25,7 @@ use crate::workflow::{Node, NodeIndex, NodeKind, Workflow};
 const WRITES_NAMED_MAX: usize = 100;
 
 /// How a failed run is to be opened again.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Retry {
     /// The saved version of its workflow that it goes on with; its own when none is given.
     pub revision: Option<Revision>,
@@ -36,12 +36,12 @@ pub struct Retry {
 }
 
 /// A saved version of a workflow.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Revision {
     /// Its number.
     pub version: u64,
-    /// The definition, as JSON.
-    pub document: Value,
+    /// The definition. Compiled by whoever asks: a large one takes longer than a decision may.
+    pub next: Arc<Workflow>,
 }
 
 /// What a retry would do.
@@ -122,9 +122,10 @@ pub(super) fn reopen(draft: &mut Draft<'_>, retry: Retry) -> Result<(), Rejectio
         draft.emit(PlanRevised {
             definition: next.as_ref().map(|next| next.hash),
             version: Some(revision.version),
-            document: next.map(|_| Payload::inline(revision.document)),
+            document: next.as_ref().map(|next| Payload::inline(next.document.clone())),
             reason: format!("retried with version {}", revision.version),
             max_parallel: None,
+            plan: AtHand(next),
         });
     }
     draft.emit(RunReopened { steps: hazards.again, anew, input: input.map(Payload::inline) });
@@ -147,7 +148,7 @@ fn plan(run: &Run, retry: &Retry, undone: &Undone) -> Result<Planned, Rejection>
     }
     let version = retry.revision.as_ref().map_or(run.version, |revision| revision.version);
     let next = match &retry.revision {
-        Some(revision) if revision.version != run.version => revised(run, &revision.document, undone)?,
+        Some(revision) if revision.version != run.version => revised(run, &revision.next, undone)?,
         _ => None,
     };
     let before = run.input.value().map_or(&Value::Null, |value| value);
@@ -187,8 +188,7 @@ fn plan(run: &Run, retry: &Retry, undone: &Undone) -> Result<Planned, Rejection>
 }
 
 /// The definition of a version, if the run can go on with it; none when it is the run's own.
-fn revised(run: &Run, document: &Value, undone: &Undone) -> Result<Option<Arc<Workflow>>, Rejection> {
-    let next = revise::compiled(document)?;
+fn revised(run: &Run, next: &Arc<Workflow>, undone: &Undone) -> Result<Option<Arc<Workflow>>, Rejection> {
     if next.hash == run.workflow.hash {
         return Ok(None);
     }
@@ -199,8 +199,8 @@ fn revised(run: &Run, document: &Value, undone: &Undone) -> Result<Option<Arc<Wo
         }
         if undone.keeps_inside(at, step) { revise::Stand::HoldsOutputs } else { revise::Stand::Free }
     };
-    let violations = revise::problems(run, &next, &revise::MAY_CHANGE_ANEW, stand);
-    if violations.is_empty() { Ok(Some(next)) } else { Err(Rejection::NotEditable { violations }) }
+    let violations = revise::problems(run, next, &revise::MAY_CHANGE_ANEW, stand);
+    if violations.is_empty() { Ok(Some(next.clone())) } else { Err(Rejection::NotEditable { violations }) }
 }
 
 /// What is done again when a run is opened again.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::command::Rejection;
 use super::state::{Run, Step, StepState};
+use crate::event::{AtHand, PlanRevised};
 use crate::ids::NodeId;
 use crate::language::schema::SchemaViolation;
 use crate::language::{self, Format, Source};
@@ -60,19 +60,13 @@ impl Stand {
     }
 }
 
-/// The workflow of a document in its canonical form; none when it does not compile.
-pub(super) fn compile(document: &Value) -> Option<Arc<Workflow>> {
-    let text = document.to_string();
+/// What a run follows after this event; none where that stays as it was, and when this program cannot compile it.
+pub(super) fn plan(revised: &PlanRevised) -> Option<Arc<Workflow>> {
+    if let AtHand(Some(plan)) = &revised.plan {
+        return Some(plan.clone());
+    }
+    let text = revised.document.as_ref()?.value()?.to_string();
     language::compile(&Source { text: &text, format: Format::Json }).workflow
-}
-
-/// The same for a command, which is refused when it does not compile.
-pub(super) fn compiled(document: &Value) -> Result<Arc<Workflow>, Rejection> {
-    let violation = || {
-        let message = "the definition does not compile".to_owned();
-        SchemaViolation { path: String::new(), message }
-    };
-    compile(document).ok_or_else(|| Rejection::NotEditable { violations: vec![violation()] })
 }
 
 /// Whether two definitions have the same node of this id.
@@ -141,7 +135,6 @@ pub(super) fn adopt(run: &mut Run, next: Arc<Workflow>) {
     let left_out: Vec<_> = left_out.collect();
     left_out.into_iter().for_each(|usage| run.left_out.add(usage));
     run.steps = steps;
-    run.is_revised = true;
     // The file's own limit, unless somebody changed it for this run.
     if run.max_parallel == run.workflow.max_parallel {
         run.max_parallel = next.max_parallel;

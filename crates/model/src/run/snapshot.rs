@@ -3,13 +3,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::revise;
 use super::state::{Approval, ReceivedSignal, Run, RunStatus, Step};
 use crate::event::{ParentStep, PauseReason, RunResult, Usage};
 use crate::failure::Failure;
@@ -18,13 +17,11 @@ use crate::payload::Payload;
 use crate::workflow::Workflow;
 
 /// The format that this program writes. Raised with every change of the state.
-pub const SNAPSHOT_FORMAT: u32 = 4;
+pub const SNAPSHOT_FORMAT: u32 = 5;
 
 #[derive(Serialize, Deserialize)]
 struct Frozen<'a> {
     definition: DefinitionHash,
-    /// The definition itself, when it is not the one that the run was created with.
-    document: Option<Cow<'a, Value>>,
     version: u64,
     status: RunStatus,
     pause: Option<PauseReason>,
@@ -47,14 +44,14 @@ struct Frozen<'a> {
     result: Option<RunResult>,
     failure: Cow<'a, Option<(Option<StepPath>, Failure)>>,
     sequence: u64,
+    planned_at: u64,
 }
 
-/// The state as bytes; `None` when it cannot be written, which values made of JSON always can.
+/// The state as bytes; `None` when it takes more than `bytes_max`, which is found out without writing more than that.
 #[must_use]
-pub fn freeze(run: &Run) -> Option<Vec<u8>> {
+pub fn freeze(run: &Run, bytes_max: usize) -> Option<Vec<u8>> {
     let frozen = Frozen {
         definition: run.workflow.hash,
-        document: run.is_revised.then(|| Cow::Borrowed(&run.workflow.document)),
         version: run.version,
         status: run.status,
         pause: run.pause,
@@ -77,48 +74,77 @@ pub fn freeze(run: &Run) -> Option<Vec<u8>> {
         result: run.result,
         failure: Cow::Borrowed(&run.failure),
         sequence: run.sequence,
+        planned_at: run.planned_at,
     };
-    serde_json::to_vec(&frozen).ok()
+    let mut bytes = Bounded { bytes: Vec::new(), bytes_max };
+    serde_json::to_writer(&mut bytes, &frozen).ok()?;
+    Some(bytes.bytes)
 }
 
-/// The state that `bytes` hold of a run that was created with `workflow`; `None` when they do not read or belong to another
-/// definition.
-#[must_use]
-pub fn thaw(id: RunId, workflow: &Arc<Workflow>, bytes: &[u8]) -> Option<Run> {
-    let frozen: Frozen<'_> = serde_json::from_slice(bytes).ok()?;
-    let is_revised = frozen.document.is_some();
-    let workflow = match &frozen.document {
-        Some(document) => revise::compile(document)?,
-        None => workflow.clone(),
-    };
-    if frozen.definition != workflow.hash || frozen.steps.len() != workflow.nodes.len() {
-        return None;
+/// Bytes up to a bound.
+struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + more.len() > self.bytes_max {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
     }
-    Some(Run {
-        workflow,
-        is_revised,
-        id,
-        version: frozen.version,
-        status: frozen.status,
-        pause: frozen.pause,
-        cancel_requested: frozen.cancel_requested,
-        killed: frozen.killed,
-        input: frozen.input.into_owned(),
-        context: frozen.context.into_owned(),
-        labels: Arc::new(frozen.labels.into_owned()),
-        steps: frozen.steps.into_owned(),
-        approvals: frozen.approvals.into_owned(),
-        signals: frozen.signals.into_owned(),
-        inside: frozen.inside,
-        left_out: frozen.left_out,
-        bytes: frozen.bytes,
-        max_parallel: frozen.max_parallel,
-        parent: frozen.parent.into_owned(),
-        created_at: frozen.created_at,
-        ended_at: frozen.ended_at,
-        output: frozen.output.into_owned(),
-        result: frozen.result,
-        failure: frozen.failure.into_owned(),
-        sequence: frozen.sequence,
-    })
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The state that `bytes` hold; `None` when they do not read or belong to another definition. `planned` finds what the run
+/// follows by the sequence of the event that says it ([`Run::planned_at`]).
+///
+/// # Errors
+/// What `planned` says.
+pub fn thaw<E>(
+    id: RunId,
+    bytes: &[u8],
+    planned: impl FnOnce(u64) -> Result<Option<Arc<Workflow>>, E>,
+) -> Result<Option<Run>, E> {
+    let Ok(frozen) = serde_json::from_slice::<Frozen<'_>>(bytes) else { return Ok(None) };
+    let workflow = planned(frozen.planned_at)?
+        .filter(|workflow| frozen.definition == workflow.hash && frozen.steps.len() == workflow.nodes.len());
+    Ok(workflow.map(|workflow| frozen.into_run(id, workflow)))
+}
+
+impl Frozen<'_> {
+    fn into_run(self, id: RunId, workflow: Arc<Workflow>) -> Run {
+        Run {
+            workflow,
+            id,
+            version: self.version,
+            status: self.status,
+            pause: self.pause,
+            cancel_requested: self.cancel_requested,
+            killed: self.killed,
+            input: self.input.into_owned(),
+            context: self.context.into_owned(),
+            labels: Arc::new(self.labels.into_owned()),
+            steps: self.steps.into_owned(),
+            approvals: self.approvals.into_owned(),
+            signals: self.signals.into_owned(),
+            inside: self.inside,
+            left_out: self.left_out,
+            bytes: self.bytes,
+            max_parallel: self.max_parallel,
+            parent: self.parent.into_owned(),
+            created_at: self.created_at,
+            ended_at: self.ended_at,
+            output: self.output.into_owned(),
+            result: self.result,
+            failure: self.failure.into_owned(),
+            sequence: self.sequence,
+            planned_at: self.planned_at,
+        }
+    }
 }

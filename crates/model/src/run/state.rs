@@ -178,44 +178,55 @@ impl StepState {
     }
 }
 
-/// A step of a run.
+/// A step of a run. What is as it was at the beginning takes no room in a snapshot: most of what most steps could say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Step {
     /// Where it stands.
     pub state: StepState,
     /// From 1; a re-run or a retry by a person raises it.
     pub iteration: u32,
     /// Attempts begun so far.
+    #[serde(skip_serializing_if = "is_zero")]
     pub attempts: u32,
     /// Attempts of this iteration that failed by themselves.
+    #[serde(skip_serializing_if = "is_zero")]
     pub failed: u32,
     /// How each attempt ended that has.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ends: BTreeMap<u32, AttemptEnd>,
     /// Late results that were recorded as discarded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub discarded: Vec<u32>,
     /// When its first attempt began, or it began to wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
     /// Since when it is in its state.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// What its attempts used.
+    #[serde(skip_serializing_if = "Usage::is_nothing")]
     pub usage: Usage,
     /// Who was called last.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<Name>,
     /// What the last attempt got; of a map the list that it goes over.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Payload>,
     /// Whether it was cancelled because another branch was faster.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "is_false")]
     pub lost_race: bool,
     /// How often it was done again because what came out was not good enough, in this round.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "is_zero")]
     pub redone: u32,
     /// Whether its effect happened although it was cancelled, as far as anybody knows.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub happened: Option<Happened>,
     /// Whether what it did was made good.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "is_false")]
     pub compensated: bool,
     /// The highest class of its attempts, of all iterations.
     #[serde(default)]
@@ -224,18 +235,26 @@ pub struct Step {
     #[serde(default)]
     pub known: Option<Happened>,
     /// The run that it started last.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub child: Option<ChildRun>,
     /// The items of a map, the passes of a loop.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Arc<Step>>,
     /// Items and passes from before it began anew, by place. Those that take their places count on from them, so that no attempt and
     /// no key stands for two things.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub former: BTreeMap<u32, Arc<Step>>,
     /// What stands beside it, as far as that was asked for.
-    #[serde(default)]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub beside: BTreeMap<Aside, Arc<Step>>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Default for Step {
@@ -304,8 +323,6 @@ pub struct Approval {
 pub struct Run {
     /// What it runs.
     pub workflow: Arc<Workflow>,
-    /// Whether that is another definition than the one it was created with.
-    pub is_revised: bool,
     /// Its id.
     pub id: RunId,
     /// Version of the workflow; 0 for a definition of its own.
@@ -352,6 +369,8 @@ pub struct Run {
     pub failure: Option<(Option<StepPath>, Failure)>,
     /// Sequence of the last event folded, within the run.
     pub sequence: u64,
+    /// Sequence of the event that says what it runs: its first one, until its plan is changed.
+    pub planned_at: u64,
 }
 
 impl Run {
@@ -363,7 +382,6 @@ impl Run {
             steps: vec![fresh; workflow.nodes.len()],
             max_parallel: workflow.max_parallel,
             workflow,
-            is_revised: false,
             id,
             version: 0,
             status: RunStatus::Pending,
@@ -385,6 +403,7 @@ impl Run {
             result: None,
             failure: None,
             sequence: 0,
+            planned_at: 1,
         }
     }
 

@@ -17,7 +17,9 @@ impl Snapshots for SledSnapshots {
         let mut overlay = lock(&self.0.snapshots);
         let max = self.0.options.overlay_bytes_max;
         let bytes = overlay.bytes() + snapshot.bytes.len();
-        if overlay.bytes() > 0 && bytes > max {
+        // One that is larger than all that may wait is taken beside what does: else it would find no room as long as there is traffic.
+        let alone = if snapshot.bytes.len() > max { max } else { 0 };
+        if overlay.bytes() > alone && bytes > max {
             self.0.turns.hurry();
             return Err(NotKept::Lagging);
         }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::snapshots::conformance::snapshot;
-use crate::snapshots::{NotKept, Snapshot};
+use crate::snapshots::{NotKept, SNAPSHOT_BYTES_MAX, Snapshot};
 use crate::views::{Range, Row, ViewBatch, ViewError, ViewName};
 
 mod model;
@@ -80,7 +80,10 @@ fn snapshots_on_sled_conform() {
     for flushes in [false, true] {
         let fresh = || {
             count += 1;
-            Eager { store: opened(options(&dir.path().join(count.to_string()))), flushes }
+            let options = options(&dir.path().join(count.to_string()));
+            // Room for all that the checks leave unwritten.
+            let overlay_bytes_max = 2 * SNAPSHOT_BYTES_MAX;
+            Eager { store: opened(SledOptions { overlay_bytes_max, ..options }), flushes }
         };
         crate::snapshots::conformance::check_all(fresh, |eager| {
             if eager.flushes {
@@ -195,6 +198,16 @@ fn snapshots_are_forgotten_while_too_much_waits() {
     let snapshots = snapshots::SledSnapshots(shared);
     snapshots.put("a", snapshot(1, vec![0; 2000])).unwrap();
     assert_eq!(snapshots.put("b", snapshot(1, vec![0; 2000])), Err(NotKept::Lagging));
+}
+
+#[test]
+fn a_snapshot_larger_than_all_that_may_wait_is_taken_beside_what_does() {
+    let (_dir, shared) = opening(&opening::Plan::Fresh, 4096);
+    let snapshots = snapshots::SledSnapshots(shared);
+    snapshots.put("a", snapshot(1, vec![0; 2000])).unwrap();
+    snapshots.put("b", snapshot(1, vec![0; 8000])).unwrap();
+    assert_eq!(snapshots.put("c", snapshot(1, vec![0; 8000])), Err(NotKept::Lagging));
+    assert_eq!(snapshots.put("d", snapshot(1, vec![0; 10])), Err(NotKept::Lagging));
 }
 
 #[test]

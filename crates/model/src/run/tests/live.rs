@@ -144,8 +144,8 @@ output: $c
 ";
 
 fn revise(bench: &mut Bench, nodes: &str) -> Result<Vec<&'static str>, Rejection> {
-    let document = workflow(&file(nodes)).document.clone();
-    bench.give(Command::Revise { document, reason: "one more look".into() })
+    let next = workflow(&file(nodes));
+    bench.give(Command::Revise { next, reason: "one more look".into() })
 }
 
 /// Shows S1-4.1e: what has not begun may be added, changed and left out; what has begun stays as it is.
@@ -163,6 +163,23 @@ fn the_plan_of_a_live_run_changes_where_nothing_has_begun() {
     bench.completes("b@2", json!(2));
     bench.completes("extra@2", json!(3));
     assert_eq!((bench.run.status, bench.output()), (RunStatus::Completed, json!([2, 3])));
+}
+
+/// What an edit asks for is compiled by whoever asks. Each compilation makes a value of its own, so that one that is the same was not
+/// compiled again: neither by the decision nor when what it decided is folded.
+#[test]
+fn a_changed_plan_is_the_very_one_that_was_given_and_is_not_compiled_again() {
+    let mut bench = Bench::start(&file(LIVE), empty());
+    let next = workflow(&file(&LIVE.replace("output: $c", "output: $b")));
+    let command = Command::Revise { next: next.clone(), reason: "one look less".into() };
+    assert_eq!(bench.give(command).unwrap(), ["plan.revised"]);
+    assert!(Arc::ptr_eq(&bench.run.workflow, &next));
+    let mut again = Run::new(bench.run.id, workflow(&file(LIVE)));
+    bench.journal.iter().for_each(|(event, at)| evolve(&mut again, event, *at, None));
+    assert!(Arc::ptr_eq(&again.workflow, &next));
+    bench.crash();
+    assert!(!Arc::ptr_eq(&bench.run.workflow, &next), "what is read anew is compiled anew");
+    assert_eq!(bench.run.workflow.hash, next.hash);
 }
 
 #[test]

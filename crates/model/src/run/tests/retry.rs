@@ -11,8 +11,8 @@ output: $c
 ";
 
 fn version(number: u64, nodes: &str) -> Retry {
-    let document = workflow(&file(nodes)).document.clone();
-    Retry { revision: Some(Revision { version: number, document }), ..Retry::default() }
+    let next = workflow(&file(nodes));
+    Retry { revision: Some(Revision { version: number, next }), ..Retry::default() }
 }
 
 fn input(value: Value) -> Retry {

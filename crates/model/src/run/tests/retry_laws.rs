@@ -16,7 +16,7 @@ fn mended(scene: &Scene, is_mended: impl Fn(&str) -> bool) -> Scene {
 }
 
 fn with(scene: &Scene) -> Retry {
-    let revision = Revision { version: 2, document: workflow(&scene.yaml).document.clone() };
+    let revision = Revision { version: 2, next: workflow(&scene.yaml) };
     Retry { revision: Some(revision), ..Retry::default() }
 }
 
