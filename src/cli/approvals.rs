@@ -158,8 +158,16 @@ fn shown(approval: &Approval, now: Timestamp) -> String {
         ("run", approval.run.clone()),
         ("step", plain(&approval.step)),
         ("asked", ago(approval.requested_at.as_deref(), now)),
-        ("expires", ago(approval.expires_at.as_deref(), now)),
+        (
+            "expires",
+            if approval.status == "pending" {
+                ago(approval.expires_at.as_deref(), now)
+            } else {
+                String::new()
+            },
+        ),
         ("by", text(&approval.by)),
         ("comment", text(&approval.comment)),
+        ("form", approval.form.as_ref().map(|form| plain(&form.to_string())).unwrap_or_default()),
     ])
 }

@@ -214,6 +214,9 @@ pub struct Approval {
     /// What they said.
     #[serde(default)]
     pub comment: Option<String>,
+    /// JSON Schema of what they may change.
+    #[serde(default)]
+    pub form: Option<Value>,
 }
 
 /// A command to a run was taken.

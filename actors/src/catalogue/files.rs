@@ -51,10 +51,14 @@ impl Catalogue {
         };
         let diagnostics = checked.diagnostics;
         let state = self.inner.shelf.state(&workflow.name);
-        // The runtime itself saves nothing but files.
-        let last_loaded =
-            state.as_ref().and_then(|state| state.versions().iter().rfind(|head| head.by.is_none()));
-        if last_loaded.is_some_and(|head| head.hash == workflow.hash) {
+        let versions = state.as_ref().map(|state| state.versions()).unwrap_or_default();
+        // The runtime itself saves nothing but files. What was loaded before, or saved by somebody before it stood in a file, is
+        // not to take the place of what was saved since.
+        let is_known = match versions.iter().rfind(|head| head.by.is_none()) {
+            Some(last_loaded) => last_loaded.hash == workflow.hash,
+            None => versions.iter().any(|head| head.hash == workflow.hash),
+        };
+        if is_known {
             let outcome = FileOutcome::Unchanged(workflow.name.clone());
             return Ok(FileReport { file: file.name, outcome, diagnostics });
         }

@@ -4,8 +4,10 @@ use ghostlight_actors::views::ApprovalRow;
 use ghostlight_model::event::Decision;
 use ghostlight_model::ids::ApprovalId;
 use ghostlight_model::run::{Approval, Run};
+use ghostlight_model::workflow::NodeKind;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::plan::risk_name;
@@ -50,6 +52,9 @@ pub struct ApprovalBody {
     pub comment: Option<String>,
     /// Whether the person changed what will be done.
     pub changed: bool,
+    /// JSON Schema of what the person may change, and has to give where it requires something; not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<Value>,
 }
 
 impl ApprovalBody {
@@ -73,6 +78,7 @@ impl ApprovalBody {
             by: row.by.clone(),
             comment: row.comment.as_ref().map(|comment| comment.text.clone()),
             changed: row.changed,
+            form: None,
         }
     }
 
@@ -83,6 +89,10 @@ impl ApprovalBody {
             self.action = text_of(&approval.action);
             self.impact = approval.impact.as_ref().map(text_of);
             self.cut = false;
+            let node = run.find(&approval.step).map(|at| &run.node(at).kind);
+            if let Some(NodeKind::Gate(gate)) = node {
+                self.form = gate.form.as_ref().map(|form| form.document().clone());
+            }
         }
         self
     }

@@ -58,7 +58,15 @@ fn words(entry: &Entry, problems: &mut Problems) -> Option<Vec<String>> {
         let message =
             format!("a command begins with an absolute path or `ghostlight`, not with `{}`", shorten(first));
         let diagnostic = Diagnostic::new(Code::BadCommand, *span, message);
-        problems.push(diagnostic.help("nothing is looked up in PATH; `ghostlight` is the running binary"));
+        let help = match first.strip_prefix("./") {
+            Some(_) => format!(
+                "give it to whoever runs it, `command: [/bin/sh, {}]`: words behind the first may begin with `./`, which is the folder \
+                 of this file",
+                shorten(first)
+            ),
+            None => "nothing is looked up in PATH; `ghostlight` is the running binary".to_owned(),
+        };
+        problems.push(diagnostic.help(help));
     }
     if words.len() > ENTRIES_MAX {
         problems.add(

@@ -23,9 +23,74 @@ pub fn explain(code: &str) -> Option<FailureCode> {
         number.parse::<u16>().ok()?;
         FAMILIES.iter().find(|(known, ..)| known.strip_suffix("_N") == Some(family))
     };
-    let (_, meaning, help) = found.or_else(family)?;
+    let class = || CLASSES.iter().find(|(known, ..)| *known == code);
+    let (_, meaning, help) = found.or_else(family).or_else(class)?;
     Some(FailureCode { code: Cow::Owned(code.to_owned()), meaning, help })
 }
+
+/// What the classes of failures mean: the words that stand beside a failed step before its code is asked for.
+const CLASSES: &[(&str, &str, &str)] = &[
+    (
+        "transient",
+        "A class of failures: a passing trouble of the network or of who was called.",
+        "It is tried again as `retry` says; look at the error's code and message.",
+    ),
+    (
+        "rate_limit",
+        "A class of failures: who was called asked to be called less often.",
+        "It is tried again after the time that was asked for; lower `limits` of the agent.",
+    ),
+    (
+        "timeout",
+        "A class of failures: no answer, or no sign of life, in the time given.",
+        "Give the step or the agent a longer `timeout`, or let the agent show progress.",
+    ),
+    (
+        "data",
+        "A class of failures: an input or output does not fit what was declared, or cannot be made.",
+        "It is not tried again: mend what gives the value. `ghostlight runs show RUN` has the error's code.",
+    ),
+    (
+        "configuration",
+        "A class of failures: the definition, the agent's file or the machine is not set up for this call.",
+        "Mend the file that the message names; `ghostlight check` knows most of it.",
+    ),
+    (
+        "credential",
+        "A class of failures: a secret or a permission was refused.",
+        "Look at the secret that the agent's file refers to; the run goes on with `runs retry`.",
+    ),
+    (
+        "capability",
+        "A class of failures: the agent cannot do what was asked, or none is enabled that can.",
+        "`ghostlight agents list` shows who offers what, and who is enabled.",
+    ),
+    (
+        "agent_bug",
+        "A class of failures: the agent broke its protocol.",
+        "docs/AGENTS.md says what an agent may answer; its last words stand in the step's error.",
+    ),
+    (
+        "rejected",
+        "A class of failures: a person said no, did not answer in time, or what came out was not good enough.",
+        "`on_error` of the gate says what follows; `runs retry` asks again.",
+    ),
+    (
+        "budget",
+        "A class of failures: a limit of money, tokens or size.",
+        "docs/LIMITS.md has the limits of sizes.",
+    ),
+    (
+        "cancelled",
+        "A class of failures: the work was cancelled.",
+        "Somebody cancelled the run; `ghostlight runs show RUN` says who.",
+    ),
+    (
+        "unknown",
+        "A class of failures: nobody can tell what happened.",
+        "An agent says more with `class` and `happened` in its error line, or with `exit_codes`.",
+    ),
+];
 
 /// All codes, those with a number as `http_N`.
 pub fn all() -> impl Iterator<Item = FailureCode> {
@@ -413,8 +478,17 @@ mod tests {
     }
 
     /// Words with an underscore in the code about failures that are no codes.
-    const OTHER_WORDS: [&str; 7] =
-        ["agent_bug", "rate_limit", "snake_case", "is_cut", "latency_ms", "new_error", "store_unavailable"];
+    const OTHER_WORDS: [&str; 9] = [
+        "agent_bug",
+        "rate_limit",
+        "snake_case",
+        "is_cut",
+        "is_false",
+        "is_zero",
+        "latency_ms",
+        "new_error",
+        "store_unavailable",
+    ];
 
     /// The part of a source before its tests, without its comments.
     fn source(file: &Path) -> String {
@@ -443,6 +517,28 @@ mod tests {
                 && !word.starts_with('_')
         };
         text.split('"').filter(is_code).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_class_of_failures_is_explained() {
+        use crate::failure::ErrorClass as Class;
+        let all = [
+            Class::Transient,
+            Class::RateLimit,
+            Class::Timeout,
+            Class::Data,
+            Class::Configuration,
+            Class::Credential,
+            Class::Capability,
+            Class::AgentBug,
+            Class::Rejected,
+            Class::Budget,
+            Class::Cancelled,
+            Class::Unknown,
+        ];
+        for class in all {
+            assert!(explain(class.as_str()).is_some(), "{class:?}");
+        }
     }
 
     #[test]

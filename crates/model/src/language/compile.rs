@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use super::binding::Bound;
 use super::children;
 use super::deep_stack;
-use super::document::{self, Format, Item, shorten};
+use super::document::{self, Content, Format, Item, shorten};
 use super::draft::{self, Draft, DraftKind};
 use super::edges::{self, Edge};
 use super::graph::Graph;
@@ -240,7 +240,8 @@ fn compile_tree(
     let edges = edges::collect(&drafts, &ids, &map, problems);
     let graph = Graph::new(drafts.len(), edges.iter().map(|edge| (edge.from, edge.to)));
     let order = graph.order();
-    check_graph(&drafts, &edges, &graph, &order, problems);
+    let shown = map.entry("output").map(|entry| names_in(&entry.value)).unwrap_or_default();
+    check_graph(&drafts, &edges, &graph, &order, &shown, problems);
 
     let view = View::new(&drafts, &ids, &edges, &graph, order, top.input.as_ref());
     let nodes = compile_nodes(&view, &edges, &broken, &mut Found { targets, problems });
@@ -289,12 +290,31 @@ fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
     }
 }
 
+/// The first words of the bindings in a value: what the run's output shows is waited for.
+fn names_in(item: &Item) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    let mut left = vec![item];
+    while let Some(item) = left.pop() {
+        match &item.content {
+            Content::Text(text) => {
+                let name = text.strip_prefix('$').and_then(|path| path.split(['.', '[']).next());
+                names.extend(name);
+            }
+            Content::List(items) => left.extend(items),
+            Content::Map(entries) => left.extend(entries.iter().map(|entry| &entry.value)),
+            Content::Null | Content::Bool(_) | Content::Number(_) => {}
+        }
+    }
+    names
+}
+
 /// Cycles, nodes that cannot be reached, nodes that stand alone, joins of nothing.
 fn check_graph(
     drafts: &[Draft<'_>],
     edges: &[Edge<'_>],
     graph: &Graph,
     order: &[usize],
+    shown: &BTreeSet<&str>,
     problems: &mut Problems,
 ) {
     if order.len() < drafts.len() {
@@ -340,6 +360,7 @@ fn check_graph(
             && children.is_empty()
             && drafts.len() > 1
             && draft.needs.is_empty()
+            && !shown.contains(draft.key)
             // A broken node has worse troubles, which are told.
             && draft.kind.is_some()
             && draft.id.is_some()

@@ -110,8 +110,28 @@ impl Text {
                 .map_err(|_| TextError::Failed { reason: "the text is not UTF-8".to_owned() }),
             Err(_) if out.full => Err(TextError::TooLong),
             Err(error) if error.kind() == ErrorKind::OutOfFuel => Err(TextError::OutOfFuel),
+            Err(error) if error.kind() == ErrorKind::UndefinedError => {
+                let missing = self.missing(scope).map(|path| format!("`{path}` is not there"));
+                Err(TextError::Failed { reason: missing.unwrap_or_else(|| reason(&error)) })
+            }
             Err(error) => Err(TextError::Failed { reason: reason(&error) }),
         }
+    }
+
+    /// The first path that it reads and that leads to nothing.
+    fn missing(&self, scope: &dyn Scope) -> Option<String> {
+        let is_missing = |(root, path): &(Root, String)| {
+            let start = match root {
+                Root::Input => Some(scope.input()),
+                Root::Context => Some(scope.context()),
+                Root::Node(node) => scope.output(*node),
+                Root::Local(local) => scope.local(*local),
+                Root::Run(_) | Root::Error(..) => return false,
+            };
+            let mut keys = path.split('.').skip(root.words());
+            start.and_then(|start| keys.try_fold(start, |value, key| value.get(key))).is_none()
+        };
+        self.paths().into_iter().find(is_missing).map(|(_, path)| path)
     }
 
     /// The mapping of what the template reads of the run, and of nothing else.

@@ -228,10 +228,12 @@ fn answer(
         expired.decided = Some((Decision::Expired, over, None));
         return Err(Rejection::AlreadyDecided { approval: Box::new(expired) });
     }
-    if let Some(changes) = &changes {
-        permitted(draft, &approval, changes)
-            .map_err(|violations| Rejection::Invalid { what: "changes", violations })?;
-    }
+    let violations = match &changes {
+        Some(changes) => permitted(draft, &approval, changes),
+        None if approve => needs_none(draft, &approval),
+        None => Ok(()),
+    };
+    violations.map_err(|violations| Rejection::Invalid { what: "changes", violations })?;
     let decision = if approve { Decision::Approved } else { Decision::Rejected };
     close(draft, id, &approval, decision, approve, comment, changes);
     Ok(())
@@ -247,6 +249,15 @@ fn permitted(draft: &Draft<'_>, approval: &Approval, changes: &Value) -> Result<
             None => nothing("the gate has no form, so nothing may be changed"),
         },
         _ => nothing("what came out can be accepted or not, and not be changed"),
+    }
+}
+
+/// Whether a yes may come without changes: a form that requires something says what the run is to go on with.
+fn needs_none(draft: &Draft<'_>, approval: &Approval) -> Result<(), Vec<SchemaViolation>> {
+    let node = draft.run.find(&approval.step).map(|index| draft.run.node(index));
+    match node.map(|node| &node.kind) {
+        Some(NodeKind::Gate(gate)) => gate.form.as_ref().map_or(Ok(()), |form| form.validate(&json!({}))),
+        _ => Ok(()),
     }
 }
 

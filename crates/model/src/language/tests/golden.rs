@@ -87,6 +87,14 @@ golden! {
     aliases_that_explode: "ghostlight: 1\nname: w\na: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
 }
 
+/// What the run's output shows is waited for.
+#[test]
+fn a_node_that_the_output_reads_does_not_stand_alone() {
+    let nodes = "ghostlight: 1\nname: w\nnodes:\n  a: {type: transform, value: 1}\n  b: {type: transform, value: 2}\n";
+    let told = |output: &str| yaml(&format!("{nodes}output: {output}\n")).diagnostics.len();
+    assert_eq!([told("{ all: [$a, $b.x] }"), told("$a"), told("nothing")], [0, 1, 2]);
+}
+
 #[test]
 fn an_isolated_node_and_a_missing_version_are_only_warnings() {
     let compiled =

@@ -226,6 +226,30 @@ fn changes_need_a_form() {
     assert!(matches!(bench.give(changed), Err(Rejection::Invalid { what: "changes", .. })));
 }
 
+/// A form that requires something is not passed over by a yes without it.
+#[test]
+fn a_yes_needs_the_changes_that_the_form_requires() {
+    let gated = "ghostlight: 1\nname: gated\nnodes:\n  ask:\n    type: human_gate\n    action: Go on?\n    form: { type: object, required: [note], \
+                 properties: { note: { type: string } } }\n";
+    let answer = |bench: &Bench, approve, changes| Command::Answer {
+        approval: question(bench),
+        approve,
+        comment: None,
+        changes,
+    };
+    let mut bench = Bench::start(gated, json!({}));
+    let plain = answer(&bench, true, None);
+    assert!(matches!(bench.give(plain), Err(Rejection::Invalid { what: "changes", .. })));
+    let no = answer(&bench, false, None);
+    assert!(
+        Bench::start(gated, json!({})).run.approvals.len() == 1 && bench.give(no).is_ok(),
+        "a no needs none"
+    );
+    let mut bench = Bench::start(gated, json!({}));
+    let full = answer(&bench, true, Some(json!({ "note": "fine" })));
+    assert_eq!(bench.give(full).unwrap(), ["approval.decided", "step.completed", "run.completed"]);
+}
+
 /// S3-3c: nothing new starts after a cancel, and the run ends when what ran has ended.
 #[test]
 fn a_cancelled_run_waits_for_what_is_under_way_and_starts_nothing() {
