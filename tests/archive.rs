@@ -57,7 +57,10 @@ fn a_store_that_was_exported_beside_its_daemon_goes_on_elsewhere() {
     drop(daemon);
 
     let other = Home::new();
-    let imported = store(&["import", archive.to_str().unwrap()], &other.data());
+    // A folder that is there and empty will do, however it is written.
+    std::fs::create_dir_all(other.data()).unwrap();
+    let written_otherwise = format!("{}/", other.data().display());
+    let imported = store(&["import", archive.to_str().unwrap()], Path::new(&written_otherwise));
     assert!(imported.status.success(), "{}", text(&imported.stderr));
     let written = std::fs::read_to_string(&archive).unwrap();
     let out = store(&["export", "-"], &other.data());

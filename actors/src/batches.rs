@@ -218,7 +218,7 @@ impl Batches {
         let append =
             Append { id: self.ledger.append_id(), parts: std::iter::once(part).chain(taken).collect() };
         match self.ledger.journal.append(append).await {
-            Ok(committed) => Ok((runs, committed.last_sequence())),
+            Ok(committed) => Ok((runs, committed.first_sequence())),
             Err(error) if keys::is_conflict(&error) => match self.ledger.keys.renew(claim).await?? {
                 Begun::Again(holding) => self.recorded(target_of(&holding)?).await,
                 Begun::First(_) => Err(StoreError::Busy.into()),
@@ -256,7 +256,7 @@ impl Batches {
         recorded: u64,
     ) -> Done {
         let asked = runs.into_iter().map(|run| async move {
-            let key = key.map(|key| own_key(key, run));
+            let key = key.map(|key| own_key(key, recorded, run));
             Item { run, outcome: self.give(run, action, key, caller).await.map(Said::Done) }
         });
         let items: Vec<Item> = futures::stream::iter(asked).buffered(AT_ONCE).collect().await;
@@ -318,10 +318,11 @@ impl Summary {
     }
 }
 
-/// The key of one run's part of a batch. Callers' keys have at most 255 characters, so its own holds their hash.
-fn own_key(key: &IdempotencyKey, run: RunId) -> IdempotencyKey {
+/// The key of one run's part of the batch that was recorded with this global sequence: a later batch under the same words, when
+/// these are free again, asks anew. Callers' keys have at most 255 characters, so its own holds their hash.
+fn own_key(key: &IdempotencyKey, recorded: u64, run: RunId) -> IdempotencyKey {
     let key_hash = blake3::hash(key.key.as_bytes()).to_hex();
-    IdempotencyKey { key: format!("batch:{key_hash}:{run}"), fingerprint: key.fingerprint.clone() }
+    IdempotencyKey { key: format!("batch:{key_hash}:{recorded}:{run}"), fingerprint: key.fingerprint.clone() }
 }
 
 fn found(views: &ViewsHandle, filter: &RunFilter) -> Result<Vec<RunId>, BatchError> {

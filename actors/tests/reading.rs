@@ -164,3 +164,18 @@ fn the_events_of_a_run_are_read_a_page_at_a_time_from_any_global_sequence() {
         close(ghostlight, house).await;
     });
 }
+
+/// The proof that these tests can fail: a snapshot that claims to hold one more event than it does is found.
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn planted_bug_of_a_snapshot_that_claims_too_much_is_found() {
+    let test =
+        "a_read_begins_with_what_the_actor_shows_then_with_the_snapshot_and_gives_what_all_events_give";
+    let found = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env("GHOSTLIGHT_PLANTED_BUG", ghostlight_world::Bug::SnapshotAhead.name())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&found.stdout);
+    assert!(!found.status.success() && said.contains("1 failed"), "the planted bug was not found: {said}");
+}

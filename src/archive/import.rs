@@ -1,5 +1,6 @@
 //! Making a store of an archive.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -11,8 +12,13 @@ use ghostlight_world::World;
 
 use super::line::{AppendLine, FORMAT, Line};
 
-/// How many appends become durable together.
+/// How many appends become durable together, and how many bytes of archive, whichever is less. The journal takes more.
 const APPENDS_AT_ONCE: usize = 256;
+const BYTES_AT_ONCE: usize = 4 << 20;
+/// Where a store is made within its folder.
+const UNFINISHED: &str = ".unfinished";
+/// What makes a folder a store: it comes last.
+const MANIFEST: &str = "manifest.json";
 
 /// What was made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,7 +65,7 @@ pub(crate) enum ImportError {
 /// daemon opens it.
 ///
 /// # Errors
-/// [`ImportError`]; where the folder was, there is nothing then.
+/// [`ImportError`]; there is no store then.
 pub(crate) fn import(from: &Path, folder: &Path) -> Result<Imported, ImportError> {
     let cannot = |error| ImportError::Folder(folder.to_owned(), error);
     match std::fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
@@ -68,27 +74,34 @@ pub(crate) fn import(from: &Path, folder: &Path) -> Result<Imported, ImportError
         Ok(true) | Err(_) => {}
     }
     let epoch = check(from)?;
-    // Made beside it and renamed: a folder of that name holds all of it or is not there.
-    let mut unfinished = folder.to_owned().into_os_string();
-    unfinished.push(".unfinished");
-    let unfinished = PathBuf::from(unfinished);
-    match std::fs::remove_dir_all(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(error)),
-        Ok(()) | Err(_) => {}
-    }
+    let is_new = !folder.exists();
+    // Made within the folder, which may be the root of a file system, and moved to its place at the end.
+    let unfinished = folder.join(UNFINISHED);
     std::fs::create_dir_all(&unfinished).map_err(cannot)?;
-    let made = fill(from, &unfinished, epoch);
-    let made = made.and_then(|imported| {
-        let _ = std::fs::remove_dir(folder);
-        std::fs::rename(&unfinished, folder).map_err(cannot)?;
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new("."))).and_then(|parent| parent.sync_all()).map_err(cannot)?;
-        Ok(imported)
-    });
+    let made = fill(from, &unfinished, epoch)
+        .and_then(|imported| settle(folder, &unfinished).map_err(cannot).map(|()| imported));
     if made.is_err() {
         let _ = std::fs::remove_dir_all(&unfinished);
+        if is_new {
+            let _ = std::fs::remove_dir(folder);
+        }
     }
     made
+}
+
+/// Moves what was made to its place, the manifest last: until it is there, there is no store.
+fn settle(folder: &Path, unfinished: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(unfinished)? {
+        let name = entry?.file_name();
+        if name != MANIFEST {
+            std::fs::rename(unfinished.join(&name), folder.join(&name))?;
+        }
+    }
+    let sync = || File::open(folder)?.sync_all();
+    sync()?;
+    std::fs::rename(unfinished.join(MANIFEST), folder.join(MANIFEST))?;
+    std::fs::remove_dir(unfinished)?;
+    sync()
 }
 
 /// Tells each line with its number and its text.
@@ -112,6 +125,7 @@ fn lines(
 /// Reads the whole archive; returns the highest epoch.
 fn check(from: &Path) -> Result<u64, ImportError> {
     let (mut epoch, mut records, mut begun, mut ended) = (1, 0, false, false);
+    let mut counted = BTreeMap::new();
     let mut hash = blake3::Hasher::new();
     let mut last = 0;
     lines(from, |number, text, line| {
@@ -124,8 +138,12 @@ fn check(from: &Path) -> Result<u64, ImportError> {
             }
             Line::Head(_) => begun = true,
             _ if !begun => return wrong("the archive has no beginning"),
-            Line::Mark(mark) => epoch = epoch.max(mark.epoch),
+            Line::Mark(mark) => {
+                *counted.entry("marks".to_owned()).or_insert(0) += 1;
+                epoch = epoch.max(mark.epoch);
+            }
             Line::Append(append) => {
+                *counted.entry("appends".to_owned()).or_insert(0) += 1;
                 epoch = epoch.max(append.epoch);
                 records += append.parts.iter().map(|part| part.records.len() as u64).sum::<u64>();
                 if append.append().is_none() {
@@ -133,6 +151,7 @@ fn check(from: &Path) -> Result<u64, ImportError> {
                 }
             }
             Line::Blob(blob) => {
+                *counted.entry("blobs".to_owned()).or_insert(0) += 1;
                 let bytes = blob.bytes.bytes().unwrap_or_default();
                 if blake3::hash(&bytes).to_hex().as_str() != blob.blob {
                     return wrong("the large value is not the one of that name");
@@ -140,7 +159,8 @@ fn check(from: &Path) -> Result<u64, ImportError> {
             }
             Line::Tail(tail) => {
                 ended = true;
-                if tail.head != records || tail.blake3 != hash.finalize().to_hex().as_str() {
+                let is_all = tail.end.iter().all(|(kind, count)| counted.get(kind).unwrap_or(&0) == count);
+                if !is_all || tail.head != records || tail.blake3 != hash.finalize().to_hex().as_str() {
                     return wrong("the archive was changed or is not whole");
                 }
             }
@@ -160,13 +180,15 @@ fn fill(from: &Path, folder: &Path, epoch: u64) -> Result<Imported, ImportError>
     let options = JournalOptions { threads: false, epoch_min: epoch, ..JournalOptions::default() };
     let journal = FileJournal::open(&world, folder, &options)?;
     let blobs = FileBlobs::open(Arc::clone(&world.files), folder.join("blobs"), BLOB_BYTES_MAX_DEFAULT)?;
-    let (mut imported, mut waiting) = (Imported::default(), Vec::new());
-    lines(from, |number, _, line| match line {
+    let (mut imported, mut waiting, mut bytes) = (Imported::default(), Vec::new(), 0);
+    lines(from, |number, text, line| match line {
         Line::Append(append) => {
             waiting.push((number, append));
-            if waiting.len() < APPENDS_AT_ONCE {
+            bytes += text.len();
+            if waiting.len() < APPENDS_AT_ONCE && bytes < BYTES_AT_ONCE {
                 return Ok(());
             }
+            bytes = 0;
             imported.records += commit(&journal, &mut waiting)?;
             Ok(())
         }

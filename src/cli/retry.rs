@@ -119,8 +119,8 @@ fn with(mut body: Value, name: &str, value: Value) -> Value {
 
 async fn one(run: &str, args: &RetryArgs, client: &Client, context: &Context) -> Result<Exit, CliError> {
     let body = args.body()?;
-    let looks = args.dry_run || args.asks();
-    if looks {
+    // Another input does not reach what is kept, which is said in any case.
+    if args.dry_run || args.asks() || args.input.is_some() {
         let told = client.retry(run, &with(body.clone(), "dry_run", json!(true))).await?;
         let hazards = Hazards::deserialize(&told.body).map_err(|error| {
             CliError::new(Exit::Unreached, format!("the answer has another shape: {error}"))
@@ -129,10 +129,14 @@ async fn one(run: &str, args: &RetryArgs, client: &Client, context: &Context) ->
             context.print(&told.body, || hazards_told(&hazards));
             return Ok(Exit::Done);
         }
-        output::note(&hazards_told(&hazards));
-        // What is refused anyway is not asked about.
-        if args.acknowledge_writes || !hazards.needs_acknowledgement {
-            agreed("Open the run again?").await?;
+        if args.asks() {
+            output::note(&hazards_told(&hazards));
+            // What is refused anyway is not asked about.
+            if args.acknowledge_writes || !hazards.needs_acknowledgement {
+                agreed("Open the run again?").await?;
+            }
+        } else if !hazards.stale.is_empty() {
+            output::note(&format!("kept, of the old input: {}", named(&hazards.stale)));
         }
     }
     let answer = client.retry(run, &body).await.map_err(refused)?;

@@ -29,7 +29,7 @@ pub(crate) enum StoreVerb {
     },
     /// Write the whole journal and all large values into one file of JSON lines
     ///
-    /// Beside a running daemon too: what it acknowledged before the export began is in it.
+    /// Beside a running daemon too: what it acknowledged before the export began is in it, and perhaps what it is just writing.
     #[command(after_help = "Example:\n  ghostlight store export backup.jsonl --data ./ghostlight-data\n  \
         ghostlight store export - | zstd > backup.jsonl.zst")]
     Export {

@@ -112,6 +112,8 @@ impl WorkflowActor {
     #[must_use]
     pub fn new(place: RunPlace, origin: Origin) -> Self {
         let presence = place.services.present.enter(place.id);
+        // What had to be folded stands in no snapshot yet.
+        let folded = if let Origin::Stored(loaded) = &origin { loaded.folded } else { 0 };
         let (run, chain, new) = match origin {
             Origin::New(new) => (Arc::new(Run::new(place.id, new.workflow.clone())), CHAIN_START, Some(new)),
             Origin::Stored(loaded) => {
@@ -119,7 +121,7 @@ impl WorkflowActor {
                 (loaded.run, loaded.chain, None)
             }
         };
-        let snapshot_at = run.sequence;
+        let snapshot_at = run.sequence.saturating_sub(folded);
         Self {
             place,
             run,

@@ -174,7 +174,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             end_inside(step, at, &StepState::Cancelled);
         }),
         Event::StepResultDiscarded(discarded) => {
-            change(run, &discarded.step, at, |step| step.discarded.push(discarded.attempt));
+            discard(run, &discarded.step, at, discarded.attempt);
         }
         Event::ApprovalRequested(asked) => {
             let approval = Approval {
@@ -322,6 +322,26 @@ fn change(run: &mut Run, path: &StepPath, at: Timestamp, apply: impl FnOnce(&mut
         step.since = Some(at);
         apply(step);
     }
+}
+
+/// A result came too late. The step stays where it is, with what is done or with what was done before; none comes to be by it.
+fn discard(run: &mut Run, path: &StepPath, at: Timestamp, attempt: u32) {
+    let Some(place) = run.workflow.locate(path) else { return };
+    let Some(mut step) = run.steps.get_mut(place.node.at()).map(Arc::make_mut) else { return };
+    for item in place.items() {
+        let inside = match step.items.get_mut(*item as usize) {
+            Some(inside) => Some(inside),
+            None => step.former.get_mut(item),
+        };
+        let Some(inside) = inside else { return };
+        step = Arc::make_mut(inside);
+    }
+    if let Some(aside) = place.aside() {
+        let Some(beside) = step.beside.get_mut(&aside) else { return };
+        step = Arc::make_mut(beside);
+    }
+    step.since = Some(at);
+    step.discarded.push(attempt);
 }
 
 /// A step, and what stands beside it, begins anew.

@@ -118,7 +118,8 @@ pub(super) fn reopen(draft: &mut Draft<'_>, retry: Retry) -> Result<(), Rejectio
     if let Some(refusal) = hazards.refusal().filter(|_| !retry.acknowledge_writes) {
         return Err(refusal);
     }
-    if let Some(revision) = retry.revision.filter(|revision| revision.version != draft.run.version) {
+    let is_other = |revision: &Revision| next.is_some() || revision.version != draft.run.version;
+    if let Some(revision) = retry.revision.filter(is_other) {
         draft.emit(PlanRevised {
             definition: next.as_ref().map(|next| next.hash),
             version: Some(revision.version),
@@ -148,8 +149,9 @@ fn plan(run: &Run, retry: &Retry, undone: &Undone) -> Result<Planned, Rejection>
     }
     let version = retry.revision.as_ref().map_or(run.version, |revision| revision.version);
     let next = match &retry.revision {
-        Some(revision) if revision.version != run.version => revised(run, &revision.next, undone)?,
-        _ => None,
+        // By what it says and not by its number: the plan of the run may have been changed since.
+        Some(revision) => revised(run, &revision.next, undone)?,
+        None => None,
     };
     let before = run.input.value().map_or(&Value::Null, |value| value);
     let input = retry.input.clone().filter(|input| input != before);

@@ -97,6 +97,10 @@ pub(super) fn problems(
             refuse(format!("/{key}"), message.to_owned());
         }
     }
+    for id in next.by_id.keys().filter(|id| run.left_out.contains_key(*id)) {
+        let why = "a step of this id had begun and was left out; give what is done now another id";
+        refuse(format!("/nodes/{id}"), why.to_owned());
+    }
     for (index, id, step) in run.iter() {
         let stand = stand(index, step);
         if stand == Stand::Free {
@@ -131,9 +135,10 @@ pub(super) fn adopt(run: &mut Run, next: Arc<Workflow>) {
     let step = |id| run.workflow.by_id.get(id).and_then(|index| run.steps.get(index.at())).cloned();
     let steps = next.nodes.iter().map(|node| step(&node.id).unwrap_or_default()).collect();
     let is_left_out = |id| !next.by_id.contains_key(id);
-    let left_out = run.iter().filter(|(_, id, _)| is_left_out(*id)).map(|(_, _, step)| step.spent());
-    let left_out: Vec<_> = left_out.collect();
-    left_out.into_iter().for_each(|usage| run.left_out.add(usage));
+    let left_out = run.workflow.nodes.iter().zip(&run.steps);
+    let left_out = left_out.filter(|(node, step)| is_left_out(&node.id) && step.has_done_something());
+    let left_out: Vec<_> = left_out.map(|(node, step)| (node.id.clone(), step.clone())).collect();
+    run.left_out.extend(left_out);
     run.steps = steps;
     // The file's own limit, unless somebody changed it for this run.
     if run.max_parallel == run.workflow.max_parallel {

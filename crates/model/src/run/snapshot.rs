@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::state::{Approval, ReceivedSignal, Run, RunStatus, Step};
-use crate::event::{ParentStep, PauseReason, RunResult, Usage};
+use crate::event::{ParentStep, PauseReason, RunResult};
 use crate::failure::Failure;
-use crate::ids::{ApprovalId, DefinitionHash, RunId, StepPath};
+use crate::ids::{ApprovalId, DefinitionHash, NodeId, RunId, StepPath};
 use crate::payload::Payload;
 use crate::workflow::Workflow;
 
@@ -34,7 +34,7 @@ struct Frozen<'a> {
     approvals: Cow<'a, BTreeMap<ApprovalId, Arc<Approval>>>,
     signals: Cow<'a, [Arc<ReceivedSignal>]>,
     inside: usize,
-    left_out: Usage,
+    left_out: Cow<'a, BTreeMap<NodeId, Arc<Step>>>,
     bytes: u64,
     max_parallel: Option<u32>,
     parent: Cow<'a, Option<ParentStep>>,
@@ -64,7 +64,7 @@ pub fn freeze(run: &Run, bytes_max: usize) -> Option<Vec<u8>> {
         approvals: Cow::Borrowed(&run.approvals),
         signals: Cow::Borrowed(&run.signals),
         inside: run.inside,
-        left_out: run.left_out,
+        left_out: Cow::Borrowed(&run.left_out),
         bytes: run.bytes,
         max_parallel: run.max_parallel,
         parent: Cow::Borrowed(&run.parent),
@@ -134,7 +134,7 @@ impl Frozen<'_> {
             approvals: self.approvals.into_owned(),
             signals: self.signals.into_owned(),
             inside: self.inside,
-            left_out: self.left_out,
+            left_out: self.left_out.into_owned(),
             bytes: self.bytes,
             max_parallel: self.max_parallel,
             parent: self.parent.into_owned(),

@@ -349,8 +349,8 @@ pub struct Run {
     pub signals: Vec<Arc<ReceivedSignal>>,
     /// How many items and passes have been opened in it.
     pub inside: usize,
-    /// What steps have used that its plan does not have any more.
-    pub left_out: Usage,
+    /// The steps that had begun and that its plan does not have any more.
+    pub left_out: BTreeMap<NodeId, Arc<Step>>,
     /// What its values take, in bytes of JSON: inputs and outputs of all attempts and steps so far.
     pub bytes: u64,
     /// How many attempts are made at the same time; the workflow's own number unless somebody changed it.
@@ -394,7 +394,7 @@ impl Run {
             approvals: BTreeMap::new(),
             signals: Vec::new(),
             inside: 0,
-            left_out: Usage::default(),
+            left_out: BTreeMap::new(),
             bytes: 0,
             parent: None,
             created_at: None,

@@ -8,15 +8,16 @@ impl Run {
     /// What all attempts used.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let mut total = self.left_out;
-        self.steps.iter().for_each(|step| total.add(step.spent()));
+        let mut total = Usage::default();
+        self.steps.iter().chain(self.left_out.values()).for_each(|step| total.add(step.spent()));
         total
     }
 
     /// Whether anything of it may have changed something outside.
     #[must_use]
     pub fn may_have_changed_something(&self) -> bool {
-        self.walk().any(|(_, _, step)| step.may_have_changed_something())
+        let left_out = self.left_out.values().any(|step| step.and_inside(&Step::may_have_changed_something));
+        left_out || self.walk().any(|(_, _, step)| step.may_have_changed_something())
     }
 }
 
@@ -28,6 +29,17 @@ impl Step {
         let inside = self.items.iter().chain(self.former.values()).chain(self.beside.values());
         inside.for_each(|step| total.add(step.spent()));
         total
+    }
+
+    /// Whether anything of it has begun, what stood inside of it included.
+    pub(super) fn has_done_something(&self) -> bool {
+        self.and_inside(&|step: &Step| step.attempts > 0 || step.iteration > 1 || step.child.is_some())
+    }
+
+    /// Whether something holds of it, or of what stands or stood inside and beside it.
+    fn and_inside(&self, holds: &dyn Fn(&Step) -> bool) -> bool {
+        let mut inside = self.items.iter().chain(self.former.values()).chain(self.beside.values());
+        holds(self) || inside.any(|step| step.and_inside(holds))
     }
 
     fn may_have_changed_something(&self) -> bool {

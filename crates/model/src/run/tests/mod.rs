@@ -197,7 +197,7 @@ impl Bench {
         assert_eq!(again.steps, self.run.steps, "replay gives the same steps");
         assert_eq!((again.status, &again.output), (self.run.status, &self.run.output));
         assert_eq!((again.version, again.workflow.hash), (self.run.version, self.run.workflow.hash));
-        assert_eq!((&again.input, again.left_out), (&self.run.input, self.run.left_out));
+        assert_eq!((&again.input, &again.left_out), (&self.run.input, &self.run.left_out));
         let bytes = freeze(&again, usize::MAX).unwrap();
         assert_eq!(freeze(&again, bytes.len() - 1), None, "what is too large is not written");
         let planned = |at| {
@@ -207,7 +207,7 @@ impl Bench {
         let frozen = thaw(again.id, &bytes, planned).unwrap().unwrap();
         assert_eq!(frozen.steps, again.steps, "a snapshot reads back as it was written");
         assert_eq!((frozen.version, frozen.workflow.hash), (again.version, again.workflow.hash));
-        assert_eq!((&frozen.input, frozen.left_out), (&again.input, again.left_out));
+        assert_eq!((&frozen.input, &frozen.left_out), (&again.input, &again.left_out));
         assert_eq!((frozen.approvals, frozen.sequence), (again.approvals.clone(), again.sequence));
         self.run = again;
         self.epoch += 1;

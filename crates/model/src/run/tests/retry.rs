@@ -79,6 +79,47 @@ fn what_has_finished_has_to_be_as_it_was_and_all_that_is_not_is_told() {
     assert_eq!(bench.run.status, RunStatus::Failed, "nothing has changed");
 }
 
+/// It would begin with the key and the attempts that it had, and what is known of its writes would be forgotten.
+#[test]
+fn a_step_that_had_begun_and_was_left_out_does_not_come_back_under_its_id() {
+    let write = THREE.replace("agent: reader, needs: [a]", "agent: writer, needs: [a]");
+    let mut bench = Bench::start(&file(&write), json!({ "n": 1, "m": 1 }));
+    bench.completes("a@1", json!(1));
+    bench.fails("b@1", ErrorClass::Data, Happened::Yes);
+    let without = "nodes:
+  a: { type: agent_call, agent: reader, input: { n: $input.n } }
+  d: { type: agent_call, agent: reader, needs: [a] }
+";
+    retried(&mut bench, &version(2, without)).unwrap();
+    bench.crash();
+    bench.give(Command::Recover).unwrap();
+    assert!(bench.run.may_have_changed_something(), "what was left out has still happened");
+    bench.fails("d@2", ErrorClass::Data, Happened::No);
+    match retried(&mut bench, &version(3, &write)) {
+        Err(Rejection::NotEditable { violations }) => assert_eq!(violations[0].path, "/nodes/b"),
+        other => panic!("{other:?}"),
+    }
+    let renamed =
+        write.replace("  b: {", "  b2: {").replace("needs: [b], input: $b", "needs: [b2], input: $b2");
+    retried(&mut bench, &version(4, &renamed)).unwrap();
+}
+
+/// The number that a run shows says nothing of a plan that was changed since.
+#[test]
+fn a_run_whose_plan_was_changed_goes_back_to_the_version_of_its_number() {
+    let mut bench = Bench::start(&file(THREE), json!({ "n": 1, "m": 1 }));
+    bench.completes("a@1", json!(1));
+    let first = bench.run.workflow.hash;
+    let edited = THREE.replace("  c: { type: agent_call", "  c: { description: edited, type: agent_call");
+    bench.give(Command::Revise { next: workflow(&file(&edited)), reason: String::new() }).unwrap();
+    bench.fails("b@1", ErrorClass::Data, Happened::No);
+    assert!(bench.run.workflow.hash != first);
+    let number = bench.run.version;
+    retried(&mut bench, &version(number, THREE)).unwrap();
+    assert_eq!(bench.run.workflow.hash, first);
+    bench.crash();
+}
+
 #[test]
 fn a_version_that_says_the_same_is_followed_without_another_definition() {
     let mut bench = half_done();
