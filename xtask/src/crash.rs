@@ -44,7 +44,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     if options.planted {
         return planted(workspace);
     }
-    Ok(command::run(&mut proof(workspace, options)?)?.success)
+    build(workspace)?;
+    Ok(command::run(&mut proof(options)?)?.success)
 }
 
 /// Plants every bug and returns whether all were found.
@@ -57,16 +58,16 @@ fn planted(workspace: &Workspace) -> anyhow::Result<bool> {
         false => Outcome::Skipped("the tests do not compile".into()),
     });
     for bug in IN_HISTORIES {
-        report.step(bug, || looked_for(workspace, bug));
+        report.step(bug, || looked_for(bug));
     }
     Ok(report.finish())
 }
 
 /// Looks for a planted bug in one history after another.
-fn looked_for(workspace: &Workspace, bug: &str) -> Outcome {
+fn looked_for(bug: &str) -> Outcome {
     for seed in 1..=SEEDS_PLANTED {
         let options = Options { rounds: ROUNDS_PLANTED, clients: 12, seed: Some(seed), planted: false };
-        let ended = proof(workspace, &options).and_then(|mut command| {
+        let ended = proof(&options).and_then(|mut command| {
             command::run(command.env("GHOSTLIGHT_PLANTED_BUG", bug).env("RUST_BACKTRACE", "0"))
         });
         match ended {
@@ -93,10 +94,10 @@ fn looked_for(workspace: &Workspace, bug: &str) -> Outcome {
     Outcome::failed(format!("not found in {SEEDS_PLANTED} histories of {ROUNDS_PLANTED} kills"))
 }
 
-/// The short size, as a step of the tests.
-pub fn step(workspace: &Workspace) -> Outcome {
+/// The short size, as a step of the tests, with which the programs were built.
+pub fn step() -> Outcome {
     let options = Options { rounds: ROUNDS_SHORT, clients: 12, seed: None, planted: false };
-    match proof(workspace, &options).and_then(|mut command| command::run(&mut command)) {
+    match proof(&options).and_then(|mut command| command::run(&mut command)) {
         Ok(ended) if ended.success => {
             Outcome::Passed(ended.stdout.lines().last().unwrap_or_default().to_owned())
         }
@@ -108,12 +109,16 @@ pub fn step(workspace: &Workspace) -> Outcome {
     }
 }
 
-/// Builds what is needed; the command that kills and checks.
-fn proof(workspace: &Workspace, options: &Options) -> anyhow::Result<Command> {
+/// Builds the programs as this one was built.
+fn build(workspace: &Workspace) -> anyhow::Result<()> {
     let release: &[&str] = if cfg!(debug_assertions) { &[] } else { &["--release"] };
     let build = [&["build", "--bins"], EVERYTHING, release].concat();
     ensure!(command::run(&mut command::cargo(&workspace.root, &build))?.success, "the programs do not build");
-    // They are built beside this one.
+    Ok(())
+}
+
+/// The command that kills and checks. The programs stand beside this one.
+fn proof(options: &Options) -> anyhow::Result<Command> {
     let own = std::env::current_exe().context("find this program")?;
     let programs = own.parent().context("a program is in a folder")?;
     let mut command = Command::new(programs.join("ghostlight-proof"));

@@ -39,7 +39,7 @@ pub fn run(workspace: &Workspace) -> bool {
         });
     }
     report.step("crash", || match built {
-        true => crash::step(workspace),
+        true => crash::step(),
         false => Outcome::Skipped("the tests do not compile".into()),
     });
     report.step("doc tests", || match built {
