@@ -183,7 +183,7 @@ pub struct RunRow {
     pub ended_at: Option<Timestamp>,
     /// How many people's answers it waits for.
     pub waiting_approvals: u32,
-    /// Steps that wait for something from outside other than an answer, at most [`WAITS_MAX`].
+    /// Steps that wait for something from outside other than an answer, at most 32 of them.
     pub waits: Vec<StepWait>,
     /// Steps that have ended.
     pub steps: EndedSteps,

@@ -91,7 +91,7 @@ impl<'f> WholeJournal<'f> {
         self.log_id
     }
 
-    /// Tells all commits in order, each checked as [`super::verify`] checks it. Beside a running daemon it ends with what was
+    /// Tells all commits in order, each checked as [`super::verify()`] checks it. Beside a running daemon it ends with what was
     /// whole when it came there.
     ///
     /// # Errors
