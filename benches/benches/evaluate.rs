@@ -35,7 +35,7 @@ nodes:
   one:  { type: agent_call, agent: x, needs: [a], input: { n: $a.deep.n } }
   ten:  { type: agent_call, agent: x, needs: [a], input: { a: $a.deep.n, b: $a.deep.n, c: $a.deep.n, d: $a.deep.n, e: $a.deep.n,
           f: $a.deep.n, g: $a.deep.n, h: $a.deep.n, i: $a.deep.n, j: $a.deep.n } }
-  if:   { type: condition, needs: [a], when: \"a.deep.n > 3 && input.kind == 'outage'\" }
+  two:  { type: condition, needs: [a], when: \"a.deep.n > 3 && input.kind == 'outage'\" }
   each: { type: condition, needs: [a], when: \"a.list.exists(one, one.n > 98)\" }
   ask:  { type: human_gate, needs: [a], action: \"Restart {{ input.kind }} because of {{ a.deep.n }}?\" }
 ";
@@ -51,7 +51,7 @@ fn main() {
         let input = &node(id).input;
         measure(&format!("resolve {name}"), || input.resolve(&values).unwrap());
     }
-    for (name, id) in [("two comparisons", "if"), ("a look through 100 items", "each")] {
+    for (name, id) in [("two comparisons", "two"), ("a look through 100 items", "each")] {
         let NodeKind::Condition(condition) = &node(id).kind else { unreachable!("{id} is a condition") };
         measure(&format!("evaluate a condition: {name}"), || condition.evaluate(&values).unwrap());
     }
