@@ -1,6 +1,8 @@
 //! Waiting for the end of a run: who waits is found by the run's id, and told once. No scan, no polling.
 //!
-//! A waiter is entered first and the journal read then, so that an end in between is seen by one of the two.
+//! A waiter is entered first and the journal read then, so that an end in between is seen by one of the two. The hub
+//! shows records when it comes to them, so it may tell of an end that the journal has already been read beyond: of a run
+//! that was opened again since. Each is therefore told how far into the run the end stands.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,7 +27,7 @@ pub(super) struct Ends {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    by_run: HashMap<RunId, Vec<oneshot::Sender<()>>>,
+    by_run: HashMap<RunId, Vec<oneshot::Sender<u64>>>,
     count: usize,
     /// Nobody waits any more: the daemon goes down.
     closed: bool,
@@ -35,13 +37,13 @@ struct Waiting {
 pub(super) struct Waiter<'a> {
     ends: &'a Ends,
     run: RunId,
-    told: oneshot::Receiver<()>,
+    told: oneshot::Receiver<u64>,
 }
 
 impl Waiter<'_> {
-    /// Waits; answers whether the run has ended, and not everybody was let go.
-    pub async fn end(&mut self) -> bool {
-        (&mut self.told).await.is_ok()
+    /// Waits; answers which record of the run ended it, or none when everybody was let go.
+    pub async fn end(&mut self) -> Option<u64> {
+        (&mut self.told).await.ok()
     }
 }
 
@@ -77,15 +79,15 @@ impl Ends {
         }
     }
 
-    /// Tells all who wait for a run that it has ended.
-    pub fn tell(&self, run: RunId) {
+    /// Tells all who wait for a run which of its records ended it.
+    pub fn tell(&self, run: RunId, sequence: u64) {
         let mut waiting = self.lock();
         let senders = waiting.by_run.remove(&run).unwrap_or_default();
         waiting.count -= senders.len();
         drop(waiting);
         // Who has gone in the meantime does not need to know.
         for sender in senders {
-            let _ = sender.send(());
+            let _ = sender.send(sequence);
         }
     }
 
@@ -124,19 +126,28 @@ fn is_end(kind: u16) -> Option<bool> {
     }
 }
 
-/// Whether a run has ended, from the end of its stream backwards. A run that does not exist has not.
-pub(super) fn has_ended(journal: &dyn Journal, run: RunId) -> Result<bool, ReadError> {
+/// How a run stands in the journal.
+pub(super) struct Standing {
+    /// Whether it has ended. A run that does not exist has not.
+    pub ended: bool,
+    /// Its last record, 0 without one.
+    pub head: u64,
+}
+
+/// Whether a run has ended, from the end of its stream backwards.
+pub(super) fn standing(journal: &dyn Journal, run: RunId) -> Result<Standing, ReadError> {
     let stream = streams::run(run);
-    let mut behind = journal.head_of(&stream)?.map_or(0, |head| head.sequence) + 1;
+    let head = journal.head_of(&stream)?.map_or(0, |head| head.sequence);
+    let mut behind = head + 1;
     while behind > 1 {
         let from = behind.saturating_sub(PAGE_RECORDS).max(1);
         let kinds = kinds_between(journal, &stream, from, behind)?;
         if let Some(answer) = kinds.into_iter().rev().find_map(is_end) {
-            return Ok(answer);
+            return Ok(Standing { ended: answer, head });
         }
         behind = from;
     }
-    Ok(false)
+    Ok(Standing { ended: false, head })
 }
 
 /// The kinds of the records from `from` to before `behind`. One read may give fewer than asked for.

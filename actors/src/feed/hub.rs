@@ -12,7 +12,7 @@ use std::time::Duration;
 use ghostlight_model::ids::RunId;
 use ghostlight_store::{FollowError, ReadError, SharedJournal};
 
-use super::ends::has_ended;
+use super::ends::{Standing, standing};
 use super::item::{FeedError, FeedRequest};
 use super::live::LiveEvent;
 use super::shared::{FeedLimits, Shared};
@@ -122,16 +122,23 @@ impl FeedHandle {
     /// # Errors
     /// [`StoreError`] when the run's stream cannot be read.
     pub async fn wait_for_end(&self, run: RunId, timeout: Duration) -> Result<bool, StoreError> {
-        let entered = self.shared.ends.enter(run);
-        self.shared.somebody.notify_one();
-        let journal = self.shared.journal.clone();
-        let ended = blocking(move || has_ended(&*journal, run)).await;
-        if ended.map_err(|error| StoreError::of_read(&error))? {
-            return Ok(true);
-        }
-        match entered {
-            Some(mut waiter) => Ok(tokio::time::timeout(timeout, waiter.end()).await.unwrap_or(false)),
-            None => Ok(false),
+        let until = tokio::time::Instant::now() + timeout;
+        loop {
+            let entered = self.shared.ends.enter(run);
+            self.shared.somebody.notify_one();
+            let journal = self.shared.journal.clone();
+            let standing = blocking(move || standing(&*journal, run)).await;
+            let Standing { ended, head } = standing.map_err(|error| StoreError::of_read(&error))?;
+            if ended {
+                return Ok(true);
+            }
+            let Some(mut waiter) = entered else { return Ok(false) };
+            match tokio::time::timeout_at(until, waiter.end()).await {
+                Ok(Some(end)) if end > head => return Ok(true),
+                // An end that the run has lived on from; the hub came to it only now.
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => return Ok(false),
+            }
         }
     }
 

@@ -155,7 +155,7 @@ impl Shared {
             state.forget_ended_attempt(record);
             if let Some(run) = ended_by(record) {
                 state.attempts.end_run(run);
-                ended.push(run);
+                ended.push((run, record.stream_sequence));
             }
         }
         let head = state.ring.head();
@@ -165,7 +165,7 @@ impl Shared {
             news.head = head.max(news.head);
             is_news
         });
-        ended.into_iter().for_each(|run| self.ends.tell(run));
+        ended.into_iter().for_each(|(run, sequence)| self.ends.tell(run, sequence));
     }
 }
 

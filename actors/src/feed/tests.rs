@@ -506,3 +506,23 @@ async fn a_run_that_was_opened_again_has_not_ended() {
     house.steps(0, 100);
     assert!(!house.feed.wait_for_end(run(0), Duration::ZERO).await.unwrap());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_a_run_has_lived_on_from_and_that_is_shown_late_is_not_taken_for_its_end() {
+    let house = House::new();
+    let reopened = ghostlight_model::event::RunReopened::default();
+    house.log.run(run(0), "incident", &[created("incident", &[]), completed(), reopened.into()]);
+    let feed = house.feed.clone();
+    let waiting = tokio::spawn(async move { feed.wait_for_end(run(0), LONG).await.unwrap() });
+    while house.feed.waiters() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Only now does the hub come to what is in the journal already.
+    let hub = house.spawn_hub();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(!waiting.is_finished());
+    house.log.run(run(0), "incident", &[completed()]);
+    assert!(waiting.await.unwrap());
+    assert_eq!(house.feed.waiters(), 0);
+    hub.abort();
+}
