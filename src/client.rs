@@ -72,6 +72,8 @@ pub struct Given {
     pub labels: Value,
     /// Which version of a saved workflow it follows; none: the latest.
     pub version: Option<u64>,
+    /// How urgent it is; none: as the workflow says.
+    pub priority: Option<i64>,
 }
 
 /// A document of the workflow language, as it is sent.
@@ -143,6 +145,9 @@ impl Client {
         }
         if let Some(version) = given.version {
             body["version"] = json!(version);
+        }
+        if let Some(priority) = given.priority {
+            body["priority"] = json!(priority);
         }
         let request = self.request(Method::POST, &path, &[]).header("idempotency-key", key);
         self.answer(request.json(&body)).await

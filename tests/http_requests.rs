@@ -69,7 +69,7 @@ async fn what_cannot_be_read_is_refused_with_its_own_code() {
             "POST",
             "/api/v1/workflows/one/runs",
             "application/json",
-            r#"{"priority":1}"#,
+            r#"{"budget":{}}"#,
             422,
             "not_supported_yet",
         ),

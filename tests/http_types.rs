@@ -94,7 +94,7 @@ async fn items_are_steps_of_their_own_and_the_limit_of_a_live_run_is_changed() {
     for (body, code) in [
         (json!({"max_parallel": 0}), "invalid_value"),
         (json!({}), "invalid_value"),
-        (json!({"priority": 1}), "not_supported_yet"),
+        (json!({"priority": 101}), "invalid_value"),
     ] {
         let refused = inside.send(inside.request("PATCH", &run).json(&body)).await;
         assert_eq!(refused.body["code"], code, "{body}");
@@ -437,4 +437,74 @@ async fn a_built_in_agent_says_what_it_takes_and_takes_nothing_else() {
     let run = inside.post("/api/v1/workflows/nap/runs", &json!({"input": {"ms": 1}})).await;
     let ended = inside.get(&format!("{}?wait=10", run.header("location"))).await.ok();
     assert_eq!(ended["status"], "completed", "{ended}");
+}
+
+const QUEUE: &str = "ghostlight: 1
+name: queue
+priority: -3
+nodes:
+  a: { type: agent_call, agent: one-at-a-time, input: { for: 1h } }
+";
+const ABOVE: &str = "ghostlight: 1
+name: above
+nodes:
+  sub: { type: workflow, workflow: queue }
+";
+
+/// Shows S4-T4e.
+#[tokio::test]
+async fn the_more_urgent_run_is_given_the_next_slot_and_its_children_are_as_urgent() {
+    let inside = Inside::start();
+    let agent = json!({ "ghostlight": 1, "name": "one-at-a-time", "kind": "builtin", "builtin": "sleep", "limits": { "concurrency": 1 } });
+    inside.send(inside.request("PUT", "/api/v1/agents/one-at-a-time").json(&agent)).await.ok();
+    for file in [QUEUE, ABOVE] {
+        inside.post_yaml("/api/v1/workflows", file).await.ok();
+    }
+    let start = async |name: &str, body: Value| {
+        let started = inside.post(&format!("/api/v1/workflows/{name}/runs"), &body).await;
+        assert_eq!(started.status, 201, "{}", started.body);
+        started.header("location").to_owned()
+    };
+    let is_running = async |run: &str| {
+        inside.until(&format!("{run}/steps"), |list| find(list, "path", "a")["status"] == "running").await
+    };
+    let waits = async |run: &str| {
+        inside.until(&format!("{run}/next"), |next| find(next, "step", "a")["waits_for"] == "slot").await
+    };
+    let priority = async |run: &str, is: i64| inside.until(run, |run| run["priority"] == is).await;
+    let adjust = async |run: &str, priority: i64| {
+        inside.send(inside.request("PATCH", run).json(&json!({ "priority": priority }))).await.ok()
+    };
+    let cancel = async |run: &str| inside.post(&format!("{run}/cancel"), &json!({})).await.ok();
+
+    let first = start("queue", json!({})).await;
+    is_running(&first).await;
+    assert_eq!(inside.get(&first).await.ok()["priority"], -3);
+    let ordinary = start("queue", json!({})).await;
+    waits(&ordinary).await;
+    let parent = start("above", json!({ "priority": 50 })).await;
+    let steps =
+        inside.until(&format!("{parent}/steps"), |list| find(list, "path", "sub")["child"].is_string()).await;
+    let child = format!("/api/v1/runs/{}", find(&steps, "path", "sub")["child"].as_str().unwrap());
+    waits(&child).await;
+    priority(&child, 50).await;
+    let last = start("queue", json!({ "priority": -100 })).await;
+    waits(&last).await;
+
+    adjust(&last, 51).await;
+    cancel(&first).await;
+    is_running(&last).await;
+    adjust(&parent, 70).await;
+    priority(&child, 70).await;
+    let list = inside.get("/api/v1/runs?workflow=queue").await.ok();
+    let id = child.rsplit('/').next().unwrap();
+    assert_eq!(find(&list, "id", id)["priority"], 70);
+    let revisions = inside.get(&format!("{child}/plan/revisions")).await.ok();
+    assert_eq!(revisions["items"][1]["priority"], 70, "{revisions}");
+    cancel(&last).await;
+    is_running(&child).await;
+    adjust(&parent, -50).await;
+    priority(&child, -3).await;
+    cancel(&parent).await;
+    is_running(&ordinary).await;
 }

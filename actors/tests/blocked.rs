@@ -78,6 +78,7 @@ async fn start(ghostlight: &Ghostlight, yaml: &str) -> RunId {
             input: json!({}),
             context: Map::new(),
             labels: Default::default(),
+            priority: None,
             key: None,
         };
         match ghostlight.runs.start(start, Caller::runtime()).await {

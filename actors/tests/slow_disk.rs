@@ -137,6 +137,7 @@ async fn death_on_the_way(ghostlight: &Ghostlight, disk: &SlowDisk, sync_ms: u64
         input: json!({}),
         context: Map::new(),
         labels: Default::default(),
+        priority: None,
         key: None,
     };
     let run = ghostlight.runs.start(start, Caller::runtime()).await.unwrap().run;

@@ -78,6 +78,7 @@ async fn closed_loop(ghostlight: &Ghostlight, until: Instant) -> u32 {
             input: json!({ "n": 1 }),
             context: Map::new(),
             labels: Default::default(),
+            priority: None,
             key: None,
         };
         let started = ghostlight.runs.start(start, Caller::runtime()).await.unwrap();

@@ -70,6 +70,7 @@ fn run(workflow: &Arc<Workflow>, directory: &AgentDirectory, attempts: &[Attempt
         context: Map::new(),
         labels: BTreeMap::new(),
         key: None,
+        priority: None,
         makespan_ms: 3_000,
     };
     let mut all = create(run_id, workflow, new, context(directory)).unwrap();

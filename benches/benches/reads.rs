@@ -60,6 +60,7 @@ async fn start(ghostlight: &Ghostlight, maps: usize) -> RunId {
         input: json!({ "items": (0..10_000).collect::<Vec<u32>>() }),
         context: Map::new(),
         labels: Default::default(),
+        priority: None,
         key: None,
     };
     ghostlight.runs.start(start, Caller::runtime()).await.unwrap().run

@@ -62,6 +62,9 @@ pub(crate) enum RunsVerb {
         /// A version of the saved workflow [default: the latest]
         #[arg(long, value_name = "N")]
         version: Option<u64>,
+        /// How urgent it is, -100 to 100: the greater, the sooner its steps get slots [default: as the workflow says]
+        #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-100..=100))]
+        priority: Option<i64>,
     },
     /// End a run
     #[command(after_help = "Example:\n  ghostlight runs cancel RUN --reason 'false alarm'")]
@@ -103,14 +106,18 @@ pub(crate) enum RunsVerb {
         /// The run's id, or its beginning
         run: String,
     },
-    /// Change the limits of a live run
-    #[command(after_help = "Example:\n  ghostlight runs adjust RUN --max-parallel 4")]
+    /// Change the limits of a live run, or how urgent it is
+    #[command(after_help = "Example:\n  ghostlight runs adjust RUN --max-parallel 4 --priority 50")]
+    #[group(required = true, multiple = true, args = ["max_parallel", "priority"])]
     Adjust {
         /// The run's id, or its beginning
         run: String,
         /// How many attempts are made at the same time
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-        max_parallel: u32,
+        max_parallel: Option<u32>,
+        /// How urgent it is, -100 to 100: the greater, the sooner its steps get slots
+        #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-100..=100))]
+        priority: Option<i64>,
     },
     /// Let a live run go on with another definition, as far as nothing of it has begun
     #[command(after_help = "Example:\n  ghostlight runs edit RUN incident.yaml --reason 'one more look'")]
@@ -171,13 +178,14 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             body["steps"] = steps.body["items"].clone();
             context.print(&body, || shown(&run.value, &steps.value.items, Timestamp::now()));
         }
-        RunsVerb::Start { workflow, input, context: own, label, version } => {
+        RunsVerb::Start { workflow, input, context: own, label, version, priority } => {
             let begin = Begin::of(&workflow)?;
             let given = Given {
                 input: arguments::input(input.as_deref())?,
                 context: arguments::context(own.as_deref())?,
                 labels: Value::Object(arguments::pairs(&label)?),
                 version,
+                priority,
             };
             let started = match client.start_run(&begin.from, &given).await {
                 Ok(started) => started,
@@ -220,9 +228,15 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             let next = client.next(&run).await?;
             context.print(&next.body, || why(&next.value.items));
         }
-        RunsVerb::Adjust { run, max_parallel } => {
+        RunsVerb::Adjust { run, max_parallel, priority } => {
             let run = run_id(&client, &run).await?;
-            told(context, &client.adjust_run(&run, &json!({ "max_parallel": max_parallel })).await?);
+            let mut changes = json!({});
+            for (name, value) in [("max_parallel", max_parallel.map(i64::from)), ("priority", priority)] {
+                if let Some(value) = value {
+                    changes[name] = json!(value);
+                }
+            }
+            told(context, &client.adjust_run(&run, &changes).await?);
         }
         RunsVerb::Edit { run, file, reason } => {
             let run = run_id(&client, &run).await?;
@@ -373,6 +387,7 @@ pub(super) fn shown(run: &Run, steps: &[Step], now: Timestamp) -> String {
         ("started", ago(run.created_at.as_deref(), now)),
         ("took", run.took_ms().map(duration).unwrap_or_default()),
         ("started by", started_by),
+        ("priority", if run.priority == 0 { String::new() } else { run.priority.to_string() }),
         ("labels", plain(&labels.join(", "))),
         ("input", value(&run.input)),
         ("output", value(&run.output)),

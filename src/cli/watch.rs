@@ -305,11 +305,7 @@ impl Story {
                 let said = frame.payload("payload").map(gist).unwrap_or_default();
                 Some(format!("{} signal {} {said}", "✱".cyan(), text(&data["name"]).bold()))
             }
-            "plan.revised" => match (data["max_parallel"].as_u64(), data["version"].as_u64()) {
-                (Some(max), _) => Some(format!("{} at most {max} at a time", "↻".yellow())),
-                (None, Some(version)) => Some(format!("{} goes on with version {version}", "↻".yellow())),
-                (None, None) => Some(format!("{} the plan was changed", "↻".yellow())),
-            },
+            "plan.revised" => Some(format!("{} {}", "↻".yellow(), revision(data))),
             "step.waiting" => of_step("◷".yellow().to_string(), format!("waits: {}", text(&data["reason"]))),
             "step.reconciled" => {
                 of_step("✓".green().to_string(), format!("happened: {}", text(&data["happened"])))
@@ -406,6 +402,17 @@ pub(crate) fn gist(output: &Value) -> String {
         Value::String(text) => short(text),
         other => short(&other.to_string()),
     }
+}
+
+/// What came to hold with a changed plan.
+fn revision(data: &Value) -> String {
+    let said = [
+        data["version"].as_u64().map(|version| format!("goes on with version {version}")),
+        data["max_parallel"].as_u64().map(|max| format!("at most {max} at a time")),
+        data["priority"].as_i64().map(|priority| format!("priority {priority}")),
+    ];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    if said.is_empty() { "the plan was changed".to_owned() } else { said.join(", ") }
 }
 
 #[cfg(test)]

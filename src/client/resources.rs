@@ -57,6 +57,9 @@ pub struct Run {
     /// Labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// How urgent it is.
+    #[serde(default)]
+    pub priority: i64,
     /// When it was created.
     #[serde(default)]
     pub created_at: Option<String>,

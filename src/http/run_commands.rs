@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, patch, post};
 use bytes::Bytes;
 use ghostlight_actors::runs::{Accepted, CommandError, RunCommand};
 use ghostlight_model::ids::{Name, StepPath};
+use ghostlight_model::priority::Priority;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -185,16 +186,17 @@ pub async fn edit(app: App, request: HttpRequest, id: Path<String>, payload: Pay
     Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
 }
 
-/// What of a live run is to be otherwise.
+/// What of a live run is to be otherwise: at least one thing.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdjustBody {
     /// How many attempts are made at the same time, 1 to 10,000. Those that are being made go on.
     #[serde(default)]
     max_parallel: Option<u32>,
-    /// Not supported yet.
+    /// How urgent it is, −100 to 100, and with it the runs that its steps wait for.
     #[serde(default)]
-    priority: Option<i64>,
+    #[schema(value_type = Option<i64>, minimum = -100, maximum = 100)]
+    priority: Option<Priority>,
 }
 
 /// Changes the limits of a live run.
@@ -203,17 +205,14 @@ pub struct AdjustBody {
 #[patch("/api/v1/runs/{id}")]
 pub async fn adjust(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
     let (body, bytes): (AdjustBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
-    if body.priority.is_some() {
-        return Err(Problem::new(Code::NotSupportedYet, "`priority` of a run is not supported yet"));
+    let AdjustBody { max_parallel, priority } = body;
+    if max_parallel.is_some_and(|max| !(1..=10_000).contains(&max)) {
+        return Err(Problem::new(Code::InvalidValue, "`max_parallel` is a whole number from 1 to 10000"));
     }
-    let max_parallel = match body.max_parallel {
-        Some(max_parallel @ 1..=10_000) => max_parallel,
-        Some(_) => {
-            return Err(Problem::new(Code::InvalidValue, "`max_parallel` is a whole number from 1 to 10000"));
-        }
-        None => return Err(Problem::new(Code::InvalidValue, "`max_parallel` says what is to change")),
-    };
-    Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Adjust { max_parallel }).await?))
+    if max_parallel.is_none() && priority.is_none() {
+        return Err(Problem::new(Code::InvalidValue, "`max_parallel` or `priority` says what is to change"));
+    }
+    Ok(accepted(&give(&app, &request, &bytes, &id, RunCommand::Adjust { max_parallel, priority }).await?))
 }
 
 async fn reason(app: &App, request: &HttpRequest, payload: Payload) -> Result<(String, Bytes), Problem> {

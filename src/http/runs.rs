@@ -11,6 +11,7 @@ use ghostlight_actors::runs::{Awaited, Definition, RunNow, StartError, StartRun}
 use ghostlight_actors::views::{RunFilter, ViewKind};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::language::Format;
+use ghostlight_model::priority::Priority;
 use ghostlight_model::run::RunStatus;
 use ghostlight_model::selection::LABELS_RESERVED;
 use jiff::Timestamp;
@@ -45,9 +46,11 @@ pub struct StartBody {
     #[serde(default)]
     #[schema(value_type = Object)]
     context: Map<String, Value>,
-    /// Not supported yet.
+    /// How urgent the run is, −100 to 100: the greater, the sooner its steps get slots. As the definition says when it is
+    /// not given; 0 is ordinary.
     #[serde(default)]
-    priority: Option<Value>,
+    #[schema(value_type = Option<i64>, minimum = -100, maximum = 100)]
+    priority: Option<Priority>,
     /// Not supported yet.
     #[serde(default)]
     budget: Option<Value>,
@@ -73,9 +76,11 @@ pub struct StartOwnBody {
     #[serde(default)]
     #[schema(value_type = Object)]
     context: Map<String, Value>,
-    /// Not supported yet.
+    /// How urgent the run is, −100 to 100: the greater, the sooner its steps get slots. As the definition says when it is
+    /// not given; 0 is ordinary.
     #[serde(default)]
-    priority: Option<Value>,
+    #[schema(value_type = Option<i64>, minimum = -100, maximum = 100)]
+    priority: Option<Priority>,
     /// Not supported yet.
     #[serde(default)]
     budget: Option<Value>,
@@ -101,12 +106,13 @@ pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, pay
     let name = named(&name)?;
     let (body, bytes): (StartBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
-    supported([("priority", body.priority.is_some()), ("budget", body.budget.is_some())])?;
+    no_budget(body.budget.as_ref())?;
     let start = StartRun {
         definition: Definition::Saved { name, version: body.version },
         input: input(body.input),
         context: body.context,
         labels: bounded(body.labels)?,
+        priority: body.priority,
         key: idempotency(&request, &bytes)?,
     };
     if body.dry_run == Some(true) {
@@ -125,7 +131,7 @@ pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answ
     strict::no_query(request.query_string())?;
     let (body, bytes): (StartOwnBody, Bytes) =
         body::json(&request, payload, app.settings.definition_bytes_max).await?;
-    supported([("priority", body.priority.is_some()), ("budget", body.budget.is_some())])?;
+    no_budget(body.budget.as_ref())?;
     let is_object = body.definition.is_object();
     let definition = match body.definition {
         Value::String(source) => Definition::Own { source, format: Format::Yaml },
@@ -137,6 +143,7 @@ pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answ
         input: input(body.input),
         context: body.context,
         labels: bounded(body.labels)?,
+        priority: body.priority,
         key: idempotency(&request, &bytes)?,
     };
     if body.dry_run == Some(true) {
@@ -160,11 +167,9 @@ fn input(input: Option<Value>) -> Value {
     input.unwrap_or_else(|| Value::Object(Map::new()))
 }
 
-fn supported(later: [(&str, bool); 2]) -> Result<(), Problem> {
-    match later.iter().find(|(_, is_given)| *is_given) {
-        Some((field, _)) => {
-            Err(Problem::new(Code::NotSupportedYet, format!("`{field}` is not supported yet")))
-        }
+fn no_budget(budget: Option<&Value>) -> Result<(), Problem> {
+    match budget {
+        Some(_) => Err(Problem::new(Code::NotSupportedYet, "`budget` is not supported yet")),
         None => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use ghostlight_model::event::ParentStep;
 use ghostlight_model::failure::Failure;
 use ghostlight_model::ids::{Name, RunId};
+use ghostlight_model::priority::Priority;
 use serde_json::Value;
 
 use super::words::{CommandError, StartError};
@@ -27,6 +28,8 @@ pub struct StartChild {
     pub input: Value,
     /// Added to the workflow's labels.
     pub labels: BTreeMap<String, String>,
+    /// How urgent the run is that starts it.
+    pub priority: Priority,
     /// Who starts it.
     pub parent: ParentStep,
 }
@@ -36,14 +39,34 @@ pub type ChildOutcome = Result<Arc<Value>, Failure>;
 
 /// Whoever carries runs, as a run sees it.
 pub trait ChildRuns: Send + Sync {
-    /// Starts a run, unless it was started before. Answers when it is durable.
-    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<(), StartError>>;
+    /// Starts a run, unless it was started before, which is answered. Answers when it is durable.
+    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<ChildStart, StartError>>;
+
+    /// Tells a run how urgent the run is that started it.
+    fn inherit(&self, run: RunId, priority: Priority) -> BoxFuture<'static, Result<(), CommandError>>;
 
     /// Asks a run to end, and to make good what it did unless it is to be killed.
     fn cancel(&self, run: RunId, kill: bool) -> BoxFuture<'static, Result<(), CommandError>>;
 
     /// Waits at most for `patience` until a run has ended, and says how; none when it has not, or cannot be read now.
     fn end(&self, run: RunId, patience: Duration) -> BoxFuture<'static, Option<ChildOutcome>>;
+}
+
+/// Whether a run was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChildStart {
+    /// Now.
+    Now,
+    /// Before, by an earlier life of its parent.
+    Before,
+}
+
+/// What a child is told by its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Guidance {
+    pub wish: ChildWish,
+    /// How urgent the parent is.
+    pub priority: Priority,
 }
 
 /// What a run wants of a child, more and more of it.

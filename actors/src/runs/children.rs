@@ -17,7 +17,7 @@ use ghostlight_supervision::Context;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::child_runs::{ChildOutcome, ChildRuns, ChildWish, StartChild};
+use super::child_runs::{ChildOutcome, ChildRuns, ChildStart, ChildWish, Guidance, StartChild};
 use super::families::FAMILY_MAX;
 use super::words::{CommandError, StartError};
 use super::workflow::WorkflowActor;
@@ -60,11 +60,13 @@ impl WorkflowActor {
             version: child.version,
             input: input.as_ref().and_then(Payload::value).map_or(Value::Null, |value| (**value).clone()),
             labels: handed_on(&self.run.labels),
+            priority: self.run.priority,
             parent,
         };
-        let (wish, wished) = watch::channel(ChildWish::Output);
-        self.children.insert(child.run, wish);
-        let ended = async move { see_to(&*runs, &start, wished).await };
+        let guidance = Guidance { wish: ChildWish::Output, priority: self.run.priority };
+        let (guide, guided) = watch::channel(guidance);
+        self.children.insert(child.run, guide);
+        let ended = async move { see_to(&*runs, &start, guided).await };
         let told = ended.into_actor(self).map(move |outcome, actor, ctx: &mut Context<Self>| {
             drop(member);
             // If the store does not take it, it is found out again.
@@ -81,10 +83,19 @@ impl WorkflowActor {
         let wish = if kill { ChildWish::Kill } else { ChildWish::Cancel };
         if let Some(child) = self.children.get(&run) {
             child.send_if_modified(|before| {
-                let more = wish > *before;
-                *before = wish.max(*before);
+                let more = wish > before.wish;
+                before.wish = wish.max(before.wish);
                 more
             });
+        }
+    }
+
+    /// Children are as urgent as the run that waits for them.
+    pub(super) fn hand_priority_on(&self) {
+        let priority = self.run.priority;
+        for child in self.children.values() {
+            child
+                .send_if_modified(|guidance| std::mem::replace(&mut guidance.priority, priority) != priority);
         }
     }
 }
@@ -93,12 +104,18 @@ impl WorkflowActor {
 async fn see_to(
     runs: &dyn ChildRuns,
     start: &StartChild,
-    mut wished: watch::Receiver<ChildWish>,
+    mut guided: watch::Receiver<Guidance>,
 ) -> ChildOutcome {
     let mut wait = AGAIN;
-    while *wished.borrow() == ChildWish::Output {
+    // An earlier life may not have come to say how urgent it had become.
+    let mut priority = None;
+    while guided.borrow().wish == ChildWish::Output {
         match runs.start(start.clone()).await {
-            Ok(()) => break,
+            Ok(ChildStart::Now) => {
+                priority = Some(start.priority);
+                break;
+            }
+            Ok(ChildStart::Before) => break,
             Err(StartError::NotAdmitted(_) | StartError::Store(_) | StartError::Key(_)) => {
                 pause(&mut wait).await;
             }
@@ -108,11 +125,17 @@ async fn see_to(
     let mut told = ChildWish::Output;
     let mut wait = AGAIN;
     loop {
-        let wish = *wished.borrow_and_update();
+        let Guidance { wish, priority: wanted } = *guided.borrow_and_update();
         if wish > told {
             match runs.cancel(start.run, wish == ChildWish::Kill).await {
                 // It has ended, or is being cancelled already.
                 Ok(()) | Err(CommandError::Rejected(_)) => told = wish,
+                Err(CommandError::UnknownRun(_)) => return Err(never_there(start)),
+                Err(_) => pause(&mut wait).await,
+            }
+        } else if priority != Some(wanted) {
+            match runs.inherit(start.run, wanted).await {
+                Ok(()) | Err(CommandError::Rejected(_)) => priority = Some(wanted),
                 Err(CommandError::UnknownRun(_)) => return Err(never_there(start)),
                 Err(_) => pause(&mut wait).await,
             }
@@ -123,7 +146,7 @@ async fn see_to(
                 // Too many wait, or nothing happened for a while.
                 None => pause(&mut wait).await,
             },
-            changed = wished.changed() => if changed.is_err() {
+            changed = guided.changed() => if changed.is_err() {
                 // Its parent is gone, and with it who would hear of the end.
                 return Err(never_there(start));
             },

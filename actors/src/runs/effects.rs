@@ -57,11 +57,13 @@ impl WorkflowActor {
                 Effect::WakeAt(at) => due = Some(at),
                 // The pool calls when it is this run's turn.
                 Effect::Slots(_) => {
+                    self.services().slots.reprioritise(self.place.id, self.run.priority);
                     slot_check =
                         Some(self.services().now().saturating_add(SLOT_PATIENCE).unwrap_or(Timestamp::MAX));
                 }
             }
         }
+        self.hand_priority_on();
         // Slots whose decision did not need them after all.
         self.slots.clear();
         if slot_check.is_none() && self.in_line.take() {

@@ -65,7 +65,7 @@ impl WorkflowActor {
             }
             // What was missing before keeps its place in line.
             missing.extend(wishes);
-            let taken = self.services().slots.take(self.place.id, &missing);
+            let taken = self.services().slots.take(self.place.id, self.run.priority, &missing);
             missing = beyond(missing, &taken);
             guards.extend(taken);
             if missing.is_empty() {

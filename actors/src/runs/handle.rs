@@ -7,6 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use ghostlight_model::definitions::key::Holding;
 use ghostlight_model::ids::{ApprovalId, Name, RunId};
+use ghostlight_model::priority::Priority;
 use ghostlight_model::run::{Command, CreateRun, Rejection, child};
 use ghostlight_model::selection::SELECTED_BY;
 use ghostlight_model::workflow::Workflow;
@@ -14,7 +15,7 @@ use ghostlight_supervision::{SendError, StableAddr};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::child_runs::{ChildOutcome, ChildRuns, StartChild};
+use super::child_runs::{ChildOutcome, ChildRuns, ChildStart, StartChild};
 use super::chosen::{Chosen, Resolved};
 use super::give::Give;
 use super::origin::{CreateError, NewRun};
@@ -119,6 +120,7 @@ impl Runs {
             labels,
             key: start.key.as_ref().map(|key| key.key.clone()),
             parent: None,
+            priority: start.priority,
             makespan_ms: admission.makespan_ms,
         };
         let (answer, answered) = oneshot::channel();
@@ -155,9 +157,9 @@ impl Runs {
     ///
     /// # Errors
     /// As [`Runs::start`].
-    async fn start_child(&self, start: &StartChild) -> Result<(), StartError> {
+    async fn start_child(&self, start: &StartChild) -> Result<ChildStart, StartError> {
         if self.head(start.run).await?.is_some() {
-            return Ok(());
+            return Ok(ChildStart::Before);
         }
         let definition = Definition::Saved { name: start.workflow.clone(), version: start.version };
         let resolved = self.resolve(&definition).await?;
@@ -170,6 +172,7 @@ impl Runs {
             labels: start.labels.clone(),
             key: None,
             parent: Some(start.parent.clone()),
+            priority: Some(start.priority),
             makespan_ms: admission.makespan_ms,
         };
         let (answer, answered) = oneshot::channel();
@@ -177,12 +180,12 @@ impl Runs {
         let new = NewRun { workflow: resolved.workflow, create, key: None, caller, answer, end: None };
         self.bring_to_life(start.run, new)?;
         match answered.await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => Ok(ChildStart::Now),
             Ok(Err(CreateError::Rejected(rejection))) => Err(StartError::Rejected(rejection)),
             // Who was quicker is an earlier life of the same step.
             Ok(Err(CreateError::Store(_) | CreateError::KeyTaken)) | Err(_) => {
                 match self.head(start.run).await? {
-                    Some(_) => Ok(()),
+                    Some(_) => Ok(ChildStart::Before),
                     None => Err(StartError::Store(StoreError::Unavailable)),
                 }
             }
@@ -386,7 +389,7 @@ impl OfSteps {
 }
 
 impl ChildRuns for OfSteps {
-    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<(), StartError>> {
+    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<ChildStart, StartError>> {
         let runs = self.runs();
         async move {
             match runs {
@@ -403,6 +406,15 @@ impl ChildRuns for OfSteps {
             let runs = runs.ok_or(CommandError::Store(StoreError::Unavailable))?;
             let reason = "its parent is being cancelled, or can do without it".to_owned();
             runs.command(run, RunCommand::Cancel { reason, kill }, None, Caller::runtime()).await.map(|_| ())
+        }
+        .boxed()
+    }
+
+    fn inherit(&self, run: RunId, priority: Priority) -> BoxFuture<'static, Result<(), CommandError>> {
+        let runs = self.runs();
+        async move {
+            let runs = runs.ok_or(CommandError::Store(StoreError::Unavailable))?;
+            runs.command(run, RunCommand::Inherit { priority }, None, Caller::runtime()).await.map(|_| ())
         }
         .boxed()
     }
@@ -438,6 +450,7 @@ fn machine_command(command: RunCommand) -> Command {
         }
         RunCommand::Signal { name, payload } => Command::Signal { name, payload },
         RunCommand::Revise { next, reason } => Command::Revise { next, reason },
-        RunCommand::Adjust { max_parallel } => Command::Adjust { max_parallel },
+        RunCommand::Adjust { max_parallel, priority } => Command::Adjust { max_parallel, priority },
+        RunCommand::Inherit { priority } => Command::Inherit { priority },
     }
 }

@@ -1,19 +1,26 @@
 //! Slots: how many attempts run at the same time, in all and of one agent.
 //!
 //! A slot is a guard that lives with its attempt; nothing is stored, so that after a restart the count is again what is
-//! really running. Whoever finds no slot waits in line. A slot that becomes free is kept for the first in line who can
+//! really running. Whoever finds no slot waits in [`line`]. A slot that becomes free is kept for the first in line who can
 //! use it, so what a newcomer finds free is of no use to anybody who waits, and one who waits for a busy agent does not
-//! hold up the others.
+//! hold up the others. Who is given one stands behind its equals again.
 //!
 //! Who holds a slot also says how its attempt ended: that is what is known of how agents do, [`AGENTS_KEPT`] of them, from the
 //! start of the process on.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ghostlight_model::ids::{Name, RunId};
+use ghostlight_model::priority::Priority;
 use ghostlight_model::run::{CallStatistics, Scorecard, Slots, Standing, Workload};
+
+use self::line::Line;
+
+mod line;
+
+pub use line::FAIR_EVERY;
 
 /// Of so many agents it is remembered how they did; then the one that ended something longest ago is forgotten.
 pub const AGENTS_KEPT: usize = 1_024;
@@ -46,7 +53,7 @@ struct Inner {
     total: u32,
     used: u32,
     of_agent: HashMap<Name, u32>,
-    line: VecDeque<Waiting>,
+    line: Line,
     scorecards: HashMap<Name, Card>,
     /// The calls that are being made, of each agent.
     under_way: HashMap<Name, u32>,
@@ -66,14 +73,6 @@ struct Card {
     since: Option<Instant>,
     /// Which end of all was its last.
     last: u64,
-}
-
-/// A run in line.
-struct Waiting {
-    run: RunId,
-    wants: Vec<Wish>,
-    /// Agents whose slots are kept for it; counted as used.
-    kept: Vec<Name>,
 }
 
 /// One slot; free again when dropped.
@@ -127,7 +126,7 @@ impl SlotPool {
             total: total.max(1),
             used: 0,
             of_agent: HashMap::new(),
-            line: VecDeque::new(),
+            line: Line::default(),
             scorecards: HashMap::new(),
             under_way: HashMap::new(),
             complete_since: started,
@@ -136,14 +135,14 @@ impl SlotPool {
         Self { shared: Arc::new(Shared { inner: Mutex::new(inner), notify: Box::new(notify) }) }
     }
 
-    /// Takes slots for `wishes`, in order, as far as there are any; what is missing puts `run` in line, at the place
-    /// it had.
+    /// Takes slots for `wishes`, in order, as far as there are any; what is missing puts `run` in line, with the turn
+    /// that it had.
     #[must_use]
-    pub fn take(&self, run: RunId, wishes: &[Wish]) -> Vec<SlotGuard> {
+    pub fn take(&self, run: RunId, priority: Priority, wishes: &[Wish]) -> Vec<SlotGuard> {
         let mut inner = self.shared.lock();
-        let place = inner.line.iter().position(|waiting| waiting.run == run);
-        let mut kept =
-            place.and_then(|at| inner.line.remove(at)).map_or_else(Vec::new, |waiting| waiting.kept);
+        let before = inner.line.remove(run);
+        let turn = before.as_ref().map(|waiting| waiting.turn);
+        let mut kept = before.map_or_else(Vec::new, |waiting| waiting.kept);
         let (mut taken, mut open) = (Vec::new(), Vec::new());
         for wish in wishes {
             match kept.iter().position(|agent| *agent == wish.agent.0) {
@@ -165,9 +164,7 @@ impl SlotPool {
             }
         }
         if !missing.is_empty() {
-            let waiting = Waiting { run, wants: missing, kept: Vec::new() };
-            let at = place.unwrap_or(inner.line.len()).min(inner.line.len());
-            inner.line.insert(at, waiting);
+            inner.line.enter(run, priority, turn, missing);
         }
         let called: Vec<RunId> = (0..offers).map_while(|_| inner.offer()).collect();
         drop(inner);
@@ -176,9 +173,14 @@ impl SlotPool {
         taken.into_iter().map(guard).collect()
     }
 
+    /// A run that waits in line is as urgent as this now.
+    pub fn reprioritise(&self, run: RunId, priority: Priority) {
+        self.shared.lock().line.reprioritise(run, priority);
+    }
+
     /// Takes `run` out of the line.
     pub fn leave(&self, run: RunId) {
-        drop(self.take(run, &[]));
+        drop(self.take(run, Priority::default(), &[]));
     }
 
     /// How busy these agents are, and how they did. What is kept for `run` is not in its own way, nor are the attempts of the
@@ -191,10 +193,10 @@ impl SlotPool {
         agents: impl Iterator<Item = &'n Name>,
     ) -> Workload {
         let inner = self.shared.lock();
-        let kept = inner.line.iter().find(|waiting| waiting.run == run).map(|waiting| &waiting.kept);
+        let kept = inner.line.kept(run);
         let standing = |agent: &Name| {
             let count = |names: &[Name]| names.iter().filter(|own| *own == agent).count();
-            let own = kept.map_or(0, |kept| count(kept)) + count(over);
+            let own = count(kept) + count(over);
             let used = inner.of_agent.get(agent).copied().unwrap_or(0);
             let scorecard = inner.scorecards.get(agent).map(|card| card.scorecard).unwrap_or_default();
             Standing { under_way: used.saturating_sub(u32::try_from(own).unwrap_or(u32::MAX)), scorecard }
@@ -244,16 +246,7 @@ impl Inner {
     /// Keeps a free slot for the first in line who can use it; answers who that is.
     fn offer(&mut self) -> Option<RunId> {
         let mut line = std::mem::take(&mut self.line);
-        let called = line.iter_mut().find_map(|waiting| {
-            let found = waiting.wants.iter().enumerate().find_map(|(at, wish)| {
-                let mut would_do = std::iter::once(&wish.agent).chain(&wish.or);
-                would_do.find(|agent| self.occupy(agent)).map(|(agent, _)| (at, agent.clone()))
-            });
-            let (at, agent) = found?;
-            waiting.wants.remove(at);
-            waiting.kept.push(agent);
-            Some(waiting.run)
-        });
+        let called = line.offer(|agent| self.occupy(agent));
         self.line = line;
         called
     }
@@ -360,160 +353,4 @@ impl SlotGuard {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    fn run(n: u128) -> RunId {
-        RunId(Uuid::from_u128(n))
-    }
-
-    fn name(text: &str) -> Name {
-        Name::new(text).unwrap()
-    }
-
-    fn wish(agent: &str) -> Wish {
-        Wish { agent: (name(agent), None), or: Vec::new() }
-    }
-
-    fn one_of(agent: &str) -> Wish {
-        Wish { agent: (name(agent), Some(1)), or: Vec::new() }
-    }
-
-    fn pool(total: u32) -> (SlotPool, Arc<Mutex<Vec<RunId>>>) {
-        let called: Arc<Mutex<Vec<RunId>>> = Arc::default();
-        let log = called.clone();
-        (SlotPool::new(total, move |run| log.lock().unwrap().push(run)), called)
-    }
-
-    #[test]
-    fn a_freed_slot_is_kept_for_the_first_in_line_and_newcomers_do_not_pass() {
-        let (pool, called) = pool(1);
-        let first = pool.take(run(1), &[wish("a")]);
-        assert!(pool.take(run(2), &[wish("a")]).is_empty());
-        assert!(pool.take(run(3), &[wish("a")]).is_empty());
-        drop(first);
-        assert_eq!(*called.lock().unwrap(), [run(2)]);
-        assert!(pool.take(run(4), &[wish("a")]).is_empty());
-        assert_eq!(pool.take(run(2), &[wish("a")]).len(), 1);
-        // The guard above was dropped at once: the next in line is called.
-        assert_eq!(*called.lock().unwrap(), [run(2), run(3)]);
-    }
-
-    #[test]
-    fn who_waits_for_a_busy_agent_does_not_hold_up_the_others() {
-        let (pool, called) = pool(2);
-        let busy = pool.take(run(1), &[one_of("a")]);
-        assert!(pool.take(run(2), &[one_of("a")]).is_empty());
-        let other = pool.take(run(3), &[wish("b")]);
-        assert_eq!(other.len(), 1);
-        drop(other);
-        assert!(called.lock().unwrap().is_empty());
-        drop(busy);
-        assert_eq!(*called.lock().unwrap(), [run(2)]);
-    }
-
-    #[test]
-    fn an_agent_that_was_wished_for_and_got_nothing_is_not_called() {
-        let (pool, _) = pool(2);
-        let _busy = pool.take(run(1), &[one_of("a")]);
-        let wishes = [one_of("a"), wish("b")];
-        let guards = pool.take(run(2), &wishes);
-        let (a, b) = (name("a"), name("b"));
-        let of_agent = BTreeMap::from([(a.clone(), 0)]);
-        assert_eq!(granted([&a], &guards, true), Slots::Granted { of_agent, others: true });
-        let of_agent = BTreeMap::from([(a.clone(), 0), (b, 1)]);
-        assert_eq!(granted([&a], &guards, false), Slots::Granted { of_agent, others: false });
-    }
-
-    #[test]
-    fn what_is_kept_for_one_who_no_longer_wants_it_goes_to_the_next() {
-        let (pool, called) = pool(1);
-        let first = pool.take(run(1), &[wish("a")]);
-        assert!(pool.take(run(2), &[wish("a")]).is_empty());
-        assert!(pool.take(run(3), &[wish("b")]).is_empty());
-        drop(first);
-        pool.leave(run(2));
-        assert_eq!(*called.lock().unwrap(), [run(2), run(3)]);
-        assert_eq!(pool.usage(), SlotUse { total: 1, used: 1, waiting: 1 });
-        pool.leave(run(3));
-        assert_eq!(pool.usage(), SlotUse { total: 1, used: 0, waiting: 0 });
-    }
-
-    #[test]
-    fn who_waits_for_one_of_several_is_called_by_the_first_that_is_free_and_finds_it_free() {
-        let (pool, called) = pool(4);
-        let _a = pool.take(run(1), &[one_of("a")]);
-        let b = pool.take(run(1), &[one_of("b")]);
-        let either = Wish { or: vec![(name("b"), Some(1))], ..one_of("a") };
-        assert!(pool.take(run(2), std::slice::from_ref(&either)).is_empty());
-        drop(b);
-        assert_eq!(*called.lock().unwrap(), [run(2)]);
-        let (a, b) = (name("a"), name("b"));
-        let busy = |under_way| Standing { under_way, ..Standing::default() };
-        let seen = |of: u128| pool.workload(run(of), &[], [&a, &b].into_iter());
-        assert_eq!(seen(2), [(a.clone(), busy(1)), (b.clone(), busy(0))].into_iter().collect());
-        assert_eq!(seen(3), [(a.clone(), busy(1)), (b.clone(), busy(1))].into_iter().collect());
-        assert_eq!(pool.take(run(2), &[one_of("b")]).len(), 1);
-        // Who finds the other one free does not wait for anybody's end.
-        assert!(pool.take(run(4), &[either]).is_empty());
-        assert_eq!(*called.lock().unwrap(), [run(2), run(4)]);
-    }
-
-    #[test]
-    fn what_is_kept_and_no_longer_wanted_is_changed_for_what_is() {
-        let (pool, _) = pool(1);
-        let first = pool.take(run(1), &[wish("a")]);
-        assert!(pool.take(run(2), &[wish("a")]).is_empty());
-        drop(first);
-        assert_eq!(pool.take(run(2), &[wish("b")]).len(), 1);
-    }
-
-    #[test]
-    fn how_attempts_ended_is_remembered_of_so_many_agents() {
-        let (pool, _) = pool(1);
-        let attempt = |agent: &str, end: &dyn Fn(&mut SlotGuard)| {
-            let mut guards = pool.take(run(1), &[wish(agent)]);
-            end(&mut guards[0]);
-        };
-        let took = Duration::from_secs(1);
-        attempt("a", &|guard| guard.ended = Some(Ended::Well(took)));
-        attempt("a", &|guard| guard.ended = Some(Ended::Badly(took)));
-        attempt("a", &SlotGuard::stopped);
-        attempt("a", &|_| {});
-        let mut scorecard = Scorecard::default();
-        scorecard.add(true, took);
-        scorecard.add(false, took);
-        let a = name("a");
-        let known = || pool.workload(run(1), &[], std::iter::once(&a));
-        let workload = |scorecard| [(a.clone(), Standing { under_way: 0, scorecard })].into_iter().collect();
-        assert_eq!(known(), workload(scorecard));
-        (0..AGENTS_KEPT).for_each(|n| attempt(&format!("agent-{n}"), &|guard| guard.end(true)));
-        assert_eq!(known(), workload(Scorecard::default()));
-        assert_eq!(pool.shared.lock().scorecards.len(), AGENTS_KEPT);
-    }
-
-    #[test]
-    fn calls_count_as_in_flight_while_they_are_made_and_then_by_how_they_ended() {
-        let pool = SlotPool::new(8, |_| {});
-        let agent = name("a");
-        let mut guards = pool.take(run(1), &[wish("a"), wish("a"), wish("a"), wish("a")]);
-        let counts = || {
-            let of = pool.statistics(&agent);
-            (of.in_flight, of.calls.finished(), of.calls.failed())
-        };
-        assert_eq!(counts(), (0, 0, 0), "a slot is no call yet");
-        guards.iter_mut().for_each(SlotGuard::begin);
-        assert_eq!(counts(), (4, 0, 0));
-        for (mut guard, end) in guards.drain(..).zip(["well", "badly", "stopped", "crashed"]) {
-            match end {
-                "well" => guard.end(true),
-                "badly" => guard.end(false),
-                "stopped" => guard.stopped(),
-                _ => {}
-            }
-        }
-        assert_eq!(counts(), (0, 3, 2), "who crashed has failed, and who was stopped says nothing");
-        assert_eq!(pool.statistics(&name("b")).calls.finished(), 0);
-    }
-}
+mod tests;

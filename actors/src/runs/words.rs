@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ghostlight_model::diagnostic::Diagnostic;
 use ghostlight_model::ids::{ApprovalId, Name, RunId, StepPath};
+use ghostlight_model::priority::Priority;
 use ghostlight_model::run::{Rejection, Retry, Run, RunStatus};
 use ghostlight_model::selection::SelectionError;
 use ghostlight_model::workflow::Workflow;
@@ -45,6 +46,8 @@ pub struct StartRun {
     pub context: Map<String, Value>,
     /// Added to the workflow's labels.
     pub labels: BTreeMap<String, String>,
+    /// How urgent it is; as its workflow says when it is not said.
+    pub priority: Option<Priority>,
     /// The same key and request start one run, however often they come.
     pub key: Option<IdempotencyKey>,
 }
@@ -165,10 +168,17 @@ pub enum RunCommand {
         /// Why.
         reason: String,
     },
-    /// Make so many attempts at the same time from now on.
+    /// Change limits; what is not said stays.
     Adjust {
-        /// How many, from 1.
-        max_parallel: u32,
+        /// How many attempts are made at the same time, from 1.
+        max_parallel: Option<u32>,
+        /// How urgent the run is.
+        priority: Option<Priority>,
+    },
+    /// Be as urgent as the run whose step started it.
+    Inherit {
+        /// Its priority.
+        priority: Priority,
     },
 }
 

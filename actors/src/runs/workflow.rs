@@ -21,7 +21,7 @@ use ghostlight_supervision::{Context, Graceful};
 use jiff::Timestamp;
 use tokio::sync::{oneshot, watch};
 
-use super::child_runs::ChildWish;
+use super::child_runs::Guidance;
 use super::give::{Answer, Give};
 use super::loading;
 use super::origin::{CreateError, NewRun, Origin};
@@ -93,7 +93,7 @@ pub struct WorkflowActor {
     /// Attempts that were asked to stop.
     pub(super) stopping: BTreeSet<AttemptId>,
     /// Runs that steps of this one wait for, and how each is told that nobody wants it any more.
-    pub(super) children: BTreeMap<RunId, watch::Sender<ChildWish>>,
+    pub(super) children: BTreeMap<RunId, watch::Sender<Guidance>>,
     /// The run waits, or may wait, in line for slots.
     pub(super) in_line: Cell<bool>,
     /// The time that a timer of ours stands for, when it has just gone off.

@@ -10,6 +10,7 @@ use ghostlight_model::event::{Decision, PauseReason, RunResult, Usage, WaitReaso
 use ghostlight_model::failure::{ErrorClass, Failure};
 use ghostlight_model::ids::{ApprovalId, DefinitionHash, Name, RunId, StepPath};
 use ghostlight_model::payload::Payload;
+use ghostlight_model::priority::Priority;
 use ghostlight_model::run::RunStatus;
 use ghostlight_model::workflow::Risk;
 use jiff::Timestamp;
@@ -157,6 +158,8 @@ pub struct RunRow {
     pub workflow: Name,
     /// The workflow's version; 0 for a definition that came with the run.
     pub version: u64,
+    /// How urgent it is.
+    pub priority: Priority,
     /// Hash of its definition.
     pub definition: DefinitionHash,
     /// Where it stands.

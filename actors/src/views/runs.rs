@@ -21,7 +21,7 @@ pub(super) struct Runs;
 impl Projection for Runs {
     type Row = RunRow;
     const KIND: ViewKind = ViewKind::Runs;
-    const FORMAT: u32 = 3;
+    const FORMAT: u32 = 4;
 
     fn interest(record: &Record) -> Interest {
         if record.stream.kind() != "run" {
@@ -105,6 +105,7 @@ fn created_row(created: &RunCreated, fact: &Fact<'_>) -> Option<RunRow> {
         id,
         workflow: created.workflow.clone(),
         version: created.version,
+        priority: created.priority,
         definition: created.definition,
         status: RunStatus::Running,
         reason: None,
@@ -192,6 +193,7 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         Event::PlanRevised(revised) => {
             row.definition = revised.definition.unwrap_or(row.definition);
             row.version = revised.version.unwrap_or(row.version);
+            row.priority = revised.priority.unwrap_or(row.priority);
         }
         Event::RunCreated(_)
         | Event::PlanCreated(_)

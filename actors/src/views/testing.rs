@@ -92,6 +92,7 @@ pub fn created(workflow: &str, labels: &[(&str, &str)]) -> Event {
     let labels: BTreeMap<_, _> = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
     RunCreated {
         parent: None,
+        priority: ghostlight_model::priority::Priority::ORDINARY,
         workflow: Name::new(workflow).unwrap(),
         version: 1,
         definition: DefinitionHash::of(b"definition"),

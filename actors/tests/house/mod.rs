@@ -80,6 +80,7 @@ pub fn given(yaml: &str, input: Value) -> StartRun {
         input,
         context: Map::new(),
         labels: Default::default(),
+        priority: None,
         key: None,
     }
 }

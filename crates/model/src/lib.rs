@@ -14,6 +14,7 @@ pub mod graph_view;
 pub mod ids;
 pub mod language;
 pub mod payload;
+pub mod priority;
 pub mod retry;
 pub mod run;
 pub mod selection;

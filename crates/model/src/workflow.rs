@@ -20,6 +20,7 @@ use crate::ids::{DefinitionHash, Name, NodeId};
 use crate::language::binding::Bound;
 use crate::language::condition::Condition;
 use crate::language::schema::Schema;
+use crate::priority::Priority;
 use crate::retry::RetryPolicy;
 use crate::selection::Selector;
 
@@ -66,6 +67,8 @@ pub struct Workflow {
     pub supervision: RunSupervision,
     /// How many attempts of one run are made at the same time, unless the run says otherwise.
     pub max_parallel: Option<u32>,
+    /// How urgent its runs are, unless the run says otherwise.
+    pub priority: Priority,
     /// How many steps of one run may hold each resource at the same time.
     pub resources: BTreeMap<NodeId, u32>,
     /// The capabilities that its calls ask for, those inside of others and beside them included.

@@ -125,6 +125,7 @@ impl Bench {
             context: Map::new(),
             labels: BTreeMap::new(),
             key: None,
+            priority: None,
             makespan_ms: 0,
         };
         let agents = std::mem::replace(&mut bench.agents, AgentDirectory::new([]));

@@ -25,6 +25,8 @@ pub struct RevisionBody {
     pub version: Option<u64>,
     /// How many attempts are made at the same time; null where that stayed as it was.
     pub max_parallel: Option<u32>,
+    /// How urgent the run is from then on; null where that stayed as it was.
+    pub priority: Option<i64>,
     /// Global sequence of its event.
     pub sequence: String,
 }
@@ -43,21 +45,20 @@ impl RevisionBody {
     }
 
     fn of(event: &EventRead) -> Option<Self> {
-        let (definition, version, max_parallel, reason) = match &event.recorded.event {
-            Event::PlanCreated(created) => (Some(created.definition), None, None, String::new()),
-            Event::PlanRevised(revised) => {
-                (revised.definition, revised.version, revised.max_parallel, revised.reason.clone())
-            }
+        let (definition, revised) = match &event.recorded.event {
+            Event::PlanCreated(created) => (Some(created.definition), None),
+            Event::PlanRevised(revised) => (revised.definition, Some(revised)),
             _ => return None,
         };
         Some(Self {
             revision: 0,
             at: event.at,
             by: event.recorded.attribution.by.clone(),
-            reason,
+            reason: revised.map(|revised| revised.reason.clone()).unwrap_or_default(),
             definition_hash: definition.map(|hash| hash.to_string()),
-            version,
-            max_parallel,
+            version: revised.and_then(|revised| revised.version),
+            max_parallel: revised.and_then(|revised| revised.max_parallel),
+            priority: revised.and_then(|revised| revised.priority).map(i64::from),
             sequence: event.sequence.to_string(),
         })
     }

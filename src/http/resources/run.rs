@@ -50,8 +50,8 @@ pub struct RunBody {
     /// Where the branches of its `parallel` nodes stand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub branches: Option<Vec<BranchBody>>,
-    /// Null until runs have priorities.
-    pub priority: Option<i64>,
+    /// How urgent it is: the greater, the sooner its steps get slots; −100 to 100, 0 for an ordinary run.
+    pub priority: i64,
     /// Labels of the workflow and of the run.
     pub labels: BTreeMap<String, String>,
     /// Which selector chose its workflow; null when none did. Stands in the label `ghostlight.selected_by` too.
@@ -107,7 +107,7 @@ impl RunBody {
                 ..FailureBody::of(failure)
             }),
             branches: Some(BranchBody::all(run)),
-            priority: None,
+            priority: run.priority.into(),
             selected_by: SelectedByBody::of(&run.labels),
             labels: (*run.labels).clone(),
             created_at: run.created_at,
@@ -149,7 +149,7 @@ impl RunBody {
                 retry_after_ms: None,
             }),
             branches: None,
-            priority: None,
+            priority: row.priority.into(),
             selected_by: SelectedByBody::of(&row.labels),
             labels: row.labels.clone(),
             created_at: Some(row.created_at),

@@ -6,17 +6,19 @@
 //! meant; anything else is a new body version with an upcaster in [`Event::decode`].
 
 mod at_hand;
-mod bodies;
 mod definitions;
 mod payloads;
+mod runs;
 #[cfg(test)]
 mod samples;
+mod steps;
 
 use serde::{Deserialize, Serialize};
 
 pub use at_hand::AtHand;
-pub use bodies::*;
 pub use definitions::*;
+pub use runs::*;
+pub use steps::*;
 
 /// Why an event came to be and who caused it: the part of the body that all events share.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

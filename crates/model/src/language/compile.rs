@@ -29,6 +29,7 @@ use super::supervision;
 use super::targets::{self, AgentFile, KnownAgent, Named};
 use crate::diagnostic::{self, Code, Diagnostic, Span};
 use crate::ids::{DefinitionHash, Name, NodeId};
+use crate::priority::Priority;
 use crate::selection::Selector;
 use crate::workflow::{Node, NodeIndex, Require, RunSupervision, Target, Workflow};
 use nodes::{Found, compile_nodes};
@@ -37,7 +38,7 @@ use view::{Place, Reader, View, index};
 /// The most nodes.
 pub const NODES_MAX: usize = 10_000;
 
-const TOP: [&str; 17] = [
+const TOP: [&str; 18] = [
     "ghostlight",
     "name",
     "description",
@@ -47,6 +48,7 @@ const TOP: [&str; 17] = [
     "labels",
     "supervision",
     "max_parallel",
+    "priority",
     "timeouts",
     "retries",
     "resources",
@@ -56,7 +58,7 @@ const TOP: [&str; 17] = [
     "chain",
     "output",
 ];
-const LATER: [&str; 5] = ["concurrency", "priority", "budget", "validate", "expose"];
+const LATER: [&str; 4] = ["concurrency", "budget", "validate", "expose"];
 
 /// The text of a document.
 #[derive(Debug, Clone, Copy)]
@@ -199,6 +201,7 @@ struct Top {
     labels: BTreeMap<String, String>,
     supervision: RunSupervision,
     max_parallel: Option<u32>,
+    priority: Priority,
     shared: Shared,
     selectors: Vec<Selector>,
 }
@@ -285,6 +288,7 @@ fn read_top(map: &MapReader<'_>, problems: &mut Problems) -> Top {
         labels: map.labels(problems),
         supervision: supervision::read(map, problems),
         max_parallel: draft::max_parallel(map, problems),
+        priority: map.priority(problems),
         shared: shared::read(map, problems),
         selectors: selectors::read(map, problems),
     }
@@ -418,6 +422,7 @@ fn assemble(
         selectors: top.selectors,
         supervision: top.supervision,
         max_parallel: top.max_parallel,
+        priority: top.priority,
         resources: top.shared.limits,
         capabilities: BTreeSet::new(),
         nodes,

@@ -14,6 +14,7 @@ use super::schema::{Schema, SchemaBudget};
 use super::{hints, spelling, units};
 use crate::diagnostic::{Code, Diagnostic, Severity, Span, in_order};
 use crate::ids::Name;
+use crate::priority::{NoPriority, Priority};
 use crate::selection::LABELS_RESERVED;
 
 /// The most diagnostics that one document gets; then one more says that there are others.
@@ -263,6 +264,21 @@ impl<'d> MapReader<'d> {
             problems.add(Code::BadValue, place_of(&entry.value, entry.key_span), message);
         }
         whole
+    }
+
+    /// How urgent runs are; ordinary when nothing is said.
+    pub fn priority(&self, problems: &mut Problems) -> Priority {
+        let Some(entry) = self.entry("priority") else { return Priority::default() };
+        let Content::Number(number) = &entry.value.content else {
+            wrong_type(entry, "a whole number", problems);
+            return Priority::default();
+        };
+        let priority = number.as_i64().and_then(|number| Priority::try_from(number).ok());
+        priority.unwrap_or_else(|| {
+            let message = format!("{NoPriority}, not {}", shown(number));
+            problems.add(Code::BadValue, place_of(&entry.value, entry.key_span), message);
+            Priority::default()
+        })
     }
 
     /// One of a few words.

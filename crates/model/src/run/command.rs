@@ -14,6 +14,7 @@ use crate::event::{ParentStep, PauseReason, Usage};
 use crate::failure::Failure;
 use crate::ids::{ApprovalId, AttemptId, Ids, Name, RunId, StepPath};
 use crate::language::schema::SchemaViolation;
+use crate::priority::Priority;
 use crate::workflow::Workflow;
 
 /// What a decision may know of the world.
@@ -85,6 +86,8 @@ pub struct CreateRun {
     pub labels: BTreeMap<String, String>,
     /// The idempotency key it was started with.
     pub key: Option<String>,
+    /// How urgent it is; as its workflow says when it is not said here. A child is never less urgent than its workflow says.
+    pub priority: Option<Priority>,
     /// The longest expected way through the plan, in milliseconds.
     pub makespan_ms: u64,
 }
@@ -164,10 +167,17 @@ pub enum Command {
         /// What it says.
         payload: Value,
     },
-    /// So many attempts are made at the same time from now on.
+    /// What holds from now on; what is not said stays.
     Adjust {
-        /// How many, from 1.
-        max_parallel: u32,
+        /// How many attempts are made at the same time, from 1.
+        max_parallel: Option<u32>,
+        /// How urgent the run is.
+        priority: Option<Priority>,
+    },
+    /// The run whose step started it is as urgent as this now.
+    Inherit {
+        /// Its priority.
+        priority: Priority,
     },
     /// Go on with another definition, as far as nothing of it has begun.
     Revise {

@@ -20,6 +20,7 @@ use crate::failure::{ErrorClass, Failure, Happened};
 use crate::ids::{ApprovalId, Name, RunId, StepPath};
 use crate::language::schema::{Schema, SchemaViolation};
 use crate::payload::Payload;
+use crate::priority::Priority;
 use crate::workflow::{NodeKind, OnTimeout, Workflow};
 
 /// The first events of a run: it is created, its plan is made, and what needs nobody starts at once.
@@ -41,6 +42,10 @@ pub fn create(
     values.extend(create.context);
     let mut labels = workflow.labels.clone();
     labels.extend(create.labels);
+    let priority = match (create.priority, &create.parent) {
+        (Some(handed_on), Some(_)) => handed_on.max(workflow.priority),
+        (own, _) => own.unwrap_or(workflow.priority),
+    };
     let mut draft = Draft::new(Run::new(id, workflow.clone()), context);
     draft.emit(RunCreated {
         workflow: workflow.name.clone(),
@@ -52,6 +57,7 @@ pub fn create(
         labels,
         key: create.key,
         parent: create.parent,
+        priority,
     });
     draft.emit(PlanCreated { definition: workflow.hash, makespan_ms: create.makespan_ms });
     draft.advance();
@@ -96,11 +102,12 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         Command::Reconcile { step, happened, output } => reconcile(&mut draft, &step, happened, output)?,
         Command::Retry(retry) => retry::reopen(&mut draft, *retry)?,
         Command::Signal { name, payload } => signal(&mut draft, name, payload)?,
-        Command::Adjust { max_parallel } => match run.status {
-            status if status.is_terminal() => return Err(Rejection::RunIs { status }),
-            _ if run.max_parallel == Some(max_parallel) => {}
-            _ => draft.emit(PlanRevised { max_parallel: Some(max_parallel), ..PlanRevised::default() }),
-        },
+        Command::Adjust { .. } if run.status.is_terminal() => {
+            return Err(Rejection::RunIs { status: run.status });
+        }
+        Command::Adjust { max_parallel, priority } => adjust(&mut draft, max_parallel, priority),
+        Command::Inherit { .. } if run.status.is_terminal() => {}
+        Command::Inherit { priority } => adjust(&mut draft, None, Some(priority.max(run.workflow.priority))),
         Command::Revise { next, reason } => revise(&mut draft, next, reason)?,
         Command::ChildEnded { step, child, outcome, usage } => {
             child_ended(&mut draft, &step, child, outcome, usage);
@@ -108,6 +115,15 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
     }
     draft.advance();
     Ok(draft.into_events())
+}
+
+/// Changes limits, as far as they are otherwise now.
+fn adjust(draft: &mut Draft<'_>, max_parallel: Option<u32>, priority: Option<Priority>) {
+    let max_parallel = max_parallel.filter(|max| draft.run.max_parallel != Some(*max));
+    let priority = priority.filter(|priority| draft.run.priority != *priority);
+    if max_parallel.is_some() || priority.is_some() {
+        draft.emit(PlanRevised { max_parallel, priority, ..PlanRevised::default() });
+    }
 }
 
 fn signal(draft: &mut Draft<'_>, name: Name, payload: Value) -> Result<(), Rejection> {
@@ -157,6 +173,7 @@ fn revise(draft: &mut Draft<'_>, next: Arc<Workflow>, reason: String) -> Result<
         definition: Some(next.hash),
         document: Some(Payload::inline(next.document.clone())),
         reason,
+        priority: revise::priority(&draft.run, &next),
         plan: AtHand(Some(next)),
         ..PlanRevised::default()
     });

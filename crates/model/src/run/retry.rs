@@ -126,6 +126,7 @@ pub(super) fn reopen(draft: &mut Draft<'_>, retry: Retry) -> Result<(), Rejectio
             document: next.as_ref().map(|next| Payload::inline(next.document.clone())),
             reason: format!("retried with version {}", revision.version),
             max_parallel: None,
+            priority: next.as_ref().and_then(|next| revise::priority(&draft.run, next)),
             plan: AtHand(next),
         });
     }

@@ -12,18 +12,20 @@ use crate::event::{AtHand, PlanRevised};
 use crate::ids::NodeId;
 use crate::language::schema::SchemaViolation;
 use crate::language::{self, Format, Source};
+use crate::priority::Priority;
 use crate::workflow::{Dependency, NodeIndex, Workflow};
 
 /// What of a definition may be otherwise while a run goes on: the rest holds for the whole run.
-pub(super) const MAY_CHANGE: [&str; 8] =
-    ["nodes", "edges", "chain", "output", "max_parallel", "resources", "description", "labels"];
+pub(super) const MAY_CHANGE: [&str; 9] =
+    ["nodes", "edges", "chain", "output", "max_parallel", "priority", "resources", "description", "labels"];
 /// And when a failed run is opened again: what has finished does not read these any more, and the input is looked at again.
-pub(super) const MAY_CHANGE_ANEW: [&str; 13] = [
+pub(super) const MAY_CHANGE_ANEW: [&str; 14] = [
     "nodes",
     "edges",
     "chain",
     "output",
     "max_parallel",
+    "priority",
     "resources",
     "description",
     "labels",
@@ -128,6 +130,12 @@ fn ways(workflow: &Workflow, index: NodeIndex) -> Vec<String> {
     let mut ways: Vec<String> = workflow.node(index).parents.iter().map(way).collect();
     ways.sort_unstable();
     ways
+}
+
+/// How urgent a run is with another definition: as that says, unless the run's own is another than its file's.
+pub(super) fn priority(run: &Run, next: &Workflow) -> Option<Priority> {
+    let is_of_file = run.priority == run.workflow.priority;
+    (is_of_file && next.priority != run.priority).then_some(next.priority)
 }
 
 /// Goes on with another definition: steps stay with their nodes, new ones have not begun.

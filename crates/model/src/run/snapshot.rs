@@ -14,10 +14,11 @@ use crate::event::{ParentStep, PauseReason, RunResult};
 use crate::failure::Failure;
 use crate::ids::{ApprovalId, DefinitionHash, NodeId, RunId, StepPath};
 use crate::payload::Payload;
+use crate::priority::Priority;
 use crate::workflow::Workflow;
 
 /// The format that this program writes. Raised with every change of the state.
-pub const SNAPSHOT_FORMAT: u32 = 5;
+pub const SNAPSHOT_FORMAT: u32 = 6;
 
 #[derive(Serialize, Deserialize)]
 struct Frozen<'a> {
@@ -37,6 +38,7 @@ struct Frozen<'a> {
     left_out: Cow<'a, BTreeMap<NodeId, Arc<Step>>>,
     bytes: u64,
     max_parallel: Option<u32>,
+    priority: Priority,
     parent: Cow<'a, Option<ParentStep>>,
     created_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
@@ -67,6 +69,7 @@ pub fn freeze(run: &Run, bytes_max: usize) -> Option<Vec<u8>> {
         left_out: Cow::Borrowed(&run.left_out),
         bytes: run.bytes,
         max_parallel: run.max_parallel,
+        priority: run.priority,
         parent: Cow::Borrowed(&run.parent),
         created_at: run.created_at,
         ended_at: run.ended_at,
@@ -137,6 +140,7 @@ impl Frozen<'_> {
             left_out: self.left_out.into_owned(),
             bytes: self.bytes,
             max_parallel: self.max_parallel,
+            priority: self.priority,
             parent: self.parent.into_owned(),
             created_at: self.created_at,
             ended_at: self.ended_at,

@@ -13,6 +13,7 @@ use crate::event::{ChildRun, Decision, ParentStep, PauseReason, RunResult, SkipC
 use crate::failure::{EffectClass, Failure, Happened};
 use crate::ids::{ApprovalId, AttemptId, DefinitionHash, Name, NodeId, RunId, StepPath};
 use crate::payload::Payload;
+use crate::priority::Priority;
 use crate::workflow::{Aside, Node, NodeIndex, NodeKind, Risk, Signal, Wait, Workflow};
 
 /// One execution of a step, from its `step.started` on.
@@ -355,6 +356,8 @@ pub struct Run {
     pub bytes: u64,
     /// How many attempts are made at the same time; the workflow's own number unless somebody changed it.
     pub max_parallel: Option<u32>,
+    /// How urgent it is.
+    pub priority: Priority,
     /// The run whose step started it.
     pub parent: Option<ParentStep>,
     /// When it was created.
@@ -381,6 +384,7 @@ impl Run {
         Self {
             steps: vec![fresh; workflow.nodes.len()],
             max_parallel: workflow.max_parallel,
+            priority: workflow.priority,
             workflow,
             id,
             version: 0,

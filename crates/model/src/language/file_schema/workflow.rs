@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{DIALECT, key, mapping, nodes, one_of, part, parts, whole, words};
+use crate::priority::Priority;
 
 /// Words of the language that are no ids of nodes.
 pub(super) const RESERVED: [&str; 28] = [
@@ -51,6 +52,7 @@ pub fn workflow() -> Value {
             "type": "object", "maxProperties": 100, "propertyNames": part("word"), "additionalProperties": whole(1, 1000),
         }), "How many steps of one run may hold each resource at a time; a call names what it holds: `resources: [gpu]`.", json!([{ "gpu": 2 }]))),
         ("max_parallel", key(whole(1, 10_000), "How many attempts of one run there are at a time.", json!([8]))),
+        ("priority", key(json!({ "type": "integer", "minimum": Priority::MIN, "maximum": Priority::MAX }), "How urgent its runs are: the greater, the sooner their steps get slots. 0 is ordinary; a start may say another.", json!([50]))),
         ("supervision", key(supervision(), "How the actors of one run are supervised.", json!([{ "strategy": "one_for_one", "max_restarts": 3, "period": "5s" }]))),
         ("selectors", key(json!({ "type": "array", "maxItems": 64, "items": selector() }), "Which workflow and version a run gets, by its labels and input: the first that is true.", json!([[{ "when": "input.tier == 'gold'", "version": 3 }]]))),
         ("nodes", key(json!({

@@ -381,6 +381,7 @@ nodes:
         context: Map::new(),
         labels: BTreeMap::new(),
         key: None,
+        priority: None,
         makespan_ms: 0,
     };
     let agents = agents();

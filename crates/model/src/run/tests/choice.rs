@@ -101,6 +101,7 @@ nodes:
             context: Map::new(),
             labels: BTreeMap::new(),
             key: None,
+            priority: None,
             makespan_ms: 0,
         };
         let (agents, workflow) = (bench.agents.clone(), bench.run.workflow.clone());

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::types::{EACH, file, ids};
 use super::*;
+use crate::priority::Priority;
 
 const WIDE: &str = "max_parallel: 2
 resources: { gpu: 1 }
@@ -19,12 +20,15 @@ nodes:
 fn no_more_goes_on_at_the_same_time_than_the_file_allows_and_a_live_run_can_be_told_otherwise() {
     let mut bench = Bench::start(&file(WIDE), empty());
     assert_eq!(ids(&bench), ["a@1", "c@1"], "the resource is held by a");
-    assert_eq!(bench.give(Command::Adjust { max_parallel: 3 }).unwrap(), ["plan.revised", "step.started"]);
+    assert_eq!(
+        bench.give(Command::Adjust { max_parallel: Some(3), priority: None }).unwrap(),
+        ["plan.revised", "step.started"]
+    );
     assert_eq!(ids(&bench), ["a@1", "c@1", "d@1"]);
     bench.crash();
     assert_eq!(bench.run.max_parallel, Some(3));
     bench.give(Command::Recover).unwrap();
-    bench.give(Command::Adjust { max_parallel: 1 }).unwrap();
+    bench.give(Command::Adjust { max_parallel: Some(1), priority: None }).unwrap();
     for id in ["a@2", "c@2", "d@2"] {
         bench.completes(id, json!(1));
     }
@@ -268,4 +272,56 @@ proptest! {
         }
         prop_assert_eq!(bench.run.status, RunStatus::Completed);
     }
+}
+
+const PRIORITY: &str = "priority: 5\nnodes:\n  a: { type: wait, signal: { name: go, timeout: 1h } }\n";
+
+fn above() -> crate::event::ParentStep {
+    let run = RunId(Uuid::from_u128(7));
+    crate::event::ParentStep { run, root: run, step: path("sub"), generation: 1 }
+}
+
+/// Shows S4-T4e.
+#[test]
+fn a_run_is_as_urgent_as_its_file_says_or_its_start_and_a_child_never_less_than_its_parent() {
+    let own = |number: i64| Some(Priority::try_from(number).unwrap());
+    let urgency = |priority: Option<Priority>, parent: Option<crate::event::ParentStep>| {
+        let bench = Bench::create(workflow(&file(PRIORITY)), |create| {
+            create.priority = priority;
+            create.parent = parent;
+        });
+        i64::from(bench.run.priority)
+    };
+    assert_eq!(urgency(None, None), 5);
+    assert_eq!(urgency(own(-9), None), -9);
+    assert_eq!(urgency(own(9), Some(above())), 9);
+    assert_eq!(urgency(own(-9), Some(above())), 5, "as urgent as its own file says");
+}
+
+/// Shows S4-T4e.
+#[test]
+fn how_urgent_a_live_run_is_can_be_changed_and_an_edit_of_its_file_changes_what_nobody_else_has() {
+    let priority = |number: i64| Priority::try_from(number).unwrap();
+    let adjust = |number: i64| Command::Adjust { max_parallel: None, priority: Some(priority(number)) };
+    let next = |number: i64| Command::Revise {
+        next: workflow(&file(&PRIORITY.replace("priority: 5", &format!("priority: {number}")))),
+        reason: String::new(),
+    };
+    let mut bench = Bench::start(&file(PRIORITY), empty());
+    bench.give(next(20)).unwrap();
+    assert_eq!(bench.run.priority, priority(20));
+    assert_eq!(bench.give(adjust(-7)).unwrap(), ["plan.revised"]);
+    assert!(bench.give(adjust(-7)).unwrap().is_empty(), "it is so already");
+    bench.give(next(30)).unwrap();
+    assert_eq!(bench.run.priority, priority(-7), "somebody had said so of this run");
+    bench.give(Command::Inherit { priority: priority(-50) }).unwrap();
+    assert_eq!(bench.run.priority, priority(30), "as urgent as its own file says");
+    bench.crash();
+    assert_eq!(bench.run.priority, priority(30));
+    bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
+    assert!(bench.give(adjust(1)).is_err());
+    assert!(
+        bench.give(Command::Inherit { priority: priority(1) }).unwrap().is_empty(),
+        "too late, and no matter"
+    );
 }

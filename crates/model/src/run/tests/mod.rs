@@ -112,6 +112,20 @@ impl Bench {
 
     /// A run that calls other agents than the usual ones.
     fn start_among(workflow: Arc<Workflow>, input: Value, slots: Slots, agents: Arc<AgentDirectory>) -> Self {
+        Self::created(workflow, slots, agents, |create| create.input = input)
+    }
+
+    /// A run whose start says more than the usual.
+    fn create(workflow: Arc<Workflow>, change: impl FnOnce(&mut CreateRun)) -> Self {
+        Self::created(workflow, Slots::Unlimited, agents(), change)
+    }
+
+    fn created(
+        workflow: Arc<Workflow>,
+        slots: Slots,
+        agents: Arc<AgentDirectory>,
+        change: impl FnOnce(&mut CreateRun),
+    ) -> Self {
         let id = RunId(Uuid::from_u128(0x0198_0c00_0000_7000_8000_0000_0000_0000));
         let mut bench = Self {
             run: Run::new(id, workflow.clone()),
@@ -124,16 +138,18 @@ impl Bench {
             workload: Workload::default(),
             agents,
         };
-        let create = CreateRun {
+        let mut create = CreateRun {
             parent: None,
             version: 1,
             document: None,
-            input,
+            input: empty(),
             context: Map::new(),
             labels: BTreeMap::new(),
             key: None,
+            priority: None,
             makespan_ms: 0,
         };
+        change(&mut create);
         let agents = bench.agents.clone();
         let events = super::create(id, &workflow, create, bench.context(&agents)).unwrap();
         bench.append(events);
