@@ -211,7 +211,8 @@ pub(super) fn go_on(mut bench: Bench, scene: &Scene, choices: &[usize], crashes:
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// S0-1.3c, S0-3.3a, S3-5a, S3-5b, S3-8c: any order of results and crashes anywhere lead to the same end.
+    /// S0-1.3c, S0-3.3a, S3-1h, S3-5a, S3-5b, S3-8c: any order of results and crashes anywhere lead to the same end, and
+    /// every event and every state reads back as it was written.
     #[test]
     fn any_order_of_results_and_any_crashes_lead_to_the_same_end(
         scene in scene(),
