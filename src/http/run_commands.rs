@@ -9,7 +9,6 @@ use actix_web::{HttpRequest, HttpResponse, patch, post};
 use bytes::Bytes;
 use ghostlight_actors::runs::{Accepted, CommandError, RunCommand};
 use ghostlight_model::ids::{Name, StepPath};
-use ghostlight_model::priority::Priority;
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -18,7 +17,7 @@ use super::body;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
 use super::resources::run::AcceptedBody;
-use super::runs::run_id;
+use super::runs::{priority, run_id};
 use super::strict;
 use super::surface::{Answer, App, json_with, part, written};
 
@@ -195,8 +194,8 @@ pub struct AdjustBody {
     max_parallel: Option<u32>,
     /// How urgent it is, −100 to 100, and with it the runs that its steps wait for.
     #[serde(default)]
-    #[schema(value_type = Option<i64>, minimum = -100, maximum = 100)]
-    priority: Option<Priority>,
+    #[schema(minimum = -100, maximum = 100)]
+    priority: Option<i64>,
 }
 
 /// Changes the limits of a live run.
@@ -205,7 +204,7 @@ pub struct AdjustBody {
 #[patch("/api/v1/runs/{id}")]
 pub async fn adjust(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
     let (body, bytes): (AdjustBody, _) = body::json(&request, payload, app.settings.body_bytes_max).await?;
-    let AdjustBody { max_parallel, priority } = body;
+    let (max_parallel, priority) = (body.max_parallel, priority(body.priority)?);
     if max_parallel.is_some_and(|max| !(1..=10_000).contains(&max)) {
         return Err(Problem::new(Code::InvalidValue, "`max_parallel` is a whole number from 1 to 10000"));
     }

@@ -49,8 +49,8 @@ pub struct StartBody {
     /// How urgent the run is, −100 to 100: the greater, the sooner its steps get slots. As the definition says when it is
     /// not given; 0 is ordinary.
     #[serde(default)]
-    #[schema(value_type = Option<i64>, minimum = -100, maximum = 100)]
-    priority: Option<Priority>,
+    #[schema(minimum = -100, maximum = 100)]
+    priority: Option<i64>,
     /// Not supported yet.
     #[serde(default)]
     budget: Option<Value>,
@@ -79,8 +79,8 @@ pub struct StartOwnBody {
     /// How urgent the run is, −100 to 100: the greater, the sooner its steps get slots. As the definition says when it is
     /// not given; 0 is ordinary.
     #[serde(default)]
-    #[schema(value_type = Option<i64>, minimum = -100, maximum = 100)]
-    priority: Option<Priority>,
+    #[schema(minimum = -100, maximum = 100)]
+    priority: Option<i64>,
     /// Not supported yet.
     #[serde(default)]
     budget: Option<Value>,
@@ -112,7 +112,7 @@ pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, pay
         input: input(body.input),
         context: body.context,
         labels: bounded(body.labels)?,
-        priority: body.priority,
+        priority: priority(body.priority)?,
         key: idempotency(&request, &bytes)?,
     };
     if body.dry_run == Some(true) {
@@ -143,7 +143,7 @@ pub async fn start_own(app: App, request: HttpRequest, payload: Payload) -> Answ
         input: input(body.input),
         context: body.context,
         labels: bounded(body.labels)?,
-        priority: body.priority,
+        priority: priority(body.priority)?,
         key: idempotency(&request, &bytes)?,
     };
     if body.dry_run == Some(true) {
@@ -165,6 +165,15 @@ fn without_places(error: StartError, is_object: bool) -> Problem {
 /// A run without an input gets an empty object, which a schema can still refuse.
 fn input(input: Option<Value>) -> Value {
     input.unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+/// How urgent a run is to be, if somebody says so.
+///
+/// # Errors
+/// [`Code::InvalidValue`] for a number that is no priority.
+pub fn priority(number: Option<i64>) -> Result<Option<Priority>, Problem> {
+    let priority = number.map(Priority::try_from).transpose();
+    priority.map_err(|why| Problem::new(Code::InvalidValue, why.to_string()))
 }
 
 fn no_budget(budget: Option<&Value>) -> Result<(), Problem> {

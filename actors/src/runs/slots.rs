@@ -1,7 +1,7 @@
 //! Slots: how many attempts run at the same time, in all and of one agent.
 //!
 //! A slot is a guard that lives with its attempt; nothing is stored, so that after a restart the count is again what is
-//! really running. Whoever finds no slot waits in [`line`]. A slot that becomes free is kept for the first in line who can
+//! really running. Whoever finds no slot waits in line (`line.rs`). A slot that becomes free is kept for the first in line who can
 //! use it, so what a newcomer finds free is of no use to anybody who waits, and one who waits for a busy agent does not
 //! hold up the others. Who is given one stands behind its equals again.
 //!

@@ -3,6 +3,7 @@
 mod agents;
 mod clients;
 mod daemon;
+mod device;
 mod episode;
 mod finish;
 mod log;

@@ -234,6 +234,8 @@ pub enum Outcome {
 pub enum Fault {
     /// It was killed while it served.
     Kill,
+    /// The power was cut as it was killed: what it had written and not synced is gone.
+    PowerCut,
     /// It was killed while it recovered.
     KillInRecovery,
     /// It stood still for a while.

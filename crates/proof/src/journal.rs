@@ -23,6 +23,8 @@ pub struct Record {
     pub stream: String,
     /// Its place in the stream, dense from 1.
     pub stream_sequence: u64,
+    /// Which append it was part of, counted from 1: what was decided at once.
+    pub append: u64,
     /// The epoch it was written in.
     pub epoch: u64,
     /// When it happened, in microseconds since 1970.
@@ -113,7 +115,7 @@ impl Journal {
     /// # Errors
     /// An archive that is cut short or changed, or that is none.
     pub fn read(archive: impl BufRead) -> anyhow::Result<Self> {
-        let (mut records, mut epoch, mut head_seen) = (Vec::new(), 0, false);
+        let (mut records, mut append, mut epoch, mut head_seen) = (Vec::new(), 0, 0, false);
         let mut hash = blake3::Hasher::new();
         for line in archive.lines() {
             let line = line.context("read the archive")?;
@@ -128,7 +130,8 @@ impl Journal {
                 }
                 Line::Append { epoch: of, parts } => {
                     epoch = of;
-                    records.extend(parts.into_iter().flat_map(|part| part.records(epoch)));
+                    append += 1;
+                    records.extend(parts.into_iter().flat_map(|part| part.records(append, epoch)));
                 }
                 Line::Blob { .. } => {}
                 Line::Tail { end, head, blake3 } => {
@@ -179,12 +182,13 @@ impl Journal {
 }
 
 impl Part {
-    fn records(self, epoch: u64) -> impl Iterator<Item = Record> {
+    fn records(self, append: u64, epoch: u64) -> impl Iterator<Item = Record> {
         let stream = self.stream;
         self.records.into_iter().map(move |line| Record {
             sequence: line.sequence,
             stream: stream.clone(),
             stream_sequence: line.stream_sequence,
+            append,
             epoch,
             time_us: line.time_us,
             kind: line.name,

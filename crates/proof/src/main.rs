@@ -34,6 +34,9 @@ enum Verb {
         /// How many clients work it
         #[arg(long, default_value_t = 12)]
         clients: u32,
+        /// Cut the power of the disk as well, each other time: needs root, loop devices, mkfs.xfs and mkfs.ext4
+        #[arg(long)]
+        power: bool,
         /// What all choices follow from [default: chosen at random and said]
         #[arg(long)]
         seed: Option<u64>,
@@ -52,10 +55,10 @@ enum Verb {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().verb {
-        Verb::Crash { program, rounds, clients, seed, folder } => {
+        Verb::Crash { program, rounds, clients, power, seed, folder } => {
             let program = program.canonicalize().with_context(|| format!("find {}", program.display()))?;
             let seed = seed.unwrap_or_else(|| fastrand::u64(..1_000_000_000));
-            crash(&program, rounds, clients, seed, folder)
+            crash(&program, Size { rounds, clients, power }, seed, folder)
         }
         Verb::Check { history, archive } => {
             let history = History::read(&std::fs::read_to_string(history)?)?;
@@ -67,10 +70,16 @@ fn main() -> anyhow::Result<ExitCode> {
     }
 }
 
-fn crash(
-    program: &std::path::Path,
+/// How much is done.
+struct Size {
     rounds: u32,
     clients: u32,
+    power: bool,
+}
+
+fn crash(
+    program: &std::path::Path,
+    Size { rounds, clients, power }: Size,
     seed: u64,
     folder: Option<PathBuf>,
 ) -> anyhow::Result<ExitCode> {
@@ -86,13 +95,14 @@ fn crash(
             folder: fresh(&base, &format!("history-{number}"))?,
             rounds: left.min(ROUNDS_OF_ONE),
             clients,
+            power,
             seed: seed.wrapping_add(number),
         };
         let began = Instant::now();
         let outcome = runtime.block_on(run(&settings))?;
-        let Episode { kills, acknowledged, unknown, runs, calls, records, frames } = outcome.episode;
+        let Episode { kills, cuts, acknowledged, unknown, runs, calls, records, frames } = outcome.episode;
         println!(
-            "history {number}, seed {}: {kills} kills, {acknowledged} acknowledged, {unknown} unknown, {runs} runs, {calls} calls, \
+            "history {number}, seed {}: {kills} kills, {cuts} cuts of power, {acknowledged} acknowledged, {unknown} unknown, {runs} runs, {calls} calls, \
              {records} records, {frames} frames in {:.1} s",
             settings.seed,
             began.elapsed().as_secs_f64()
@@ -106,6 +116,7 @@ fn crash(
             return Ok(ExitCode::FAILURE);
         }
         total.kills += kills;
+        total.cuts += cuts;
         total.acknowledged += acknowledged;
         total.records += records;
         left -= settings.rounds;
@@ -115,8 +126,8 @@ fn crash(
         }
     }
     println!(
-        "{} kills, {} acknowledged, {} records: nothing lost, nothing doubled",
-        total.kills, total.acknowledged, total.records
+        "{} kills, {} cuts of power, {} acknowledged, {} records: nothing lost, nothing doubled",
+        total.kills, total.cuts, total.acknowledged, total.records
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -22,6 +22,18 @@ fn kind(op: &Op) -> Option<&'static str> {
     }
 }
 
+/// The kinds of records that requests make.
+const KINDS: [&str; 8] = [
+    "run.created",
+    "approval.decided",
+    "signal.received",
+    "run.paused",
+    "run.resumed",
+    "run.cancel_requested",
+    "run.reopened",
+    "step.reconciled",
+];
+
 /// What tells the record of a request from all others of its kind, as both sides say it.
 fn nonce(op: &Op) -> Option<&str> {
     match op {
@@ -72,7 +84,7 @@ pub(super) fn nothing_acknowledged_is_lost(facts: &Facts<'_>, told: &mut Told) {
             let run = run.or_else(|| request.op.run());
             if let Some(nonce) = nonce(request.op) {
                 let records = made.get(&(kind, nonce)).map_or(&[][..], Vec::as_slice);
-                told.unless(changed_nothing(request, sequence) || records.len() == 1, || {
+                told.unless(changed_nothing(facts, request, sequence) || records.len() == 1, || {
                     format!("{:?} was acknowledged and has {} records of {kind}", request.op, records.len())
                 });
             }
@@ -100,9 +112,23 @@ pub(super) fn nothing_acknowledged_is_lost(facts: &Facts<'_>, told: &mut Told) {
     resumed_retried_and_reconciled(facts, told);
 }
 
-/// A command that found everything as it was to be makes no record.
-fn changed_nothing(request: &Request<'_>, sequence: u64) -> bool {
-    sequence == 0 && !matches!(request.op, Op::Start { .. } | Op::Decide { .. } | Op::Signal { .. })
+/// A command that found everything as it was to be makes no record. When it was decided together with others, that changed
+/// something, its answer names theirs.
+fn changed_nothing(facts: &Facts<'_>, request: &Request<'_>, sequence: u64) -> bool {
+    if matches!(request.op, Op::Start { .. } | Op::Decide { .. } | Op::Signal { .. }) {
+        return false;
+    }
+    let Some(named) = facts.record(sequence) else { return sequence == 0 };
+    let at_once = || {
+        let records = &facts.journal.records;
+        let from = records.partition_point(|record| record.append < named.append);
+        records[from..]
+            .iter()
+            .take_while(|record| record.append == named.append)
+            .filter(|record| record.run().is_some() && record.run() == request.op.run())
+    };
+    let is_own = |record: &Record| kind(request.op) == Some(&record.kind);
+    at_once().any(|record| KINDS.contains(&record.kind.as_str())) && !at_once().any(is_own)
 }
 
 /// What nothing tells apart is counted: no run has fewer records than were acknowledged, nor more than were asked for.
@@ -113,7 +139,8 @@ fn resumed_retried_and_reconciled(facts: &Facts<'_>, told: &mut Told) {
             continue;
         };
         let (acknowledged, possible) = asked.entry((run, kind)).or_default();
-        *acknowledged += usize::from(request.ok().is_some_and(|(_, sequence)| sequence > 0));
+        *acknowledged +=
+            usize::from(request.ok().is_some_and(|(_, sequence)| !changed_nothing(facts, request, sequence)));
         *possible += usize::from(!request.was_refused());
     }
     for ((run, kind), (acknowledged, possible)) in asked {

@@ -90,7 +90,8 @@ pub(super) fn effects_are_what_their_class_promises(facts: &Facts<'_>, told: &mu
 
 /// Of each agent no more calls of one daemon are under way than its limit allows.
 pub(super) fn limits_hold_at_the_agents(facts: &Facts<'_>, told: &mut Told) {
-    let is_end = |fault: &Fault| matches!(fault, Fault::Kill | Fault::KillInRecovery | Fault::End);
+    let is_end =
+        |fault: &Fault| matches!(fault, Fault::Kill | Fault::PowerCut | Fault::KillInRecovery | Fault::End);
     let ends: Vec<u64> = facts.faults.iter().filter(|(_, fault)| is_end(fault)).map(|(at, _)| *at).collect();
     let life = |at: u64| ends.partition_point(|end| *end <= at);
     for (agent, limit) in AGENTS.iter().filter_map(|agent| Some((agent, agent.concurrency?))) {

@@ -390,6 +390,35 @@ fn a_good_history_is_accepted() {
 }
 
 /// PROMISES.md section 5: all mutants are rejected, each by the rule that is there for it.
+/// A daemon may decide several commands at once. One of them that changes nothing is answered when the others are durable.
+#[test]
+fn a_command_that_changed_nothing_beside_one_that_did_is_answered_with_its_place() {
+    let (history, journal) = &*GOOD;
+    let mut good = Spoiled { history: history.clone(), journal: journal.clone(), random: Rng::with_seed(1) };
+    let mut cancelled: BTreeMap<u64, String> = BTreeMap::new();
+    let mut told = Vec::new();
+    for (at, entry) in good.history.entries.iter().enumerate() {
+        match &entry.what {
+            What::Invoke { id, op: Op::Cancel { run, .. }, .. } => {
+                cancelled.insert(*id, run.clone());
+            }
+            What::Return { id, outcome: Outcome::Ok { sequence: sequence @ 1.., .. } } => {
+                told.extend(cancelled.remove(id).map(|run| (at, run, *sequence)));
+            }
+            _ => {}
+        }
+    }
+    assert!(!told.is_empty());
+    for (at, run, sequence) in told.into_iter().rev() {
+        let id = 1_000_000 + at as u64;
+        let outcome = Outcome::Ok { run: Some(run.clone()), sequence, status: None };
+        good.insert(at, What::Return { id, outcome });
+        good.insert(at, What::Invoke { id, client: 99, op: Op::Resume { run } });
+    }
+    let violations = check(&good.history, &good.journal);
+    assert!(violations.is_empty(), "{violations:#?}");
+}
+
 #[test]
 fn every_way_of_spoiling_a_history_is_rejected_by_its_rule() {
     let (history, journal) = &*GOOD;

@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::device::Device;
 use crate::journal::Journal;
 use crate::shapes::{AGENTS, SHAPES};
 
 /// How long the daemon may take to be ready, and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs a program, `$1`, with a file in place of the one that says which boot of the machine this is, `$0`.
+const IN_BOOT: &str = r#"mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@""#;
 
 /// Where the daemon and its data are.
 pub struct Place {
@@ -24,6 +28,8 @@ pub struct Place {
     pub folder: PathBuf,
     /// Where it listens.
     pub address: SocketAddr,
+    /// The device that its data are on, when the power of that is cut.
+    pub device: Option<Device>,
 }
 
 /// A running daemon. Killed when it is dropped.
@@ -33,7 +39,12 @@ pub struct Daemon {
 
 impl Place {
     /// Prepares an empty folder.
-    pub fn prepare(program: &Path, folder: &Path, agents: SocketAddr) -> anyhow::Result<Self> {
+    pub fn prepare(
+        program: &Path,
+        folder: &Path,
+        agents: SocketAddr,
+        device: Option<Device>,
+    ) -> anyhow::Result<Self> {
         let write = |kind: &str, name: &str, text: String| {
             let folder = folder.join("config").join(kind);
             std::fs::create_dir_all(&folder)?;
@@ -46,17 +57,18 @@ impl Place {
             write("workflows", shape.name, shape.file()).context("write a workflow's file")?;
         }
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        Ok(Self { program: program.to_owned(), folder: folder.to_owned(), address })
+        Ok(Self { program: program.to_owned(), folder: folder.to_owned(), address, device })
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.join("data")
+        self.device.as_ref().map_or_else(|| self.folder.clone(), Device::mounted).join("data")
     }
 
     /// Starts the daemon and does not wait.
     pub fn spawn(&self) -> anyhow::Result<Daemon> {
         let log = File::options().create(true).append(true).open(self.folder.join("daemon.log"))?;
-        let child = Command::new(&self.program)
+        let child = self
+            .serving()?
             .current_dir(&self.folder)
             .args(["serve", "--listen", &self.address.to_string(), "--data"])
             .arg(self.data())
@@ -67,6 +79,26 @@ impl Place {
             .spawn()
             .with_context(|| format!("start {}", self.program.display()))?;
         Ok(Daemon { child })
+    }
+
+    /// The program, in the boot of the machine that its device is in.
+    fn serving(&self) -> anyhow::Result<Command> {
+        let Some(device) = &self.device else { return Ok(Command::new(&self.program)) };
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", IN_BOOT]).arg(device.boot()?).arg(&self.program);
+        Ok(command)
+    }
+
+    /// Cuts the power under the daemon, which is killed.
+    pub async fn cut_power(&mut self, daemon: Daemon) -> anyhow::Result<()> {
+        daemon.stand_still();
+        while !daemon.stands_still()? {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let device = self.device.as_mut().context("there is a device")?;
+        device.keep()?;
+        daemon.kill();
+        device.cut()
     }
 
     /// Starts the daemon and waits until it is ready.
@@ -136,6 +168,18 @@ impl Daemon {
     /// Lets it stand still.
     pub fn stand_still(&self) {
         self.signal(Signal::STOP);
+    }
+
+    /// Whether all of its threads stand still.
+    fn stands_still(&self) -> anyhow::Result<bool> {
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
+            // The state comes after the name, which ends with the last bracket.
+            if stat.rsplit_once(')').and_then(|(_, rest)| rest.trim_start().chars().next()) != Some('T') {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Lets it go on.

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::agents::{self, Effects};
 use super::clients::{Client, Shared};
 use super::daemon::{Daemon, Place};
+use super::device::Device;
 use super::finish;
 use super::log::Log;
 use super::reader;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub rounds: u32,
     /// How many clients work it.
     pub clients: u32,
+    /// Whether the power is cut as it is killed, each other time.
+    pub power: bool,
     /// What all choices follow from. What comes of them is a matter of time too.
     pub seed: u64,
 }
@@ -51,6 +54,8 @@ pub struct Outcome {
 pub struct Episode {
     /// How often it was killed, while it recovered included.
     pub kills: u64,
+    /// How often the power was cut with it.
+    pub cuts: u64,
     /// Requests that were acknowledged.
     pub acknowledged: u64,
     /// Requests whose end nobody knows.
@@ -74,7 +79,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let mut random = fastrand::Rng::with_seed(settings.seed);
     let (log, effects) = (Log::new(), Effects::default());
     let agents = agents::serve(log.clone(), effects.clone(), random.u64(..))?;
-    let place = Place::prepare(&settings.program, &settings.folder, agents)?;
+    let device = settings.power.then(|| Device::make(&settings.folder.join("power"))).transpose()?;
+    let mut place = Place::prepare(&settings.program, &settings.folder, agents, device)?;
     let shared = Shared::new(log.clone(), place.address, effects)?;
     let daemon = place.start(&shared.http).await?;
     log.fault(Fault::Ready);
@@ -88,7 +94,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     for number in 1..=settings.clients {
         clients.spawn(Client::new(number, shared.clone(), random.u64(..)).work());
     }
-    let daemon = rounds(settings, &place, &shared, &log, &mut random, daemon).await?;
+    let daemon = rounds(settings, &mut place, &shared, &log, &mut random, daemon).await?;
     log.fault(Fault::Quiet);
     clients.shutdown().await;
     finish::let_everything_end(&mut Client::new(0, shared.clone(), random.u64(..))).await;
@@ -120,7 +126,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
 /// Kills the daemon again and again; returns the one that is left.
 async fn rounds(
     settings: &Settings,
-    place: &Place,
+    place: &mut Place,
     shared: &Shared,
     log: &Log,
     random: &mut fastrand::Rng,
@@ -136,8 +142,13 @@ async fn rounds(
             log.fault(Fault::Continue);
             tokio::time::sleep(Duration::from_millis(random.u64(..50))).await;
         }
-        daemon.kill();
-        log.fault(Fault::Kill);
+        if settings.power && round % 2 == 0 {
+            place.cut_power(daemon).await?;
+            log.fault(Fault::PowerCut);
+        } else {
+            daemon.kill();
+            log.fault(Fault::Kill);
+        }
         while round % 5 == 1 || random.u8(..8) == 0 {
             let doomed = place.spawn()?;
             tokio::time::sleep(Duration::from_millis(random.u64(..80))).await;
@@ -176,6 +187,7 @@ fn count(history: &History, journal: &Journal) -> Episode {
             What::Call { .. } => episode.calls += 1,
             What::Frame { .. } => episode.frames += 1,
             What::Nemesis { fault: Fault::Kill | Fault::KillInRecovery } => episode.kills += 1,
+            What::Nemesis { fault: Fault::PowerCut } => episode.cuts += 1,
             _ => {}
         }
     }
