@@ -12,8 +12,11 @@ use crate::report::{Outcome, Report};
 use crate::suites::{EVERYTHING, Runner, Suite};
 use crate::workspace::Workspace;
 
-/// How often the daemon is killed in the tests.
+mod power;
+
+/// How often the daemon is killed in the tests, and how often with cuts of power.
 const ROUNDS_SHORT: u32 = 25;
+const ROUNDS_POWER: u32 = 12;
 
 /// How much.
 #[derive(clap::Args)]
@@ -24,6 +27,9 @@ pub struct Options {
     /// How many clients work it
     #[arg(long, default_value_t = 12)]
     clients: u32,
+    /// Cut the power of the disk as well, each other time: needs root, loop devices, mkfs.xfs and mkfs.ext4
+    #[arg(long)]
+    power: bool,
     /// What all choices follow from [default: chosen at random and said]
     #[arg(long)]
     seed: Option<u64>,
@@ -66,7 +72,8 @@ fn planted(workspace: &Workspace) -> anyhow::Result<bool> {
 /// Looks for a planted bug in one history after another.
 fn looked_for(bug: &str) -> Outcome {
     for seed in 1..=SEEDS_PLANTED {
-        let options = Options { rounds: ROUNDS_PLANTED, clients: 12, seed: Some(seed), planted: false };
+        let options =
+            Options { rounds: ROUNDS_PLANTED, clients: 12, power: false, seed: Some(seed), planted: false };
         let ended = proof(&options).and_then(|mut command| {
             command::run(command.env("GHOSTLIGHT_PLANTED_BUG", bug).env("RUST_BACKTRACE", "0"))
         });
@@ -96,8 +103,19 @@ fn looked_for(bug: &str) -> Outcome {
 
 /// The short size, as a step of the tests, with which the programs were built.
 pub fn step() -> Outcome {
-    let options = Options { rounds: ROUNDS_SHORT, clients: 12, seed: None, planted: false };
-    match proof(&options).and_then(|mut command| command::run(&mut command)) {
+    judged(&Options { rounds: ROUNDS_SHORT, clients: 12, power: false, seed: None, planted: false })
+}
+
+/// The same with cuts of power, where the machine lets them be made.
+pub fn power_step() -> Outcome {
+    if let Err(missing) = power::prepare() {
+        return Outcome::Skipped(missing);
+    }
+    judged(&Options { rounds: ROUNDS_POWER, clients: 12, power: true, seed: None, planted: false })
+}
+
+fn judged(options: &Options) -> Outcome {
+    match proof(options).and_then(|mut command| command::run(&mut command)) {
         Ok(ended) if ended.success => {
             Outcome::Passed(ended.stdout.lines().last().unwrap_or_default().to_owned())
         }
@@ -124,6 +142,9 @@ fn proof(options: &Options) -> anyhow::Result<Command> {
     let mut command = Command::new(programs.join("ghostlight-proof"));
     command.arg("crash").arg("--program").arg(programs.join("ghostlight"));
     command.args(["--rounds", &options.rounds.to_string(), "--clients", &options.clients.to_string()]);
+    if options.power {
+        command.arg("--power");
+    }
     if let Some(seed) = options.seed {
         command.args(["--seed", &seed.to_string()]);
     }

@@ -42,6 +42,10 @@ pub fn run(workspace: &Workspace) -> bool {
         true => crash::step(),
         false => Outcome::Skipped("the tests do not compile".into()),
     });
+    report.step("power cuts", || match built {
+        true => crash::power_step(),
+        false => Outcome::Skipped("the tests do not compile".into()),
+    });
     report.step("doc tests", || match built {
         true => suites::run_doc_tests(workspace),
         false => Outcome::Skipped("the tests do not compile".into()),

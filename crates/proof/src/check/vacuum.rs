@@ -10,14 +10,17 @@ use crate::history::{Fault, What};
 const WORDS: [&str; 9] =
     ["start", "decide", "signal", "pause", "resume", "cancel", "retry", "reconcile", "get"];
 
-/// Every kind of request was done at least once, every kind of fault happened, a fifth of what was asked was done, and somebody
-/// read the feed.
+/// So many requests have to be done for each time that the daemon was there.
+const DONE_IN_A_LIFE: usize = 5;
+
+/// Every kind of request was done at least once, every kind of fault happened, a fifth of what was answered was done, several
+/// requests in each life of the daemon, and somebody read the feed. How much nobody answered says how long nobody was there.
 pub(super) fn shows_enough(facts: &Facts<'_>, told: &mut Told) {
     let mut words: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for request in &facts.requests {
         let (done, all) = words.entry(request.op.word()).or_default();
         *done += usize::from(request.ok().is_some());
-        *all += 1;
+        *all += usize::from(request.ok().is_some() || request.was_refused());
     }
     for word in WORDS {
         told.unless(words.get(word).is_some_and(|(done, _)| *done > 0), || {
@@ -25,7 +28,11 @@ pub(super) fn shows_enough(facts: &Facts<'_>, told: &mut Told) {
         });
     }
     let (done, all) = words.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    told.unless(done * 5 >= all, || format!("only {done} of {all} requests were done"));
+    told.unless(done * 5 >= all, || format!("only {done} of {all} requests that were answered were done"));
+    let lives = facts.faults.iter().filter(|(_, is)| *is == Fault::Ready).count();
+    told.unless(done >= lives * DONE_IN_A_LIFE, || {
+        format!("only {done} requests were done in {lives} lives")
+    });
     for fault in [Fault::Kill, Fault::KillInRecovery, Fault::Stop] {
         let happened = facts.faults.iter().any(|(_, is)| *is == fault);
         told.unless(happened, || format!("{fault:?} never happened"));

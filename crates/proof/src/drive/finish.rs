@@ -15,9 +15,13 @@ pub async fn let_everything_end(client: &mut Client) {
         client.let_go_on(&run).await;
         client.stop(&run).await;
     }
-    let failed = client.shared.known().into_iter().find(|run| run.status == "failed");
-    if let Some(run) = failed {
-        client.try_again(&run.id).await;
+    let failed = client.shared.look("/runs?status=failed&limit=20").await;
+    for run in failed.iter().filter_map(|page| page["items"].as_array()).flatten() {
+        if let Some(run) = run["id"].as_str()
+            && client.try_again(run).await
+        {
+            break;
+        }
     }
     let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
