@@ -12,6 +12,7 @@ mod disk;
 mod latencies;
 mod load;
 mod machine;
+mod mixed;
 mod process;
 mod starts;
 mod suite;
@@ -43,6 +44,8 @@ pub struct Options {
 enum What {
     /// The daemon with many waiting runs in its store
     Waiting(waiting::Options),
+    /// A mixed day: chains, gates and failing agents side by side, for minutes
+    Mixed(mixed::Options),
     /// The benchmark targets of the workspace, as `cargo bench` runs them
     Targets(targets::Options),
 }
@@ -71,6 +74,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     }
     let chosen = match &options.what {
         Some(What::Waiting(options)) => &options.place,
+        Some(What::Mixed(options)) => &options.place,
         Some(What::Targets(_)) | None => &options.suite.place,
     };
     let place = chosen.prepare(workspace)?;
@@ -84,6 +88,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     }
     let measured = match &options.what {
         Some(What::Waiting(options)) => waiting::measure(workspace, options, &place, &mut table),
+        Some(What::Mixed(options)) => mixed::measure(options, &place, &mut table),
         Some(What::Targets(_)) | None => suite::measure(workspace, &options.suite, &place, &mut table),
     };
     // What was measured before something failed is worth showing too.

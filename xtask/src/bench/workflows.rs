@@ -63,6 +63,17 @@ pub fn gated() -> Load {
     Load { name, title: "two steps with a gate between".to_owned(), steps: 2, records: 11, yaml }
 }
 
+/// A step that fails twice and then succeeds.
+pub fn failing() -> Load {
+    let name = "failing".to_owned();
+    let yaml = format!(
+        "ghostlight: 1\nname: {name}\nnodes:\n  a: {{ type: agent_call, agent: fail, \
+         input: {{ class: transient, code: busy, message: not now, happened: 'no', times: 2 }}, \
+         retry: {{ max_attempts: 3, initial: 100ms, jitter: none }} }}\noutput: $a\n"
+    );
+    Load { name, title: "a step that fails twice".to_owned(), steps: 1, records: 9, yaml }
+}
+
 impl Load {
     /// Saves the workflow.
     pub fn save(&self, client: &mut Client) -> anyhow::Result<()> {

@@ -22,18 +22,6 @@ fn kind(op: &Op) -> Option<&'static str> {
     }
 }
 
-/// The kinds of records that requests make.
-const KINDS: [&str; 8] = [
-    "run.created",
-    "approval.decided",
-    "signal.received",
-    "run.paused",
-    "run.resumed",
-    "run.cancel_requested",
-    "run.reopened",
-    "step.reconciled",
-];
-
 /// What tells the record of a request from all others of its kind, as both sides say it.
 fn nonce(op: &Op) -> Option<&str> {
     match op {
@@ -112,23 +100,18 @@ pub(super) fn nothing_acknowledged_is_lost(facts: &Facts<'_>, told: &mut Told) {
     resumed_retried_and_reconciled(facts, told);
 }
 
-/// A command that found everything as it was to be makes no record. When it was decided together with others, that changed
-/// something, its answer names theirs.
+/// A command that found everything as it was to be makes no record. When it was decided together with what changed something,
+/// its answer names that.
 fn changed_nothing(facts: &Facts<'_>, request: &Request<'_>, sequence: u64) -> bool {
     if matches!(request.op, Op::Start { .. } | Op::Decide { .. } | Op::Signal { .. }) {
         return false;
     }
     let Some(named) = facts.record(sequence) else { return sequence == 0 };
-    let at_once = || {
-        let records = &facts.journal.records;
-        let from = records.partition_point(|record| record.append < named.append);
-        records[from..]
-            .iter()
-            .take_while(|record| record.append == named.append)
-            .filter(|record| record.run().is_some() && record.run() == request.op.run())
-    };
-    let is_own = |record: &Record| kind(request.op) == Some(&record.kind);
-    at_once().any(|record| KINDS.contains(&record.kind.as_str())) && !at_once().any(is_own)
+    let records = &facts.journal.records;
+    let from = records.partition_point(|record| record.append < named.append);
+    let at_once = records[from..].iter().take_while(|record| record.append == named.append);
+    let mut of_run = at_once.filter(|record| record.run() == request.op.run()).peekable();
+    of_run.peek().is_some() && of_run.all(|record| kind(request.op) != Some(&record.kind))
 }
 
 /// What nothing tells apart is counted: no run has fewer records than were acknowledged, nor more than were asked for.
