@@ -9,6 +9,7 @@ mod client;
 mod counters;
 mod daemon;
 mod disk;
+mod feeds;
 mod latencies;
 mod load;
 mod machine;
@@ -46,6 +47,8 @@ enum What {
     Waiting(waiting::Options),
     /// A mixed day: chains, gates and failing agents side by side, for minutes
     Mixed(mixed::Options),
+    /// A feed that many watch, one of whom never reads
+    Feeds(feeds::Options),
     /// The benchmark targets of the workspace, as `cargo bench` runs them
     Targets(targets::Options),
 }
@@ -75,6 +78,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     let chosen = match &options.what {
         Some(What::Waiting(options)) => &options.place,
         Some(What::Mixed(options)) => &options.place,
+        Some(What::Feeds(options)) => &options.place,
         Some(What::Targets(_)) | None => &options.suite.place,
     };
     let place = chosen.prepare(workspace)?;
@@ -89,6 +93,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     let measured = match &options.what {
         Some(What::Waiting(options)) => waiting::measure(workspace, options, &place, &mut table),
         Some(What::Mixed(options)) => mixed::measure(options, &place, &mut table),
+        Some(What::Feeds(options)) => feeds::measure(options, &place, &mut table),
         Some(What::Targets(_)) | None => suite::measure(workspace, &options.suite, &place, &mut table),
     };
     // What was measured before something failed is worth showing too.
