@@ -69,7 +69,7 @@ pub fn failing() -> Load {
     let yaml = format!(
         "ghostlight: 1\nname: {name}\nnodes:\n  a: {{ type: agent_call, agent: fail, \
          input: {{ class: transient, code: busy, message: not now, happened: 'no', times: 2 }}, \
-         retry: {{ max_attempts: 3, initial: 100ms, jitter: none }} }}\noutput: $a\n"
+         retry: {{ max_attempts: 3, initial: 100ms }} }}\noutput: $a\n"
     );
     Load { name, title: "a step that fails twice".to_owned(), steps: 1, records: 9, yaml }
 }
