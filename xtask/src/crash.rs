@@ -139,7 +139,15 @@ fn build(workspace: &Workspace) -> anyhow::Result<()> {
 fn proof(options: &Options) -> anyhow::Result<Command> {
     let own = std::env::current_exe().context("find this program")?;
     let programs = own.parent().context("a program is in a folder")?;
-    let mut command = Command::new(programs.join("ghostlight-proof"));
+    let proof = programs.join("ghostlight-proof");
+    let mut command = if options.power {
+        // However it ends, nothing that it mounted is left.
+        let mut command = Command::new("unshare");
+        command.arg("--mount").arg(proof);
+        command
+    } else {
+        Command::new(proof)
+    };
     command.arg("crash").arg("--program").arg(programs.join("ghostlight"));
     command.args(["--rounds", &options.rounds.to_string(), "--clients", &options.clients.to_string()]);
     if options.power {

@@ -6,7 +6,8 @@
 //! still, to kill it, and to go on from the copy as in another boot of the machine. What it models is a device that keeps
 //! its order and has no cache of its own; the simulated disk does the rest.
 //!
-//! Needs root, loop devices, and the programs of XFS and ext4.
+//! Needs root, loop devices, and the programs of XFS and ext4. Whoever runs in a mount namespace of its own (`unshare --mount`)
+//! leaves nothing mounted behind, however it ends.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,8 +21,6 @@ const GROUND_BYTES: &str = "6G";
 /// A device that the daemon writes to.
 pub struct Device {
     folder: PathBuf,
-    /// The loop device of the file that stands for the device.
-    attached: Option<String>,
     /// How often its power was cut: each time the machine boots anew.
     boots: u32,
 }
@@ -32,13 +31,13 @@ impl Device {
     /// # Errors
     /// Something that it needs is not there; the message says what.
     pub fn make(folder: &Path) -> anyhow::Result<Self> {
-        let mut device = Self { folder: folder.to_owned(), attached: None, boots: 0 };
+        let device = Self { folder: folder.to_owned(), boots: 0 };
         std::fs::create_dir_all(device.ground())?;
         std::fs::create_dir_all(device.mounted())?;
         let file = folder.join("ground.img");
         does("truncate", [Path::new("-s"), Path::new(GROUND_BYTES), &file])?;
         does("mkfs.xfs", [Path::new("-q"), Path::new("-m"), Path::new("reflink=1"), &file])?;
-        does("mount", [Path::new("-o"), Path::new("loop"), &file, &device.ground()])?;
+        mount(&file, &device.ground())?;
         does("truncate", [Path::new("-s"), Path::new(DEVICE_BYTES), &device.file()])?;
         does("mkfs.ext4", [Path::new("-q"), &device.file()])?;
         device.plug_in()?;
@@ -70,20 +69,12 @@ impl Device {
         self.plug_in()
     }
 
-    fn plug_in(&mut self) -> anyhow::Result<()> {
-        let ended = Command::new("losetup").args(["--find", "--show"]).arg(self.file()).output()?;
-        ensure!(ended.status.success(), "losetup: {}", String::from_utf8_lossy(&ended.stderr).trim());
-        let name = String::from_utf8(ended.stdout)?.trim().to_owned();
-        self.attached = Some(name.clone());
-        does("mount", [Path::new(&name), &self.mounted()])
+    fn plug_in(&self) -> anyhow::Result<()> {
+        mount(&self.file(), &self.mounted())
     }
 
-    fn unplug(&mut self) -> anyhow::Result<()> {
-        does("umount", [self.mounted()])?;
-        match self.attached.take() {
-            Some(name) => does("losetup", [Path::new("-d"), Path::new(&name)]),
-            None => Ok(()),
-        }
+    fn unplug(&self) -> anyhow::Result<()> {
+        does("umount", [self.mounted()])
     }
 
     fn ground(&self) -> PathBuf {
@@ -106,6 +97,11 @@ impl Drop for Device {
         let _ = does("umount", [self.ground()]);
         let _ = std::fs::remove_file(self.folder.join("ground.img"));
     }
+}
+
+/// Mounts a file. Its loop device goes with the mount.
+fn mount(file: &Path, at: &Path) -> anyhow::Result<()> {
+    does("mount", [Path::new("-o"), Path::new("loop"), file, at])
 }
 
 fn does<I: AsRef<Path>>(program: &str, arguments: impl IntoIterator<Item = I>) -> anyhow::Result<()> {
