@@ -164,7 +164,7 @@ fn chaos(folder: &Path, line: &str) -> std::process::Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
 
-/// Strikes of every kind, no wrong result, and nothing is left of it.
+/// Strikes of every kind, no wrong result, and nothing is left of it. Shows S2-SMe, S2-TRq.
 #[test]
 fn chaos_strikes_with_everything_and_nothing_is_lost_done_twice_or_left_behind() {
     let folder = tempfile::tempdir().unwrap();

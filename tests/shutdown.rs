@@ -54,7 +54,7 @@ fn hear(feed: &mut BufReader<TcpStream>, kind: &str) {
     }
 }
 
-/// First feeds are told and the address is given up, then attempts have their time, then the process ends.
+/// First feeds are told and the address is given up, then attempts have their time, then the process ends. Shows S2-TRr.
 #[test]
 fn the_surface_goes_down_before_the_attempts_and_these_may_finish() {
     let home = Home::new();
