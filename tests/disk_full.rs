@@ -74,12 +74,14 @@ impl Seen {
 }
 
 /// Makes records until the journal takes none, in its reserve neither; answers the refusal.
-fn use_up(daemon: &Daemon, run: &str) -> Answer {
+fn use_up(daemon: &Daemon, runs: &[String]) -> Answer {
     // As large as a value may be that is no file of its own.
     let payload = json!({ "filling": "x".repeat(60_000) });
+    // A run takes the longer for each, the more of them it has.
+    let mut runs = runs.iter().cycle();
     until("an end of the reserve", PATIENCE, || {
-        let answer = daemon.post(&format!("/api/v1/runs/{run}/signals/go"), &json!({ "payload": payload }));
-        answer.filter(|answer| answer.status >= 400)
+        let path = format!("/api/v1/runs/{}/signals/go", runs.next()?);
+        daemon.post(&path, &json!({ "payload": payload })).filter(|answer| answer.status >= 400)
     })
 }
 
@@ -97,7 +99,8 @@ fn a_disk_that_is_full_refuses_by_name_reads_and_comes_back_with_all_that_was_ac
     let home = home();
     let Some(disk) = SmallDisk::mount(&home, 64) else { return };
     let mut daemon = Daemon::start(&home);
-    let waiting = id(&start(&daemon, "wait", "").ok());
+    let all_waiting: Vec<String> = (0..8).map(|_| id(&start(&daemon, "wait", "").ok())).collect();
+    let waiting = &all_waiting[0];
     let (seen, enough) = (Mutex::new(Seen::default()), AtomicBool::new(false));
     let filling = "x".repeat(4_000);
     std::thread::scope(|scope| {
@@ -117,7 +120,7 @@ fn a_disk_that_is_full_refuses_by_name_reads_and_comes_back_with_all_that_was_ac
         until("many refusals", PATIENCE, || (refused() > 50).then_some(()));
 
         // What is under way has the rest of the journal; then it takes nothing more.
-        let last = use_up(&daemon, &waiting);
+        let last = use_up(&daemon, &all_waiting);
         assert_eq!((last.status, &last.body["code"]), (503, &json!("storage_full")), "{last:?}");
         assert!(last.retry_after.is_some(), "{last:?}");
         let readiness = daemon.get("/readyz?verbose").unwrap();
