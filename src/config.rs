@@ -13,12 +13,13 @@ mod values;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ghostlight_model::storage::Marks;
 use serde::{Deserialize, Serialize};
 
 use crate::http::HttpSettings;
 pub use load::{ConfigError, Loaded, Mistake, Origin, Sources, load};
 
-pub use values::{ByteSize, LogFormat, Period};
+pub use values::{ByteSize, FreeSpace, LogFormat, Period};
 
 /// The file that documents every key with its default.
 pub const SHIPPED: &str = include_str!("../config/ghostlight.toml");
@@ -93,15 +94,30 @@ pub struct Data {
     pub segment_bytes: ByteSize,
     /// The page cache of the views.
     pub sled_cache_bytes: ByteSize,
+    /// With less than this free on the disk people are told.
+    pub warn_below_free: FreeSpace,
+    /// With less than this nothing new is begun.
+    pub refuse_below_free: FreeSpace,
 }
 
 impl Default for Data {
     fn default() -> Self {
+        let marks = Marks::default();
         Self {
             dir: PathBuf::from("./ghostlight-data"),
             segment_bytes: ByteSize(64 << 20),
             sled_cache_bytes: ByteSize(8 << 20),
+            warn_below_free: FreeSpace(marks.warn_below),
+            refuse_below_free: FreeSpace(marks.refuse_below),
         }
+    }
+}
+
+impl Data {
+    /// How much room there has to be on the disk.
+    #[must_use]
+    pub fn marks(&self) -> Marks {
+        Marks { warn_below: self.warn_below_free.0, refuse_below: self.refuse_below_free.0 }
     }
 }
 

@@ -261,6 +261,7 @@ fn of_house(config: &Config, folder: &std::path::Path) -> Result<Settings, Daemo
         allow_api_command: config.agents.allow_api_command,
         sled_cache_bytes: config.data.sled_cache_bytes.0,
         segment_bytes: config.data.segment_bytes.0,
+        room: config.data.marks(),
     })
 }
 

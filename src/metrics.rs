@@ -13,7 +13,9 @@ mod text;
 use std::sync::Arc;
 
 use ghostlight_actors::runtime::Ghostlight;
+use ghostlight_actors::storage::StorageNow;
 use ghostlight_actors::tree_log::TreeCounts;
+use ghostlight_model::storage::Level;
 use ghostlight_supervision::Fault;
 
 use requests::Requests;
@@ -76,6 +78,7 @@ impl Metrics {
         self.shared.strikes.write(&mut page);
         state(&mut page, ghostlight, feeds);
         journal(&mut page, ghostlight);
+        storage(&mut page, &ghostlight.storage.now());
         process::write(&mut page);
         page.finish()
     }
@@ -96,6 +99,12 @@ fn state(page: &mut Page, ghostlight: &Ghostlight, feeds: usize) {
     if let Ok(pending) = ghostlight.views.pending_approvals() {
         page.gauge("ghostlight_approvals_pending", "Questions that wait for a person.", &[], pending as f64);
     }
+    page.gauge(
+        "ghostlight_clock_not_followed_seconds",
+        "By how much the machine's clock was set forward; times here go on as before until that has stood for ten minutes.",
+        &[],
+        ghostlight.world().clock.not_followed().as_secs_f64(),
+    );
     let slots = ghostlight.runs.slots();
     page.gauge(
         "ghostlight_slots_total",
@@ -209,5 +218,40 @@ fn journal(page: &mut Page, ghostlight: &Ghostlight) {
         "Whether appends are taken.",
         &[],
         f64::from(u8::from(stats.available)),
+    );
+}
+
+fn storage(page: &mut Page, now: &StorageNow) {
+    for level in Level::ALL {
+        page.gauge(
+            "ghostlight_storage_level",
+            "How much room there is on the disk: 1 for the level that it is at.",
+            &[("level", level.as_str())],
+            f64::from(u8::from(now.level == level)),
+        );
+    }
+    page.gauge(
+        "ghostlight_storage_free_bytes",
+        "Free on the disk of the data folder.",
+        &[],
+        now.room.free as f64,
+    );
+    page.gauge(
+        "ghostlight_storage_size_bytes",
+        "Size of the disk of the data folder.",
+        &[],
+        now.room.total as f64,
+    );
+    page.gauge(
+        "ghostlight_storage_reserved_bytes",
+        "Reserved for the journal, beside what is free.",
+        &[],
+        now.room.reserved as f64,
+    );
+    page.gauge(
+        "ghostlight_storage_refuse_below_bytes",
+        "With less than this nothing new is begun.",
+        &[],
+        now.refuse_below as f64,
     );
 }

@@ -6,9 +6,11 @@ mod harness;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
 
 use harness::{Daemon, Home, until};
+use rustix::process::Signal;
 use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -81,6 +83,84 @@ fn the_surface_goes_down_before_the_attempts_and_these_may_finish() {
     assert_eq!(ended["status"], "completed", "{ended}");
     let step = daemon.get(&format!("{run}/steps/a")).unwrap().ok();
     assert_eq!(step["attempts"], 1, "the attempt was not interrupted: {step}");
+}
+
+/// P25. An attempt that does not end is told to, and recorded as interrupted, within the deadline.
+#[test]
+fn an_attempt_that_goes_on_is_interrupted_at_the_deadline_and_the_end_is_in_good_order() {
+    let home = Home::new();
+    patient(&home);
+    std::fs::write(home.path().join("config/ghostlight.toml"), "[runs]\nshutdown_deadline = \"7s\"\n")
+        .unwrap();
+    let mut daemon = Daemon::start(&home);
+    let run = under_way(&daemon);
+    let told = Instant::now();
+    assert!(daemon.stop().success(), "{}", home.logged());
+    assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
+    let daemon = Daemon::start(&home);
+    let step = daemon.get(&format!("{run}/steps/a")).unwrap().ok();
+    // Nobody knows whether a write happened that was cut off: a person is asked.
+    assert_eq!((&step["status"], &step["attempts"]), (&json!("waiting"), &json!(1)), "{step}");
+}
+
+/// P25.
+#[test]
+fn a_second_signal_ends_the_daemon_at_once_and_nothing_is_lost() {
+    let home = Home::new();
+    patient(&home);
+    let mut daemon = Daemon::start(&home);
+    let run = under_way(&daemon);
+    daemon.tell_to_stop();
+    until("the first to be heard", PATIENCE, || home.logged().contains("going down").then_some(()));
+    assert!(!daemon.has_ended(), "the attempt is under way");
+    let told = Instant::now();
+    daemon.tell_to_stop();
+    assert_eq!(daemon.wait().code(), Some(1), "{}", home.logged());
+    assert!(told.elapsed() < Duration::from_secs(1), "{:?}", told.elapsed());
+    let daemon = Daemon::start(&home);
+    let found = daemon.get(&run).unwrap().ok();
+    assert_eq!(found["status"], "running", "{found}");
+}
+
+/// P25. Whenever it is told: before it listens, while it opens the store, while runs are taken up again.
+#[test]
+fn a_daemon_that_is_told_to_end_while_it_starts_ends_in_order_and_the_next_start_has_everything() {
+    const RUNS: usize = 50;
+    let home = Home::new();
+    let wait = "ghostlight: 1\nname: wait\nnodes:\n  a: { type: wait, for: 1h }\n";
+    home.workflow("wait", wait);
+    let mut daemon = Daemon::start(&home);
+    for _ in 0..RUNS {
+        daemon.post("/api/v1/workflows/wait/runs", &json!({ "input": {} })).unwrap().ok();
+    }
+    daemon.kill();
+    for after_ms in [0, 20, 50, 100, 150, 200, 300] {
+        let mut daemon = Daemon::spawn(&home);
+        // The moment is the point: it is told at many, and each has to do.
+        std::thread::sleep(Duration::from_millis(after_ms));
+        let (told, logged) = (Instant::now(), home.logged().len());
+        daemon.tell_to_stop();
+        let status = daemon.wait();
+        assert!(told.elapsed() < Duration::from_secs(5), "after {after_ms} ms: {:?}", told.elapsed());
+        // Before it listens for signals the system ends it, and nothing was begun.
+        let is_in_order = status.success() || status.signal() == Some(Signal::TERM.as_raw());
+        assert!(is_in_order, "after {after_ms} ms: {status}\n{}", &home.logged()[logged..]);
+    }
+    let daemon = Daemon::start(&home);
+    until("all runs in the list", PATIENCE, || {
+        let items = daemon.get("/api/v1/runs?limit=200&status=running")?.body;
+        (items["items"].as_array()?.len() == RUNS).then_some(())
+    });
+}
+
+/// A run of [`patient`] whose attempt is under way: its address.
+fn under_way(daemon: &Daemon) -> String {
+    let run = daemon.post("/api/v1/workflows/wait/runs", &json!({ "input": {} })).unwrap().ok();
+    let run = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    until("an attempt", PATIENCE, || {
+        (daemon.get(&format!("{run}/steps/a"))?.body["status"] == "running").then_some(())
+    });
+    run
 }
 
 #[cfg(feature = "chaos")]

@@ -178,6 +178,9 @@ impl Batches {
                 return Ok(self.ask_each(action, runs, key.as_ref(), caller, sequence).await);
             }
         };
+        if matches!(action, Action::Retry(_)) {
+            self.ledger.storage.admit()?;
+        }
         let runs = self.select(which).await?;
         let (runs, sequence) = self.record(action, runs, claim.clone(), caller).await?;
         Ok(self.ask_each(action, runs, key.as_ref(), caller, sequence).await)

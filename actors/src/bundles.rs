@@ -234,6 +234,7 @@ impl Bundles {
             Begun::First(claim) => claim,
             Begun::Again(_) => return self.stands(&bundle, caller).await,
         };
+        self.ledger.storage.admit()?;
         for _ in 0..TRIES_MAX {
             let Prepared { items, mut parts } = self.prepare(&bundle, caller).await?;
             if refused(&items) > 0 {

@@ -43,6 +43,9 @@ pub enum StoreError {
     /// The disk is full: nothing was written; it works again when there is space.
     #[error("the store's disk is full")]
     Full,
+    /// So little room is left on the disk that nothing new is begun; nothing was written.
+    #[error("so little room is left on the store's disk that nothing new is begun")]
+    Short,
     /// Too much is queued: try again a little later.
     #[error("the store's queue is full")]
     Busy,

@@ -13,7 +13,7 @@ use ghostlight_model::definitions::{Fact, Fold};
 use ghostlight_model::event::{Event, KeyOutcome};
 use ghostlight_model::payload::{BlobRef, INLINE_BYTES_MAX, Payload};
 use ghostlight_store::blobs::{BlobError, BlobId, Blobs};
-use ghostlight_store::{Append, AppendError, Record, SharedJournal, StreamName};
+use ghostlight_store::{Append, AppendError, Record, SharedJournal, StreamName, is_full};
 use ghostlight_world::World;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::caller::{Caller, StoreError};
 use crate::codec;
 use crate::keys::{self, Begun, Claim, KeyRefusal, Keys};
+use crate::storage::Storage;
 
 /// How often a decision is made again because somebody else wrote in between. Each conflict means that another writer
 /// got through, so this many in a row say that the stream is fought over.
@@ -39,6 +40,8 @@ pub struct Ledger {
     pub world: World,
     /// What was asked under idempotency keys.
     pub keys: Keys,
+    /// Room on the disk.
+    pub storage: Storage,
 }
 
 /// Why nothing was changed.
@@ -80,7 +83,13 @@ impl Ledger {
     #[must_use]
     pub fn new(journal: SharedJournal, blobs: Arc<dyn Blobs>, world: World) -> Self {
         let keys = Keys::new(journal.clone(), world.clone());
-        Self { journal, blobs, world, keys }
+        Self { journal, blobs, world, keys, storage: Storage::unwatched() }
+    }
+
+    /// The same, which takes no definitions and batches when there is too little room.
+    #[must_use]
+    pub fn with_storage(self, storage: Storage) -> Self {
+        Self { storage, ..self }
     }
 
     /// The fold of a stream; the default when it does not exist. Blocks on the disk.
@@ -220,6 +229,9 @@ impl Ledger {
             if events.is_empty() && claim.is_none() {
                 return Ok(Changed { state, sequence: None, is_again: false });
             }
+            if events.iter().any(is_save) {
+                self.storage.admit()?;
+            }
             let append = self.unit(stream, state.stream_sequence(), &events, claim, caller, now);
             match self.journal.append(append).await {
                 Ok(committed) => {
@@ -270,6 +282,8 @@ impl Ledger {
         if text.len() <= INLINE_BYTES_MAX {
             return Ok(Payload::inline(value));
         }
+        // Blobs of what is refused later would fill the disk all the same.
+        self.storage.admit()?;
         let id = self.blobs.put(text.as_bytes()).map_err(|error| of_blob(&error))?;
         Ok(Payload::Blob(BlobRef { blob: id.to_string(), bytes: text.len() as u64 }, Some(Arc::new(value))))
     }
@@ -293,6 +307,11 @@ pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     crate::blocking::blocking(work).await?
+}
+
+/// Whether it makes a definition larger. Deleting, disabling and the like take next to nothing.
+fn is_save(event: &Event) -> bool {
+    matches!(event, Event::WorkflowSaved(_) | Event::AgentSaved(_))
 }
 
 /// The stream that a key stands for.
@@ -331,7 +350,7 @@ fn of_blob(error: &BlobError) -> StoreError {
             bytes_max: usize::try_from(*max).unwrap_or(usize::MAX),
         },
         BlobError::NotFound { .. } | BlobError::Corrupt { .. } => StoreError::Damaged(error.to_string()),
-        BlobError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => StoreError::Full,
+        BlobError::Io { source, .. } if is_full(source) => StoreError::Full,
         BlobError::Io { .. } => StoreError::Unavailable,
     }
 }

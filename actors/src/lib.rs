@@ -19,6 +19,7 @@ pub mod keys;
 pub mod ledger;
 pub mod runs;
 pub mod runtime;
+pub mod storage;
 pub mod streams;
 pub mod system;
 pub mod templates;

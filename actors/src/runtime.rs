@@ -40,6 +40,7 @@ use crate::runs::quarantine::quarantine;
 use crate::runs::signs::LivingAttempts;
 use crate::runs::timers::Timers;
 use crate::runs::{Router, Runs, Services, SlotPool};
+use crate::storage::{Place, Storage};
 use crate::system::{Boot, System};
 use crate::templates::Templates;
 use crate::tokens::Tokens;
@@ -71,6 +72,8 @@ pub struct Settings {
     pub sled_cache_bytes: u64,
     /// Size of a journal segment in bytes.
     pub segment_bytes: u64,
+    /// How much room there has to be on the disk.
+    pub room: ghostlight_model::storage::Marks,
 }
 
 /// Why the house cannot be opened.
@@ -127,6 +130,8 @@ pub struct Ghostlight {
     pub keys: Keys,
     /// What happened to the tree, counted.
     pub tree_log: TreeLog,
+    /// Room on the disk.
+    pub storage: Storage,
     /// How this start began.
     pub boot: Boot,
     world: World,
@@ -206,7 +211,9 @@ pub async fn open(
         tracing::error!(groups = swept.undead, "processes of an earlier life would not end");
     }
 
-    let ledger = Ledger::new(shared.clone(), blobs.clone(), world.clone());
+    let storage = Storage::new(settings.room);
+    let place = Place { data: settings.data.clone(), journal: shared.clone(), world: world.clone() };
+    let ledger = Ledger::new(shared.clone(), blobs.clone(), world.clone()).with_storage(storage.clone());
     let system = System::new(ledger.clone());
     let boot = system.started(env!("CARGO_PKG_VERSION")).await?;
     let (marks, poisoned) =
@@ -237,6 +244,9 @@ pub async fn open(
     let tokens = blocking(move || Tokens::open(of_tokens)).await??;
     let keys = ledger.keys.clone();
     let audit = Audit::new(ledger.clone());
+    // Files of definitions were read before, whatever room there is: a daemon that starts knows its workflows.
+    let (looking, looked_at) = (storage.clone(), place.clone());
+    blocking(move || looking.look(&looked_at)).await?;
 
     let views = ViewsHandle::new(sled.views());
     let feed = FeedHandle::new(shared.clone(), FeedLimits::default());
@@ -272,6 +282,7 @@ pub async fn open(
         present: PresentRuns::default(),
         living: LivingAttempts::default(),
         feed: feed.clone(),
+        storage: storage.clone(),
         draining: draining.clone(),
     });
     for run in poisoned {
@@ -304,6 +315,7 @@ pub async fn open(
         journal: shared,
         keys,
         tree_log: tree_log.clone(),
+        storage: storage.clone(),
         boot,
         world,
         draining: draining.clone(),
@@ -321,6 +333,8 @@ pub async fn open(
         system: system.clone(),
         audit,
         tree_log,
+        storage,
+        place,
     };
     let for_surface = ghostlight.clone();
     let root = tree::start(&tree, parts, move || surface(&for_surface)).await.map_err(OpenError::Tree)?;

@@ -3,7 +3,7 @@
 //! ```text
 //! ghostlight (rest_for_one, intensity 0: its failure is an orderly exit)
 //! ├── journal            minds the journal's thread
-//! ├── core (one_for_one) planner, timers, record (what happens to this tree), audit
+//! ├── core (one_for_one) planner, timers, record (what happens to this tree), audit, storage (room on the disk)
 //! ├── runs               partitions p0..pN on worker threads
 //! │   └── p3 (rest_for_one)
 //! │       ├── runs (dynamic) ── run (one_for_one) ── workflow, executions/…, gates/…
@@ -30,6 +30,7 @@ use crate::runs::partition::{self, Partition, RunTable};
 use crate::runs::planner::{self, Planner};
 use crate::runs::timers::{self, Timers};
 use crate::runs::{Router, Services};
+use crate::storage::{Place, Storage};
 use crate::system::System;
 use crate::tree_log::TreeLog;
 use crate::views::{ViewKind, ViewsHandle, WriterEnd, WriterError};
@@ -74,6 +75,10 @@ pub struct TreeParts {
     pub audit: Audit,
     /// What happens to the tree.
     pub tree_log: TreeLog,
+    /// Room on the disk.
+    pub storage: Storage,
+    /// Where that is.
+    pub place: Place,
 }
 
 /// Starts the tree; answers when everything in it is up.
@@ -156,6 +161,7 @@ fn core(parts: &TreeParts) -> Vec<ChildSpec> {
         timers::spec(&parts.services, &parts.router, &parts.timers),
         parts.tree_log.spec(&parts.system),
         audit_keeper(parts),
+        parts.storage.spec(&parts.place, &parts.system),
     ]
 }
 

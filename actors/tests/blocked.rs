@@ -50,6 +50,7 @@ async fn open(folder: &Path) -> (Ghostlight, House) {
         allow_api_command: false,
         sled_cache_bytes: 16 << 20,
         segment_bytes: 4 << 20,
+        room: ghostlight_model::storage::Marks::default(),
     };
     runtime::open(settings, World::real(), |_| Vec::new()).await.unwrap()
 }

@@ -16,7 +16,7 @@ use ghostlight_actors::runtime::{self, Ghostlight, Settings};
 use ghostlight_model::language::Format;
 use ghostlight_model::run::RunStatus;
 use ghostlight_supervision::Fault;
-use ghostlight_world::{File, Files, Lock, OpenMode, RealFiles, World};
+use ghostlight_world::{File, Files, Lock, OpenMode, RealFiles, Space, World};
 use serde_json::{Map, json};
 
 /// The real disk, where each sync takes so many milliseconds longer; and how many have begun.
@@ -55,6 +55,9 @@ impl Files for SlowDisk {
     }
     fn exists(&self, path: &Path) -> io::Result<bool> {
         RealFiles.exists(path)
+    }
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        RealFiles.space(dir)
     }
 }
 
@@ -113,6 +116,7 @@ fn what_an_actor_had_on_its_way_to_the_journal_when_it_died_is_found_by_its_next
         allow_api_command: false,
         sled_cache_bytes: 16 << 20,
         segment_bytes: 4 << 20,
+        room: ghostlight_model::storage::Marks::default(),
     };
     actix::System::new().block_on(async {
         let disk = SlowDisk::default();

@@ -87,6 +87,8 @@ fn a_value_that_does_not_fit_is_refused_by_its_key() {
         ("[server]\nbody_bytes_max = \"much\"\n", "server.body_bytes_max"),
         ("[server]\nbody_bytes_max = 5\n", "server.body_bytes_max"),
         ("[data]\nsegment_bytes = \"1KiB\"\n", "data.segment_bytes"),
+        ("[data]\nwarn_below_free = \"some\"\n", "data.warn_below_free"),
+        ("[data]\nrefuse_below_free = \"91%\"\n", "data.refuse_below_free"),
         ("[runs]\nslots = 0\n", "runs.slots"),
         ("[runs]\nslots = -1\n", "runs.slots"),
         ("[runs]\nshutdown_deadline = \"soon\"\n", "runs.shutdown_deadline"),
@@ -127,6 +129,9 @@ fn sizes_and_times_are_printed_as_they_are_written() {
     for (text, bytes) in [("16MiB", 16 << 20), ("1GiB", 1 << 30), ("1025", 1025), ("64KiB", 65_536)] {
         let size = ByteSize::try_from(text.to_owned()).unwrap();
         assert_eq!((size.0, size.to_string().as_str()), (bytes, text));
+    }
+    for text in ["1GiB", "0", "5%", "90%"] {
+        assert_eq!(String::from(FreeSpace::try_from(text.to_owned()).unwrap()), text);
     }
     for text in ["25s", "1500ms"] {
         assert_eq!(String::from(Period::try_from(text.to_owned()).unwrap()), text);

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ghostlight_model::language::units;
+use ghostlight_model::storage::Mark;
 use serde::{Deserialize, Serialize};
 
 /// A number of bytes, written like `64KiB`, `16MiB` or `4096`.
@@ -46,6 +47,35 @@ impl ByteSize {
     #[must_use]
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+/// Free room on a disk, written like `1GiB`, or `5%` of the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FreeSpace(pub Mark);
+
+impl TryFrom<String> for FreeSpace {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let Some(percent) = text.strip_suffix('%') else {
+            let bytes = ByteSize::try_from(text).map_err(|error| format!("{error} or `5%`"))?;
+            return Ok(Self(Mark::Bytes(bytes.0)));
+        };
+        let percent = percent.trim().parse().ok().filter(|percent| *percent <= 90);
+        percent
+            .map(|percent| Self(Mark::Percent(percent)))
+            .ok_or_else(|| format!("`{text}` is not from 0% to 90%"))
+    }
+}
+
+impl From<FreeSpace> for String {
+    fn from(space: FreeSpace) -> Self {
+        match space.0 {
+            Mark::Bytes(bytes) => ByteSize(bytes).to_string(),
+            Mark::Percent(percent) => format!("{percent}%"),
+        }
     }
 }
 

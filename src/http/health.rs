@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, get};
 use ghostlight_actors::runtime::Ghostlight;
+use ghostlight_actors::storage::StorageNow;
 use ghostlight_actors::views::ViewState;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -36,6 +37,8 @@ pub struct ReadinessBody {
     pub version: &'static str,
     /// The journal.
     pub journal: JournalBody,
+    /// Room on the disk; below the second mark nothing new is begun, and everything else goes on.
+    pub storage: StorageBody,
     /// The lists; runs go on without them.
     pub views: BTreeMap<&'static str, ViewBody>,
     /// Attempts that may run, do run, and runs that wait for one.
@@ -55,6 +58,36 @@ pub struct JournalBody {
     pub head: String,
     /// Appends waiting to be committed.
     pub queued: u64,
+}
+
+/// Room on the disk of the data folder, as readiness shows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StorageBody {
+    /// `plenty`, `low` (below the first mark), `short` (below the second), `full`.
+    pub level: &'static str,
+    /// Bytes that are free.
+    pub free_bytes: u64,
+    /// The size of the disk.
+    pub total_bytes: u64,
+    /// Bytes that are reserved for the journal, beside those that are free.
+    pub reserved_bytes: u64,
+    /// The first mark, `data.warn_below_free`.
+    pub warn_below_bytes: u64,
+    /// The second mark, `data.refuse_below_free`.
+    pub refuse_below_bytes: u64,
+}
+
+impl From<StorageNow> for StorageBody {
+    fn from(now: StorageNow) -> Self {
+        Self {
+            level: now.level.as_str(),
+            free_bytes: now.room.free,
+            total_bytes: now.room.total,
+            reserved_bytes: now.room.reserved,
+            warn_below_bytes: now.warn_below,
+            refuse_below_bytes: now.refuse_below,
+        }
+    }
 }
 
 /// A view, as readiness shows it.
@@ -128,6 +161,7 @@ fn readiness(ghostlight: &Ghostlight) -> ReadinessBody {
             head: ghostlight.journal.head().to_string(),
             queued: stats.queued,
         },
+        storage: ghostlight.storage.now().into(),
         views: views.collect(),
         slots: SlotsBody { total: slots.total, used: slots.used, waiting: slots.waiting },
     }

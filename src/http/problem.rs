@@ -117,7 +117,7 @@ codes! {
     TooManyLogins "too_many_logins" 429 "Too many refused tokens from this address" "Wait for `Retry-After`, and use a token that is accepted.";
     Internal "internal" 500 "Something is broken on our side" "The log has the details under the request id; nothing about them is told here.";
     StoreDamaged "store_damaged" 500 "A record of the store does not verify" "`ghostlight store verify` says where; other runs are not concerned.";
-    StorageFull "storage_full" 503 "The disk is full" "Nothing was written; it works again when there is space.";
+    StorageFull "storage_full" 503 "There is too little room on the disk" "Nothing was written. Make room on the disk of the data folder; work is taken again by itself. `/readyz?verbose` says how much there is, `data.refuse_below_free` how much there has to be.";
     StoreBusy "store_busy" 503 "Too much is being written" "Ask again after `Retry-After`.";
     StoreUnavailable "store_unavailable" 503 "The store takes nothing at this moment" "Ask again after `Retry-After`; the log says why.";
     OutcomeUnknown "outcome_unknown" 503 "Nobody knows whether it was written" "Ask again with the same Idempotency-Key: it is done once.";

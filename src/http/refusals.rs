@@ -1,5 +1,7 @@
 //! What each refusal from below means to a client: one function per error, and no rule of its own.
 
+use std::time::Duration;
+
 use ghostlight_actors::StoreError;
 use ghostlight_actors::agents::AgentError;
 use ghostlight_actors::catalogue::{CatalogueError, EditError, Kind, ListError, SaveError};
@@ -19,10 +21,17 @@ use super::problem::{Code, Problem, Violation};
 use super::resources::approval::decision;
 use super::resources::hazard::AttemptedBody;
 
+/// When to ask again where there is too little room on the disk.
+const SHORT_OF_ROOM: Duration = Duration::from_secs(5);
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let code = match &error {
             StoreError::Full => Code::StorageFull,
+            // Room does not come back as quickly as a queue gets shorter.
+            StoreError::Short => {
+                return Self::new(Code::StorageFull, error.to_string()).retry_after(SHORT_OF_ROOM);
+            }
             StoreError::Busy => Code::StoreBusy,
             StoreError::Unavailable => Code::StoreUnavailable,
             StoreError::OutcomeUnknown => Code::OutcomeUnknown,

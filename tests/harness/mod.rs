@@ -102,8 +102,15 @@ impl Daemon {
 
     /// Starts one and does not wait.
     pub fn spawn(home: &Home) -> Self {
+        Self::spawn_with(home, |_| ())
+    }
+
+    /// Starts one whose command is changed before, and does not wait.
+    pub fn spawn_with(home: &Home, change: impl FnOnce(&mut Command)) -> Self {
         let port = free_port();
-        let child = home.command(port).spawn().expect("the program starts");
+        let mut command = home.command(port);
+        change(&mut command);
+        let child = command.spawn().expect("the program starts");
         Self { child, port }
     }
 
@@ -147,9 +154,11 @@ impl Daemon {
             }
             let answer = request.send().await.ok()?;
             let status = answer.status().as_u16();
+            let retry_after =
+                answer.headers().get("retry-after").and_then(|it| it.to_str().ok()?.parse().ok());
             let text = answer.text().await.ok()?;
             let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-            Some(Answer { status, body })
+            Some(Answer { status, body, retry_after })
         })
     }
 
@@ -167,8 +176,13 @@ impl Daemon {
 
     /// Asks it to stop, and does not wait.
     pub fn tell_to_stop(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// Whether its process is gone.
@@ -195,6 +209,8 @@ pub struct Answer {
     pub status: u16,
     /// The body, as JSON if it is.
     pub body: Value,
+    /// After how many seconds to ask again.
+    pub retry_after: Option<u64>,
 }
 
 impl Answer {

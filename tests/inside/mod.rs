@@ -107,6 +107,7 @@ impl Inside {
             allow_api_command,
             sled_cache_bytes: 4 << 20,
             segment_bytes: 4 << 20,
+            room: ghostlight_model::storage::Marks::default(),
         };
         let mut http_settings =
             HttpSettings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..HttpSettings::default() };

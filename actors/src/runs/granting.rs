@@ -30,7 +30,9 @@ impl WorkflowActor {
             let capable = capable().flatten().map(|entry| &entry.name);
             self.services().slots.workload(self.place.id, over, capable)
         };
-        if self.start_nothing || self.services().is_draining() {
+        let services = self.services();
+        // Steps for which there is no room wait as if for a slot, and ask again by themselves.
+        if self.start_nothing || services.is_draining() || !services.storage.has_room_for_attempts() {
             let none = Slots::Granted { of_agent: BTreeMap::new(), others: false };
             return decision(none, workload).map(|events| (events, Vec::new()));
         }

@@ -107,6 +107,7 @@ impl Runs {
             Begun::First(claim) => claim,
             Begun::Again(holding) => return Ok((self.started_before(&holding).await?, None)),
         };
+        self.services.storage.admit()?;
         let Chosen { resolved, selection } = self.choose(&start).await?;
         let admission = self.admit(&resolved.workflow).await?;
         let run = RunId(self.services.uuid());
@@ -259,6 +260,9 @@ impl Runs {
             Begun::First(claim) => claim,
             Begun::Again(holding) => return self.done_before(&holding).await,
         };
+        if matches!(command, RunCommand::Retry(_)) {
+            self.services.storage.admit()?;
+        }
         let mut wait = TRY_AGAIN;
         let mut asked = false;
         for _ in 0..TRIES {

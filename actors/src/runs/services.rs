@@ -23,6 +23,7 @@ use crate::agents::AgentRegistry;
 use crate::catalogue::Catalogue;
 use crate::feed::FeedHandle;
 use crate::keys::Keys;
+use crate::storage::Storage;
 
 /// What every actor of a run works with.
 pub struct Services {
@@ -60,6 +61,8 @@ pub struct Services {
     pub living: LivingAttempts,
     /// Where progress is shown.
     pub feed: FeedHandle,
+    /// Room on the disk.
+    pub storage: Storage,
     /// Set when the daemon goes down: nothing new starts.
     pub draining: Arc<AtomicBool>,
 }

@@ -15,7 +15,7 @@ use ghostlight_model::run::Command;
 use ghostlight_store::{ReadError, StreamHead, Wake, Waking};
 use ghostlight_supervision::{ChildSpec, Context, Key, StableAddr};
 use ghostlight_world::Bug;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
 
 use super::give::Give;
@@ -58,6 +58,8 @@ pub struct Timers {
     router: Router,
     held: BTreeSet<(i64, RunId)>,
     reading: bool,
+    /// By how much the machine's clock was set when that was said last.
+    not_followed: SignedDuration,
     /// How far the runs that were under way when the store was opened have been woken; none: all of them.
     recovering: Option<Recovered>,
 }
@@ -78,6 +80,7 @@ pub fn spec(services: &Arc<Services>, router: &Router, name: &StableAddr<Timers>
             router: router.clone(),
             held: BTreeSet::new(),
             reading: false,
+            not_followed: SignedDuration::ZERO,
             recovering: Some(Recovered::default()),
         };
         std::future::ready(Ok(timers))
@@ -139,6 +142,7 @@ impl Timers {
 
     fn look(&mut self, ctx: &mut Context<Self>) {
         let now_us = self.services.now().as_microsecond();
+        self.say_when_the_clock_was_set();
         for _ in 0..WOKEN_AT_ONCE {
             match self.held.first().copied() {
                 Some((due_us, run)) if due_us <= now_us => {
@@ -150,6 +154,22 @@ impl Timers {
         }
         if self.recovering.is_some() && self.held.first().is_none_or(|(due_us, _)| *due_us > now_us) {
             self.read(ctx);
+        }
+    }
+
+    fn say_when_the_clock_was_set(&mut self) {
+        let not_followed = self.services.world.clock.not_followed();
+        if not_followed != self.not_followed {
+            self.not_followed = not_followed;
+            let seconds = not_followed.as_secs_f64();
+            if not_followed.is_zero() {
+                tracing::warn!("the time is that of this machine's clock again");
+            } else {
+                tracing::warn!(
+                    seconds,
+                    "the clock of this machine was set: times go on as before until that has stood for ten minutes"
+                );
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use ghostlight_model::event::{Attribution, Event};
 use ghostlight_model::ids::Name;
 use ghostlight_model::run::{self, Rejection, Run, evolve};
 use ghostlight_store::blobs::BlobError;
-use ghostlight_store::{Append, AppendError, NewRecord, StreamAppend, Wake};
+use ghostlight_store::{Append, AppendError, NewRecord, StreamAppend, Wake, is_full};
 use jiff::Timestamp;
 
 use super::give::Answer;
@@ -79,7 +79,7 @@ fn refused_blob(error: &BlobError) -> AppendError {
         BlobError::TooLarge { bytes, max } => {
             AppendError::TooLarge { bytes: whole(*bytes), bytes_max: whole(*max) }
         }
-        BlobError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => AppendError::Full,
+        BlobError::Io { source, .. } if is_full(source) => AppendError::Full,
         BlobError::NotFound { .. } | BlobError::Corrupt { .. } | BlobError::Io { .. } => {
             tracing::error!(%error, "a large value could not be kept");
             AppendError::Unavailable

@@ -224,7 +224,8 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         | Event::ActorRestarted(_)
         | Event::SupervisorGaveUp(_)
         | Event::ViewSetAside(_)
-        | Event::StoreCorruptionFound(_) => {}
+        | Event::StoreCorruptionFound(_)
+        | Event::StorageChanged(_) => {}
     }
 }
 

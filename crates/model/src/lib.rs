@@ -18,5 +18,6 @@ pub mod priority;
 pub mod retry;
 pub mod run;
 pub mod selection;
+pub mod storage;
 pub mod template;
 pub mod workflow;

@@ -21,6 +21,7 @@ mod outcomes;
 mod queue;
 mod read;
 mod reply;
+mod reserve;
 mod sealed;
 mod segment;
 mod shared;
@@ -94,6 +95,8 @@ pub struct JournalStats {
     pub tail_streams: u64,
     /// About how many bytes of memory the index of sealed segments takes.
     pub index_bytes: u64,
+    /// Bytes that can be written although the disk is full, because they were reserved before.
+    pub reserved_bytes: u64,
     /// Bytes cut off the end when it was opened, because they belonged to no commit.
     pub torn_bytes: u64,
     /// Whether appends are taken.

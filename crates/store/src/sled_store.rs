@@ -10,6 +10,9 @@
 //! not verify, or was open when the machine went down is **set aside** and begun afresh ([`SledStore::set_aside`]).
 //! After a killed process the database is sound and a little behind; its cursors say how far.
 //!
+//! sled takes nothing more once it met the end of the disk. So nothing is written while there is little room, and when the
+//! end was met all the same the database is opened again as soon as there is room; until then the store is opening.
+//!
 //! Leaves to others: rebuilding views from the journal, recording that they were set aside, and opening the store
 //! again when it has failed ([`Readiness::Failed`]).
 

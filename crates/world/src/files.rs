@@ -24,6 +24,15 @@ pub enum OpenMode {
     CreateNew,
 }
 
+/// How much room a file system has, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// What this process may still take.
+    pub free: u64,
+    /// How large it is.
+    pub total: u64,
+}
+
 /// A file system. Paths are as the process sees them. All calls block.
 pub trait Files: Send + Sync {
     /// Opens `path` as `mode` says.
@@ -50,6 +59,9 @@ pub trait Files: Send + Sync {
 
     /// Whether a file or folder of this name is there.
     fn exists(&self, path: &Path) -> io::Result<bool>;
+
+    /// How much room there is on the file system that holds a folder.
+    fn space(&self, dir: &Path) -> io::Result<Space>;
 }
 
 /// A lock held while this lives: see [`Files::lock`].

@@ -17,7 +17,7 @@ pub mod sim;
 use std::sync::Arc;
 
 pub use clock::{Clock, RealClock};
-pub use files::{File, Files, Lock, OpenMode};
+pub use files::{File, Files, Lock, OpenMode, Space};
 pub use planted::Bug;
 pub use random::{Random, RealRandom, uuid_v7};
 pub use real_files::RealFiles;

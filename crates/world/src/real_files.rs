@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use crate::{File, Files, Lock, OpenMode};
+use crate::{File, Files, Lock, OpenMode, Space};
 
 /// The operating system's files. Made files are readable by their owner alone (mode 600, folders 700): a
 /// journal holds inputs and outputs of agents.
@@ -78,6 +78,13 @@ impl Files for RealFiles {
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
         path.try_exists()
+    }
+
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(dir)?;
+        // What is kept back for the administrator is not ours.
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
     }
 }
 
@@ -168,6 +175,15 @@ mod tests {
         assert!(file.next_data(0)? <= 100, "what was written is never skipped");
         assert_eq!(RealFiles.list(&dir.path().join("a"))?, ["new"]);
         assert_eq!(RealFiles.list(dir.path())?, [""; 0]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_folder_knows_the_room_of_its_disk() -> io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let space = RealFiles.space(dir.path())?;
+        assert!(space.total > 0 && space.free <= space.total, "{space:?}");
+        assert!(RealFiles.space(&dir.path().join("missing")).is_err());
         Ok(())
     }
 

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::exit::{Exit, ExitWatch};
 use super::group::{self, Living, Streams};
-use super::plan::Plan;
+use super::plan::{DISK_FULL, Plan};
 use super::tail::Tail;
 use crate::protocol::{
     AnswerReader, Broken, Final, Framing, broken_failure, command_document, reported_failure,
@@ -39,6 +39,8 @@ const AFTER_RESULT: Duration = Duration::from_secs(2);
 const AFTER_STDOUT: Duration = Duration::from_secs(5);
 /// Between SIGTERM and SIGKILL when the time is over: long enough to tidy up, short enough to keep the deadline.
 const AFTER_TIMEOUT: Duration = Duration::from_millis(250);
+/// How often an attempt for which there is no room on the disk looks again.
+const ROOM_LOOK: Duration = Duration::from_millis(250);
 /// What is read at once.
 const PIECE_BYTES: usize = 32 * 1024;
 /// How much of the output that lies in the pipe is read after the end: a pipe holds no more.
@@ -57,7 +59,8 @@ pub(super) async fn run(plan: Arc<Plan>, call: Call, progress: ProgressSink, can
     let ends_at = Instant::now() + call.timeout;
     let document = command_document(&call);
     // A program on a disk that does not answer may take long to start; the time of the call holds all the same.
-    let (living, streams, redactor) = within(&call, &cancel, begin(&plan, &call)).await?;
+    let begun = begin_when_there_is_room(&plan, &call, ends_at);
+    let (living, streams, redactor) = within(&call, &cancel, begun).await?;
     let mut watch = ExitWatch::new(living.pid());
     progress.send(Progress::Started { pid: living.pid().as_raw_nonzero().get().unsigned_abs() });
     let mut talk = Talk::new(&plan, &call, &progress, &redactor, streams)
@@ -81,6 +84,23 @@ pub(super) async fn run(plan: Arc<Plan>, call: Call, progress: ProgressSink, can
     living.end().await;
     talk.read_the_rest();
     talk.verdict(turn, exit)
+}
+
+/// A full disk is no reason to fail: the attempt waits for room as long as it has time.
+async fn begin_when_there_is_room(
+    plan: &Arc<Plan>,
+    call: &Call,
+    ends_at: Instant,
+) -> Result<(Living, Streams, Redactor), Failure> {
+    loop {
+        match begin(plan, call).await {
+            // It ends by itself before its time does: that it never began is then known.
+            Err(failure) if failure.code == DISK_FULL && Instant::now() + ROOM_LOOK * 2 < ends_at => {
+                tokio::time::sleep(ROOM_LOOK).await;
+            }
+            begun => return begun,
+        }
+    }
 }
 
 async fn begin(plan: &Arc<Plan>, call: &Call) -> Result<(Living, Streams, Redactor), Failure> {

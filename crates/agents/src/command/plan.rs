@@ -21,6 +21,9 @@ use crate::{Call, Environment, SecretSource};
 /// The first word that stands for the running binary.
 const OWN_BINARY: &str = "ghostlight";
 
+/// The code of an attempt for which there was no room on the disk.
+pub(super) const DISK_FULL: &str = "disk_full";
+
 /// How to start the process of an attempt.
 pub(super) struct Plan {
     program: PathBuf,
@@ -103,6 +106,7 @@ impl Plan {
         let (class, code) = match error.kind() {
             io::ErrorKind::NotFound => (ErrorClass::Configuration, "command_not_found"),
             io::ErrorKind::PermissionDenied => (ErrorClass::Configuration, "command_not_permitted"),
+            _ if is_full(error) => (ErrorClass::Transient, DISK_FULL),
             io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => {
                 (ErrorClass::Transient, "machine_exhausted")
             }
@@ -127,5 +131,10 @@ fn fresh_folder(scratch_dir: &Path) -> io::Result<TempDir> {
 
 fn unprepared(error: &io::Error) -> Failure {
     let message = format!("preparing the folder of the attempt failed: {error}");
-    Failure::new(ErrorClass::Transient, "attempt_not_prepared", message, Happened::No)
+    let code = if is_full(error) { DISK_FULL } else { "attempt_not_prepared" };
+    Failure::new(ErrorClass::Transient, code, message, Happened::No)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

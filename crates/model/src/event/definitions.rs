@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::DefinitionHash;
 use crate::payload::Payload;
+use crate::storage::Level;
 
 /// `workflow.saved`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -197,4 +198,13 @@ pub struct StoreCorruptionFound {
     pub place: String,
     /// What does not verify.
     pub reason: String,
+}
+
+/// `storage.changed`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StorageChanged {
+    /// How much room there is now.
+    pub level: Level,
+    /// Bytes that are free.
+    pub free_bytes: u64,
 }

@@ -159,6 +159,7 @@ events! {
     123 "supervisor.gave_up" SupervisorGaveUp: "A supervisor reached its restart intensity.",
     124 "view.set_aside" ViewSetAside: "A derived view could not be used and is rebuilt.",
     125 "store.corruption_found" StoreCorruptionFound: "A record does not verify.",
+    126 "storage.changed" StorageChanged: "The room on the disk passed a mark, downwards or upwards.",
 }
 
 impl Event {

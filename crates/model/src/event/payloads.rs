@@ -60,7 +60,8 @@ macro_rules! payloads_of {
             | Event::ActorRestarted(_)
             | Event::SupervisorGaveUp(_)
             | Event::ViewSetAside(_)
-            | Event::StoreCorruptionFound(_) => Vec::new(),
+            | Event::StoreCorruptionFound(_)
+            | Event::StorageChanged(_) => Vec::new(),
         }
     };
 }

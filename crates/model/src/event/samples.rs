@@ -155,6 +155,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (123, 1, r#"{"path":"runs/p0/runs/x","exit":"workflow: panicked"}"#),
     (124, 1, r#"{"view":"runs","reason":"record 7 does not decode"}"#),
     (125, 1, r#"{"place":"segment 3 at 512","reason":"checksum"}"#),
+    (126, 1, r#"{"level":"short","free_bytes":268435455}"#),
 ];
 
 /// Shows S3-4a.

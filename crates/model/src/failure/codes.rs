@@ -245,6 +245,11 @@ const FAILURES: &[Row] = &[
         "start it, or mend the address in the agent's file",
     ),
     (
+        "disk_full",
+        "there was no room on the disk for the attempt, for all of its time",
+        "make room on the disk of the data folder; nothing had begun, and it is tried again where a `retry` allows it",
+    ),
+    (
         "dns_failed",
         "the name of the server cannot be resolved",
         "check the name in the address, and the resolver of the machine",

@@ -220,7 +220,8 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         | Event::ActorRestarted(_)
         | Event::SupervisorGaveUp(_)
         | Event::ViewSetAside(_)
-        | Event::StoreCorruptionFound(_) => {}
+        | Event::StoreCorruptionFound(_)
+        | Event::StorageChanged(_) => {}
     }
 }
 

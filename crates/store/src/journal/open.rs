@@ -24,7 +24,7 @@ use super::segment::{
 use super::shared::{Active, Opened, Shared, State};
 use super::tail::Tail;
 use super::writer::Writer;
-use super::{OUTCOMES_KEPT, Outcome, manifest};
+use super::{OUTCOMES_KEPT, Outcome, manifest, reserve};
 use crate::record::Corruption;
 
 /// Why a journal cannot be opened. Nothing of it was changed.
@@ -167,7 +167,8 @@ pub(crate) fn open(
     let (sealed, last) = seal_all_but_last(files, &layout, segments)?;
     let recovered = recover(files, &layout, last)?;
     let epoch = (recovered.end.epoch + 1).max(options.epoch_min);
-    let capacity = recovered.active.file.len().map_err(|error| layout.device(error))?;
+    let capacity = recovered.active.capacity;
+    reserve::lay_by(files, &layout.journal, options.segment_bytes());
     let shared = Arc::new(Shared::new(Opened {
         world: world.clone(),
         index_dir: layout.index.clone(),
@@ -313,7 +314,9 @@ fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Reco
         );
         zero(&*file, end.offset, end.torn_end).and_then(|()| file.sync_data()).map_err(device)?;
     }
-    let active = Active { info: Arc::new(info), file: file.into(), tail: walked.tail, end: end.offset };
+    let capacity = file.len().map_err(device)?;
+    let active =
+        Active { info: Arc::new(info), file: file.into(), tail: walked.tail, end: end.offset, capacity };
     Ok(Recovered { active, end, outcomes: walked.outcomes, torn_bytes })
 }
 

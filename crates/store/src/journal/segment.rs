@@ -123,6 +123,22 @@ impl SegmentInfo {
         }
         let file = files.open(temporary, OpenMode::CreateNew)?;
         file.preallocate(size)?;
+        self.finish(files, file, temporary)
+    }
+
+    /// Makes the segment's file of one that was preallocated, and holds nothing, in the same folder.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::NotFound`] also when it is smaller than `bytes_min`.
+    pub fn create_of(&self, files: &dyn Files, spare: &Path, bytes_min: u64) -> io::Result<Arc<dyn File>> {
+        let file = files.open(spare, OpenMode::Write)?;
+        if file.len()? < bytes_min {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        self.finish(files, file, spare)
+    }
+
+    fn finish(&self, files: &dyn Files, file: Box<dyn File>, temporary: &Path) -> io::Result<Arc<dyn File>> {
         file.write_all_at(&self.encode(), 0)?;
         file.sync_all()?;
         files.rename(temporary, &self.path)?;

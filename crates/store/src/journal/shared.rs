@@ -48,6 +48,8 @@ pub(crate) struct Active {
     pub tail: Tail,
     /// Behind the last commit.
     pub end: u64,
+    /// The length of its file, which is reserved on the disk.
+    pub capacity: u64,
 }
 
 /// Outcomes in memory, and how far back they were read.
@@ -114,13 +116,15 @@ impl Shared {
     }
 
     pub fn stats(&self) -> JournalStats {
-        let (segments, tail_streams, sealed) = {
+        let (segments, tail_streams, reserved_bytes, sealed) = {
             let state = self.state();
-            (state.sealed.len() as u64 + 1, state.active.tail.stream_count() as u64, state.sealed.clone())
+            let Active { tail, end, capacity, .. } = &state.active;
+            let reserved_bytes = capacity.saturating_sub(*end);
+            (state.sealed.len() as u64 + 1, tail.stream_count() as u64, reserved_bytes, state.sealed.clone())
         };
         let index_bytes = sealed.iter().map(|sealed| sealed.memory_bytes()).sum();
         let available = self.available.load(Ordering::Acquire);
-        JournalStats { segments, tail_streams, index_bytes, available, ..*lock(&self.stats) }
+        JournalStats { segments, tail_streams, index_bytes, reserved_bytes, available, ..*lock(&self.stats) }
     }
 
     /// Writes the sidecars that are still missing, oldest first.

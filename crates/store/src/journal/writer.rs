@@ -22,10 +22,12 @@ use super::Outcome;
 use super::frame::{BuiltFrame, FrameBuilder};
 use super::queue::Job;
 use super::reply::Reply;
+use super::reserve;
 use super::sealed::Sealed;
 use super::segment::{ScanError, SegmentEnd, SegmentInfo, scan, segment_name};
 use super::shared::{Active, Shared};
 use super::tail::Tail;
+use crate::full_disk::is_full;
 use crate::record::{Append, AppendError, CHAIN_START, CommitBatch, Committed, StreamName};
 
 /// How many segments may wait for their sidecar before no new one is begun: each holds its index in memory.
@@ -186,7 +188,7 @@ impl Writer {
     fn write(&mut self, builder: FrameBuilder, flags: u32) -> Result<BuiltFrame, AppendError> {
         let len = builder.frame_len() as u64;
         if self.offset + len > self.capacity {
-            self.roll().map_err(|error| self.refusal(&error))?;
+            self.roll(len).map_err(|error| self.refusal(&error))?;
         }
         let frame = builder.finish(self.info.salt, flags, self.shared.epoch, self.next_commit);
         match self.file.write_all_at(&frame.bytes, self.offset) {
@@ -307,7 +309,7 @@ impl Writer {
         if !(self.lost || self.must_verify || self.must_roll) {
             return Ok(());
         }
-        let settled = self.verify_segment().and_then(|()| if self.must_roll { self.roll() } else { Ok(()) });
+        let settled = self.verify_segment().and_then(|()| if self.must_roll { self.roll(0) } else { Ok(()) });
         self.shared.available.store(settled.is_ok(), Ordering::Release);
         match settled {
             Ok(()) => {
@@ -346,9 +348,9 @@ impl Writer {
         }
     }
 
-    /// Begins a new segment. After an error nothing may be written to the old one, because the new one may have its
+    /// Begins a new segment, in which a frame of `frame_bytes` has room. After an error nothing may be written to the old one, because the new one may have its
     /// name on the disk all the same, and it says that the old one ends here.
-    fn roll(&mut self) -> io::Result<()> {
+    fn roll(&mut self, frame_bytes: u64) -> io::Result<()> {
         if self.shared.indexes_in_memory() >= INDEXES_IN_MEMORY_MAX {
             self.finish();
             self.shared.write_indexes()?;
@@ -366,7 +368,8 @@ impl Writer {
             first_sequence: self.next_sequence,
         });
         self.must_roll = true;
-        let file = info.create(&*self.shared.world.files, self.shared.segment_bytes)?;
+        let (files, usual) = (&*self.shared.world.files, self.shared.segment_bytes);
+        let file = reserve::begin_segment(&info, files, usual, frame_bytes)?;
         self.must_roll = false;
         self.capacity = file.len()?;
         self.offset = super::segment::SEGMENT_HEADER_BYTES as u64;
@@ -375,7 +378,8 @@ impl Writer {
         self.file = file.clone();
         {
             let mut state = self.shared.state_mut();
-            let active = Active { info, file, tail: Tail::default(), end: self.offset };
+            let (end, capacity) = (self.offset, self.capacity);
+            let active = Active { info, file, tail: Tail::default(), end, capacity };
             let old = std::mem::replace(&mut state.active, active);
             let end = (self.next_commit, self.next_sequence);
             let sealed = Sealed::from_tail(old.info, end, old.tail, &self.shared.index_dir);
@@ -408,12 +412,7 @@ impl Writer {
 }
 
 fn refusal_of(error: &io::Error) -> AppendError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            AppendError::Full
-        }
-        _ => AppendError::Unavailable,
-    }
+    if is_full(error) { AppendError::Full } else { AppendError::Unavailable }
 }
 
 fn answer_refused(reply: Reply, result: Result<Range<usize>, AppendError>) {

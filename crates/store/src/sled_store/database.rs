@@ -13,6 +13,7 @@ use sled::{Batch, Db, Tree};
 
 use super::keys::{self, SnapshotHeader};
 use super::overlay::{SnapshotChanges, ViewFlight};
+use crate::full_disk::is_full;
 use crate::snapshots::Snapshot;
 use crate::views::ViewName;
 
@@ -37,6 +38,8 @@ pub(super) struct Fault {
     pub detail: Arc<str>,
     /// Opening it again will not help: the database is damaged.
     pub damaged: bool,
+    /// The disk has no room: opening it again helps when there is some.
+    pub no_room: bool,
 }
 
 /// Calls into sled.
@@ -45,13 +48,16 @@ pub(super) fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Fa
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
-            let damaged = !matches!(error, sled::Error::Io(_));
-            Err(Fault { detail: error.to_string().into(), damaged })
+            let (damaged, no_room) = match &error {
+                sled::Error::Io(error) => (false, is_full(error)),
+                _ => (true, false),
+            };
+            Err(Fault { detail: error.to_string().into(), damaged, no_room })
         }
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            Err(Fault { detail: format!("sled panicked: {text}").into(), damaged: true })
+            Err(Fault { detail: format!("sled panicked: {text}").into(), damaged: true, no_room: false })
         }
     }
 }

@@ -94,8 +94,12 @@ pub(super) fn set_aside(options: &SledOptions, reason: SetAsideReason) -> io::Re
     Ok(SetAside { reason, moved_to })
 }
 
-/// Opens what is there and verifies it. The error is why it must be set aside.
-pub(super) fn open_existing(options: &SledOptions, marker: Marker) -> Result<Opened, SetAsideReason> {
+/// Opens what is there and verifies it: no view may be ahead of `head`. The error is why it must be set aside.
+pub(super) fn open_existing(
+    options: &SledOptions,
+    marker: Marker,
+    head: u64,
+) -> Result<Opened, SetAsideReason> {
     let damaged = |detail: Arc<str>| SetAsideReason::Damaged { detail };
     let marker = marker.reopened(options.boot.clone());
     // Before sled writes: should the machine go down now, the database must not be believed.
@@ -107,7 +111,6 @@ pub(super) fn open_existing(options: &SledOptions, marker: Marker) -> Result<Ope
         return Err(SetAsideReason::Emptied);
     }
     let headers = read_headers(&database).map_err(|fault| damaged(fault.detail))?;
-    let head = options.journal_head;
     match headers.iter().find(|(_, header)| header.cursor > head) {
         Some((view, ViewHeader { cursor, .. })) => {
             Err(SetAsideReason::AheadOfJournal { view: view.to_string(), cursor: *cursor, head })

@@ -81,6 +81,26 @@ impl Shared {
         self.readiness.send_replace(Readiness::Open);
     }
 
+    /// The disk has no room, and sled takes nothing more: it is opened again when there is some.
+    fn out_of_room(&self) {
+        let mut phase = write(&self.phase);
+        if matches!(*phase, Phase::Open { .. }) {
+            tracing::warn!(
+                "the disk has no room for views and snapshots: they are opened again when there is some"
+            );
+            *phase = Phase::Opening;
+            self.readiness.send_replace(Readiness::Opening);
+            self.turns.hurry();
+        }
+    }
+
+    /// Forgets what waited for a database that is to be opened again: its views are begun where the database knows them.
+    pub fn begin_anew(&self) {
+        *write(&self.table) = Table::default();
+        *lock(&self.snapshots) = SnapshotOverlay::default();
+        self.waiting_bytes.store(0, Ordering::Relaxed);
+    }
+
     /// The store can no longer be used. The first reason holds.
     pub fn fail(&self, reason: Arc<str>) {
         let mut phase = write(&self.phase);
@@ -93,6 +113,9 @@ impl Shared {
 
     /// A call into the open database went wrong. Damage is noted, so that the next opening sets it aside.
     pub fn broke(&self, fault: &Fault) {
+        if fault.no_room {
+            return self.out_of_room();
+        }
         let marker = match &*read(&self.phase) {
             Phase::Open { marker, .. } if fault.damaged => Some(marker.clone()),
             _ => None,
@@ -129,6 +152,11 @@ impl Shared {
             self.broke(&fault);
             ViewError::Unavailable { reason: fault.detail }
         })
+    }
+
+    /// Whether the database is not open, and may yet be.
+    pub fn is_opening(&self) -> bool {
+        matches!(*read(&self.phase), Phase::Opening)
     }
 
     /// The overlay of a view, which begins now if it was not begun yet; new views get the format.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use ghostlight_world::{Files, RealFiles};
+
 use super::database::{Database, Fault, sync_files};
 use super::marker::{Ended, Marker};
 use super::opening::{self, Opened, Plan};
@@ -11,6 +13,8 @@ use super::turns::Stop;
 
 /// Rows of dropped generations that are removed in one turn.
 const SWEEP_ROWS_MAX: usize = 1000;
+/// With less room than this on the disk nothing is written: what waits stays in memory, which is bounded.
+const ROOM_BYTES_MIN: u64 = 8 << 20;
 
 /// Starts the thread; when the system refuses, the store has failed.
 pub(super) fn spawn(shared: &Arc<Shared>, plan: Plan) -> Option<JoinHandle<()>> {
@@ -21,14 +25,50 @@ pub(super) fn spawn(shared: &Arc<Shared>, plan: Plan) -> Option<JoinHandle<()>> 
 
 fn run(shared: &Shared, plan: Plan) {
     let _last_words = LastWords(shared);
-    match open(shared, plan) {
-        Ok(opened) => {
-            let (database, marker) = (opened.database.clone(), opened.marker.clone());
-            shared.opened(opened);
-            serve(shared, database, marker);
+    let (mut plan, mut head) = (plan, shared.options.journal_head);
+    loop {
+        if !has_room(shared) && !wait_for_room(shared) {
+            return;
         }
-        Err(reason) => shared.fail(reason),
+        match open(shared, plan, head) {
+            Ok(opened) => {
+                let (database, marker) = (opened.database.clone(), opened.marker.clone());
+                shared.opened(opened);
+                serve(shared, database, marker);
+            }
+            // A database that could not be begun for want of room is as good as one that has met it.
+            Err(reason) if has_room(shared) => return shared.fail(reason),
+            Err(_) => {}
+        }
+        if !shared.is_opening() {
+            return;
+        }
+        shared.begin_anew();
+        // Where the journal is by now is not known here, and its views follow it: none can be ahead.
+        (plan, head) = (Plan::Later, u64::MAX);
     }
+}
+
+/// Waits until the disk has room again; false when the store is to end before.
+fn wait_for_room(shared: &Shared) -> bool {
+    loop {
+        let turn = shared.turns.next(shared.options.flush_interval);
+        if turn.stop.is_some() {
+            return false;
+        }
+        if has_room(shared) {
+            return true;
+        }
+        // Nobody waits for a flush of what cannot be written.
+        shared.turns.done(turn);
+    }
+}
+
+/// Whether the disk has so much room that sled will not meet its end: it takes nothing more once it did.
+fn has_room(shared: &Shared) -> bool {
+    let dir = shared.options.dir.parent().unwrap_or(&shared.options.dir);
+    // A system that does not tell is taken to have room.
+    RealFiles.space(dir).map_or(true, |space| space.free >= ROOM_BYTES_MIN)
 }
 
 /// Whatever ends the thread, nobody goes on waiting for it.
@@ -44,7 +84,7 @@ impl Drop for LastWords<'_> {
 }
 
 /// Opens what was planned; an existing database that does not open or verify is set aside for a new one.
-fn open(shared: &Shared, plan: Plan) -> Result<Opened, Arc<str>> {
+fn open(shared: &Shared, plan: Plan, head: u64) -> Result<Opened, Arc<str>> {
     let options = &shared.options;
     let plan = match plan {
         Plan::Later => {
@@ -55,7 +95,7 @@ fn open(shared: &Shared, plan: Plan) -> Result<Opened, Arc<str>> {
         Plan::Existing(_) | Plan::Fresh => plan,
     };
     if let Plan::Existing(marker) = plan {
-        let reason = match opening::open_existing(options, marker) {
+        let reason = match opening::open_existing(options, marker, head) {
             Ok(opened) => return Ok(opened),
             Err(reason) => reason,
         };
@@ -73,14 +113,22 @@ fn serve(shared: &Shared, database: Database, marker: Marker) {
         if turn.stop == Some(Stop::Abandon) {
             return;
         }
+        // A reader may have met damage, or the end of the disk; and again while this turn was written.
+        let is_open = || matches!(shared.database(), Ok(Some(_)));
+        if !is_open() {
+            return;
+        }
+        if turn.stop.is_none() && !turn.is_flush && !has_room(shared) {
+            // What waits can be read where it is.
+            continue;
+        }
         let written = write_all(shared, &database)
             .and_then(|()| if turn.is_flush { database.flush() } else { Ok(()) })
             .and_then(|()| if turn.stop.is_none() { sweep(shared, &database) } else { Ok(()) });
         if let Err(fault) = written {
             return shared.broke(&fault);
         }
-        if shared.database().is_err() {
-            // A reader met damage: the store has failed already.
+        if !is_open() {
             return;
         }
         if turn.stop == Some(Stop::Close) {

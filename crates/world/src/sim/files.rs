@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{DirState, NameChange, Node};
-use crate::{File, Files, Lock, OpenMode};
+use crate::{File, Files, Lock, OpenMode, Space};
 
 /// What goes wrong at a chosen call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -315,6 +315,14 @@ impl Files for SimFiles {
     fn exists(&self, path: &Path) -> io::Result<bool> {
         let mut disk = self.alive(None)?;
         Ok(disk.dirs.contains_key(path) || disk.node(path).is_ok())
+    }
+
+    /// The disk is as large as what is free on it; larger than anything where there is no limit.
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        let mut disk = self.alive(None)?;
+        disk.dir(dir)?;
+        let free = disk.free_bytes.unwrap_or(u64::MAX);
+        Ok(Space { free, total: free })
     }
 }
 

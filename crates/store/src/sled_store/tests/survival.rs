@@ -149,12 +149,33 @@ fn damage_met_while_running_is_set_aside_at_the_next_opening() {
     let dir = tempfile::tempdir().unwrap();
     let store = opened(options(dir.path()));
     fill(&store);
-    store.shared.broke(&database::Fault { detail: "a page does not decode".into(), damaged: true });
+    let detail = "a page does not decode".into();
+    store.shared.broke(&database::Fault { detail, damaged: true, no_room: false });
     assert!(matches!(store.views().cursor(&runs()), Err(ViewError::Unavailable { .. })));
     drop(store);
     let store = opened(options(dir.path()));
     assert!(matches!(reason(&store), Some(SetAsideReason::Damaged { .. })));
     begins_afresh(&store);
+}
+
+/// Views are opened again by themselves, where the database had come to, whatever the journal's head was at the start.
+#[test]
+fn a_database_that_met_the_end_of_the_disk_is_opened_again_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = opened(SledOptions { journal_head: 0, ..options(dir.path()) });
+    fill(&store);
+    let views = store.views();
+    views.apply(&runs(), row(1, "b", "2")).unwrap();
+    store.shared.broke(&database::Fault { detail: "no space".into(), damaged: false, no_room: true });
+    assert_eq!(settled(&store), Readiness::Open);
+    assert_eq!(store.set_aside(), None);
+    assert!(matches!(views.cursor(&runs()), Err(ViewError::NotBegun { .. })), "its writer begins anew");
+    assert_eq!(views.begin(&runs(), 1), Ok(1), "what was not written is folded again");
+    assert_eq!(rows(&*views), [(Bytes::from("a"), Bytes::from("1"))]);
+    views.apply(&runs(), row(1, "b", "2")).unwrap();
+    store.flush();
+    assert_eq!(rows(&*views).len(), 2);
+    assert_eq!(store.snapshots().get("s", 3), Some(snapshot(1, vec![5; 10_000])));
 }
 
 const ABORTING_DIR: &str = "GHOSTLIGHT_TEST_ABORTING_DIR";

@@ -1,0 +1,100 @@
+//! The daemon stands still for ten seconds, as a process does whose machine is paused or overwhelmed, and goes on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says by panicking what is wrong")]
+
+mod harness;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use harness::{Daemon, Home, until};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const FROZEN: Duration = Duration::from_secs(10);
+
+/// One time that comes while it stands still and one that comes after, a question, and an attempt that goes on meanwhile.
+const WAITS: &str = "ghostlight: 1
+name: waits
+nodes:
+  soon: { type: wait, for: 3s }
+  later: { type: wait, for: 12s }
+  work: { type: tool_call, tool: slow, effect: write }
+  ask: { type: human_gate, action: Go on, timeout: 1h }
+";
+
+fn home() -> Home {
+    let home = Home::new();
+    home.agent(
+        "slow",
+        "ghostlight: 1\nname: slow\nkind: command\neffect: write\ntimeout: 60s\n\
+         command: [/bin/sh, -c, 'sleep 5; echo \"{\\\"type\\\":\\\"result\\\",\\\"output\\\":{}}\"']\nenv: { PATH: /usr/bin:/bin }\n",
+    );
+    home.workflow("waits", WAITS);
+    home
+}
+
+fn step(daemon: &Daemon, run: &str, path: &str) -> Value {
+    daemon.get(&format!("/api/v1/runs/{run}/steps/{path}")).unwrap().ok()
+}
+
+fn completes(daemon: &Daemon, run: &str, path: &str) {
+    until(path, PATIENCE, || (step(daemon, run, path)["status"] == "completed").then_some(()));
+}
+
+/// A run's feed, as the server sends it.
+fn feed(daemon: &Daemon, run: &str) -> BufReader<TcpStream> {
+    let address = daemon.url().replace("http://", "");
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = format!(
+        "GET /api/v1/runs/{run}/feed HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    BufReader::new(stream)
+}
+
+#[test]
+fn a_daemon_that_stood_still_has_lost_nothing_and_goes_on() {
+    let home = home();
+    let mut daemon = Daemon::start(&home);
+    let started = daemon.post("/api/v1/workflows/waits/runs", &json!({ "input": {} })).unwrap().ok();
+    let (run, began) = (started["id"].as_str().unwrap().to_owned(), Instant::now());
+    until("an attempt", PATIENCE, || (step(&daemon, &run, "work")["status"] == "running").then_some(()));
+    let feed = feed(&daemon, &run);
+
+    daemon.signal(Signal::STOP);
+    // A request that comes meanwhile is answered afterwards: as ever, or, when its time was over before anybody could read it,
+    // by 408, and then nothing was done.
+    let answered = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| daemon.get(&format!("/api/v1/runs/{run}")).unwrap().status);
+        std::thread::sleep(FROZEN);
+        assert!(!asking.is_finished(), "it stands still");
+        daemon.signal(Signal::CONT);
+        asking.join().unwrap()
+    });
+    assert!(matches!(answered, 200 | 408), "{answered}");
+    assert_eq!(daemon.get(&format!("/api/v1/runs/{run}")).unwrap().status, 200);
+
+    completes(&daemon, &run, "soon");
+    completes(&daemon, &run, "work");
+    completes(&daemon, &run, "later");
+    assert!(began.elapsed() >= Duration::from_secs(12), "{:?}", began.elapsed());
+    assert_eq!(step(&daemon, &run, "work")["attempts"], 1, "what was written in time is taken");
+    let asked = daemon.get(&format!("/api/v1/approvals?run={run}&status=pending")).unwrap().ok();
+    let asked = asked["items"][0]["id"].as_str().expect("the question is open").to_owned();
+    daemon.post(&format!("/api/v1/approvals/{asked}/approve"), &json!({})).unwrap().ok();
+    let ended = daemon.get(&format!("/api/v1/runs/{run}?wait=20")).unwrap().ok();
+    assert_eq!(ended["status"], "completed", "{ended}\n{}", home.logged());
+    // The feed that was open has all of it.
+    let end = feed.lines().map_while(Result::ok).find(|line| line == "event: run.completed");
+    assert!(end.is_some(), "the feed ended before the run");
+    // Nobody was blamed for the time in which nobody could do anything.
+    let tree = daemon.get("/metrics").unwrap().ok();
+    for name in ["ghostlight_actor_restarts_total 0", "ghostlight_actor_stuck_total 0"] {
+        assert!(tree.as_str().unwrap().contains(name), "not {name}\n{}", home.logged());
+    }
+    assert!(daemon.stop().success());
+}
