@@ -15,7 +15,7 @@ use super::request::{caller_with, idempotency, precondition};
 use super::resources::agent::{AgentBody, AgentRowBody, AgentStatisticsBody, SavedAgentBody};
 use super::resources::agent_file::AgentFileBody;
 use super::resources::page::ListBody;
-use super::run_commands::EmptyBody;
+use super::run_commands::{EmptyBody, check_reason};
 use super::strict;
 use super::surface::{Answer, App, json_with, ok, part, written};
 
@@ -73,13 +73,13 @@ pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DisableBody {
-    /// For people.
+    /// For people; at most 4 KiB.
     #[serde(default)]
     reason: String,
 }
 
 /// Calls an agent again.
-#[utoipa::path(tag = "agents", request_body = EmptyBody, responses((status = 200, body = AgentBody),
+#[utoipa::path(tag = "agents", request_body = Option<EmptyBody>, responses((status = 200, body = AgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/enable")]
 pub async fn enable(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
@@ -92,12 +92,13 @@ pub async fn enable(app: App, request: HttpRequest, name: Path<String>, payload:
 }
 
 /// Calls an agent no more; attempts that are under way go on.
-#[utoipa::path(tag = "agents", request_body = DisableBody, responses((status = 200, body = AgentBody),
+#[utoipa::path(tag = "agents", request_body = Option<DisableBody>, responses((status = 200, body = AgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/disable")]
 pub async fn disable(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
     let (body, bytes): (DisableBody, _) =
         body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    check_reason(&body.reason)?;
     let (name, key) = (named(&name)?, idempotency(&request, &bytes)?);
     let caller = caller_with(&request, &bytes)?;
     let info = app.ghostlight.agents.disable(&name, &body.reason, key.as_ref(), &caller).await?;
@@ -106,7 +107,7 @@ pub async fn disable(app: App, request: HttpRequest, name: Path<String>, payload
 
 /// Reads all of the operator's agent files again, and tells what came of each: a new file is a new agent, a changed one a new version,
 /// a removed one disables its agent. Each is taken whole or not at all: the agent of a file with mistakes stays as it was.
-#[utoipa::path(tag = "agents", request_body = EmptyBody, responses((status = 200, body = ListBody<AgentFileBody>),
+#[utoipa::path(tag = "agents", request_body = Option<EmptyBody>, responses((status = 200, body = ListBody<AgentFileBody>),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/reload")]
 pub async fn reload_all(app: App, request: HttpRequest, payload: Payload) -> Answer {
@@ -118,7 +119,7 @@ pub async fn reload_all(app: App, request: HttpRequest, payload: Payload) -> Ans
 }
 
 /// Reads the operator's agent files again, and shows this agent.
-#[utoipa::path(tag = "agents", request_body = EmptyBody, responses((status = 200, body = AgentBody),
+#[utoipa::path(tag = "agents", request_body = Option<EmptyBody>, responses((status = 200, body = AgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/reload")]
 pub async fn reload(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {

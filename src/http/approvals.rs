@@ -29,16 +29,21 @@ const COMMENT_BYTES_MAX: usize = 16 * 1024;
 #[into_params(parameter_in = Query)]
 pub struct ApprovalsQuery {
     /// `pending`, `approved`, `rejected`, `expired`, `cancelled`.
+    #[param(pattern = "^(pending|approved|rejected|expired|cancelled)$")]
     status: Option<String>,
     /// Of this run.
+    #[param(format = Uuid)]
     run: Option<String>,
     /// `low`, `medium`, `high`, `critical`.
+    #[param(pattern = "^(low|medium|high|critical)$")]
     risk: Option<String>,
     /// How many, 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 
@@ -57,7 +62,7 @@ pub async fn list(app: App, request: HttpRequest) -> Answer {
     };
     app.view_is_current(ViewKind::Approvals, sequence("min_sequence", query.min_sequence.as_deref())?)
         .await?;
-    let (views, page) = (app.ghostlight.views.clone(), page(query.limit, query.cursor));
+    let (views, page) = (app.ghostlight.views.clone(), page(query.limit, query.cursor)?);
     let found = blocking(move || views.approvals(&filter, &page)).await?;
     ok(&PageBody { items: found.items.iter().map(ApprovalBody::of_row).collect(), next_cursor: found.next })
 }
@@ -68,6 +73,7 @@ pub async fn list(app: App, request: HttpRequest) -> Answer {
 #[into_params(parameter_in = Query)]
 pub struct ApprovalQuery {
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 
@@ -108,7 +114,7 @@ pub struct RejectBody {
 }
 
 /// Says yes. A second decision is refused with the first.
-#[utoipa::path(tag = "approvals", request_body = ApproveBody, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "approvals", request_body = Option<ApproveBody>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/approvals/{id}/approve")]
 pub async fn approve(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
@@ -118,7 +124,7 @@ pub async fn approve(app: App, request: HttpRequest, id: Path<String>, payload: 
 }
 
 /// Says no. A second decision is refused with the first.
-#[utoipa::path(tag = "approvals", request_body = RejectBody, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "approvals", request_body = Option<RejectBody>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/approvals/{id}/reject")]
 pub async fn reject(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {

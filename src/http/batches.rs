@@ -28,7 +28,7 @@ pub struct AskBody {
     /// What is asked of each.
     action: ActionWord,
     /// Of these runs: 1,000 at most.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::object")]
     filter: Option<FilterBody>,
     /// Of those with these ids: 1,000 at most.
     #[serde(default)]
@@ -89,6 +89,10 @@ pub struct FilterBody {
 
 impl AskBody {
     fn action(&self) -> Result<Action, Problem> {
+        // Whatever the runs are: of each alone it would be an unknown version.
+        if self.version.is_some_and(|version| i64::try_from(version).is_err()) {
+            return Err(Problem::new(Code::InvalidValue, "`version` is a version of a workflow"));
+        }
         let foreign = |field: &str, action: &str| {
             let detail = format!("`{field}` is nothing that a {action} takes");
             Err(Problem::new(Code::InvalidValue, detail))

@@ -14,6 +14,7 @@ use futures::StreamExt;
 use ghostlight_model::language::Format;
 use ghostlight_model::language::encoding::decode;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout_at};
 
 use super::problem::{Code, Problem};
@@ -61,18 +62,40 @@ pub async fn json_or_nothing<T: DeserializeOwned>(
     payload: Payload,
     bytes_max: usize,
 ) -> Result<(T, Bytes), Problem> {
-    match media_type(request).as_deref() {
-        Some("application/json") => {}
-        None => {}
-        Some(_) => return Err(unsupported("application/json")),
+    let bytes = bytes_or_nothing(request, payload, bytes_max).await?;
+    let value = strict::json(if bytes.is_empty() { b"{}" } else { &bytes })?;
+    Ok((value, bytes))
+}
+
+/// Reads any JSON value; `{}` when there is no body.
+///
+/// # Errors
+/// As [`json`].
+pub async fn value_or_nothing(
+    request: &HttpRequest,
+    payload: Payload,
+    bytes_max: usize,
+) -> Result<(Value, Bytes), Problem> {
+    let bytes = bytes_or_nothing(request, payload, bytes_max).await?;
+    let value = if bytes.is_empty() { Value::Object(Map::new()) } else { strict::any(&bytes)? };
+    Ok((value, bytes))
+}
+
+/// The body of a request that may go without one; empty then.
+async fn bytes_or_nothing(
+    request: &HttpRequest,
+    payload: Payload,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
+    let media_type = media_type(request);
+    if media_type.as_deref().is_some_and(|known| known != "application/json") {
+        return Err(unsupported("application/json"));
     }
-    let has_type = media_type(request).is_some();
     let bytes = read(request, payload, bytes_max).await?;
-    match (bytes.is_empty(), has_type) {
-        (true, _) => Ok((strict::json(b"{}")?, bytes)),
-        (false, true) => Ok((strict::json(&bytes)?, bytes)),
-        (false, false) => Err(unsupported("application/json")),
+    if !bytes.is_empty() && media_type.is_none() {
+        return Err(unsupported("application/json"));
     }
+    Ok(bytes)
 }
 
 /// Reads a definition.

@@ -25,18 +25,22 @@ use super::{sse, strict, websocket};
 pub struct FeedQuery {
     /// Go on after this global sequence. Without it a feed starts at the head, and a run's feed at its beginning.
     #[serde(default)]
+    #[param(pattern = "^[0-9]{1,19}$")]
     after: Option<String>,
     /// The log which `after` is of, as `feed.hello` named it.
     #[serde(default)]
+    #[param(format = Uuid)]
     log: Option<String>,
     /// Names of events with commas between them; `run.*` stands for a group.
     #[serde(default)]
     types: Option<String>,
     /// Of this workflow.
     #[serde(default)]
+    #[param(pattern = "^[a-z][a-z0-9-]{0,62}$")]
     workflow: Option<String>,
-    /// Of runs with these labels: `key=value`, several with commas between them.
+    /// Of runs with these labels: `key=value`, several with commas between them; 8 at most.
     #[serde(default)]
+    #[param(pattern = "^[^=,]+=[^,]*(,[^=,]+=[^,]*){0,7}$")]
     label: Option<String>,
     /// Tokens and progress too.
     #[serde(default)]

@@ -18,10 +18,12 @@ use super::workflows::{named, version_of};
 #[into_params(parameter_in = Query)]
 pub struct GraphQuery {
     /// `svg` (the default), `mermaid`, `dot` or `text`.
+    #[param(pattern = "^(svg|mermaid|dot|text)$")]
     format: Option<String>,
     /// The version; the latest by default.
     version: Option<u64>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 

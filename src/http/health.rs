@@ -114,7 +114,10 @@ pub struct SlotsBody {
 }
 
 /// Whether requests can be answered; with `?verbose` what it consists of.
-#[utoipa::path(tag = "health", responses((status = 200, body = ReadinessBody), (status = 503, body = ProblemBody<'static>)))]
+#[utoipa::path(tag = "health", responses(
+    (status = 200, description = "It is ready", content((String = "text/plain"), (ReadinessBody = "application/json"))),
+    (status = 503, description = "It is not", content((ProblemBody<'static> = "application/problem+json"), (ReadinessBody = "application/json"))),
+    (status = "default", body = ProblemBody<'static>)))]
 #[get("/readyz")]
 pub async fn readyz(app: App, request: HttpRequest) -> Answer {
     ready(app, request).await

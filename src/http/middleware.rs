@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures::FutureExt;
@@ -16,6 +16,7 @@ use ghostlight_actors::Caller;
 use ghostlight_actors::audit::Entry;
 use uuid::Uuid;
 
+use super::chunks::Chunks;
 use super::problem::{Code, Problem};
 use super::request::{self, REQUEST_ID};
 use super::routes;
@@ -30,7 +31,7 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 /// # Errors
 /// None of its own.
 pub async fn outermost(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
@@ -38,6 +39,7 @@ pub async fn outermost(
     let app = request.app_data::<App>().cloned();
     let method = request.method().clone();
     let route = routes::pattern_of(request.path()).unwrap_or("other");
+    let chunks = Chunks::watch(&mut request);
     // The router needs the only handle on the request, so none is left to answer with when it is lost on the way.
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let result = match handled {
@@ -49,6 +51,7 @@ pub async fn outermost(
             Err(Problem::new(Code::Internal, "the request failed for a reason that is not yours"))
         }
     };
+    let is_shut = chunks.is_some_and(Chunks::shut_if_unread);
     let status = result.as_ref().map_or_else(ResponseError::status_code, ServiceResponse::status);
     let took = began.elapsed();
     if let Some(app) = app {
@@ -58,8 +61,12 @@ pub async fn outermost(
     match result {
         Ok(mut response) => {
             protect(response.headers_mut(), &id);
+            if is_shut {
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
             Ok(response)
         }
+        Err(problem) if is_shut => Err(Unrouted { problem: problem.closing(), id }.into()),
         Err(problem) => Err(Unrouted { problem, id }.into()),
     }
 }
@@ -127,7 +134,10 @@ pub async fn access(
         return Ok(request.into_response(problem.error_response()));
     }
     if has_unexpected_body(&request) {
-        let problem = Problem::new(Code::UnexpectedBody, "a GET takes no body").closing();
+        let problem = routes::refusal(request.method(), request.path()).unwrap_or_else(|| {
+            Problem::new(Code::UnexpectedBody, format!("a {} takes no body", request.method()))
+        });
+        let problem = problem.closing();
         return Ok(request.into_response(problem.error_response()));
     }
     Ok(next.call(request).await?.map_into_boxed_body())

@@ -1,13 +1,19 @@
 //! Pages and labels, as queries name them.
 
-use ghostlight_actors::views::{PAGE_ROWS_DEFAULT, Page};
+use ghostlight_actors::views::{PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page};
 
 use super::problem::{Code, Problem};
 
-/// The page that a query asks for. Its bounds are checked by who makes it.
-#[must_use]
-pub fn page(limit: Option<u16>, cursor: Option<String>) -> Page {
-    Page { limit: limit.unwrap_or(PAGE_ROWS_DEFAULT), cursor }
+/// The page that a query asks for. Its cursor is checked by who makes the page.
+///
+/// # Errors
+/// [`Code::BadQuery`] unless it has 1 to [`PAGE_ROWS_MAX`] rows: also where there is nothing to list.
+pub fn page(limit: Option<u16>, cursor: Option<String>) -> Result<Page, Problem> {
+    let limit = limit.unwrap_or(PAGE_ROWS_DEFAULT);
+    if limit == 0 || limit > PAGE_ROWS_MAX {
+        return Err(Problem::new(Code::BadQuery, format!("`limit` is 1 to {PAGE_ROWS_MAX}")));
+    }
+    Ok(Page { limit, cursor })
 }
 
 /// Labels as `key=value`, several with commas between them.
@@ -43,6 +49,15 @@ pub fn one_of<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_has_1_to_200_rows_and_50_when_nothing_is_said() {
+        for bad in [0, PAGE_ROWS_MAX + 1, u16::MAX] {
+            assert_eq!(page(Some(bad), None).unwrap_err().code(), Code::BadQuery, "{bad}");
+        }
+        let limits = [None, Some(1), Some(200)].map(|limit| page(limit, None).unwrap().limit);
+        assert_eq!(limits, [50, 1, 200]);
+    }
 
     #[test]
     fn labels_are_pairs() {

@@ -47,7 +47,7 @@ pub enum RetryAnswer {
 }
 
 /// Opens a failed run again, from the steps that failed. What has finished keeps its output.
-#[utoipa::path(tag = "runs", request_body = RetryBody, responses((status = 200, body = RetryAnswer),
+#[utoipa::path(tag = "runs", request_body = Option<RetryBody>, responses((status = 200, body = RetryAnswer),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/retry")]
 pub async fn retry(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {

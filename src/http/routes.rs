@@ -7,11 +7,11 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::OpenApi;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Content, OneOf, RefOr, Schema};
 
-use super::problem::{Code, Problem};
+use super::problem::{self, Code, Problem};
 use super::{
     agents, approvals, batches, bundles, docs, feeds, graph, health, retries, run_commands, run_parts, runs,
     schemas, templates, tokens, tree, versions, workflows,
@@ -90,6 +90,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         for operation in operations.into_iter().flatten() {
             name_uniquely(operation);
             describe_answers(operation);
+            name_problems(operation);
+            refuse_null(operation);
         }
     }
     document
@@ -104,6 +106,38 @@ fn describe_answers(operation: &mut Operation) {
             let known = status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
             let reason = known.and_then(|code| code.canonical_reason());
             response.description = reason.unwrap_or("A problem, as RFC 9457 has them").to_owned();
+        }
+    }
+}
+
+/// Where the document describes what problems are made of.
+const PROBLEM: &str = "#/components/schemas/Problem";
+
+/// Problems have a media type of their own, whatever else the operation answers.
+fn name_problems(operation: &mut Operation) {
+    for answer in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = answer
+            && let Some(content) = response.content.get("application/json")
+            && let RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) = content
+            && schema.ref_location == PROBLEM
+        {
+            let content = content.clone();
+            response.content.clear();
+            response.content.insert(problem::MEDIA_TYPE.to_owned(), content);
+        }
+    }
+}
+
+/// A body that may be left out is not one that may be `null`.
+fn refuse_null(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for content in body.content.values_mut() {
+        if let RefOr::T(Content { schema: Some(schema), .. }) = content
+            && let RefOr::T(Schema::OneOf(OneOf { items, .. })) = schema
+            && let Some(reference) = items.iter().find(|item| matches!(item, RefOr::Ref(_)))
+            && items.len() == 2
+        {
+            *schema = reference.clone();
         }
     }
 }
@@ -189,8 +223,15 @@ async fn reserved() -> Problem {
 }
 
 /// Whatever no route takes: a path that takes other methods, or none at all.
-async fn elsewhere(request: HttpRequest) -> HttpResponse {
-    let path = request.path();
+async fn elsewhere(request: HttpRequest) -> Problem {
+    let (method, path) = (request.method(), request.path());
+    let untaken = || Problem::new(Code::NotFound, format!("nothing takes {method} at this address"));
+    refusal(method, path).unwrap_or_else(untaken)
+}
+
+/// Why no route takes this method at this path; none when one does.
+#[must_use]
+pub fn refusal(method: &Method, path: &str) -> Option<Problem> {
     // A path may fit several patterns, which take different methods.
     let parts: Vec<&str> = path.split('/').collect();
     let mut methods: Vec<&str> = by_length()
@@ -203,12 +244,15 @@ async fn elsewhere(request: HttpRequest) -> HttpResponse {
         .collect();
     if methods.is_empty() {
         let shown: String = path.chars().take(200).collect();
-        return Problem::new(Code::NotFound, format!("there is nothing at `{shown}`")).into();
+        return Some(Problem::new(Code::NotFound, format!("there is nothing at `{shown}`")));
+    }
+    if methods.contains(&method.as_str()) {
+        return None;
     }
     methods.sort_unstable();
     methods.dedup();
     let allow = methods.join(", ");
-    Problem::new(Code::MethodNotAllowed, format!("this address takes {allow}")).allow(allow).into()
+    Some(Problem::new(Code::MethodNotAllowed, format!("this address takes {allow}")).allow(allow))
 }
 
 impl actix_web::Responder for Problem {
@@ -260,6 +304,24 @@ mod tests {
     }
 
     #[test]
+    fn every_answer_that_is_a_problem_has_the_media_type_of_problems() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let mut found = 0;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for operation in item.as_object().unwrap().values() {
+                for (status, answer) in operation["responses"].as_object().unwrap() {
+                    for (media_type, content) in answer["content"].as_object().into_iter().flatten() {
+                        let is_problem = content["schema"]["$ref"] == PROBLEM;
+                        assert_eq!(media_type == problem::MEDIA_TYPE, is_problem, "{path} {status}");
+                        found += usize::from(is_problem);
+                    }
+                }
+            }
+        }
+        assert!(found > 50, "{found}");
+    }
+
+    #[test]
     fn every_operation_has_a_name_of_its_own() {
         let document = serde_json::to_value(openapi()).unwrap();
         let paths = document["paths"].as_object().unwrap();
@@ -270,6 +332,23 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_body_that_may_be_left_out_may_not_be_null() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let cancel = &document["paths"]["/api/v1/runs/{id}/cancel"]["post"]["requestBody"];
+        assert_ne!(cancel["required"], true);
+        let schema = &cancel["content"]["application/json"]["schema"];
+        assert_eq!(schema["$ref"], "#/components/schemas/CancelBody", "{cancel}");
+    }
+
+    #[test]
+    fn a_method_that_an_address_does_not_take_is_told_with_those_that_it_does() {
+        let code = |method, path| refusal(&method, path).map(|problem| problem.code());
+        assert_eq!(code(Method::GET, "/api/v1/runs"), None);
+        assert_eq!(code(Method::DELETE, "/api/v1/runs"), Some(Code::MethodNotAllowed));
+        assert_eq!(code(Method::GET, "/api/v1/nothing"), Some(Code::NotFound));
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub struct EmptyBody {}
 #[serde(deny_unknown_fields)]
 pub struct ReconcileBody {
     /// `yes` or `no`.
+    #[schema(pattern = "^(yes|no)$")]
     happened: String,
     /// The step's output, when it happened.
     #[serde(default)]
@@ -62,7 +63,7 @@ pub struct ReconcileBody {
 }
 
 /// Ends a run: nothing new starts, running attempts are asked to stop, and what was done is made good where its node says how.
-#[utoipa::path(tag = "runs", request_body = CancelBody, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", request_body = Option<CancelBody>, responses((status = 200, body = AcceptedBody),
     (status = 202, description = "It ends when its attempts have", body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/cancel")]
@@ -82,7 +83,7 @@ pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: P
 }
 
 /// Starts nothing new until the run is resumed.
-#[utoipa::path(tag = "runs", request_body = ReasonBody, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", request_body = Option<ReasonBody>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/pause")]
 pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
@@ -92,7 +93,7 @@ pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Pa
 }
 
 /// Goes on with a paused run; releases a quarantined one too.
-#[utoipa::path(tag = "runs", request_body = EmptyBody, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", request_body = Option<EmptyBody>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/resume")]
 pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
@@ -127,7 +128,7 @@ pub async fn reconcile(
 }
 
 /// Sends a signal: the body is its payload, `{}` without one. The first step that waits for it, now or later, takes it.
-#[utoipa::path(tag = "runs", request_body = Value, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", request_body = Option<Value>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/signals/{name}")]
 pub async fn signal(
@@ -139,8 +140,7 @@ pub async fn signal(
     strict::no_query(request.query_string())?;
     let (id, name) = place.into_inner();
     let name: Name = part(&name, Code::UnknownSignal)?;
-    let (payload, bytes): (Value, _) =
-        body::json_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
+    let (payload, bytes) = body::value_or_nothing(&request, payload, app.settings.body_bytes_max).await?;
     let command = RunCommand::Signal { name, payload };
     Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
 }
@@ -191,6 +191,7 @@ pub async fn edit(app: App, request: HttpRequest, id: Path<String>, payload: Pay
 pub struct AdjustBody {
     /// How many attempts are made at the same time, 1 to 10,000. Those that are being made go on.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 10000)]
     max_parallel: Option<u32>,
     /// How urgent it is, −100 to 100, and with it the runs that its steps wait for.
     #[serde(default)]

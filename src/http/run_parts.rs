@@ -1,6 +1,6 @@
 //! `/runs/{id}/…`, reading: status, steps, plan, timeline, events.
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::header;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, get};
 use ghostlight_actors::runs::CommandError;
@@ -19,10 +19,10 @@ use super::resources::plan::PlanBody;
 use super::resources::revision::RevisionBody;
 use super::resources::status::{CurrentAgentBody, StatusBody, current_agents};
 use super::resources::step::{StepBody, StepDetail, detail, status_named, status_names, steps};
-use super::resources::timeline::TimelineBody;
+use super::resources::timeline::{TimelineAnswer, TimelineBody};
 use super::runs::run_id;
 use super::strict;
-use super::surface::{Answer, App, json, ok, part, sequence};
+use super::surface::{Answer, App, ok, part, sequence};
 
 /// How to read a part of a run.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -30,6 +30,7 @@ use super::surface::{Answer, App, json, ok, part, sequence};
 #[into_params(parameter_in = Query)]
 pub struct PartQuery {
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 
@@ -58,8 +59,10 @@ pub async fn show_status(app: App, request: HttpRequest, id: Path<String>) -> An
 #[into_params(parameter_in = Query)]
 pub struct StepsQuery {
     /// Of this status.
+    #[param(pattern = "^(pending|ready|running|waiting|retrying|completed|failed|skipped|cancelled)$")]
     status: Option<String>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 
@@ -125,13 +128,16 @@ pub async fn show_revisions(app: App, request: HttpRequest, id: Path<String>) ->
 #[into_params(parameter_in = Query)]
 pub struct TimelineQuery {
     /// `json` (the default), `csv`, or `chrome` for trace viewers.
+    #[param(pattern = "^(json|csv|chrome)$")]
     format: Option<String>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 
 /// What ran and what waited, and when.
-#[utoipa::path(tag = "runs", params(TimelineQuery), responses((status = 200, body = TimelineBody),
+#[utoipa::path(tag = "runs", params(TimelineQuery), responses(
+    (status = 200, description = "The timeline", content((TimelineAnswer = "application/json"), (String = "text/csv"))),
     (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/runs/{id}/timeline")]
 pub async fn show_timeline(app: App, request: HttpRequest, id: Path<String>) -> Answer {
@@ -144,12 +150,12 @@ pub async fn show_timeline(app: App, request: HttpRequest, id: Path<String>) -> 
     let timeline = TimelineBody::of(&read, attempts.into_bodies(), app.now());
     let attachment = |name: &str| (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""));
     match query.format.as_deref().unwrap_or("json") {
-        "json" => ok(&timeline),
+        "json" => ok(&TimelineAnswer::Spans(timeline)),
         "csv" => Ok(HttpResponse::Ok()
             .insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8"))
             .insert_header(attachment("timeline.csv"))
             .body(timeline.csv())),
-        "chrome" => Ok(json(StatusCode::OK, &timeline.chrome())),
+        "chrome" => ok(&TimelineAnswer::Trace(timeline.chrome())),
         _ => Err(Problem::new(Code::BadQuery, "`format` is one of: json, csv, chrome")),
     }
 }
@@ -160,10 +166,13 @@ pub async fn show_timeline(app: App, request: HttpRequest, id: Path<String>) -> 
 #[into_params(parameter_in = Query)]
 pub struct EventsQuery {
     /// Those after this global sequence; all from the beginning by default.
+    #[param(pattern = "^[0-9]{1,19}$")]
     after: Option<String>,
     /// How many, 1 to 1000; 200 by default.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 

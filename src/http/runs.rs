@@ -97,7 +97,7 @@ const LABEL_BYTES_MAX: usize = 256;
 
 /// Starts a run of a workflow. With `Idempotency-Key` it starts one run, however often it is sent; with `Prefer: wait=N`
 /// it answers when the run has ended or the time is over.
-#[utoipa::path(tag = "runs", request_body = StartBody, responses((status = 201, body = RunBody),
+#[utoipa::path(tag = "runs", request_body = Option<StartBody>, responses((status = 201, body = RunBody),
     (status = 200, description = "With `dry_run`: what a start would do", body = DryRunBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/runs")]
@@ -239,10 +239,13 @@ fn not_started(app: &App, error: StartError) -> Problem {
 #[into_params(parameter_in = Query)]
 pub struct RunsQuery {
     /// Of this status.
+    #[param(pattern = "^(pending|running|paused|completed|failed|cancelled)$")]
     status: Option<String>,
     /// Of this workflow.
+    #[param(pattern = "^[a-z][a-z0-9-]{0,62}$")]
     workflow: Option<String>,
-    /// With these labels: `key=value`, several with commas between them.
+    /// With these labels: `key=value`, several with commas between them; 8 at most.
+    #[param(pattern = "^[^=,]+=[^,]*(,[^=,]+=[^,]*){0,7}$")]
     label: Option<String>,
     /// Created at this time or later.
     #[param(value_type = Option<String>, format = DateTime)]
@@ -251,10 +254,12 @@ pub struct RunsQuery {
     #[param(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
     /// How many, 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u16>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 
@@ -275,7 +280,7 @@ pub async fn list_of_workflow(app: App, request: HttpRequest, name: Path<String>
     let name = named(&name)?;
     let query: RunsQuery = strict::query(request.query_string())?;
     if query.workflow.as_ref().is_some_and(|other| other != name.as_str()) {
-        return Err(Problem::new(Code::BadQuery, "`workflow` is in the path already"));
+        return Err(Problem::new(Code::InvalidValue, "`workflow` is in the path already"));
     }
     page_of(&app, RunsQuery { workflow: Some(name.into()), ..query }).await
 }
@@ -284,7 +289,7 @@ async fn page_of(app: &App, query: RunsQuery) -> Answer {
     let (status, workflow) = (query.status.as_deref(), query.workflow.as_deref());
     let filter = run_filter(status, workflow, query.label.as_deref(), query.since, query.until)?;
     app.view_is_current(ViewKind::Runs, sequence("min_sequence", query.min_sequence.as_deref())?).await?;
-    let (views, page) = (app.ghostlight.views.clone(), page(query.limit, query.cursor));
+    let (views, page) = (app.ghostlight.views.clone(), page(query.limit, query.cursor)?);
     let found = blocking(move || views.runs(&filter, &page)).await?;
     ok(&PageBody { items: found.items.iter().map(RunBody::of_row).collect(), next_cursor: found.next })
 }
@@ -322,9 +327,11 @@ fn status_named(name: &str) -> Option<RunStatus> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RunQuery {
-    /// Wait until it has ended, at most so many seconds; at most 60.
+    /// Wait until it has ended, at most so many seconds: 0 to 60.
+    #[param(maximum = 60)]
     wait: Option<u64>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     min_sequence: Option<String>,
 }
 
@@ -335,10 +342,14 @@ pub struct RunQuery {
 pub async fn show(app: App, request: HttpRequest, id: Path<String>) -> Answer {
     let query: RunQuery = strict::query(request.query_string())?;
     let id = run_id(&id)?;
+    let wait = query.wait.map(Duration::from_secs);
+    if wait.is_some_and(|wait| wait > WAIT_MAX) {
+        return Err(Problem::new(Code::BadQuery, format!("`wait` is 0 to {} s", WAIT_MAX.as_secs())));
+    }
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let mut read = app.read(id).await?;
-    if let Some(seconds) = query.wait.filter(|_| !read.run.status.is_terminal()) {
-        app.ghostlight.runs.wait(id, Duration::from_secs(seconds).min(WAIT_MAX)).await?;
+    if let Some(wait) = wait.filter(|_| !read.run.status.is_terminal()) {
+        app.ghostlight.runs.wait(id, wait).await?;
         read = app.read(id).await?;
     }
     let etag = read.run.sequence.to_string();

@@ -27,6 +27,13 @@ const USER_TIMEOUT_MS: u32 = 45_000;
 #[derive(Debug)]
 pub struct Socket(OwnedFd);
 
+impl Socket {
+    /// Ends the connection, both ways; whether there was one. Whoever writes to it or waits for it is told by the kernel.
+    pub fn shut(&self) -> bool {
+        rustix::net::shutdown(&self.0, Shutdown::Both).is_ok()
+    }
+}
+
 /// Sets up a socket that was just accepted: probes that find a dead peer, and a bound on unacknowledged bytes.
 pub fn prepare(connection: &dyn std::any::Any, data: &mut Extensions) {
     let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
@@ -134,9 +141,8 @@ impl Drop for Session {
 }
 
 impl Entry {
-    /// Shuts the socket; whoever writes to it or waits for it is told by the kernel.
     fn shut(&self) -> bool {
-        self.socket.as_ref().is_some_and(|socket| rustix::net::shutdown(&socket.0, Shutdown::Both).is_ok())
+        self.socket.as_ref().is_some_and(|socket| socket.shut())
     }
 }
 

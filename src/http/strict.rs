@@ -1,6 +1,8 @@
 //! Reading what clients send, strictly: nothing unknown is ignored, and the nearest known word is named.
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 use super::problem::{Code, Problem};
 
@@ -16,6 +18,14 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Problem::new(Code::BadJson, "an object is expected, not a list"));
     }
+    any(bytes)
+}
+
+/// As [`json`], where a list may stand too: for values that are handed on as they are.
+///
+/// # Errors
+/// As [`json`].
+pub fn any<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         let text = error.to_string();
         match unknown_word(&text) {
@@ -23,6 +33,15 @@ pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             None => Problem::new(Code::BadJson, text),
         }
     })
+}
+
+/// For an object inside of a document that [`json`] reads: there, too, a list is none. Absent and null are none.
+///
+/// # Errors
+/// What serde says of a value that does not fit.
+pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    let object: Option<Map<String, Value>> = Deserialize::deserialize(from)?;
+    object.map(|object| T::deserialize(Value::Object(object)).map_err(D::Error::custom)).transpose()
 }
 
 /// Reads a query string as `T`, which must refuse unknown parameters. An empty string is an empty query.
@@ -92,7 +111,6 @@ fn unknown_word(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
 
     #[derive(Debug, Deserialize, PartialEq)]
     #[serde(deny_unknown_fields)]
@@ -119,6 +137,26 @@ mod tests {
         assert!(problem.detail().contains("did you mean `cursor`?"), "{problem}");
         assert_eq!(query::<Sample>("").unwrap(), Sample { limit: None, cursor: None });
         assert_eq!(query::<Sample>("limit=x").unwrap_err().code(), Code::BadQuery);
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(default, deserialize_with = "object")]
+        sample: Option<Sample>,
+    }
+
+    #[test]
+    fn a_list_is_not_read_as_the_fields_of_an_object_inside_of_another_one_neither() {
+        for list in [&br#"{"sample": []}"#[..], br#"{"sample": [1]}"#, br#"{"sample": [1, "a"]}"#] {
+            assert_eq!(json::<Outer>(list).unwrap_err().code(), Code::BadJson, "{list:?}");
+        }
+        let sample = Some(Sample { limit: Some(1), cursor: None });
+        assert_eq!(json::<Outer>(br#"{"sample": {"limit": 1}}"#).unwrap(), Outer { sample });
+        assert_eq!(json::<Outer>(br#"{"sample": null}"#).unwrap(), Outer { sample: None });
+        assert_eq!(json::<Outer>(b"{}").unwrap(), Outer { sample: None });
+        let problem = json::<Outer>(br#"{"sample": {"limmit": 1}}"#).unwrap_err();
+        assert!(problem.detail().contains("did you mean `limit`?"), "{problem}");
     }
 
     #[test]

@@ -165,8 +165,11 @@ where
 /// [`Code::BadQuery`].
 pub fn sequence(name: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
     let number = |text: &str| {
-        text.parse()
-            .map_err(|_| Problem::new(Code::BadQuery, format!("`{name}` is a sequence: a decimal number")))
+        // Numbers of Rust may begin with a plus sign.
+        let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        digits
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| Problem::new(Code::BadQuery, format!("`{name}` is a sequence: a decimal number")))
     };
     text.map(number).transpose()
 }

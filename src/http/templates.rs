@@ -39,7 +39,7 @@ pub async fn list(app: App, request: HttpRequest) -> Answer {
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let visibility = visibility_filter(&request, query.visibility.as_deref())?;
     let filter = WorkflowFilter { q: query.q, with_deleted: query.deleted.unwrap_or(false), visibility };
-    let found = app.ghostlight.templates.list(filter, page(query.limit, query.cursor)).await?;
+    let found = app.ghostlight.templates.list(filter, page(query.limit, query.cursor)?).await?;
     ok(&PageBody { items: found.items.iter().map(TemplateRowBody::of).collect(), next_cursor: found.next })
 }
 
@@ -179,7 +179,7 @@ pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answ
 pub async fn versions(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let query: VersionsQuery = strict::query(request.query_string())?;
     let name = named(&name)?;
-    let found = app.ghostlight.templates.versions_page(&name, &page(query.limit, query.cursor))?;
+    let found = app.ghostlight.templates.versions_page(&name, &page(query.limit, query.cursor)?)?;
     let found = found.ok_or_else(|| unknown(&app, &name))?;
     ok(&PageBody { items: found.items.iter().map(VersionBody::of).collect(), next_cursor: found.next })
 }

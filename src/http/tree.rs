@@ -16,6 +16,7 @@ use super::children::SERVER;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
 use super::resources::tree::TreeBody;
+use super::run_commands::check_reason;
 use super::strict;
 use super::surface::{Answer, App, json_with, ok, written};
 
@@ -34,7 +35,8 @@ pub struct TreeQuery {
 pub struct InterveneBody {
     /// The path of an actor or supervisor.
     path: String,
-    /// Why: it stands in the audit.
+    /// Why: it stands in the audit; at most 4 KiB.
+    #[schema(min_length = 1)]
     reason: String,
 }
 
@@ -58,7 +60,8 @@ pub struct ChaosBody {
     path: String,
     /// `panic`, `kill` or `hang`.
     kind: FaultKind,
-    /// Why: it stands in the audit.
+    /// Why: it stands in the audit; at most 4 KiB.
+    #[schema(min_length = 1)]
     reason: String,
 }
 
@@ -183,6 +186,7 @@ async fn made(
     if body.reason.trim().is_empty() {
         return Err(Problem::new(Code::InvalidValue, "`reason` says why, and must not be empty"));
     }
+    check_reason(&body.reason)?;
     let key = idempotency(request, bytes)?;
     let claim = match app.ghostlight.keys.begin(key.as_ref()).await?? {
         Begun::First(claim) => claim,

@@ -29,6 +29,7 @@ use super::workflows::{known, named, of_what_exists, saved_answer, unknown};
 #[into_params(parameter_in = Query)]
 pub struct VersionsQuery {
     /// How many, 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u16>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
@@ -41,7 +42,7 @@ pub struct VersionsQuery {
 pub async fn versions(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let query: VersionsQuery = strict::query(request.query_string())?;
     let name = named(&name)?;
-    let found = app.ghostlight.catalogue.versions_page(&name, &page(query.limit, query.cursor))?;
+    let found = app.ghostlight.catalogue.versions_page(&name, &page(query.limit, query.cursor)?)?;
     let found = found.ok_or_else(|| unknown(&app, &name))?;
     ok(&PageBody { items: found.items.iter().map(VersionBody::of).collect(), next_cursor: found.next })
 }

@@ -4,7 +4,10 @@
 //! its subscription, and is ended from outside ([`super::sessions`]). A ping goes out every 15 s; after three that nobody
 //! answered the session closes with a code and a reason. What a client sends is small, rare, or the end of the session.
 
+use std::cell::Cell;
+use std::io::ErrorKind;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -15,12 +18,13 @@ use actix_web::web::Payload;
 use actix_web_actors::ws::{self, CloseCode, CloseReason, Message, ProtocolError};
 use futures::Stream;
 use futures::future::LocalBoxFuture;
-use ghostlight_actors::feed::{FeedItem, Subscription};
+use ghostlight_actors::feed::{FeedItem, FeedRequest, Subscription};
 use ghostlight_model::ids::RunId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::feeds::FeedQuery;
+use super::frames::Frames;
 use super::problem::{Code, Problem};
 use super::request;
 use super::sessions::{PING_EVERY, Session};
@@ -48,18 +52,41 @@ struct FeedSession {
     silent_pings: u32,
     window: (Instant, u32),
     is_closing: bool,
+    /// Whether the client began a frame that is too long.
+    is_over: Rc<Cell<bool>>,
 }
 
 /// What a client may say.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Said {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "strict::object")]
     subscribe: Option<FeedQuery>,
     #[serde(default)]
     unsubscribe: Option<Value>,
     #[serde(default)]
     presence: Option<Value>,
+}
+
+/// What a client asks for.
+#[derive(Debug)]
+enum FeedCommand {
+    Subscribe(Box<FeedRequest>),
+    Unsubscribe,
+}
+
+/// Reads what a client of a feed, or of a run's feed, said.
+fn understand(text: &str, run: Option<RunId>) -> Result<FeedCommand, Problem> {
+    match strict::json::<Said>(text.as_bytes())? {
+        Said { subscribe: Some(wanted), unsubscribe: None, presence: None } => {
+            Ok(FeedCommand::Subscribe(Box::new(wanted.request(run)?)))
+        }
+        Said { subscribe: None, unsubscribe: Some(_), presence: None } => Ok(FeedCommand::Unsubscribe),
+        Said { subscribe: None, unsubscribe: None, presence: Some(_) } => {
+            Err(Problem::new(Code::NotSupportedYet, "presence is not supported yet"))
+        }
+        _ => Err(Problem::new(Code::BadRequest, "say one of `subscribe` and `unsubscribe`")),
+    }
 }
 
 /// Upgrades the connection.
@@ -74,6 +101,7 @@ pub fn start(
     session: Session,
     subscription: Subscription,
 ) -> Answer {
+    let (frames, is_over) = Frames::bounded(payload, MESSAGE_BYTES_MAX as u64);
     let actor = FeedSession {
         app: app.clone(),
         subject: request::subject(request),
@@ -84,8 +112,9 @@ pub fn start(
         silent_pings: 0,
         window: (Instant::now(), 0),
         is_closing: false,
+        is_over,
     };
-    let begin = ws::WsResponseBuilder::new(actor, request, payload).frame_size(MESSAGE_BYTES_MAX);
+    let begin = ws::WsResponseBuilder::new(actor, request, frames).frame_size(MESSAGE_BYTES_MAX);
     let offers = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
     let begin = match offers {
         Some(offers) if offers.split(',').any(|name| name.trim() == "cloudevents.json") => {
@@ -142,18 +171,12 @@ impl FeedSession {
     }
 
     fn hear(&mut self, text: &str, ctx: &mut ws::WebsocketContext<Self>) {
-        let result = strict::json::<Said>(text.as_bytes()).and_then(|said| match said {
-            Said { subscribe: Some(wanted), unsubscribe: None, presence: None } => {
-                self.subscribe(&wanted, ctx)
-            }
-            Said { subscribe: None, unsubscribe: Some(_), presence: None } => {
+        let result = understand(text, self.run).and_then(|command| match command {
+            FeedCommand::Subscribe(request) => self.subscribe(*request, ctx),
+            FeedCommand::Unsubscribe => {
                 self.end_pump(ctx);
                 Ok(())
             }
-            Said { subscribe: None, unsubscribe: None, presence: Some(_) } => {
-                Err(Problem::new(Code::NotSupportedYet, "presence is not supported yet"))
-            }
-            _ => Err(Problem::new(Code::BadRequest, "say one of `subscribe` and `unsubscribe`")),
         });
         if let Err(problem) = result {
             ctx.text(error_frame(&problem));
@@ -161,8 +184,11 @@ impl FeedSession {
     }
 
     /// Listens to something else from now on: a connection has one subscription.
-    fn subscribe(&mut self, wanted: &FeedQuery, ctx: &mut ws::WebsocketContext<Self>) -> Result<(), Problem> {
-        let request = wanted.request(self.run)?;
+    fn subscribe(
+        &mut self,
+        request: FeedRequest,
+        ctx: &mut ws::WebsocketContext<Self>,
+    ) -> Result<(), Problem> {
         let subscription = self.app.ghostlight.feed.subscribe(request)?;
         self.end_pump(ctx);
         self.pump = Some(ctx.add_stream(Items::of(subscription)));
@@ -204,7 +230,13 @@ impl StreamHandler<Result<Message, ProtocolError>> for FeedSession {
             Ok(Message::Binary(_) | Message::Continuation(_)) => {
                 self.close(ctx, CloseCode::Unsupported, "send texts in one frame");
             }
-            Err(ProtocolError::Overflow) => self.close(ctx, CloseCode::Size, "a message has at most 64 KiB"),
+            Err(_) if self.is_over.get() => {
+                self.close(ctx, CloseCode::Size, "a message has at most 64 KiB");
+            }
+            // Frames that are none have other kinds; where the connection is lost, nobody is told anything.
+            Err(ProtocolError::Io(error)) if error.kind() == ErrorKind::Other => {
+                self.close(ctx, CloseCode::Invalid, "a text is UTF-8")
+            }
             Err(_) => self.close(ctx, CloseCode::Protocol, "this is no WebSocket frame"),
         }
     }
@@ -250,5 +282,106 @@ impl Stream for Items {
             self.next = Box::pin(std::future::pending());
         }
         Poll::Ready(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What commands are made of, and what they are not.
+    const WORDS: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"",
+        "\\",
+        "\\u0000",
+        "\\ud83d",
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1e999",
+        "\u{202e}",
+        "é",
+        "\"subscribe\":",
+        "\"unsubscribe\":",
+        "\"presence\":",
+        "\"after\":",
+        "\"log\":",
+        "\"types\":",
+        "\"workflow\":",
+        "\"label\":",
+        "\"live\":",
+        "\"run.*\"",
+        "\"a=b\"",
+        "\"18446744073709551615\"",
+        "\"18446744073709551616\"",
+        "{\"subscribe\":{",
+        "}}",
+        "{\"unsubscribe\":null}",
+        "\"00000000-0000-7000-8000-000000000000\"",
+    ];
+
+    fn code(text: &str) -> Result<FeedCommand, Code> {
+        understand(text, None).map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn a_command_is_understood_or_refused_with_its_code() {
+        for (said, refused) in [
+            ("", Code::BadJson),
+            ("[]", Code::BadJson),
+            ("{} {}", Code::BadJson),
+            ("\u{feff}{}", Code::BadJson),
+            (r#"{"subscribe":["5"]}"#, Code::BadJson),
+            (r#"{"subscribe":{"after":5}}"#, Code::BadJson),
+            (r#"{"subscribe":{"live":"yes"}}"#, Code::BadJson),
+            (r#"{"subscribe":{},"subscribe":{}}"#, Code::BadJson),
+            (r#"{"subscribe":{"aftr":"5"}}"#, Code::UnknownField),
+            (r#"{"dance":{}}"#, Code::UnknownField),
+            (r#"{"subscribe":{"after":"+5"}}"#, Code::BadQuery),
+            (r#"{"subscribe":{"after":"18446744073709551616"}}"#, Code::BadQuery),
+            (r#"{"subscribe":{"log":"5"}}"#, Code::BadQuery),
+            (r#"{"subscribe":{"types":"dance.*"}}"#, Code::BadQuery),
+            (r#"{"subscribe":{"workflow":"../x"}}"#, Code::BadQuery),
+            (r#"{"subscribe":{"label":"x"}}"#, Code::BadQuery),
+            (r#"{"subscribe":{},"unsubscribe":{}}"#, Code::BadRequest),
+            (r#"{"subscribe":null}"#, Code::BadRequest),
+            (r#"{"presence":{}}"#, Code::NotSupportedYet),
+        ] {
+            assert_eq!(code(said).unwrap_err(), refused, "{said}");
+        }
+        let nested = format!("{{\"unsubscribe\":{}{}}}", "[".repeat(500), "]".repeat(500));
+        assert_eq!(code(&nested).unwrap_err(), Code::BadJson);
+        assert!(matches!(code(r#"{"unsubscribe":{}}"#), Ok(FeedCommand::Unsubscribe)));
+        let wanted = code(r#"{"subscribe":{"after":"18446744073709551615","types":"run.*","live":true}}"#);
+        assert!(
+            matches!(wanted, Ok(FeedCommand::Subscribe(wanted)) if wanted.after == Some(u64::MAX) && wanted.live)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_a_client_says_is_answered_with_anything_but_a_refusal_of_its_own(
+            words in prop::collection::vec(prop::sample::select(WORDS), 0..14),
+            noise in "\\PC{0,8}",
+            at in 0..14_usize,
+        ) {
+            let mut text: String = words.concat();
+            let at = text.char_indices().map(|(at, _)| at).nth(at).unwrap_or(text.len());
+            text.insert_str(at, &noise);
+            for said in [words.concat(), text] {
+                if let Err(problem) = understand(&said, None) {
+                    prop_assert!(problem.code().status().is_client_error(), "{}: {:?}", said, problem.code());
+                    prop_assert!(error_frame(&problem).len() < 4_096, "{}", said);
+                }
+            }
+        }
     }
 }

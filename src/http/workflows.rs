@@ -31,14 +31,17 @@ pub struct WorkflowsQuery {
     /// Those whose name holds this text.
     pub q: Option<String>,
     /// `mine` (those that the caller saved first), `public`, or `all`, which is what stands when nothing is said.
+    #[param(pattern = "^(mine|public|all)$")]
     pub visibility: Option<String>,
     /// The deleted ones too.
     pub deleted: Option<bool>,
     /// How many, 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u16>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     pub min_sequence: Option<String>,
 }
 
@@ -51,7 +54,7 @@ pub async fn list(app: App, request: HttpRequest) -> Answer {
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let visibility = visibility_filter(&request, query.visibility.as_deref())?;
     let filter = WorkflowFilter { q: query.q, with_deleted: query.deleted.unwrap_or(false), visibility };
-    let found = app.ghostlight.catalogue.list(filter, page(query.limit, query.cursor)).await?;
+    let found = app.ghostlight.catalogue.list(filter, page(query.limit, query.cursor)?).await?;
     ok(&PageBody { items: found.items.iter().map(WorkflowRowBody::of).collect(), next_cursor: found.next })
 }
 
@@ -102,6 +105,7 @@ pub struct VersionQuery {
     /// The version; the latest by default.
     pub version: Option<u64>,
     /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
     pub min_sequence: Option<String>,
 }
 
@@ -175,7 +179,7 @@ pub async fn document_to_save(
     let said = match (query.message, text(request, &MESSAGE)?) {
         (Some(_), Some(_)) => {
             return Err(Problem::new(
-                Code::BadQuery,
+                Code::InvalidValue,
                 "the message comes in the query or in the header, not in both",
             ));
         }

@@ -7,7 +7,7 @@
 
 mod client;
 mod counters;
-mod daemon;
+pub mod daemon;
 mod disk;
 mod feeds;
 mod latencies;

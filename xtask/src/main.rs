@@ -1,12 +1,13 @@
 //! The chores of the project: `cargo xtask <chore>`, one file per chore.
 //!
 //! What runs here is what CI runs, so that "it passes on my machine" and "it passes" are the same sentence.
-//! Nothing is installed and nothing outside the target folder is written. A chore ends with a non-zero
+//! Nothing outside the target folder is written, and nothing is installed but schemathesis, there. A chore ends with a non-zero
 //! status when anything it checked is wrong. What the checks demand is written in the chores; what the
 //! daemon does is none of their business.
 
 mod bench;
 mod command;
+mod contract;
 mod crash;
 mod licences;
 mod long;
@@ -41,6 +42,8 @@ enum Chore {
     Long(long::Options),
     /// Kill the daemon at random moments, and check what it acknowledged against what it kept
     Crash(crash::Options),
+    /// Ask the daemon everything that its OpenAPI document allows and forbids, with schemathesis
+    Contract(contract::Options),
     /// Run the benchmarks
     Bench(bench::Options),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Licences => licences::run(&workspace),
         Chore::Long(options) => long::run(&workspace, &options),
         Chore::Crash(options) => crash::run(&workspace, &options),
+        Chore::Contract(options) => contract::run(&workspace, &options),
         Chore::Bench(options) => bench::run(&workspace, &options),
     });
     match done {

@@ -1,8 +1,9 @@
 //! `cargo xtask test`: everything that a change must pass, in one table.
 //!
 //! All steps run even when one fails, cheap ones first; only what cannot run is skipped, and says why. The
-//! suites run at their short size; `cargo xtask long` runs the long one. Nothing is installed: a tool that
-//! is missing is named, with how to get it, and replaced where there is a replacement.
+//! suites run at their short size; `cargo xtask long` runs the long one. Nothing is installed but
+//! schemathesis, into the target folder: a tool that is missing is named, with how to get it, and replaced where there is a
+//! replacement.
 
 use std::env;
 use std::process::Command;
@@ -11,7 +12,7 @@ use crate::command::{self, ask};
 use crate::report::{Outcome, Report};
 use crate::suites::{self, Runner, Suite};
 use crate::workspace::Workspace;
-use crate::{crash, licences, long, tidy};
+use crate::{contract, crash, licences, long, tidy};
 
 /// Runs all steps and returns whether none failed.
 pub fn run(workspace: &Workspace) -> bool {
@@ -44,6 +45,10 @@ pub fn run(workspace: &Workspace) -> bool {
     });
     report.step("power cuts", || match built {
         true => crash::power_step(),
+        false => Outcome::Skipped("the tests do not compile".into()),
+    });
+    report.step("contract", || match built {
+        true => contract::step(workspace),
         false => Outcome::Skipped("the tests do not compile".into()),
     });
     report.step("doc tests", || match built {

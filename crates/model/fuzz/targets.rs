@@ -4,6 +4,7 @@
 //! `fuzz_targets/` hands them to libFuzzer (`cargo fuzz run compile`), for who has it.
 
 use ghostlight_model::diagnostic::{Code, any_error, render};
+use ghostlight_model::event::{BODY_VERSION, Event, attribution};
 use ghostlight_model::failure::EffectClass;
 use ghostlight_model::ids::Name;
 use ghostlight_model::language::encoding::decode;
@@ -153,4 +154,22 @@ pub fn fuzz_templates(bytes: &[u8]) {
     assert!(text.is_ok_and(|text| text.len() <= 65_536) || gate.action.render(&values).is_err());
     let gave_up = gate.action.render(&values).is_err_and(|error| error.to_string().contains("gave up"));
     assert!(!gave_up, "the library panicked over {:?}", gate.action);
+}
+
+/// A record of the journal: its kind in the first line, behind it its body. What can be read is written as the same again.
+pub fn fuzz_records(bytes: &[u8]) {
+    let Some(at) = bytes.iter().position(|byte| *byte == b'\n') else { return };
+    let Some(kind) = std::str::from_utf8(&bytes[..at]).ok().and_then(|kind| kind.parse().ok()) else {
+        return;
+    };
+    let body = &bytes[at + 1..];
+    let (Ok(event), Ok(caused)) = (Event::decode(kind, BODY_VERSION, body), attribution(body)) else {
+        return;
+    };
+    assert_eq!(event.kind(), kind);
+    let written = event.encode(&caused).expect("what was read can be written");
+    let again = Event::decode(kind, BODY_VERSION, &written);
+    let shown = || String::from_utf8_lossy(&written).into_owned();
+    assert_eq!(again.unwrap_or_else(|error| panic!("{error}: {}", shown())), event);
+    assert_eq!(attribution(&written).unwrap_or_else(|error| panic!("{error}: {}", shown())), caused);
 }

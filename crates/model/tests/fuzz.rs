@@ -105,6 +105,11 @@ const WORDS: &[&str] = &[
     "on_error: continue",
     "kind: soft",
     "supervision: {strategy: one_for_all}",
+    "{\"json\":",
+    "{\"blob\":",
+    "\"by\":\"local\",",
+    "\"cause\":",
+    "101\n",
 ];
 
 fn root() -> PathBuf {
@@ -218,4 +223,9 @@ fn no_condition_breaks_what_the_evaluator_promises() {
 #[test]
 fn no_template_breaks_what_the_renderer_promises() {
     run("templates", targets::fuzz_templates);
+}
+
+#[test]
+fn no_record_of_the_journal_is_read_as_something_that_would_be_written_otherwise() {
+    run("records", targets::fuzz_records);
 }

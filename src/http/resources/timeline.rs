@@ -33,6 +33,28 @@ pub struct SpanBody {
     pub duration_ms: u64,
 }
 
+/// A timeline as JSON: for people, or for trace viewers.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum TimelineAnswer {
+    /// With `format=json`.
+    Spans(TimelineBody),
+    /// With `format=chrome`.
+    Trace(TraceBody),
+}
+
+/// A timeline as trace viewers read it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Trace)]
+pub struct TraceBody {
+    /// A name for each track, and the spans.
+    #[schema(value_type = Vec<Object>)]
+    pub trace_events: Vec<Value>,
+    /// In what they are shown: `ms`.
+    pub display_time_unit: &'static str,
+}
+
 /// The timeline of a run.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Timeline)]
@@ -109,7 +131,7 @@ impl TimelineBody {
 
     /// As the trace format of Chrome, which Perfetto reads too: one track a step.
     #[must_use]
-    pub fn chrome(&self) -> Value {
+    pub fn chrome(&self) -> TraceBody {
         let mut tracks: Vec<&str> = Vec::new();
         let mut events = Vec::with_capacity(self.spans.len());
         for span in &self.spans {
@@ -132,7 +154,7 @@ impl TimelineBody {
             json!({ "name": "thread_name", "ph": "M", "pid": 1, "tid": at + 1, "args": { "name": step } })
         });
         let all: Vec<Value> = names.chain(events).collect();
-        json!({ "traceEvents": all, "displayTimeUnit": "ms" })
+        TraceBody { trace_events: all, display_time_unit: "ms" }
     }
 }
 
@@ -174,7 +196,7 @@ mod tests {
             spans: vec![span.clone(), span],
         };
         assert_eq!(timeline.csv().lines().count(), 3);
-        let events = timeline.chrome()["traceEvents"].as_array().unwrap().clone();
+        let events = timeline.chrome().trace_events;
         assert_eq!(events.len(), 3, "one track name and two spans");
         assert_eq!(events[1]["dur"], 12_000);
     }
