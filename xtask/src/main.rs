@@ -11,6 +11,7 @@ mod crash;
 mod licences;
 mod long;
 mod report;
+mod simulate;
 mod suites;
 mod test;
 mod tidy;
@@ -41,6 +42,8 @@ enum Chore {
     Long(long::Options),
     /// Kill the daemon at random moments, and check what it acknowledged against what it kept
     Crash(crash::Options),
+    /// Run the run machine and supervision on a seed, and hold every step against what must hold
+    Simulate(simulate::Options),
     /// Run the benchmarks
     Bench(bench::Options),
 }
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Licences => licences::run(&workspace),
         Chore::Long(options) => long::run(&workspace, &options),
         Chore::Crash(options) => crash::run(&workspace, &options),
+        Chore::Simulate(options) => simulate::run(&workspace, &options),
         Chore::Bench(options) => bench::run(&workspace, &options),
     });
     match done {

@@ -11,7 +11,7 @@ use crate::command::{self, ask};
 use crate::report::{Outcome, Report};
 use crate::suites::{self, Runner, Suite};
 use crate::workspace::Workspace;
-use crate::{crash, licences, long, tidy};
+use crate::{crash, licences, long, simulate, tidy};
 
 /// Runs all steps and returns whether none failed.
 pub fn run(workspace: &Workspace) -> bool {
@@ -42,6 +42,7 @@ pub fn run(workspace: &Workspace) -> bool {
         true => crash::step(),
         false => Outcome::Skipped("the tests do not compile".into()),
     });
+    report.step("simulation", || simulate::step(workspace));
     report.step("doc tests", || match built {
         true => suites::run_doc_tests(workspace),
         false => Outcome::Skipped("the tests do not compile".into()),
