@@ -12,6 +12,7 @@ mod crash;
 mod licences;
 mod long;
 mod report;
+mod simulate;
 mod suites;
 mod test;
 mod tidy;
@@ -44,6 +45,8 @@ enum Chore {
     Crash(crash::Options),
     /// Ask the daemon everything that its OpenAPI document allows and forbids, with schemathesis
     Contract(contract::Options),
+    /// Run the run machine and supervision on a seed, and hold every step against what must hold
+    Simulate(simulate::Options),
     /// Run the benchmarks
     Bench(bench::Options),
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Long(options) => long::run(&workspace, &options),
         Chore::Crash(options) => crash::run(&workspace, &options),
         Chore::Contract(options) => contract::run(&workspace, &options),
+        Chore::Simulate(options) => simulate::run(&workspace, &options),
         Chore::Bench(options) => bench::run(&workspace, &options),
     });
     match done {

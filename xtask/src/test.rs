@@ -12,7 +12,7 @@ use crate::command::{self, ask};
 use crate::report::{Outcome, Report};
 use crate::suites::{self, Runner, Suite};
 use crate::workspace::Workspace;
-use crate::{contract, crash, licences, long, tidy};
+use crate::{contract, crash, licences, long, simulate, tidy};
 
 /// Runs all steps and returns whether none failed.
 pub fn run(workspace: &Workspace) -> bool {
@@ -51,6 +51,7 @@ pub fn run(workspace: &Workspace) -> bool {
         true => contract::step(workspace),
         false => Outcome::Skipped("the tests do not compile".into()),
     });
+    report.step("simulation", || simulate::step(workspace));
     report.step("doc tests", || match built {
         true => suites::run_doc_tests(workspace),
         false => Outcome::Skipped("the tests do not compile".into()),

@@ -114,7 +114,8 @@ impl WorkflowActor {
             starting.into_actor(self).map(move |started, actor, ctx: &mut Context<Self>| match started {
                 Ok(Some(child)) => actor.watch_attempt(id, child, ctx),
                 Ok(None) => actor.lost(id, "its actor did not start".to_owned(), false, ctx),
-                Err(error) => actor.lost(id, error.to_string(), false, ctx),
+                // What was stopped while it started may have called its agent already.
+                Err(error) => actor.lost(id, error.to_string(), error.may_have_begun(), ctx),
             });
         ctx.spawn(started);
     }

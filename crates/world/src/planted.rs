@@ -62,17 +62,32 @@ impl Bug {
         }
     }
 
-    /// Whether it was asked for.
+    /// The one that was asked for.
     #[cfg(feature = "planted-bugs")]
     #[must_use]
-    pub fn is_planted(self) -> bool {
+    pub fn planted() -> Option<Self> {
         use std::sync::OnceLock;
         static CHOSEN: OnceLock<Option<Bug>> = OnceLock::new();
         let chosen = || {
             let name = std::env::var("GHOSTLIGHT_PLANTED_BUG").ok()?;
             Self::ALL.into_iter().find(|bug| bug.name() == name)
         };
-        *CHOSEN.get_or_init(chosen) == Some(self)
+        *CHOSEN.get_or_init(chosen)
+    }
+
+    /// None is there.
+    #[cfg(not(feature = "planted-bugs"))]
+    #[must_use]
+    #[inline(always)]
+    pub const fn planted() -> Option<Self> {
+        None
+    }
+
+    /// Whether it was asked for.
+    #[cfg(feature = "planted-bugs")]
+    #[must_use]
+    pub fn is_planted(self) -> bool {
+        Self::planted() == Some(self)
     }
 
     /// None is there.

@@ -105,6 +105,13 @@ const FLOORS: &[Floor] = &[
         never_named: WEB,
         never_inside: &[],
     },
+    // Runs what decides, without what carries it.
+    Floor {
+        package: "ghostlight-simulation",
+        below: &["ghostlight-world", "ghostlight-model", "ghostlight-supervision"],
+        never_named: WEB,
+        never_inside: &["sled"],
+    },
     // What judges the daemon knows it from outside, by its documents.
     Floor { package: "ghostlight-proof", below: &[], never_named: &[], never_inside: &["sled"] },
     // Chores use the product from outside, as everyone else does.

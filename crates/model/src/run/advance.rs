@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
+use ghostlight_world::Bug;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::asides::{is_busy_beside, not_compensated};
 use super::command::{Context, Rejection};
 use super::evolve::evolve;
+use super::invariants::{Change, OF_EACH_EVENT, broken_by};
 use super::judge::{Verdict, judge, taken_failures};
 use super::load::Load;
 use super::place::StepAt;
 use super::race::{is_loser, losers};
 use super::scope::RunScope;
-use super::state::{Run, RunStatus, StepState};
+use super::state::{Run, StepState};
 use crate::event::{
     ApprovalDecided, Decision, Event, RunCancelled, RunCompleted, RunFailed, RunResult, SkipCause,
     StepCancelled, StepCompleted, StepFailed, StepSkipped, Usage,
@@ -75,8 +77,16 @@ impl<'a> Draft<'a> {
     pub(super) fn emit(&mut self, event: impl Into<Event>) {
         let event = event.into();
         self.bytes += recorded_bytes(&event);
+        debug_assert_eq!(self.broken_by(&event), None, "{event:?}");
         evolve(&mut self.run, &event, self.context.now, self.context.by);
         self.events.push(event);
+    }
+
+    /// The invariant that an event breaks. A bug that was planted is left to those who look for it from outside.
+    fn broken_by(&self, event: &Event) -> Option<&'static str> {
+        let Context { now: at, agents, .. } = self.context;
+        let change = Change { run: &self.run, event, at, agents };
+        if Bug::planted().is_some() { None } else { broken_by(OF_EACH_EVENT, &change) }
     }
 
     pub(super) fn into_events(self) -> Vec<Event> {
@@ -119,6 +129,8 @@ impl<'a> Draft<'a> {
             for (index, node) in nodes() {
                 over &= self.wind_down(index.into(), node, false);
             }
+            // What waits beside a call that has ended does not wait for the others to end.
+            self.tidy_beside();
             over = over && self.compensate();
             if over {
                 let not_compensated = not_compensated(&self.run);
@@ -126,7 +138,7 @@ impl<'a> Draft<'a> {
             }
             return;
         }
-        if self.run.status == RunStatus::Paused {
+        if self.run.is_held() {
             return;
         }
         self.tidy_beside();
@@ -141,8 +153,8 @@ impl<'a> Draft<'a> {
         }
         let lost = losers(&self.run);
         for (index, node) in nodes() {
-            if self.is_long() {
-                // The next decision goes on from here.
+            // The next decision goes on from here; one that has paused the run has come to its end.
+            if self.is_long() || self.run.is_held() {
                 return;
             }
             if !is_loser(&lost, index) {
@@ -160,6 +172,10 @@ impl<'a> Draft<'a> {
 
     /// Does what a step does next, if its time has come.
     pub(super) fn step_on(&mut self, at: StepAt, node: &Node) {
+        // A failure in this very decision may have paused the run.
+        if self.run.is_held() {
+            return;
+        }
         let now = self.context.now;
         match &self.run.step(at).state {
             // What stands inside begins with its item or pass.

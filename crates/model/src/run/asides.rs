@@ -358,7 +358,6 @@ impl Draft<'_> {
         if !has_asides(&self.run) {
             return true;
         }
-        self.tidy_beside();
         if !self.run.killed {
             let workflow = self.run.workflow.clone();
             for at in to_compensate(&self.run) {

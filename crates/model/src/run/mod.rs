@@ -32,7 +32,7 @@
 //! | `pending`, `running`, `waiting`, `ready` | `step.failed` | `failed` |
 //! | `running` | `step.retrying` | `retrying` |
 //! | `running` | `step.interrupted` | `ready` |
-//! | `running`, `ready` | `step.waiting` (reconcile) | `waiting` (reconcile) |
+//! | `running`, `ready`, `retrying` | `step.waiting` (reconcile) | `waiting` (reconcile) |
 //! | `running`, `waiting` (reconcile) | `step.waiting` (verdict) | `waiting` (verdict) |
 //! | `running`, `waiting` (verdict, reconcile) | `step.waiting` (approval), after `approval.requested` | `waiting` (approval) |
 //! | `waiting` (verdict) | `step.completed`, `step.failed`, `step.retrying` | `completed`, `failed`, `retrying` |
@@ -92,6 +92,7 @@ mod decide;
 mod directory;
 mod evolve;
 mod inside;
+pub mod invariants;
 mod judge;
 mod load;
 pub mod merge;

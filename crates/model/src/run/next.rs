@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::judge::{ParentEnd, Verdict, judge, parent_end};
 use super::load::Load;
 use super::place::StepAt;
-use super::state::{Run, RunStatus, StepState, StepStatus};
+use super::state::{Run, StepState, StepStatus};
 use crate::event::ChildRun;
 use crate::ids::{ApprovalId, Name, NodeId, StepPath};
 use crate::workflow::{Aside, DependencyKind, NodeKind, Wait};
@@ -95,7 +95,7 @@ pub fn next(run: &Run) -> Vec<NextStep> {
 }
 
 fn waits(run: &Run, at: StepAt, load: Option<&Load>) -> Waits {
-    let paused = run.status == RunStatus::Paused;
+    let paused = run.is_held();
     match &run.step(at).state {
         StepState::Pending => pending(run, at, load, paused),
         StepState::Running { .. } | StepState::Open => Waits::Work,

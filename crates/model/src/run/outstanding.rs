@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::asides::is_unwanted;
 use super::place::StepAt;
 use super::race::losers;
-use super::state::{Run, RunStatus, StepState};
+use super::state::{Run, StepState};
 use crate::event::ChildRun;
 use crate::ids::{ApprovalId, AttemptId, StepPath};
 use crate::payload::Payload;
@@ -102,7 +102,7 @@ pub fn outstanding(run: &Run) -> Vec<Effect> {
                 let expires_at = run.approvals.get(approval).and_then(|open| open.expires_at);
                 effects.push(Effect::Gate { approval: *approval, expires_at });
             }
-            StepState::Scheduled if run.status == RunStatus::Running => scheduled += 1,
+            StepState::Scheduled if !run.is_held() => scheduled += 1,
             StepState::Scheduled
             | StepState::Pending
             | StepState::Ready
@@ -131,7 +131,7 @@ pub fn next_due(run: &Run) -> Option<Timestamp> {
     if run.status.is_terminal() {
         return None;
     }
-    let paused = run.status == RunStatus::Paused;
+    let paused = run.is_held();
     run.walk()
         .filter_map(|(_, _, step)| match &step.state {
             StepState::Retrying { retry_at, .. } if !paused => Some(*retry_at),
@@ -154,7 +154,7 @@ pub fn wake(run: &Run) -> Wake {
     let busy = run.walk().any(|(_, _, step)| match &step.state {
         // Whether a child has ended meanwhile is for whoever carries the run to find out.
         StepState::Running { .. } | StepState::AwaitingChild { .. } => true,
-        StepState::Scheduled | StepState::Ready => run.status == RunStatus::Running,
+        StepState::Scheduled | StepState::Ready => !run.is_held(),
         _ => false,
     });
     if busy {

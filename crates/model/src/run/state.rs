@@ -447,6 +447,13 @@ impl Run {
         }
     }
 
+    /// Whether nothing of it begins until it is resumed. One that is paused and being cancelled goes on to its end: what it has done
+    /// is made good, in slots and at times like anything else.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.status == RunStatus::Paused && !self.cancel_requested
+    }
+
     /// The node of the step at this place.
     #[must_use]
     pub fn node(&self, at: impl Into<StepAt>) -> &Node {

@@ -277,6 +277,30 @@ pub enum SupervisorError {
     Overloaded,
 }
 
+impl SupervisorError {
+    /// Whether a child whose start was answered so may have come up all the same, and done something. One that is stopped while it
+    /// starts has no time to say whether it had: it may have just come up, and its supervisor not have heard of it.
+    #[must_use]
+    pub fn may_have_begun(&self) -> bool {
+        match self {
+            Self::Stopped | Self::Stuck | Self::NotRunning => true,
+            // What it did on a thread that is lost nobody knows.
+            Self::StartFailed(reason) => *reason == ExitReason::ArbiterLost,
+            Self::NotFound
+            | Self::AlreadyPresent
+            | Self::AlreadyStarted
+            | Self::Running
+            | Self::Temporary
+            | Self::Restarting
+            | Self::MaxChildren
+            | Self::SimpleOneForOne
+            | Self::Invalid(_)
+            | Self::ShuttingDown
+            | Self::Overloaded => false,
+        }
+    }
+}
+
 /// What the shell has to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {

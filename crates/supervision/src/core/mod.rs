@@ -26,6 +26,7 @@ mod flags;
 mod group;
 mod heartbeat;
 mod intensity;
+mod invariants;
 mod requests;
 mod roster;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use flags::{
     Strategy,
 };
 pub use heartbeat::Pulse;
+pub use invariants::Witness;
 pub use roster::ChildId;
 
 use crate::Key;
@@ -106,6 +108,7 @@ impl<P> Supervisor<P> {
             let Some(event) = self.deferred.pop_front() else { break };
             self.step(event);
         }
+        debug_assert_eq!(invariants::broken_in(self), None, "after {:?}", self.out);
         std::mem::swap(&mut self.out, out);
     }
 

@@ -281,6 +281,38 @@ fn cancelling_makes_good_what_was_done_the_last_first() {
     assert_eq!(ended, crate::event::RunCancelled::default().into());
 }
 
+/// Found by the simulator: it waited for a slot, or for its next try, and nobody knew.
+#[test]
+fn a_run_that_was_paused_and_is_cancelled_still_waits_for_what_it_has_to_make_good() {
+    let mut bench = Bench::start(WRITES, empty());
+    bench.completes("pay@1", json!({ "id": 9 }));
+    let pause = Command::Pause { reason: crate::event::PauseReason::Operator, message: String::new() };
+    bench.give(pause).unwrap();
+    bench.fails("ship@1", ErrorClass::Data, Happened::No);
+    bench.slots = Slots::Granted { of_agent: BTreeMap::new(), others: false };
+    bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
+    assert_eq!((bench.run.status, bench.status("pay")), (RunStatus::Paused, StepStatus::Completed));
+    assert_eq!((outstanding(&bench.run), wake(&bench.run)), (vec![Effect::Slots(1)], Wake::Now));
+    bench.slots = Slots::Unlimited;
+    bench.give(Command::Tick).unwrap();
+    bench.completes("pay.compensate@1", empty());
+    assert_eq!(bench.run.status, RunStatus::Cancelled);
+}
+
+/// Found by the simulator: the clock was looked at again and again, for as long as another attempt took to stop.
+#[test]
+fn a_judge_that_waits_for_its_next_try_ends_with_its_call_and_not_with_the_run() {
+    let judged = "type: agent_call, agent: reader, success: { judge: { type: agent_call, agent: patient } }";
+    let text = format!(
+        "ghostlight: 1\nname: w\nnodes:\n  a: {{ {judged} }}\n  b: {{ type: agent_call, agent: reader }}\n"
+    );
+    let mut bench = Bench::start(&text, empty());
+    bench.completes("a@1", empty());
+    bench.fails("a.judge@1", ErrorClass::Transient, Happened::No);
+    bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
+    assert_eq!(outstanding(&bench.run), [Effect::StopAttempt { id: attempt("b@1") }]);
+}
+
 /// A write that was under way may have happened: that is found out first.
 #[test]
 fn cancelling_in_the_middle_of_a_write_finds_out_whether_it_happened_and_makes_it_good() {

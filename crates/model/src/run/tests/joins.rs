@@ -232,6 +232,16 @@ nodes:
     assert_eq!(bench.run.status, RunStatus::Failed);
 }
 
+/// Found by the simulator: the other steps of the same decision began all the same.
+#[test]
+fn a_failure_that_pauses_the_run_lets_nothing_else_begin_in_the_same_decision() {
+    let text = "ghostlight: 1\nname: w\nnodes:\n  a: { type: agent_call, agent: nobody, on_error: pause }\n  b: { type: agent_call, agent: reader }\n";
+    let mut bench = Bench::start(text, empty());
+    assert_eq!((bench.run.status, bench.status("b")), (RunStatus::Paused, StepStatus::Pending));
+    bench.give(Command::Resume).unwrap();
+    assert_eq!((bench.run.status, bench.status("b")), (RunStatus::Paused, StepStatus::Pending), "and again");
+}
+
 #[test]
 fn a_call_that_cannot_be_made_pauses_the_run_where_the_file_says_so() {
     let mut bench = Bench::start(&one("nobody", ", on_error: pause"), empty());

@@ -66,6 +66,7 @@ pub(super) struct World {
     /// When a restart was made, that is a start that nobody asked for.
     pub(super) restarts: Vec<Duration>,
     counts_restarts: bool,
+    witness: Witness,
 }
 
 /// No test leaves a child behind, whatever it is about.
@@ -120,6 +121,7 @@ impl World {
             commands: 0,
             restarts: Vec::new(),
             counts_restarts: false,
+            witness: Witness::default(),
         }
     }
 
@@ -156,7 +158,11 @@ impl World {
         self.counts_restarts =
             matches!(event, Event::Exited { .. } | Event::StartFailed { .. } | Event::Timer(_)) && self.ready;
         let mut commands = Vec::new();
+        let may_restart = Witness::may_restart(&event);
+        self.witness.hear(&event);
         self.core.decide(event, Moment { now: self.now, random: 0 }, &mut commands);
+        let broken = self.witness.judge(&self.core, may_restart, &commands, self.now);
+        assert_eq!(broken, None, "{commands:?}");
         self.commands += commands.len();
         for command in commands {
             self.perform(command);

@@ -20,6 +20,33 @@ fn terminating_a_child_that_is_starting_answers_both_callers() {
     assert_eq!(world.answers[&start], Err(SupervisorError::Stopped));
 }
 
+/// Found by the simulator: its caller took it for one that had done nothing, and had it done a second time.
+#[test]
+fn a_child_that_was_stopped_while_it_started_may_have_begun() {
+    let mut world = World::boot(Flags::one_for_one(), vec![]);
+    world.next_starts("a", &[Outcome::Hangs]);
+    let start = world.ask(Request::Start(worker("a")));
+    world.settle();
+    let up = world.live["a"];
+    // It has come up, and says so; before that is heard somebody asks for its end.
+    let end = world.ask(Request::Terminate(Key::id("a").into()));
+    world.hear(Event::Started { child: up.0, incarnation: up.1 });
+    world.settle();
+    assert_eq!(world.answers[&end], Ok(Answer::Terminated));
+    assert!(world.answers[&start].as_ref().is_err_and(SupervisorError::may_have_begun));
+    // Nor does anybody know what it did on a thread that is lost.
+    world.next_starts("c", &[Outcome::Hangs]);
+    let start = world.ask(Request::Start(worker("c")));
+    world.settle();
+    world.hear(Event::Lost(vec![world.live["c"]]));
+    world.settle();
+    assert!(world.answers[&start].as_ref().is_err_and(SupervisorError::may_have_begun));
+    let added = world.add(with("b", Restart::Temporary));
+    assert!(added.is_some_and(|answer| answer.is_ok()));
+    let again = world.add(with("b", Restart::Temporary)).expect("an answer");
+    assert!(again.is_err_and(|error| !error.may_have_begun()), "what was refused has not begun");
+}
+
 #[test]
 fn more_children_than_allowed_are_refused() {
     let mut world = World::boot(Flags::dynamic().max_children(2), vec![]);
