@@ -44,7 +44,7 @@ pub(super) struct PartLine {
     pub stream: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub route: String,
-    /// `done`, `idle`, `now`, or a time in microseconds since the epoch.
+    /// `done`, `idle`, `now`, `dropped`, or a time in microseconds since the epoch.
     pub wake: WakeLine,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
@@ -139,6 +139,7 @@ fn part(part: &WholePart) -> Option<PartLine> {
             Wake::Done => WakeLine::Word("done".to_owned()),
             Wake::Idle => WakeLine::Word("idle".to_owned()),
             Wake::Now => WakeLine::Word("now".to_owned()),
+            Wake::Dropped => WakeLine::Word("dropped".to_owned()),
             Wake::At(due_us) => WakeLine::At(due_us),
         },
         aliases: part.aliases.iter().map(|alias| hex(alias)).collect(),
@@ -196,6 +197,7 @@ impl PartLine {
                     "done" => Wake::Done,
                     "idle" => Wake::Idle,
                     "now" => Wake::Now,
+                    "dropped" => Wake::Dropped,
                     _ => return None,
                 },
             },
