@@ -30,6 +30,7 @@ use crate::definition_files::FileReport;
 use crate::feed::{FeedHandle, FeedLimits};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
+use crate::retention::{Keeper, StoreCare};
 use crate::runs::families::Families;
 use crate::runs::loading::snapshot_room;
 use crate::runs::marks::Marks;
@@ -71,6 +72,8 @@ pub struct Settings {
     pub sled_cache_bytes: u64,
     /// Size of a journal segment in bytes.
     pub segment_bytes: u64,
+    /// What is dropped when, and where to.
+    pub store_care: StoreCare,
 }
 
 /// Why the house cannot be opened.
@@ -279,6 +282,19 @@ pub async fn open(
         quarantine(services.clone(), run, "the process died twice while it touched this run".to_owned())
             .await;
     }
+    let keeper = {
+        let present = services.clone();
+        Keeper {
+            care: Arc::new(settings.store_care.clone()),
+            journal: shared.clone(),
+            blobs: services.blobs.clone(),
+            snapshots: services.snapshots.clone(),
+            views: views.clone(),
+            system: system.clone(),
+            is_present: Arc::new(move |run| present.present.of(run).is_some()),
+            world: world.clone(),
+        }
+    };
     let timers: StableAddr<Timers> = StableAddr::new();
     let tree_log = TreeLog::new(feed.clone());
     let tree = Tree::new(TreeConfig {
@@ -321,6 +337,7 @@ pub async fn open(
         system: system.clone(),
         audit,
         tree_log,
+        keeper,
     };
     let for_surface = ghostlight.clone();
     let root = tree::start(&tree, parts, move || surface(&for_surface)).await.map_err(OpenError::Tree)?;

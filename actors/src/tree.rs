@@ -3,7 +3,7 @@
 //! ```text
 //! ghostlight (rest_for_one, intensity 0: its failure is an orderly exit)
 //! ├── journal            minds the journal's thread
-//! ├── core (one_for_one) planner, timers, record (what happens to this tree), audit
+//! ├── core (one_for_one) planner, timers, record (what happens to this tree), audit, retention (where anything is dropped)
 //! ├── runs               partitions p0..pN on worker threads
 //! │   └── p3 (rest_for_one)
 //! │       ├── runs (dynamic) ── run (one_for_one) ── workflow, executions/…, gates/…
@@ -26,6 +26,7 @@ use ghostlight_supervision::{
 
 use crate::audit::Audit;
 use crate::feed::FeedHandle;
+use crate::retention::{self, Keeper};
 use crate::runs::partition::{self, Partition, RunTable};
 use crate::runs::planner::{self, Planner};
 use crate::runs::timers::{self, Timers};
@@ -74,6 +75,8 @@ pub struct TreeParts {
     pub audit: Audit,
     /// What happens to the tree.
     pub tree_log: TreeLog,
+    /// Who drops what ended long ago.
+    pub keeper: Keeper,
 }
 
 /// Starts the tree; answers when everything in it is up.
@@ -151,12 +154,14 @@ async fn is_away(services: &Services) -> bool {
 }
 
 fn core(parts: &TreeParts) -> Vec<ChildSpec> {
-    vec![
+    let mut specs = vec![
         planner::spec(&parts.services, &parts.planner),
         timers::spec(&parts.services, &parts.router, &parts.timers),
         parts.tree_log.spec(&parts.system),
         audit_keeper(parts),
-    ]
+    ];
+    specs.extend(retention::spec(&parts.keeper));
+    specs
 }
 
 /// Writes counted refusals now and then, and what is left of them at the end.

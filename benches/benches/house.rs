@@ -99,5 +99,6 @@ fn settings(folder: &Path) -> Settings {
         allow_api_command: false,
         sled_cache_bytes: 8 << 20,
         segment_bytes: 64 << 20,
+        store_care: ghostlight_actors::retention::StoreCare::default(),
     }
 }

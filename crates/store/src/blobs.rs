@@ -17,7 +17,7 @@ mod sweep;
 
 pub use file::FileBlobs;
 pub use memory::MemoryBlobs;
-pub use sweep::{SweepError, Swept, sweep};
+pub use sweep::{SweepError, Swept, names_in, sweep};
 
 /// The size limit of a blob unless its store was opened with another one: 64 MiB.
 pub const BLOB_BYTES_MAX_DEFAULT: usize = 64 * 1024 * 1024;

@@ -92,8 +92,8 @@ fn mark(
     Ok(true)
 }
 
-/// Gives everything in a body that is written like a name.
-fn names_in(body: &[u8], mut give: impl FnMut(BlobId)) {
+/// Gives everything in a body that is written like the name of a blob.
+pub fn names_in(body: &[u8], mut give: impl FnMut(BlobId)) {
     let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
     for run in body.split(|byte| !is_digit(byte)).filter(|run| run.len() >= DIGITS) {
         for digits in run.windows(DIGITS) {

@@ -79,11 +79,14 @@ struct Going {
 impl Shared {
     /// Compacts all sealed segments, the oldest first. After an error what was done stays done.
     pub fn compact(&self, how: &Compaction<'_>) -> Result<Compacted, ReadError> {
-        let _one_at_a_time = self.compacting();
+        let one_at_a_time = self.compacting();
+        if !*one_at_a_time {
+            return Err(ReadError::Unavailable);
+        }
         let mut done = Compacted::default();
         let sealed = self.state().sealed.clone();
         for sealed in sealed.iter() {
-            if !(how.goes_on)() {
+            if !(how.goes_on)() || self.closing.load(Ordering::Acquire) {
                 break;
             }
             // One whose index is not on the disk yet was sealed a moment ago.

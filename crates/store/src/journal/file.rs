@@ -265,6 +265,7 @@ impl Journal for FileJournal {
             }
             Engine::Closed => return,
         }
+        self.shared.end_compactions();
         // From here on another process may open the store; reads here go on working.
         drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }

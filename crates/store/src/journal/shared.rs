@@ -39,8 +39,10 @@ pub(crate) struct Shared {
     replacing: Mutex<()>,
     /// How often that has happened.
     pub replaced: AtomicU64,
-    /// Held over a compaction.
-    compacting: Mutex<()>,
+    /// No more segments are compacted.
+    pub closing: AtomicBool,
+    /// Held over a compaction; false once no other may begin.
+    compacting: Mutex<bool>,
     pub lock: Mutex<Option<Box<dyn Lock>>>,
 }
 
@@ -105,7 +107,8 @@ impl Shared {
             deciding: Mutex::new(()),
             replacing: Mutex::new(()),
             replaced: AtomicU64::new(0),
-            compacting: Mutex::new(()),
+            closing: AtomicBool::new(false),
+            compacting: Mutex::new(true),
             lock: Mutex::new(Some(opened.lock)),
         }
     }
@@ -126,8 +129,14 @@ impl Shared {
         lock(&self.replacing)
     }
 
-    pub fn compacting(&self) -> MutexGuard<'_, ()> {
+    pub fn compacting(&self) -> MutexGuard<'_, bool> {
         lock(&self.compacting)
+    }
+
+    /// Ends a compaction that is under way, after the segment it is at, and takes no other: the files are somebody else's soon.
+    pub fn end_compactions(&self) {
+        self.closing.store(true, Ordering::Release);
+        *self.compacting() = false;
     }
 
     pub fn sealing(&self) -> MutexGuard<'_, ()> {
