@@ -7,6 +7,8 @@
 //! what an archive looks like ([`crate::archive`]).
 
 mod round;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
