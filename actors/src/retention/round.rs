@@ -24,8 +24,8 @@ use crate::{codec, streams};
 
 /// How many runs are archived and dropped together: of each a few appends are in memory.
 const RUNS_AT_ONCE: usize = 32;
-/// How many of the oldest runs are looked for when there is not enough room.
-const OLDEST: usize = 256;
+/// How many of the oldest runs are looked for at a time when there is not enough room.
+const OLDEST: usize = 4_096;
 
 const ENDED: [RunStatus; 3] = [RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled];
 
@@ -85,24 +85,24 @@ impl Rounds {
             self.take_back(PERCENT_MIN).await?;
             self.has_looked = true;
         }
-        while self.needs_room() {
-            let found = self.find_oldest().await?;
-            let mut dropped = 0;
+        while let Some(excess) = self.excess() {
+            let found = self.find_oldest(excess).await?;
             for runs in found.chunks(RUNS_AT_ONCE) {
-                dropped += self.drop_runs(runs).await?;
+                self.drop_runs(runs).await?;
             }
-            // Sealed segments alone give anything back, so that it may be worth little at once.
-            let compacted = self.take_back(1).await?;
-            if dropped == 0 && compacted == Compacted::default() {
+            // What lies in the segment that is being written comes back later: nothing more is dropped for it now.
+            if self.take_back(1).await? == Compacted::default() {
                 break;
             }
         }
         Ok(())
     }
 
-    fn needs_room(&self) -> bool {
+    /// By how many bytes the journal is larger than it should be.
+    fn excess(&self) -> Option<u64> {
         let bytes = self.keeper.journal.stats().file_bytes;
-        self.keeper.care.journal_bytes_max.is_some_and(|max| bytes > max)
+        let max = self.keeper.care.journal_bytes_max?;
+        bytes.checked_sub(max).filter(|excess| *excess > 0)
     }
 
     /// Goes once over all runs that are old enough; says how many it dropped.
@@ -133,8 +133,8 @@ impl Rounds {
         Ok(dropped)
     }
 
-    /// The runs that ended first, of all that may be dropped when there is not enough room.
-    async fn find_oldest(&self) -> Result<Vec<Found>, CareError> {
+    /// The runs that ended first, of all that may be dropped when there is not enough room: as many as about take `excess`.
+    async fn find_oldest(&self, excess: u64) -> Result<Vec<Found>, CareError> {
         let mut oldest = BinaryHeap::new();
         for status in ENDED {
             let filter = RunFilter { status: Some(status), ..RunFilter::default() };
@@ -153,7 +153,16 @@ impl Rounds {
                 page.cursor = found.next;
             }
         }
-        Ok(oldest.into_sorted_vec())
+        let journal = &self.keeper.journal;
+        let bytes_each = (journal.stats().file_bytes / journal.head().max(1)).max(1);
+        let mut bytes = 0_u64;
+        let mut oldest = oldest.into_sorted_vec();
+        let enough = oldest.iter().position(|run| {
+            bytes = bytes.saturating_add(run.expected.saturating_mul(bytes_each));
+            bytes >= excess
+        });
+        oldest.truncate(enough.map_or(oldest.len(), |at| at + 1));
+        Ok(oldest)
     }
 
     /// Those of these runs that may be dropped. A list may lag behind: where a stream stands is asked of the journal.

@@ -184,7 +184,8 @@ pub trait Journal: Send + Sync {
     ) -> Result<Vec<StreamName>, ReadError>;
 
     /// What became of an append whose answer was lost. `None` says that it was not committed and never will be,
-    /// provided that no more than [`OUTCOMES_KEPT`] appends were committed since.
+    /// provided that no more than [`OUTCOMES_KEPT`] appends were committed since, and that none of its streams was dropped and
+    /// compacted: nobody drops a stream whose last append he does not know.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] while the journal itself does not know: ask again.

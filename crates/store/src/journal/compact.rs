@@ -21,7 +21,10 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use ghostlight_world::{File, OpenMode};
 
-use super::frame::{appends_of, check_frame, decode_part, thinned};
+use super::frame::{
+    AppendHead, FLAG_CLOSED, FLAG_OPENED, FLAG_SPARSE, FRAME_HEADER_BYTES, FrameHeader, PartHead, appends_of,
+    check_frame, decode_part, seal_frame, small,
+};
 use super::read::read_part;
 use super::sealed::Sealed;
 use super::segment::{Left, SEGMENT_HEADER_BYTES, ScanError, SegmentInfo, scan};
@@ -67,13 +70,15 @@ pub struct Compacted {
 
 /// What goes from a segment.
 #[derive(Default)]
-struct Going {
+pub(super) struct Going {
     /// Streams that were dropped.
-    dropped: HashSet<StreamName>,
+    pub dropped: HashSet<StreamName>,
     /// Streams that are whole in the segment and expired.
-    expired: HashSet<StreamName>,
+    pub expired: HashSet<StreamName>,
     /// How many bytes that is.
-    bytes: u64,
+    pub bytes: u64,
+    /// The last segment that was sealed before anything was looked at.
+    pub sealed_until: u64,
 }
 
 impl Shared {
@@ -107,7 +112,8 @@ impl Shared {
     /// Looks at all streams of a segment.
     fn going(&self, sealed: &Sealed, how: &Compaction<'_>) -> Result<Going, ReadError> {
         let files = &*self.world.files;
-        let mut going = Going::default();
+        let sealed_until = self.state().sealed.last().map_or(0, |last| last.info.number);
+        let mut going = Going { sealed_until, ..Going::default() };
         let mut after: Option<StreamName> = None;
         loop {
             let page = sealed.ask(files, |index| index.names("", after.as_ref(), PAGE))?;
@@ -143,13 +149,18 @@ impl Shared {
     }
 
     /// Writes what stays of a segment, and puts it in its place.
-    fn rewrite(&self, old: &Arc<Sealed>, going: &Going, done: &mut Compacted) -> Result<(), ReadError> {
+    pub(super) fn rewrite(
+        &self,
+        old: &Arc<Sealed>,
+        going: &Going,
+        done: &mut Compacted,
+    ) -> Result<(), ReadError> {
         let files = &*self.world.files;
         let temporary = old.info.path.with_extension("tmp");
         let written = self.write_rest(old, going, &temporary).and_then(|written| {
             // Nobody may write to a stream between the last look at it and its end.
             let deciding = self.deciding();
-            if going.expired.iter().any(|stream| self.is_known_behind(old, stream)) {
+            if self.was_written_to(going) {
                 return Ok(None);
             }
             let replacing = self.replacing();
@@ -179,21 +190,26 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether a stream has records behind a segment. What was sealed since is asked too.
-    fn is_known_behind(&self, sealed: &Sealed, stream: &StreamName) -> bool {
+    /// Whether anybody has written to a stream that expired since it was looked at.
+    fn was_written_to(&self, going: &Going) -> bool {
+        if going.expired.is_empty() {
+            return false;
+        }
         let newer = {
             let state = self.state();
-            if state.active.tail.get(stream).is_some() {
+            if going.expired.iter().any(|stream| state.active.tail.get(stream).is_some()) {
                 return true;
             }
-            let after = state.sealed.partition_point(|other| other.info.number <= sealed.info.number);
+            let after = state.sealed.partition_point(|sealed| sealed.info.number <= going.sealed_until);
             state.sealed[after..].to_vec()
         };
-        let key = Fingerprint::of(stream.as_str().as_bytes());
-        // One whose index cannot be asked may know it.
-        newer
-            .iter()
-            .any(|other| !matches!(other.ask(&*self.world.files, |index| index.entry(stream, key)), Ok(None)))
+        newer.iter().any(|sealed| {
+            going.expired.iter().any(|stream| {
+                let key = Fingerprint::of(stream.as_str().as_bytes());
+                // One whose index cannot be asked may know it.
+                !matches!(sealed.ask(&*self.world.files, |index| index.entry(stream, key)), Ok(None))
+            })
+        })
     }
 
     fn write_rest(&self, old: &Sealed, going: &Going, temporary: &Path) -> Result<Rest, ReadError> {
@@ -219,7 +235,7 @@ impl Shared {
             failed: None,
         };
         scan(&old.info, &*source, Some(old.end_commit), |offset, header, bytes, appends| {
-            let stays = |part: &super::frame::PartHead| match part.wake {
+            let stays = |part: &PartHead| match part.wake {
                 Wake::Dropped => true,
                 _ => !going.dropped.contains(&part.stream) && !going.expired.contains(&part.stream),
             };
@@ -248,6 +264,42 @@ impl Shared {
         let sealed = Sealed::from_tail(Arc::new(info), end, left.end, tail, &self.index_dir);
         Ok(Rest { sealed, records: records - left.records })
     }
+}
+
+/// A checked frame for a segment with another salt, with the parts that are to stay, byte for byte; none when nothing of
+/// it is left. Frames that mark an epoch always stay.
+pub(crate) fn thinned(
+    frame: &[u8],
+    header: &FrameHeader,
+    appends: &[AppendHead],
+    salt: u32,
+    mut stays: impl FnMut(&PartHead) -> bool,
+) -> Option<Bytes> {
+    let mut out = vec![0; FRAME_HEADER_BYTES];
+    let mut header = FrameHeader { append_count: 0, ..*header };
+    for append in appends {
+        let kept: Vec<_> = append.parts.iter().filter(|part| stays(part)).collect();
+        let lost: u32 = append.parts.iter().map(|part| part.record_count).sum::<u32>()
+            - kept.iter().map(|part| part.record_count).sum::<u32>();
+        if lost > 0 {
+            header.flags |= FLAG_SPARSE;
+            header.record_count -= lost;
+        }
+        if kept.is_empty() {
+            continue;
+        }
+        header.append_count += 1;
+        out.extend_from_slice(&append.id);
+        out.extend_from_slice(&small(kept.len()).to_le_bytes());
+        for part in kept {
+            out.extend_from_slice(&frame[part.offset as usize..(part.offset + part.len) as usize]);
+        }
+    }
+    if header.append_count == 0 && header.flags & (FLAG_OPENED | FLAG_CLOSED) == 0 {
+        return None;
+    }
+    seal_frame(&mut out, header, salt);
+    Some(out.into())
 }
 
 /// A segment without what has gone, not in its place yet.

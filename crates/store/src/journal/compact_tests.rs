@@ -7,6 +7,7 @@ use bytes::Bytes;
 use ghostlight_world::sim::{Fault, SimWorld};
 use ghostlight_world::{Files, OpenMode};
 
+use super::super::compact::Going;
 use super::super::conformance::stream;
 use super::super::restore::{Place, Restored};
 use super::super::{WholeJournal, verify};
@@ -228,25 +229,36 @@ fn every_flipped_bit_of_a_compacted_segment_is_noticed() {
 }
 
 #[test]
-fn a_stream_that_lost_its_beginning_without_having_been_dropped_is_damage() {
+fn a_stream_of_which_anything_is_missing_that_was_never_dropped_is_damage() {
+    let sim = SimWorld::new(1);
+    let (journal, kept, _) = half_dropped(&sim);
+    // What no compaction does: it takes of a stream that lives on.
+    let sealed = journal.shared.state().sealed.clone();
+    let going = Going { dropped: [kept[0].clone()].into(), ..Going::default() };
+    journal.shared.rewrite(&sealed[1], &going, &mut Compacted::default()).expect("writes");
+    let read = journal.read(&kept[0], 1, 1_000);
+    assert!(matches!(read, Err(ReadError::Corrupt(_))), "{read:?}");
+    drop(journal);
+    let report = verify(&*sim.files, dir()).expect("there is a store");
+    assert_eq!(report.finding_count, 1);
+    assert_eq!(report.findings[0].streams, [kept[0].clone()]);
+}
+
+#[test]
+fn a_segment_that_is_missing_behind_a_compacted_one_is_named() {
     let sim = SimWorld::new(1);
     let (journal, ..) = half_dropped(&sim);
-    // As a compaction would that takes what is not its own.
-    let first = stream("s0");
-    let sealed = journal.shared.state().sealed.clone();
-    let entry = sealed[0].ask(&*sim.files, |index| {
-        index.entry(&first, crate::index::Fingerprint::of(first.as_str().as_bytes()))
-    });
-    assert!(entry.expect("reads").is_some());
-    let how = Compaction { expired: &|_, _| true, ..Compaction::of_all_dropped() };
-    let done = journal.compact(&how).expect("compacts");
-    assert!(done.segments > 0);
+    journal.compact(&Compaction::of_all_dropped()).expect("compacts");
+    let last = journal.shared.state().active.info.number;
     drop(journal);
-    is_sound(&sim);
-    // The second of two segments in the place of a third: its records are those of another place.
-    let path = |number: u64| dir().join(format!("journal/{number:010}.seg"));
-    sim.files.remove(&path(3)).expect("removes");
-    assert!(verify(&*sim.files, dir()).is_err(), "a missing segment is named");
+    for folder_and_end in [("journal", "seg"), ("index", "idx")] {
+        let (folder, end) = folder_and_end;
+        for number in 3..=last {
+            let _ = sim.files.remove(&dir().join(format!("{folder}/{number:010}.{end}")));
+        }
+    }
+    let _ = sim.files.remove(&dir().join("index/0000000002.idx"));
+    assert!(matches!(open(&sim), Err(OpenError::Corrupt(corruption)) if corruption.segment == 3));
 }
 
 #[test]

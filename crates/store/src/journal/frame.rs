@@ -336,7 +336,7 @@ impl BuiltFrame {
 }
 
 /// Completes a frame whose body stands in `frame` behind room for its header: padding, header, checksum.
-fn seal_frame(frame: &mut Vec<u8>, header: FrameHeader, salt: u32) {
+pub(crate) fn seal_frame(frame: &mut Vec<u8>, header: FrameHeader, salt: u32) {
     frame.resize(frame.len().next_multiple_of(FRAME_ALIGN), 0);
     let body_len = small(frame.len() - FRAME_HEADER_BYTES);
     frame[0..4].copy_from_slice(&FRAME_MAGIC);
@@ -351,44 +351,8 @@ fn seal_frame(frame: &mut Vec<u8>, header: FrameHeader, salt: u32) {
     frame[4..8].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// A checked frame for a segment with another salt, with the parts that are to stay, byte for byte; none when nothing of
-/// it is left. Frames that mark an epoch always stay.
-pub(crate) fn thinned(
-    frame: &[u8],
-    header: &FrameHeader,
-    appends: &[AppendHead],
-    salt: u32,
-    mut stays: impl FnMut(&PartHead) -> bool,
-) -> Option<Bytes> {
-    let mut out = vec![0; FRAME_HEADER_BYTES];
-    let mut header = FrameHeader { append_count: 0, ..*header };
-    for append in appends {
-        let kept: Vec<_> = append.parts.iter().filter(|part| stays(part)).collect();
-        let lost: u32 = append.parts.iter().map(|part| part.record_count).sum::<u32>()
-            - kept.iter().map(|part| part.record_count).sum::<u32>();
-        if lost > 0 {
-            header.flags |= FLAG_SPARSE;
-            header.record_count -= lost;
-        }
-        if kept.is_empty() {
-            continue;
-        }
-        header.append_count += 1;
-        out.extend_from_slice(&append.id);
-        out.extend_from_slice(&small(kept.len()).to_le_bytes());
-        for part in kept {
-            out.extend_from_slice(&frame[part.offset as usize..(part.offset + part.len) as usize]);
-        }
-    }
-    if header.append_count == 0 && header.flags & (FLAG_OPENED | FLAG_CLOSED) == 0 {
-        return None;
-    }
-    seal_frame(&mut out, header, salt);
-    Some(out.into())
-}
-
 /// Lengths are bounded by the size of a segment, which is below 4 GiB.
-fn small(value: usize) -> u32 {
+pub(crate) fn small(value: usize) -> u32 {
     u32::try_from(value).expect("a segment is below 4 GiB, so is everything in it")
 }
 

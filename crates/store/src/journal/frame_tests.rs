@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::compact::thinned;
 use super::*;
 use crate::record::{CHAIN_START, NewRecord, StreamAppend};
 
