@@ -122,6 +122,7 @@ fn runs_that_ended_are_archived_dropped_and_their_space_is_taken_back() {
     done(&store(&["verify", "--data", text(&data)]));
     let backup = home.path().join("backup.jsonl");
     let exported = done(&store(&["export", text(&backup), "--data", text(&data)]));
+    assert!(std::fs::read_to_string(&backup).unwrap().contains("\"type\":\"store.compacted\""));
     let restored = home.path().join("restored");
     let imported = done(&store(&["import", text(&backup), "--data", text(&restored)]));
     assert_eq!(exported["records"], imported["records"]);
