@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::http::HttpSettings;
 pub use load::{ConfigError, Loaded, Mistake, Origin, Sources, load};
 
-pub use values::{ByteSize, FreeSpace, LogFormat, Period};
+pub use values::{ByteSize, FreeSpace, Kept, LogFormat, Period};
 
 /// The file that documents every key with its default.
 pub const SHIPPED: &str = include_str!("../config/ghostlight.toml");
@@ -36,6 +36,8 @@ pub struct Config {
     pub server: Server,
     /// The store.
     pub data: Data,
+    /// What is dropped when.
+    pub retention: Retention,
     /// How runs are carried.
     pub runs: Runs,
     /// The operator's agents.
@@ -118,6 +120,37 @@ impl Data {
     #[must_use]
     pub fn marks(&self) -> Marks {
         Marks { warn_below: self.warn_below_free.0, refuse_below: self.refuse_below_free.0 }
+    }
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// How long completed runs are kept after their end.
+    pub completed: Kept,
+    /// How long failed runs are.
+    pub failed: Kept,
+    /// How long cancelled runs are.
+    pub cancelled: Kept,
+    /// How large the journal may be before ended runs are dropped whatever their age; 0: as large as it gets.
+    pub journal_bytes_max: ByteSize,
+    /// The folder that takes what is dropped, relative to where the daemon was started; empty: none.
+    pub archive_dir: PathBuf,
+    /// How often it is looked for.
+    pub every: Period,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            completed: Kept::default(),
+            failed: Kept::default(),
+            cancelled: Kept::default(),
+            journal_bytes_max: ByteSize(0),
+            archive_dir: PathBuf::new(),
+            every: Period::seconds(600),
+        }
     }
 }
 

@@ -12,9 +12,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ghostlight_actors::retention::StoreCare;
 use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
 use ghostlight_actors::tree_log::TreeLog;
 use ghostlight_actors::{Caller, StoreError};
+use ghostlight_model::retention::Retention;
 use ghostlight_world::World;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -262,6 +264,19 @@ fn of_house(config: &Config, folder: &std::path::Path) -> Result<Settings, Daemo
         sled_cache_bytes: config.data.sled_cache_bytes.0,
         segment_bytes: config.data.segment_bytes.0,
         room: config.data.marks(),
+        store_care: StoreCare {
+            retention: Retention {
+                completed: config.retention.completed.0,
+                failed: config.retention.failed.0,
+                cancelled: config.retention.cancelled.0,
+            },
+            journal_bytes_max: Some(config.retention.journal_bytes_max.0).filter(|max| *max > 0),
+            archive: match &config.retention.archive_dir {
+                none if none.as_os_str().is_empty() => None,
+                folder => Some(absolute(folder.clone())?),
+            },
+            every: config.retention.every.0,
+        },
     })
 }
 

@@ -1,7 +1,6 @@
 //! The daemon: the control plane over HTTP, access control, measurements, configuration and the command line.
 
 pub mod access;
-mod archive;
 pub mod chaos;
 pub mod cli;
 pub mod client;

@@ -2,6 +2,7 @@
 
 use ghostlight_model::event::Attribution;
 use ghostlight_store::{AppendError, ReadError};
+use jiff::Timestamp;
 
 /// Who gave a command and which one it was. Stands in every event that follows from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,6 +66,14 @@ pub enum StoreError {
         bytes: usize,
         /// How large it may be.
         bytes_max: usize,
+    },
+    /// The run was dropped, and what it was is gone from here.
+    #[error("the run was archived at {at}{}", file.as_ref().map(|file| format!(", in {file}")).unwrap_or_default())]
+    RunArchived {
+        /// When.
+        at: Timestamp,
+        /// The file in the folder of archives that holds it, if there is one.
+        file: Option<String>,
     },
 }
 

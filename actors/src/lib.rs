@@ -5,6 +5,7 @@
 //! never wake a run.
 
 pub mod agents;
+pub mod archive;
 pub mod audit;
 pub mod batches;
 mod blocking;
@@ -17,6 +18,7 @@ pub mod documents;
 pub mod feed;
 pub mod keys;
 pub mod ledger;
+pub mod retention;
 pub mod runs;
 pub mod runtime;
 pub mod storage;

@@ -30,6 +30,7 @@ use crate::definition_files::FileReport;
 use crate::feed::{FeedHandle, FeedLimits};
 use crate::keys::Keys;
 use crate::ledger::Ledger;
+use crate::retention::{Keeper, StoreCare};
 use crate::runs::families::Families;
 use crate::runs::loading::snapshot_room;
 use crate::runs::marks::Marks;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub segment_bytes: u64,
     /// How much room there has to be on the disk.
     pub room: ghostlight_model::storage::Marks,
+    /// What is dropped when, and where to.
+    pub store_care: StoreCare,
 }
 
 /// Why the house cannot be opened.
@@ -290,6 +293,19 @@ pub async fn open(
         quarantine(services.clone(), run, "the process died twice while it touched this run".to_owned())
             .await;
     }
+    let keeper = {
+        let present = services.clone();
+        Keeper {
+            care: Arc::new(settings.store_care.clone()),
+            journal: shared.clone(),
+            blobs: services.blobs.clone(),
+            snapshots: services.snapshots.clone(),
+            views: views.clone(),
+            system: system.clone(),
+            is_present: Arc::new(move |run| present.present.of(run).is_some()),
+            world: world.clone(),
+        }
+    };
     let timers: StableAddr<Timers> = StableAddr::new();
     let tree_log = TreeLog::new(feed.clone());
     let tree = Tree::new(TreeConfig {
@@ -335,6 +351,7 @@ pub async fn open(
         tree_log,
         storage,
         place,
+        keeper,
     };
     let for_surface = ghostlight.clone();
     let root = tree::start(&tree, parts, move || surface(&for_surface)).await.map_err(OpenError::Tree)?;

@@ -3,7 +3,8 @@
 //! ```text
 //! ghostlight (rest_for_one, intensity 0: its failure is an orderly exit)
 //! ├── journal            minds the journal's thread
-//! ├── core (one_for_one) planner, timers, record (what happens to this tree), audit, storage (room on the disk)
+//! ├── core (one_for_one) planner, timers, record (what happens to this tree), audit, storage (room on the disk), retention (where
+//! │   anything is dropped)
 //! ├── runs               partitions p0..pN on worker threads
 //! │   └── p3 (rest_for_one)
 //! │       ├── runs (dynamic) ── run (one_for_one) ── workflow, executions/…, gates/…
@@ -26,6 +27,7 @@ use ghostlight_supervision::{
 
 use crate::audit::Audit;
 use crate::feed::FeedHandle;
+use crate::retention::{self, Keeper};
 use crate::runs::partition::{self, Partition, RunTable};
 use crate::runs::planner::{self, Planner};
 use crate::runs::timers::{self, Timers};
@@ -79,6 +81,8 @@ pub struct TreeParts {
     pub storage: Storage,
     /// Where that is.
     pub place: Place,
+    /// Who drops what ended long ago.
+    pub keeper: Keeper,
 }
 
 /// Starts the tree; answers when everything in it is up.
@@ -156,13 +160,15 @@ async fn is_away(services: &Services) -> bool {
 }
 
 fn core(parts: &TreeParts) -> Vec<ChildSpec> {
-    vec![
+    let mut specs = vec![
         planner::spec(&parts.services, &parts.planner),
         timers::spec(&parts.services, &parts.router, &parts.timers),
         parts.tree_log.spec(&parts.system),
         audit_keeper(parts),
         parts.storage.spec(&parts.place, &parts.system),
-    ]
+    ];
+    specs.extend(retention::spec(&parts.keeper));
+    specs
 }
 
 /// Writes counted refusals now and then, and what is left of them at the end.

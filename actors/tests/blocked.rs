@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ghostlight_actors::Caller;
+use ghostlight_actors::retention::StoreCare;
 use ghostlight_actors::runs::{Accepted, CommandError, Definition, RunCommand, StartRun};
 use ghostlight_actors::runtime::{self, Ghostlight, House, Settings};
 use ghostlight_model::ids::RunId;
@@ -49,6 +50,7 @@ async fn open(folder: &Path) -> (Ghostlight, House) {
         workers: 2,
         allow_api_command: false,
         sled_cache_bytes: 16 << 20,
+        store_care: StoreCare::default(),
         segment_bytes: 4 << 20,
         room: ghostlight_model::storage::Marks::default(),
     };

@@ -117,6 +117,7 @@ fn what_an_actor_had_on_its_way_to_the_journal_when_it_died_is_found_by_its_next
         sled_cache_bytes: 16 << 20,
         segment_bytes: 4 << 20,
         room: ghostlight_model::storage::Marks::default(),
+        store_care: ghostlight_actors::retention::StoreCare::default(),
     };
     actix::System::new().block_on(async {
         let disk = SlowDisk::default();

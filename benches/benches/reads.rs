@@ -102,5 +102,6 @@ fn settings(folder: &Path) -> Settings {
         sled_cache_bytes: 8 << 20,
         segment_bytes: 64 << 20,
         room: ghostlight_model::storage::Marks::default(),
+        store_care: ghostlight_actors::retention::StoreCare::default(),
     }
 }

@@ -198,7 +198,7 @@ async fn run(cli: Cli) -> ExitCode {
         Verb::Top(args) => top::run(args, &context).await,
         Verb::Token(verb) => token::run(verb, &context).await,
         Verb::Config(verb) => config::run(&verb),
-        Verb::Store(verb) => store::run(&verb, &context),
+        Verb::Store(verb) => store::run(&verb, &context).await,
         Verb::Explain(args) => explain::run(&args, &context),
         Verb::Schema(args) => schema::run(&args),
         Verb::Openapi(args) => openapi::run(&args),

@@ -287,6 +287,11 @@ fn in_range(key: &str, config: &Config) -> Result<(), String> {
         "server.connections_max" => within(config.server.connections_max as u64, 1, 1_000_000),
         "data.segment_bytes" => size(config.data.segment_bytes, mib, gib),
         "data.sled_cache_bytes" => size(config.data.sled_cache_bytes, mib, super::ByteSize(64 << 30)),
+        "retention.journal_bytes_max" if config.retention.journal_bytes_max.0 > 0 => {
+            size(config.retention.journal_bytes_max, super::ByteSize(4 << 20), super::ByteSize(1 << 50))
+        }
+        "retention.every" => within(config.retention.every.0.as_secs(), 1, 7 * 24 * 3600)
+            .map_err(|_| "must be from 1s to 7d".to_owned()),
         "runs.slots" => within(config.runs.slots.into(), 1, 100_000),
         "runs.worker_threads" => within(config.runs.worker_threads as u64, 0, 1_024),
         "log.filter" => tracing_subscriber::EnvFilter::try_new(&config.log.filter)

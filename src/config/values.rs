@@ -109,6 +109,30 @@ impl From<Period> for String {
     }
 }
 
+/// How long something is kept: a length of time, or `forever`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Kept(pub Option<Duration>);
+
+impl TryFrom<String> for Kept {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "forever" {
+            return Ok(Self(None));
+        }
+        let period =
+            units::duration(&text).ok_or_else(|| format!("`{text}` is no time like `30d`, nor `forever`"))?;
+        Ok(Self(Some(period)))
+    }
+}
+
+impl From<Kept> for String {
+    fn from(kept: Kept) -> Self {
+        kept.0.map_or_else(|| "forever".to_owned(), |period| Period(period).into())
+    }
+}
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -100,6 +100,7 @@ codes! {
     AgentState "agent_state" 409 "The agent's state does not allow it" "The detail says why.";
     ActorState "actor_state" 409 "The actor's state does not allow it" "Temporary actors cannot be restarted; what is not running, or carries the request, cannot be stopped.";
     TooManyTokens "too_many_tokens" 409 "There are as many tokens as there may be" "Revoke some.";
+    RunArchived "run_archived" 410 "The run was archived" "`state` says since when, and in which file of the folder of archives it is, if in any; `ghostlight store import FILE` makes a store of such a file.";
     PreconditionFailed "precondition_failed" 412 "It has changed since it was read" "Read it again; the `ETag` of the current version is in `state`.";
     BodyTooLarge "body_too_large" 413 "The body is too large" "The limits are configurable: `server.definition_bytes_max` and `server.body_bytes_max`.";
     UnsupportedMediaType "unsupported_media_type" 415 "The body's media type is not taken here" "Definitions are `application/yaml` or `application/json`, everything else `application/json`.";

@@ -36,6 +36,10 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable => Code::StoreUnavailable,
             StoreError::OutcomeUnknown => Code::OutcomeUnknown,
             StoreError::TooLarge { .. } => Code::BodyTooLarge,
+            StoreError::RunArchived { at, file } => {
+                let state = json!({ "archived_at": at.to_string(), "file": file });
+                return Self::new(Code::RunArchived, error.to_string()).state(state);
+            }
             StoreError::Damaged(place) => {
                 tracing::error!(%place, "a record that a request needs does not verify");
                 return Self::new(Code::StoreDamaged, "a record of this object does not verify");

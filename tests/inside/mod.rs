@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ghostlight::http::{self, HttpSettings, Listener};
+use ghostlight_actors::retention::StoreCare;
 use ghostlight_actors::runtime::{self, Ghostlight, Settings};
 use ghostlight_world::World;
 use reqwest::header::HeaderMap;
@@ -108,6 +109,7 @@ impl Inside {
             sled_cache_bytes: 4 << 20,
             segment_bytes: 4 << 20,
             room: ghostlight_model::storage::Marks::default(),
+            store_care: StoreCare::default(),
         };
         let mut http_settings =
             HttpSettings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..HttpSettings::default() };

@@ -192,10 +192,17 @@ impl Subscription {
         let (page, head) = self.read_page().await?;
         let asked = page.iter().filter_map(|record| asked_run(self.filter.judge(record))).collect();
         let known = self.know(asked).await?;
-        if matches!(self.source, Source::All) {
-            self.notice_gap(page.first().map_or(head, |first| first.sequence.saturating_sub(1)));
+        if page.is_empty() && matches!(self.source, Source::All) {
+            self.notice_gap(head);
         }
         for record in &page {
+            let is_missing_something = match &self.source {
+                Source::All => true,
+                Source::Run(_, next) => record.stream_sequence > *next,
+            };
+            if is_missing_something {
+                self.notice_gap(record.sequence.saturating_sub(1));
+            }
             self.give_record(record, None, &known);
         }
         if page.is_empty() {

@@ -14,8 +14,9 @@ use ghostlight_model::workflow::{RunSupervision, Workflow};
 use ghostlight_store::blobs::{BadBlobId, BlobError, BlobId, Blobs};
 use ghostlight_store::record::CHAIN_START;
 use ghostlight_store::snapshots::{SNAPSHOT_BYTES_MAX, Snapshot};
-use ghostlight_store::{ReadError, Record};
+use ghostlight_store::{Journal, ReadError, Record, Wake};
 use ghostlight_world::Bug;
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -57,6 +58,14 @@ pub enum LoadError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It was dropped.
+    #[error("the run was archived at {at}")]
+    Archived {
+        /// When.
+        at: Timestamp,
+        /// The file that holds it, if there is one.
+        file: Option<String>,
+    },
     /// Its first event is not its creation.
     #[error("the run does not begin with its creation")]
     NoBeginning,
@@ -71,6 +80,7 @@ impl LoadError {
             | Self::Event { source: DecodeError::Malformed { .. }, .. }
             | Self::Definition(_)
             | Self::Blob { .. }
+            | Self::Archived { .. }
             | Self::NoBeginning => true,
             Self::Read(ReadError::Device(_) | ReadError::Unavailable)
             | Self::Event { source: DecodeError::Unknown { .. }, .. } => false,
@@ -132,6 +142,9 @@ fn load_from(
     known: Option<Arc<Run>>,
     until: u64,
 ) -> Result<Option<Loaded>, LoadError> {
+    if let Some(archived) = archived(&*services.journal, id)? {
+        return Err(archived);
+    }
     let known = known.filter(|run| run.sequence <= until);
     let begun = match &known {
         Some(run) => run.clone(),
@@ -149,6 +162,23 @@ fn load_from(
         provide_blobs(&mut loaded.run, &*services.blobs)?;
     }
     Ok(Some(loaded))
+}
+
+/// What stands for a run that was dropped; none when it was not, or there is none of that id. Blocks on the disk, and for most runs on
+/// nothing.
+///
+/// # Errors
+/// [`LoadError`] when its head cannot be read.
+pub fn archived(journal: &dyn Journal, id: RunId) -> Result<Option<LoadError>, LoadError> {
+    let stream = streams::run(id);
+    let Some(head) = journal.head_of(&stream)?.filter(|head| head.wake == Wake::Dropped) else {
+        return Ok(None);
+    };
+    let last = journal.read(&stream, head.sequence, 1)?;
+    let Some(record) = last.first() else { return Ok(None) };
+    let event = read_event(record)?.recorded;
+    let file = if let Event::RunArchived(archived) = event.event { archived.file } else { None };
+    Ok(Some(LoadError::Archived { at: event.at, file }))
 }
 
 /// Room for the snapshots that are made at the same time, in KiB.

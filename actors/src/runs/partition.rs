@@ -12,6 +12,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Handler, Message, WrapFuture};
 use ghostlight_model::ids::RunId;
 use ghostlight_model::run::Command;
 use ghostlight_model::workflow::RunSupervision;
+use ghostlight_store::Wake;
 use ghostlight_supervision::{
     ChildRef, ChildSpec, Context, Down, ExitReason, Flags, Key, SendError, StableAddr, StartContext,
     SupervisorRef,
@@ -23,6 +24,7 @@ use super::loading;
 use super::origin::NewRun;
 use super::place::{Residents, RunPlace};
 use super::quarantine::quarantine;
+use super::reading;
 use super::services::Services;
 use super::supervision;
 use super::timers::{DueSoon, Timers, due_soon};
@@ -316,6 +318,13 @@ impl Partition {
         match self.services.journal.head_of(&streams::run(id)) {
             Ok(None) => refuse(give.answer, CommandError::UnknownRun(id)),
             Err(error) => refuse(give.answer, CommandError::Store(StoreError::of_read(&error))),
+            Ok(Some(head)) if head.wake == Wake::Dropped => {
+                let refusal = match loading::archived(&*self.services.journal, id) {
+                    Ok(Some(error)) | Err(error) => reading::unreadable(&error),
+                    Ok(None) => StoreError::Busy,
+                };
+                refuse(give.answer, CommandError::Store(refusal));
+            }
             Ok(Some(_)) => {
                 let entry = Entry {
                     state: EntryState::Between(VecDeque::from([give])),

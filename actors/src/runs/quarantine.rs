@@ -40,7 +40,9 @@ async fn once(services: &Arc<Services>, id: RunId, message: String) -> Result<()
         let Some(head) = of_reading.journal.head_of(&stream)? else { return Ok(None) };
         let last = of_reading.journal.read(&stream, head.sequence, 1)?;
         let is_set_aside = last.first().is_some_and(|record| record.kind == kind);
-        Ok::<_, ReadError>((head.wake != Wake::Done && !is_set_aside).then_some(head))
+        Ok::<_, ReadError>(
+            (!matches!(head.wake, Wake::Done | Wake::Dropped) && !is_set_aside).then_some(head),
+        )
     });
     let Some(head) = head.await.map_err(|_| Failed::Read(ReadError::Unavailable))?? else { return Ok(()) };
     let part = StreamAppend {

@@ -108,6 +108,9 @@ impl Runs {
         let services = self.services.clone();
         let found = blocking(move || {
             let stream = streams::run(run);
+            if let Some(archived) = loading::archived(&*services.journal, run)? {
+                return Err(archived);
+            }
             let Some(head) = services.journal.head_of(&stream)? else { return Ok(None) };
             let first = first_after(&services.journal, &stream, after, head.sequence)?;
             let last = head.sequence.min((first - 1).saturating_add(limit as u64));
@@ -212,6 +215,7 @@ fn whole_page(
 pub(super) fn unreadable(error: &LoadError) -> StoreError {
     match error {
         LoadError::Read(error) => StoreError::of_read(error),
+        LoadError::Archived { at, file } => StoreError::RunArchived { at: *at, file: file.clone() },
         other => StoreError::Damaged(other.to_string()),
     }
 }

@@ -229,7 +229,7 @@ pub fn due_soon(head: &StreamHead, now: Timestamp) -> Option<i64> {
     let ahead = i64::try_from(AHEAD.as_micros()).unwrap_or(i64::MAX);
     match head.wake {
         Wake::At(at) if at <= now.as_microsecond().saturating_add(ahead) => Some(at),
-        Wake::At(_) | Wake::Now | Wake::Idle | Wake::Done => None,
+        Wake::At(_) | Wake::Now | Wake::Idle | Wake::Done | Wake::Dropped => None,
     }
 }
 

@@ -26,6 +26,7 @@ impl Projection for Approvals {
         match kind_name(record.kind) {
             // A kind of a newer program may decide about an approval: it must be read, and reading it is refused.
             Some("approval.requested" | "approval.decided") | None => Interest::Body,
+            Some("run.archived") => Interest::Envelope,
             Some(_) => Interest::None,
         }
     }
@@ -36,6 +37,11 @@ impl Projection for Approvals {
             Event::ApprovalDecided(decided) => Some(decided.approval.0),
             _ => None,
         }
+    }
+
+    fn dropped(record: &Record) -> Option<Bytes> {
+        let is_dropped = kind_name(record.kind) == Some("run.archived");
+        streams::run_of(&record.stream).filter(|_| is_dropped).map(by_run)
     }
 
     fn fold(row: Option<ApprovalRow>, fact: &Fact<'_>) -> Option<ApprovalRow> {

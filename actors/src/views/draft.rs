@@ -7,18 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ghostlight_store::Record;
-use ghostlight_store::views::{ViewBatch, ViewName, Views};
+use ghostlight_store::views::{Range, ViewBatch, ViewName, Views};
 use uuid::Uuid;
 
 use super::error::ViewError;
 use super::handle::count_of;
 use super::list;
-use super::projection::{Fact, Interest, Projection, counter_key, member_key, row_key};
+use super::projection::{Fact, Interest, Projection, counter_key, id_of, member_key, row_key};
 use crate::codec;
 
 /// How many rows one batch changes at most. A row with all its index entries is some 8 KiB, so that a batch stays far
 /// below what a store of views takes.
 const ROWS_MAX: usize = 256;
+/// How many rows one record takes out at most.
+const DROPPED_MAX: usize = 2_000;
 
 /// A record that cannot be folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +80,9 @@ pub(super) fn fold<P: Projection>(
 
 impl<P: Projection> Draft<'_, P> {
     fn take(&mut self, record: &Record) -> Result<Result<(), Poison>, ViewError> {
+        if let Some(group) = P::dropped(record) {
+            self.drop_group(&group)?;
+        }
         let at = codec::time(record);
         match P::interest(record) {
             Interest::None => {}
@@ -104,6 +109,24 @@ impl<P: Projection> Draft<'_, P> {
         }
         if let Some(row) = self.rows.get_mut(&id) {
             row.now = P::fold(row.now.take(), fact);
+        }
+        Ok(())
+    }
+
+    /// Takes the rows of a group out, as many as one batch takes; the others stay until the view is folded anew.
+    fn drop_group(&mut self, group: &Bytes) -> Result<(), ViewError> {
+        let range = Range { prefix: group.clone(), after: None, limit: DROPPED_MAX, reverse: false };
+        let stored = self.views.range(self.view, &range)?;
+        for id in stored.iter().filter_map(|entry| id_of(&entry.key)) {
+            if !self.rows.contains_key(&id) {
+                let row = list::get::<P>(self.views, self.view, id)?;
+                self.rows.insert(id, Change { before: row.clone(), now: row });
+            }
+        }
+        for change in self.rows.values_mut() {
+            if change.now.as_ref().is_some_and(|row| P::groups(row).contains(group)) {
+                change.now = None;
+            }
         }
         Ok(())
     }

@@ -60,6 +60,10 @@ pub(super) trait Projection: Send + Sync + 'static {
     fn interest(record: &Record) -> Interest;
     /// The row that the record is about.
     fn subject(fact: &Fact<'_>) -> Option<Uuid>;
+    /// A group whose rows all go with this record.
+    fn dropped(_record: &Record) -> Option<Bytes> {
+        None
+    }
     /// The row after the record.
     fn fold(row: Option<Self::Row>, fact: &Fact<'_>) -> Option<Self::Row>;
     /// The groups that list the row: prefixes of index keys, without the row's id.

@@ -51,6 +51,9 @@ impl Projection for Runs {
             (None, Some(Event::RunCreated(created))) => created_row(created, fact)?,
             (None, _) => return None,
         };
+        if let Some(Event::RunArchived(_)) = fact.event {
+            return None;
+        }
         row.sequence = fact.record.sequence;
         row.stream_sequence = fact.record.stream_sequence;
         if kind_name(fact.record.kind) == Some("step.started") {
@@ -196,6 +199,7 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
             row.priority = revised.priority.unwrap_or(row.priority);
         }
         Event::RunCreated(_)
+        | Event::RunArchived(_)
         | Event::PlanCreated(_)
         | Event::StepOpened(_)
         | Event::EventEmitted(_)
@@ -225,7 +229,8 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         | Event::SupervisorGaveUp(_)
         | Event::ViewSetAside(_)
         | Event::StoreCorruptionFound(_)
-        | Event::StorageChanged(_) => {}
+        | Event::StorageChanged(_)
+        | Event::StoreCompacted(_) => {}
     }
 }
 
@@ -252,7 +257,7 @@ fn use_up(row: &mut RunRow, used: Usage) {
 
 #[cfg(test)]
 mod tests {
-    use ghostlight_model::event::{RunReopened, StepSkipped, StepWaiting, WaitReason};
+    use ghostlight_model::event::{RunArchived, RunReopened, StepSkipped, StepWaiting, WaitReason};
     use jiff::Timestamp;
 
     use super::*;
@@ -315,6 +320,13 @@ mod tests {
         let many = (0..1_000).map(|at| waiting(&format!("s{at}"), WaitReason::Signal));
         let row = many.fold(row, |row, event| fold(row, &event));
         assert_eq!(row.map(|row| row.waits.len()), Some(WAITS_MAX));
+    }
+
+    #[test]
+    fn a_run_that_was_dropped_has_no_row() {
+        let archived = RunArchived { status: RunStatus::Completed, file: None };
+        let history = [created("incident", &[]), archived.into()];
+        assert_eq!(history.iter().fold(None, fold), None);
     }
 
     #[test]

@@ -35,6 +35,11 @@ impl Log {
 
     /// Appends events to a run, each a second after the one before in its stream, and says the last sequence.
     pub fn run(&self, run: RunId, route: &str, events: &[Event]) -> u64 {
+        self.run_to(run, route, events, Wake::Idle)
+    }
+
+    /// The same, and what a restart should do with the run then.
+    pub fn run_to(&self, run: RunId, route: &str, events: &[Event], wake: Wake) -> u64 {
         let stream = streams::run(run);
         let expected = self.journal.head_of(&stream).unwrap().map_or(0, |head| head.sequence);
         let by = Attribution { by: Some("local".into()), ..Attribution::default() };
@@ -43,30 +48,30 @@ impl Log {
             codec::encode(std::slice::from_ref(event), &by, Timestamp::from_millisecond(ms).unwrap())
                 .remove(0)
         };
-        self.append(stream, route, expected, events.iter().enumerate().map(encode).collect())
+        let records = events.iter().enumerate().map(encode).collect();
+        self.append(stream, route, expected, records, wake)
     }
 
     /// Appends a record with this body.
     pub fn raw(&self, stream: StreamName, kind: u16, body: &'static str) -> u64 {
         let expected = self.journal.head_of(&stream).unwrap().map_or(0, |head| head.sequence);
         let record = NewRecord { kind, version: 1, time_us: 0, body: Bytes::from_static(body.as_bytes()) };
-        self.append(stream, "", expected, vec![record])
+        self.append(stream, "", expected, vec![record], Wake::Idle)
     }
 
-    fn append(&self, stream: StreamName, route: &str, expected: u64, records: Vec<NewRecord>) -> u64 {
-        let part = StreamAppend {
-            stream,
-            expected,
-            records,
-            wake: Wake::Idle,
-            route: route.into(),
-            aliases: vec![],
-        };
+    fn append(
+        &self,
+        stream: StreamName,
+        route: &str,
+        expected: u64,
+        records: Vec<NewRecord>,
+        wake: Wake,
+    ) -> u64 {
+        let part = StreamAppend { stream, expected, records, wake, route: route.into(), aliases: vec![] };
         let append = Append::one(Uuid::new_v4().into_bytes(), part);
         let (answer, answered) = std::sync::mpsc::channel();
-        // A journal in memory answers in the caller's thread.
         self.journal.submit(append, Reply::callback(move |result| answer.send(result).unwrap()));
-        answered.try_recv().unwrap().unwrap().last_sequence()
+        answered.recv().unwrap().unwrap().last_sequence()
     }
 }
 

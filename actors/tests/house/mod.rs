@@ -57,6 +57,7 @@ pub async fn open_with_slots(folder: &Path, slots: u32) -> (Ghostlight, House) {
         sled_cache_bytes: 16 << 20,
         segment_bytes: 4 << 20,
         room: ghostlight_model::storage::Marks::default(),
+        store_care: ghostlight_actors::retention::StoreCare::default(),
     };
     let (ghostlight, house) = runtime::open(settings, World::real(), |_| Vec::new()).await.unwrap();
     ghostlight.tree.permit_faults();

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod language;
 pub mod payload;
 pub mod priority;
+pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod selection;

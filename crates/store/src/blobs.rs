@@ -2,8 +2,7 @@
 //!
 //! Promises: when [`Blobs::put`] returns, the blob survives a power cut, so that an event naming it may be
 //! appended; putting the same bytes again changes nothing; [`Blobs::get`] never returns bytes that do not hash to
-//! the name. Leaves to others: which blobs are still named by an event (compaction marks, and sweeps with
-//! [`Blobs::list`] and [`Blobs::remove`]).
+//! the name. What no event names any more is found and removed by [`sweep()`].
 
 use std::fmt;
 use std::io;
@@ -14,9 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod file;
 mod memory;
+mod sweep;
 
 pub use file::FileBlobs;
 pub use memory::MemoryBlobs;
+pub use sweep::{SweepError, Swept, names_in, sweep};
 
 /// The size limit of a blob unless its store was opened with another one: 64 MiB.
 pub const BLOB_BYTES_MAX_DEFAULT: usize = 64 * 1024 * 1024;
@@ -37,6 +38,16 @@ pub trait Blobs: Send + Sync {
     /// Removes a blob and tells whether it was there. After a power cut it may be there again, so a sweep has to
     /// be repeatable. Errors: [`BlobError::Io`].
     fn remove(&self, id: &BlobId) -> Result<bool, BlobError>;
+
+    /// Begins a sweep: a blob that was put since the one before the last began is not removed by it. So whoever has put a blob
+    /// has at least the time between two sweeps to append what names it. Who keeps no such account does nothing.
+    fn begin_sweep(&self) {}
+
+    /// Removes a blob for a sweep, unless it was put lately, and tells how many bytes that were. Who keeps no account of what was put
+    /// removes nothing. Errors: [`BlobError::Io`].
+    fn sweep_away(&self, _id: &BlobId) -> Result<Option<u64>, BlobError> {
+        Ok(None)
+    }
 
     /// Up to `limit` names in ascending order, beginning after `after`. A blob put or removed while a listing goes
     /// from page to page may or may not appear. Errors: [`BlobError::Io`].

@@ -6,8 +6,10 @@
 //!
 //! Promises, which the `conformance` suite checks of every backend: an append is answered `Ok` only when it is
 //! durable; nothing is read or followed before it is durable; records of a stream are dense from 1 and the global
-//! sequence is dense from 1; an append whose expectation fails changes nothing.
+//! sequence is dense from 1; an append whose expectation fails changes nothing. A stream that was dropped takes nothing
+//! more; of its records all but those of its last append may disappear, and with them their global sequences.
 
+mod compact;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod export;
@@ -22,6 +24,7 @@ mod queue;
 mod read;
 mod reply;
 mod reserve;
+mod restore;
 mod sealed;
 mod segment;
 mod shared;
@@ -33,11 +36,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub use compact::{Compacted, Compaction};
 pub use export::{WalkError, WholeAppend, WholeCommit, WholeJournal, WholePart};
 pub use file::{FileJournal, JournalOptions, OpenError};
 pub use follow::{Follow, FollowError, Publisher};
 pub use memory::MemoryJournal;
 pub use reply::{AppendFuture, AppendResult, Reply};
+pub use restore::{Place, Restored};
 pub use verify::{VerifyReport, verify};
 
 use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
@@ -93,6 +98,8 @@ pub struct JournalStats {
     pub segments: u64,
     /// Streams held in memory because their latest records are not in a sealed segment yet.
     pub tail_streams: u64,
+    /// How many bytes its segments take on the disk, the one being written as a whole.
+    pub file_bytes: u64,
     /// About how many bytes of memory the index of sealed segments takes.
     pub index_bytes: u64,
     /// Bytes that can be written although the disk is full, because they were reserved before.
@@ -132,6 +139,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`ReadError::Corrupt`] when a record, its checksum or its chain is damaged; nothing is skipped.
     fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, ReadError>;
+
+    /// The same with what each append said of the stream, at most `limit` appends.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    fn read_parts(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<WholePart>, ReadError>;
 
     /// The records of all streams after global sequence `after`, bounded and ended as in [`Journal::read`].
     ///
@@ -174,11 +187,21 @@ pub trait Journal: Send + Sync {
     ) -> Result<Vec<StreamName>, ReadError>;
 
     /// What became of an append whose answer was lost. `None` says that it was not committed and never will be,
-    /// provided that no more than [`OUTCOMES_KEPT`] appends were committed since.
+    /// provided that no more than [`OUTCOMES_KEPT`] appends were committed since, and that none of its streams was dropped and
+    /// compacted: nobody drops a stream whose last append he does not know.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] while the journal itself does not know: ask again.
     fn outcome(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError>;
+
+    /// Takes back the space of streams that were dropped. Blocks, for as long as it takes to look through the whole journal; commits
+    /// and reads go on meanwhile. A backend that has nothing to take back does nothing.
+    ///
+    /// # Errors
+    /// As [`Journal::read`]: what is damaged is left as it is. What was done before stays done.
+    fn compact(&self, _how: &Compaction<'_>) -> Result<Compacted, ReadError> {
+        Ok(Compacted::default())
+    }
 
     /// Counters for metrics.
     fn stats(&self) -> JournalStats;

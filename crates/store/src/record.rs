@@ -1,7 +1,8 @@
 //! What goes into a journal and what comes out of it: streams, records, appends, commits.
 //!
 //! A record's body is opaque bytes: nothing here ever looks into it. A stream's records are dense from 1; the
-//! global sequence is dense from 1 over all streams and rises in commit order. Every record carries the chain
+//! global sequence is dense from 1 over all streams and rises in commit order. Where a journal was compacted, records of
+//! dropped streams are missing, and their sequences with them. Every record carries the chain
 //! hash of its stream, so that a reader can prove that nothing before it was changed or left out.
 
 use std::fmt;
@@ -116,6 +117,8 @@ pub enum Wake {
     Now,
     /// Wake it at this time, in microseconds since the epoch.
     At(i64),
+    /// It was dropped: the records of this append are the last that it ever has, and all before them may be forgotten.
+    Dropped,
 }
 
 impl Wake {
@@ -123,7 +126,7 @@ impl Wake {
     /// what needs no waking.
     pub fn due_us(self) -> Option<i64> {
         match self {
-            Wake::Done | Wake::Idle => None,
+            Wake::Done | Wake::Idle | Wake::Dropped => None,
             Wake::Now => Some(i64::MIN),
             Wake::At(time) => Some(time),
         }

@@ -208,3 +208,18 @@ pub struct StorageChanged {
     /// Bytes that are free.
     pub free_bytes: u64,
 }
+
+/// `store.compacted`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreCompacted {
+    /// How many segments of the journal were written anew.
+    pub segments: u64,
+    /// How many records are gone.
+    pub records: u64,
+    /// By how many bytes the journal is smaller.
+    pub bytes: u64,
+    /// How many large values are gone, which nothing named any more.
+    pub blobs: u64,
+    /// Their bytes.
+    pub blob_bytes: u64,
+}

@@ -121,6 +121,7 @@ events! {
     7 "run.completed" RunCompleted: "The run ended with its result, complete or partial.",
     8 "run.reopened" RunReopened: "A failed run is tried again from the steps that failed.",
     9 "run.quarantined" RunQuarantined: "The run's actors kept crashing; it is paused until someone releases it.",
+    10 "run.archived" RunArchived: "The run was dropped; what it was may stand in an archive.",
     20 "plan.created" PlanCreated: "What will be done, as revision 0.",
     21 "plan.revised" PlanRevised: "The plan of a live run was changed.",
     30 "step.scheduled" StepScheduled: "A step is ready and waits for a slot.",
@@ -160,6 +161,7 @@ events! {
     124 "view.set_aside" ViewSetAside: "A derived view could not be used and is rebuilt.",
     125 "store.corruption_found" StoreCorruptionFound: "A record does not verify.",
     126 "storage.changed" StorageChanged: "The room on the disk passed a mark, downwards or upwards.",
+    127 "store.compacted" StoreCompacted: "The space of what was dropped was taken back.",
 }
 
 impl Event {

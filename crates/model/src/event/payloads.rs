@@ -37,6 +37,8 @@ macro_rules! payloads_of {
             | Event::RunCancelled(_)
             | Event::RunFailed(_)
             | Event::RunQuarantined(_)
+            | Event::RunArchived(_)
+            | Event::StoreCompacted(_)
             | Event::PlanCreated(_)
             | Event::StepScheduled(_)
             | Event::StepRetrying(_)

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::ids::{DefinitionHash, Name, RunId, StepPath};
 use crate::payload::Payload;
 use crate::priority::Priority;
+use crate::run::RunStatus;
 
 /// `run.created`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -190,6 +191,16 @@ pub struct RunReopened {
 pub struct RunQuarantined {
     /// What kept happening.
     pub message: String,
+}
+
+/// `run.archived`: the last event of a run, which stays when all others are gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunArchived {
+    /// How it had ended.
+    pub status: RunStatus,
+    /// The file in the folder of archives that holds it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 /// `signal.received`

@@ -28,6 +28,8 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (8, 1, r#"{"steps":["b","c"]}"#),
     (8, 1, r#"{"steps":["b","each"],"anew":["each"],"input":{"json":{"n":2}}}"#),
     (9, 1, r#"{"message":"its actors kept crashing"}"#),
+    (10, 1, r#"{"status":"completed","file":"runs-2026-11-20T12-00-00Z-1.jsonl"}"#),
+    (10, 1, r#"{"status":"failed"}"#),
     (
         20,
         1,
@@ -156,6 +158,7 @@ const SAMPLES: &[(u16, u8, &str)] = &[
     (124, 1, r#"{"view":"runs","reason":"record 7 does not decode"}"#),
     (125, 1, r#"{"place":"segment 3 at 512","reason":"checksum"}"#),
     (126, 1, r#"{"level":"short","free_bytes":268435455}"#),
+    (127, 1, r#"{"segments":2,"records":900,"bytes":1000000,"blobs":1,"blob_bytes":70000}"#),
 ];
 
 /// Shows S3-4a.

@@ -34,6 +34,8 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         }
         Event::RunPaused(paused) => pause(run, paused.reason),
         Event::RunQuarantined(_) => pause(run, PauseReason::Quarantined),
+        // It is what it was; what it was is gone.
+        Event::RunArchived(_) => {}
         Event::RunResumed(_) => {
             run.status = RunStatus::Running;
             run.pause = None;
@@ -221,7 +223,8 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         | Event::SupervisorGaveUp(_)
         | Event::ViewSetAside(_)
         | Event::StoreCorruptionFound(_)
-        | Event::StorageChanged(_) => {}
+        | Event::StorageChanged(_)
+        | Event::StoreCompacted(_) => {}
     }
 }
 

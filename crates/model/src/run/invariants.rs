@@ -227,7 +227,10 @@ pub fn an_event_follows_from_the_state_before_it(change: &Change<'_>) -> bool {
         | Event::ActorRestarted(_)
         | Event::SupervisorGaveUp(_)
         | Event::ViewSetAside(_)
-        | Event::StoreCorruptionFound(_) => false,
+        | Event::StoreCorruptionFound(_)
+        | Event::StorageChanged(_)
+        | Event::StoreCompacted(_) => false,
+        Event::RunArchived(_) => status.is_terminal(),
     }
 }
 

@@ -8,6 +8,7 @@
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -27,6 +28,11 @@ pub struct FileBlobs {
     bytes_max: usize,
     /// One writer a name: two would write the same unfinished file.
     writing: Vec<Mutex<()>>,
+    /// When a blob was put last, in sweeps since this was opened, by the beginning of its name: of blobs that share it the
+    /// latest counts. 0: never.
+    put_at: Vec<AtomicU32>,
+    /// How many sweeps have begun, and one.
+    sweeps: AtomicU32,
     /// Fan-out folders whose own names this process has made durable; at most 65,536 of two bytes each.
     durable_dirs: Mutex<HashSet<[u8; 2]>>,
 }
@@ -46,7 +52,9 @@ impl FileBlobs {
         };
         prepare().map_err(io_error("open the folder of"))?;
         let writing = (0..STRIPES).map(|_| Mutex::default()).collect();
-        Ok(Self { files, root, bytes_max, writing, durable_dirs: Mutex::default() })
+        let put_at = (0..=usize::from(u16::MAX)).map(|_| AtomicU32::new(0)).collect();
+        let sweeps = AtomicU32::new(1);
+        Ok(Self { files, root, bytes_max, writing, put_at, sweeps, durable_dirs: Mutex::default() })
     }
 
     /// Removes what writes that were cut short have left; returns how many. Needed for the space only. Blocking,
@@ -70,6 +78,10 @@ impl FileBlobs {
 
     fn path_of(&self, id: &BlobId) -> PathBuf {
         self.dir_of(fan_out(id)).join(id.to_string())
+    }
+
+    fn put_at(&self, id: &BlobId) -> &AtomicU32 {
+        &self.put_at[usize::from(u16::from_be_bytes(fan_out(id)))]
     }
 
     fn writing(&self, [first, _]: [u8; 2]) -> MutexGuard<'_, ()> {
@@ -161,6 +173,7 @@ impl Blobs for FileBlobs {
         }
         let id = BlobId::of(bytes);
         let _writing = self.writing(fan_out(&id));
+        self.put_at(&id).store(self.sweeps.load(Ordering::Acquire), Ordering::Release);
         let dir = self.ensure_dir(fan_out(&id)).map_err(io_error("make a folder for"))?;
         match self.read_verified(&id) {
             Ok(_) => self.files.sync_dir(&dir).map_err(io_error("sync"))?,
@@ -183,6 +196,29 @@ impl Blobs for FileBlobs {
         match self.files.remove(&self.path_of(id)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(io_error("remove")(error)),
+        }
+    }
+
+    fn begin_sweep(&self) {
+        self.sweeps.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn sweep_away(&self, id: &BlobId) -> Result<Option<u64>, BlobError> {
+        // Held against a put of the same bytes, which finds the blob there, or writes it again.
+        let _writing = self.writing(fan_out(id));
+        let put_at = self.put_at(id).load(Ordering::Acquire);
+        if put_at > 0 && put_at + 2 > self.sweeps.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let path = self.path_of(id);
+        let removed = || {
+            let bytes = self.files.open(&path, OpenMode::Read)?.len()?;
+            self.files.remove(&path).map(|()| bytes)
+        };
+        match removed() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(io_error("remove")(error)),
         }
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::frame::{FLAG_CLOSED, FLAG_OPENED, appends_of, decode_part};
 use super::open::{Layout, OpenError};
-use super::segment::{FrameReader, SEGMENT_HEADER_BYTES, SegmentInfo};
+use super::segment::{FrameReader, Left, NOT_ALL_THERE, SEGMENT_HEADER_BYTES, SegmentInfo};
 use crate::record::{Corruption, Record, Wake};
 
 /// A commit as it stands in the journal.
@@ -43,6 +43,8 @@ pub struct WholePart {
     pub wake: Wake,
     /// Further ids of the stream.
     pub aliases: Vec<[u8; 16]>,
+    /// The stream's chain hash before the first record.
+    pub chain_before: [u8; 32],
     /// At least one.
     pub records: Vec<Record>,
 }
@@ -91,6 +93,11 @@ impl<'f> WholeJournal<'f> {
         self.log_id
     }
 
+    /// Whether records of streams that were dropped may be missing.
+    pub fn is_compacted(&self) -> bool {
+        self.segments.iter().any(|info| info.left.is_some())
+    }
+
     /// Tells all commits in order, each checked as [`super::verify()`] checks it. Beside a running daemon it ends with what was
     /// whole when it came there.
     ///
@@ -101,20 +108,25 @@ impl<'f> WholeJournal<'f> {
         let mut next = 1;
         for (index, info) in self.segments.iter().enumerate() {
             let file = self.files.open(&info.path, OpenMode::Read).map_err(device)?;
+            // A daemon may have compacted it since it was listed.
+            let info = &SegmentInfo::read(&*file, &info.path, info.number).map_err(device)?;
+            let info = info.as_ref().map_err(|corruption| WalkError::Corrupt(corruption.clone()))?;
+            let mut met = Left { end: SEGMENT_HEADER_BYTES as u64, ..Left::default() };
             let mut reader = FrameReader::new(&*file, info.salt, file.len().map_err(device)?);
             let end = self.segments.get(index + 1).map(|following| following.first_commit);
             let mut offset = SEGMENT_HEADER_BYTES as u64;
-            while end != Some(next) {
+            while info.goes_on(offset, next, end) {
                 match reader.frame_at(offset).map_err(device)? {
-                    Ok((header, bytes)) if header.number == next => {
+                    Ok((header, bytes)) if info.follows(&header, next, header.first_sequence) => {
                         let appends = whole(info, offset, &bytes, &header).map_err(WalkError::Corrupt)?;
                         let flag = |flag| header.flags & flag != 0;
                         let (opened, closed) = (flag(FLAG_OPENED), flag(FLAG_CLOSED));
-                        let commit =
-                            WholeCommit { number: next, epoch: header.epoch, opened, closed, appends };
+                        let (number, epoch) = (header.number, header.epoch);
+                        let commit = WholeCommit { number, epoch, opened, closed, appends };
                         tell(commit).map_err(WalkError::Told)?;
                         offset += bytes.len() as u64;
-                        next += 1;
+                        next = number + 1;
+                        met.count(&header, offset);
                     }
                     Ok(_) => {
                         let reason = "the commit is not the one that comes next";
@@ -127,13 +139,17 @@ impl<'f> WholeJournal<'f> {
                         if later.is_some() && reader.is_whole_after_all(offset).map_err(device)? {
                             continue;
                         }
-                        if later.is_some() || end.is_some() {
+                        if later.is_some() || end.is_some() || info.left.is_some() {
                             return Err(WalkError::Corrupt(info.corruption(offset, reason, &[])));
                         }
                         break;
                     }
                 }
             }
+            if info.left.is_some_and(|left| left != met) {
+                return Err(WalkError::Corrupt(info.corruption(offset, NOT_ALL_THERE, &[])));
+            }
+            next = end.unwrap_or(next);
         }
         Ok(())
     }
@@ -151,7 +167,8 @@ fn whole(
             let place = part.offset as usize..(part.offset + part.len) as usize;
             let (head, records) = decode_part(&bytes.slice(place))
                 .map_err(|reason| info.corruption(offset + u64::from(part.offset), reason, &[]))?;
-            Ok(WholePart { wake: head.wake, aliases: head.aliases, records })
+            let (wake, aliases, chain_before) = (head.wake, head.aliases, head.chain_before);
+            Ok(WholePart { wake, aliases, chain_before, records })
         };
         let parts = head.parts.into_iter().map(part).collect::<Result<_, Corruption>>()?;
         Ok(WholeAppend { id: head.id, parts })

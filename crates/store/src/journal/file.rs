@@ -21,8 +21,11 @@ use super::queue::Queue;
 use super::segment::{FRAME_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES};
 use super::shared::Shared;
 use super::writer::Writer;
-use super::{Follow, Journal, JournalStats, Outcome, Reply, Waking, admit, open};
-use crate::record::{Append, ReadError, Record, StreamHead, StreamName};
+use super::{
+    Compacted, Compaction, Follow, Journal, JournalStats, Outcome, Reply, Restored, Waking, WholePart, admit,
+    open,
+};
+use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
 
 /// The most bytes of appends in one commit, unless a single append is larger.
 const COMMIT_BYTES_MAX: usize = 1 << 20;
@@ -127,6 +130,20 @@ impl FileJournal {
         }
         any
     }
+
+    /// Makes one commit of appends of another journal, each record with the sequence that it had there, and answers with the
+    /// chain hashes behind their parts. For a journal without a thread of its own, into which nothing else is written.
+    ///
+    /// # Errors
+    /// [`AppendError`]; nothing was written.
+    pub fn restore(&self, appends: &[Restored]) -> Result<Vec<[u8; 32]>, AppendError> {
+        for restored in appends {
+            admit(&restored.append, self.append_bytes_max)?;
+        }
+        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        let Engine::Driven(writer) = &mut *engine else { return Err(AppendError::Unavailable) };
+        writer.restore(appends)
+    }
 }
 
 /// Starts the journal's thread, which commits until the queue is closed and empty.
@@ -181,6 +198,10 @@ impl Journal for FileJournal {
         self.shared.read(stream, from, limit)
     }
 
+    fn read_parts(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<WholePart>, ReadError> {
+        self.shared.read_parts(stream, from, limit)
+    }
+
     fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
         self.shared.read_all(after, limit)
     }
@@ -214,6 +235,10 @@ impl Journal for FileJournal {
         self.shared.outcome(append_id)
     }
 
+    fn compact(&self, how: &Compaction<'_>) -> Result<Compacted, ReadError> {
+        self.shared.compact(how)
+    }
+
     fn stats(&self) -> JournalStats {
         JournalStats { queued: self.queue.len() as u64, ..self.shared.stats() }
     }
@@ -240,6 +265,7 @@ impl Journal for FileJournal {
             }
             Engine::Closed => return,
         }
+        self.shared.end_compactions();
         // From here on another process may open the store; reads here go on working.
         drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
@@ -251,6 +277,9 @@ impl Drop for FileJournal {
     }
 }
 
+#[cfg(test)]
+#[path = "compact_tests.rs"]
+mod compact_tests;
 #[cfg(test)]
 #[path = "file_tests.rs"]
 mod tests;

@@ -169,9 +169,9 @@ fn a_second_opening_is_refused_and_changes_nothing() {
 #[test]
 fn a_store_of_a_newer_format_is_refused_whole_and_not_touched() {
     let dir = TempDir::new().expect("a folder");
-    std::fs::write(dir.path().join("manifest.json"), r#"{"format": 2, "shape": "unknown"}"#).expect("writes");
+    std::fs::write(dir.path().join("manifest.json"), r#"{"format": 3, "shape": "unknown"}"#).expect("writes");
     let refused = open_in(dir.path(), 1 << 20);
-    assert!(matches!(refused, Err(OpenError::NewerFormat { found: 2, known: 1, .. })));
+    assert!(matches!(refused, Err(OpenError::NewerFormat { found: 3, known: 2, .. })));
     let names: Vec<_> = std::fs::read_dir(dir.path()).expect("lists").collect();
     assert_eq!(names.len(), 1, "not even a lock file was made");
 }

@@ -7,7 +7,7 @@
 //! | 4 | magic `GLC1` |
 //! | 4 | CRC32C of everything that follows in the frame, begun with the segment's salt |
 //! | 4 | length of the body, a multiple of 8 |
-//! | 4 | flags: 1 the first frame of an epoch, 2 the last of an orderly end |
+//! | 4 | flags: 1 the first frame of an epoch, 2 the last of an orderly end, 4 sequences are missing in it |
 //! | 8, 8, 8 | epoch, commit number, global sequence of the first record |
 //! | 4, 4 | records, appends |
 //! | | the body: per append its id (16), its number of parts (4), its parts; then zeros up to the length |
@@ -48,6 +48,8 @@ const APPEND_HEADER_BYTES: usize = 20;
 pub(crate) const FLAG_OPENED: u32 = 1;
 /// An empty frame that ends an epoch in order.
 pub(crate) const FLAG_CLOSED: u32 = 2;
+/// A frame from which records were left out: sequences rise in it and need not be dense.
+pub(crate) const FLAG_SPARSE: u32 = 4;
 
 /// Why bytes are no frame or part; the text for people.
 pub(crate) type Defect = &'static str;
@@ -85,7 +87,7 @@ pub(crate) struct AppendHead {
 }
 
 /// The fixed part of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
     pub crc: u32,
     pub body_len: u32,
@@ -121,8 +123,13 @@ impl FrameHeader {
         FRAME_HEADER_BYTES + self.body_len as usize
     }
 
-    pub fn last_sequence(&self) -> u64 {
-        self.first_sequence.saturating_add(self.record_count.into()).saturating_sub(1)
+    pub fn is_sparse(&self) -> bool {
+        self.flags & FLAG_SPARSE != 0
+    }
+
+    /// The sequence behind its last record, whose appends these are.
+    pub fn next_sequence(&self, appends: &[AppendHead]) -> u64 {
+        appends.last().map_or(self.first_sequence, |last| last.last_sequence.saturating_add(1))
     }
 }
 
@@ -141,6 +148,8 @@ pub(crate) fn check_frame(bytes: &[u8], salt: u32) -> Result<FrameHeader, Defect
 pub(crate) struct FrameBuilder {
     buf: Vec<u8>,
     first_sequence: u64,
+    next_sequence: u64,
+    is_sparse: bool,
     records: Vec<DraftRecord>,
     pub appends: Vec<AppendHead>,
 }
@@ -148,6 +157,7 @@ pub(crate) struct FrameBuilder {
 struct DraftRecord {
     append: u32,
     part: u32,
+    sequence: u64,
     stream_sequence: u64,
     time_us: i64,
     kind: u16,
@@ -160,11 +170,28 @@ impl FrameBuilder {
     pub fn new(first_sequence: u64, capacity: usize) -> Self {
         let mut buf = Vec::with_capacity(capacity.max(FRAME_HEADER_BYTES));
         buf.resize(FRAME_HEADER_BYTES, 0);
-        Self { buf, first_sequence, records: Vec::new(), appends: Vec::new() }
+        let next_sequence = first_sequence;
+        let (records, appends) = (Vec::new(), Vec::new());
+        Self { buf, first_sequence, next_sequence, is_sparse: false, records, appends }
     }
 
     pub fn record_count(&self) -> usize {
         self.records.len()
+    }
+
+    /// Says that sequences from `next` up to the beginning of the frame are missing.
+    pub fn leave_out_before(&mut self, next: u64) {
+        self.is_sparse |= next < self.first_sequence;
+    }
+
+    /// Whether these places of an append rise, and lie behind everything that is in the frame.
+    pub fn is_behind(&self, append: &Append, places: &[u64]) -> bool {
+        let mut next = Some(self.next_sequence);
+        append.parts.iter().zip(places).all(|(part, place)| {
+            let rises = next.is_some_and(|next| next <= *place);
+            next = place.checked_add(part.records.len() as u64);
+            rises
+        })
     }
 
     /// How long the frame is by now, padding included.
@@ -174,14 +201,22 @@ impl FrameBuilder {
 
     /// Adds an append. `heads` holds the sequence and chain of each part's stream before it.
     pub fn push(&mut self, append: &Append, heads: &[(u64, [u8; 32])]) {
-        let first_sequence = self.next_sequence();
+        self.push_at(append, heads, &[]);
+    }
+
+    /// Adds an append whose parts begin at these sequences, which rise; what they leave out is missing. Parts that no
+    /// sequence is given for follow on those before them.
+    pub fn push_at(&mut self, append: &Append, heads: &[(u64, [u8; 32])], places: &[u64]) {
+        let first_sequence = places.first().copied().unwrap_or(self.next_sequence);
         self.buf.extend_from_slice(&append.id);
         self.put_u32(append.parts.len());
         let mut parts = Vec::with_capacity(append.parts.len());
         for (index, part) in append.parts.iter().enumerate() {
             let (last, chain_before) = heads[index];
             let start = self.buf.len();
-            let part_first_sequence = self.next_sequence();
+            let part_first_sequence = places.get(index).copied().unwrap_or(self.next_sequence);
+            self.is_sparse |= part_first_sequence != self.next_sequence;
+            self.next_sequence = part_first_sequence;
             self.buf.resize(start + PART_HEADER_BYTES, 0);
             if last > 0 {
                 self.buf.extend_from_slice(&chain_before);
@@ -196,7 +231,8 @@ impl FrameBuilder {
             }
             let mut chain = chain_before;
             for (record, stream_sequence) in part.records.iter().zip(last + 1..) {
-                let sequence = self.next_sequence();
+                let sequence = self.next_sequence;
+                self.next_sequence += 1;
                 chain = chain_hash(
                     &chain,
                     &part.stream,
@@ -215,6 +251,7 @@ impl FrameBuilder {
                 self.records.push(DraftRecord {
                     append: small(self.appends.len()),
                     part: small(index),
+                    sequence,
                     stream_sequence,
                     time_us: record.time_us,
                     kind: record.kind,
@@ -239,12 +276,8 @@ impl FrameBuilder {
             write_part_header(&mut self.buf[start..], &head);
             parts.push(head);
         }
-        let last_sequence = self.next_sequence() - 1;
+        let last_sequence = self.next_sequence - 1;
         self.appends.push(AppendHead { id: append.id, first_sequence, last_sequence, parts });
-    }
-
-    fn next_sequence(&self) -> u64 {
-        self.first_sequence + self.records.len() as u64
     }
 
     fn put_u32(&mut self, value: usize) {
@@ -253,22 +286,19 @@ impl FrameBuilder {
 
     /// Completes the frame for a segment with this salt.
     pub fn finish(mut self, salt: u32, flags: u32, epoch: u64, number: u64) -> BuiltFrame {
-        self.buf.resize(self.frame_len(), 0);
-        let body_len = small(self.buf.len() - FRAME_HEADER_BYTES);
-        let header = &mut self.buf[..FRAME_HEADER_BYTES];
-        header[0..4].copy_from_slice(&FRAME_MAGIC);
-        header[8..12].copy_from_slice(&body_len.to_le_bytes());
-        header[12..16].copy_from_slice(&flags.to_le_bytes());
-        header[16..24].copy_from_slice(&epoch.to_le_bytes());
-        header[24..32].copy_from_slice(&number.to_le_bytes());
-        header[32..40].copy_from_slice(&self.first_sequence.to_le_bytes());
-        header[40..44].copy_from_slice(&small(self.records.len()).to_le_bytes());
-        header[44..48].copy_from_slice(&small(self.appends.len()).to_le_bytes());
-        let crc = crc32c::crc32c_append(salt, &self.buf[8..]);
-        self.buf[4..8].copy_from_slice(&crc.to_le_bytes());
+        let header = FrameHeader {
+            flags: if self.is_sparse { flags | FLAG_SPARSE } else { flags },
+            epoch,
+            number,
+            first_sequence: self.first_sequence,
+            record_count: small(self.records.len()),
+            append_count: small(self.appends.len()),
+            ..FrameHeader::default()
+        };
+        seal_frame(&mut self.buf, header, salt);
         BuiltFrame {
             bytes: Bytes::from(self.buf),
-            first_sequence: self.first_sequence,
+            next_sequence: self.next_sequence,
             records: self.records,
             appends: self.appends,
         }
@@ -278,7 +308,8 @@ impl FrameBuilder {
 /// A frame that is ready to be written.
 pub(crate) struct BuiltFrame {
     pub bytes: Bytes,
-    first_sequence: u64,
+    /// The sequence behind its last record.
+    pub next_sequence: u64,
     records: Vec<DraftRecord>,
     pub appends: Vec<AppendHead>,
 }
@@ -286,10 +317,10 @@ pub(crate) struct BuiltFrame {
 impl BuiltFrame {
     /// The records, their bodies slices of the frame.
     pub fn records(&self) -> Vec<Record> {
-        let record = |(draft, sequence): (&DraftRecord, u64)| {
+        let record = |draft: &DraftRecord| {
             let part = &self.appends[draft.append as usize].parts[draft.part as usize];
             Record {
-                sequence,
+                sequence: draft.sequence,
                 stream: part.stream.clone(),
                 stream_sequence: draft.stream_sequence,
                 time_us: draft.time_us,
@@ -300,12 +331,28 @@ impl BuiltFrame {
                 body: self.bytes.slice(draft.body.clone()),
             }
         };
-        self.records.iter().zip(self.first_sequence..).map(record).collect()
+        self.records.iter().map(record).collect()
     }
 }
 
+/// Completes a frame whose body stands in `frame` behind room for its header: padding, header, checksum.
+pub(crate) fn seal_frame(frame: &mut Vec<u8>, header: FrameHeader, salt: u32) {
+    frame.resize(frame.len().next_multiple_of(FRAME_ALIGN), 0);
+    let body_len = small(frame.len() - FRAME_HEADER_BYTES);
+    frame[0..4].copy_from_slice(&FRAME_MAGIC);
+    frame[8..12].copy_from_slice(&body_len.to_le_bytes());
+    frame[12..16].copy_from_slice(&header.flags.to_le_bytes());
+    frame[16..24].copy_from_slice(&header.epoch.to_le_bytes());
+    frame[24..32].copy_from_slice(&header.number.to_le_bytes());
+    frame[32..40].copy_from_slice(&header.first_sequence.to_le_bytes());
+    frame[40..44].copy_from_slice(&header.record_count.to_le_bytes());
+    frame[44..48].copy_from_slice(&header.append_count.to_le_bytes());
+    let crc = crc32c::crc32c_append(salt, &frame[8..]);
+    frame[4..8].copy_from_slice(&crc.to_le_bytes());
+}
+
 /// Lengths are bounded by the size of a segment, which is below 4 GiB.
-fn small(value: usize) -> u32 {
+pub(crate) fn small(value: usize) -> u32 {
     u32::try_from(value).expect("a segment is below 4 GiB, so is everything in it")
 }
 
@@ -334,6 +381,7 @@ pub(crate) fn wake_tag(wake: Wake) -> (u8, i64) {
         Wake::Idle => (1, 0),
         Wake::Now => (2, 0),
         Wake::At(due) => (WAKE_AT, due),
+        Wake::Dropped => (4, 0),
     }
 }
 
@@ -347,6 +395,7 @@ pub(crate) fn wake_of(tag: u8, due: i64) -> Option<Wake> {
         1 => Some(Wake::Idle),
         2 => Some(Wake::Now),
         WAKE_AT => Some(Wake::At(due)),
+        4 => Some(Wake::Dropped),
         _ => None,
     }
 }
@@ -357,9 +406,8 @@ pub(crate) fn appends_of(frame: &[u8], header: &FrameHeader) -> Result<Vec<Appen
     let mut appends =
         Vec::with_capacity((header.append_count as usize).min(frame.len() / APPEND_HEADER_BYTES));
     let mut reader = Reader { bytes: frame, at: FRAME_HEADER_BYTES };
-    let mut sequence = header.first_sequence;
+    let (mut sequence, mut record_count) = (header.first_sequence, 0);
     for _ in 0..header.append_count {
-        let first_sequence = sequence;
         let id = reader.array().ok_or(DEFECT)?;
         let part_count = reader.u32().ok_or(DEFECT)?;
         let mut parts = Vec::with_capacity((part_count as usize).min(frame.len() / PART_HEADER_BYTES));
@@ -367,15 +415,21 @@ pub(crate) fn appends_of(frame: &[u8], header: &FrameHeader) -> Result<Vec<Appen
             let offset = reader.at;
             let (head, _) = part_head(&frame[offset..], offset).ok_or(DEFECT)?;
             reader.take(head.len as usize).ok_or(DEFECT)?;
-            if head.first_sequence != sequence || head.record_count == 0 {
+            let follows = match header.is_sparse() {
+                true => head.first_sequence >= sequence,
+                false => head.first_sequence == sequence,
+            };
+            if !follows || head.record_count == 0 {
                 return Err(DEFECT);
             }
-            sequence = sequence.checked_add(head.record_count.into()).ok_or(DEFECT)?;
+            sequence = head.first_sequence.checked_add(head.record_count.into()).ok_or(DEFECT)?;
+            record_count += u64::from(head.record_count);
             parts.push(head);
         }
+        let first_sequence = parts.first().map_or(sequence, |part: &PartHead| part.first_sequence);
         appends.push(AppendHead { id, first_sequence, last_sequence: sequence.wrapping_sub(1), parts });
     }
-    let counted = sequence - header.first_sequence == u64::from(header.record_count);
+    let counted = record_count == u64::from(header.record_count);
     if counted && frame.len() - reader.at < FRAME_ALIGN { Ok(appends) } else { Err(DEFECT) }
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::compact::thinned;
 use super::*;
 use crate::record::{CHAIN_START, NewRecord, StreamAppend};
 
@@ -31,8 +32,9 @@ fn a_frame_says_back_what_was_put_in() {
     let frame = built();
     let header = check_frame(&frame.bytes, 99).expect("is whole");
     assert_eq!((header.epoch, header.number, header.first_sequence), (3, 12, 41));
-    assert_eq!((header.record_count, header.last_sequence(), header.frame_len()), (6, 46, frame.bytes.len()));
+    assert_eq!((header.record_count, header.frame_len()), (6, frame.bytes.len()));
     let appends = appends_of(&frame.bytes, &header).expect("is consistent");
+    assert_eq!((header.next_sequence(&appends), frame.next_sequence, header.is_sparse()), (47, 47, false));
     assert_eq!(
         appends.iter().map(|a| (a.first_sequence, a.last_sequence)).collect::<Vec<_>>(),
         [(41, 43), (44, 46)]
@@ -46,6 +48,39 @@ fn a_frame_says_back_what_was_put_in() {
     }
     assert_eq!(decoded, frame.records());
     assert_eq!(decoded[2].stream_sequence, 8);
+}
+
+#[test]
+fn a_frame_that_is_thinned_keeps_the_places_of_what_stays() {
+    let frame = built();
+    let header = check_frame(&frame.bytes, 99).expect("is whole");
+    let appends = appends_of(&frame.bytes, &header).expect("is consistent");
+    let without = |going: &[&str]| {
+        let stays = |part: &PartHead| !going.contains(&part.stream.id());
+        thinned(&frame.bytes, &header, &appends, 7, stays)
+    };
+    let check = |going: &[&str], sequences: &[u64]| {
+        let left = without(going).expect("something is left");
+        let left_header = check_frame(&left, 7).expect("is whole, with its new salt");
+        assert_eq!((left_header.number, left_header.epoch), (12, 3));
+        assert_eq!(left_header.is_sparse(), !going.is_empty());
+        let left_appends = appends_of(&left, &left_header).expect("is consistent");
+        let mut records = Vec::new();
+        for part in left_appends.iter().flat_map(|append| &append.parts) {
+            let place = part.offset as usize..(part.offset + part.len) as usize;
+            records.extend(decode_part(&left.slice(place)).expect("is whole").1);
+        }
+        let all = frame.records();
+        assert!(records.iter().all(|record| all.contains(record)), "byte for byte what they were");
+        assert_eq!(records.iter().map(|record| record.sequence).collect::<Vec<_>>(), sequences);
+        assert!(check_frame(&left, 99).is_err(), "it is not taken for the old one");
+    };
+    check(&[], &[41, 42, 43, 44, 45, 46]);
+    check(&["a"], &[43, 44, 45, 46]);
+    check(&["b"], &[41, 42, 44, 45, 46]);
+    check(&["c"], &[41, 42, 43]);
+    check(&["a", "b"], &[44, 45, 46]);
+    assert_eq!(without(&["a", "b", "c"]), None);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! `manifest.json`: what kind of store this is. Written once, whole or not at all; it is what makes a folder a
-//! store, so it is written last.
+//! `manifest.json`: what kind of store this is. Written whole or not at all, when the store is made and when a newer
+//! program opens it for the first time; it is what makes a folder a store, so it is written last.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The format this program writes and the newest it understands.
-pub(crate) const FORMAT: u32 = 1;
+///
+/// 2: streams may be dropped, and segments compacted.
+pub(crate) const FORMAT: u32 = 2;
 const NAME: &str = "manifest.json";
 const BYTES_MAX: u64 = 64 << 10;
 

@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::outcomes::Outcomes;
 use super::{
-    Follow, Journal, JournalStats, Outcome, Publisher, READ_BYTES_MAX, READ_RECORDS_MAX, Reply, Waking, admit,
+    Follow, Journal, JournalStats, Outcome, Publisher, READ_BYTES_MAX, READ_RECORDS_MAX, Reply, Waking,
+    WholePart, admit,
 };
 use crate::record::{
     Append, AppendError, CHAIN_START, CommitBatch, Committed, ReadError, Record, StreamHead, StreamName,
-    chain_hash,
+    Wake, chain_hash,
 };
 
 const APPEND_BYTES_MAX: usize = 8 << 20;
@@ -72,6 +73,9 @@ impl Default for MemoryJournal {
 impl State {
     fn check(&self, append: &Append) -> Result<(), AppendError> {
         for part in &append.parts {
+            if self.streams.get(&part.stream).is_some_and(|stream| stream.head.wake == Wake::Dropped) {
+                return Err(AppendError::Invalid("its stream was dropped"));
+            }
             let actual = self.streams.get(&part.stream).map_or(0, |stream| stream.head.sequence);
             if actual != part.expected {
                 let (stream, expected) = (part.stream.clone(), part.expected);
@@ -175,6 +179,22 @@ impl Journal for MemoryJournal {
         let Some(stream) = state.streams.get(stream) else { return Ok(Vec::new()) };
         let indexes = stream.records.get(index(from.max(1) - 1)..).unwrap_or_default();
         Ok(page(indexes.iter().map(|index| &state.records[*index]), limit))
+    }
+
+    fn read_parts(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<WholePart>, ReadError> {
+        let wake = self.head_of(stream)?.map_or(Wake::Idle, |head| head.wake);
+        let mut chain_before = match from {
+            0 | 1 => CHAIN_START,
+            from => self.read(stream, from - 1, 1)?.first().map_or(CHAIN_START, |record| record.chain),
+        };
+        // It does not remember which records came together: each counts as an append of its own.
+        let part = |record: Record| WholePart {
+            wake,
+            aliases: Vec::new(),
+            chain_before: std::mem::replace(&mut chain_before, record.chain),
+            records: vec![record],
+        };
+        Ok(self.read(stream, from, limit)?.into_iter().map(part).collect())
     }
 
     fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {

@@ -166,6 +166,11 @@ pub(crate) fn open(
     let segments = layout.segments(files, manifest.log_id)?;
     let (sealed, last) = seal_all_but_last(files, &layout, segments)?;
     let recovered = recover(files, &layout, last)?;
+    if manifest.format < FORMAT {
+        // From here on there may be what an older program would take for damage.
+        let manifest = Manifest { format: FORMAT, ..manifest.clone() };
+        manifest.write(files, &layout.root).map_err(|error| layout.device(error))?;
+    }
     let epoch = (recovered.end.epoch + 1).max(options.epoch_min);
     let capacity = recovered.active.capacity;
     reserve::lay_by(files, &layout.journal, options.segment_bytes());
@@ -219,6 +224,7 @@ fn create(world: &World, layout: &Layout, options: &JournalOptions) -> Result<Ma
         epoch: 0,
         first_commit: 1,
         first_sequence: 1,
+        left: None,
     };
     info.create(files, options.segment_bytes()).map_err(device)?;
     files.sync_dir(&layout.index).map_err(device)?;
@@ -290,6 +296,11 @@ struct Recovered {
 /// Walks the last segment, builds its index, and cuts a torn tail.
 fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Recovered, OpenError> {
     let device = |error| layout.device(error);
+    if info.left.is_some() {
+        // Only a segment that another one follows is ever compacted.
+        let reason = "the segment is missing";
+        return Err(Corruption { segment: info.number + 1, offset: 0, reason, streams: vec![] }.into());
+    }
     let file = files.open(&info.path, OpenMode::Write).map_err(device)?;
     let mut walked = walk(&info, &*file).map_err(|error| layout.scan_error(error))?;
     // What a killed process wrote and did not sync is about to be believed and shown: make it durable first. And if

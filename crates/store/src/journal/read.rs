@@ -13,9 +13,9 @@ use super::sealed::Sealed;
 use super::segment::{FrameReader, SEGMENT_HEADER_BYTES, SegmentInfo, scan};
 use super::shared::Shared;
 use super::tail::{FrameAt, PartAt, StreamEntry};
-use super::{OUTCOMES_KEPT, Outcome, READ_BYTES_MAX, READ_RECORDS_MAX, Waking};
+use super::{OUTCOMES_KEPT, Outcome, READ_BYTES_MAX, READ_RECORDS_MAX, Waking, WholePart};
 use crate::index::Fingerprint;
-use crate::record::{Corruption, ReadError, Record, StreamName};
+use crate::record::{Corruption, ReadError, Record, StreamName, Wake};
 
 /// How much a reader of all streams reads ahead.
 const READ_AHEAD_BYTES: usize = 128 << 10;
@@ -75,12 +75,84 @@ impl WakeSource {
 }
 
 impl Shared {
-    fn sealed(&self) -> Arc<Vec<Arc<Sealed>>> {
-        self.state().sealed.clone()
+    /// Reads, and once more when a segment was replaced meanwhile by what was left of it: places that were looked up before
+    /// lead nowhere then.
+    fn steady<T>(&self, read: impl Fn() -> Result<T, ReadError>) -> Result<T, ReadError> {
+        loop {
+            let replaced = self.replaced.load(Ordering::Acquire);
+            match read() {
+                Err(error) => {
+                    // A replacement that is under way is waited for.
+                    drop(self.replacing());
+                    if self.replaced.load(Ordering::Acquire) == replaced {
+                        return Err(error);
+                    }
+                }
+                found => return found,
+            }
+        }
+    }
+
+    pub fn entry(&self, stream: &StreamName) -> Result<Option<StreamEntry>, ReadError> {
+        self.steady(|| self.find_entry(stream))
+    }
+
+    pub fn by_alias(&self, alias: [u8; 16]) -> Result<Option<StreamName>, ReadError> {
+        self.steady(|| self.find_alias(alias))
+    }
+
+    pub fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+        self.steady(|| {
+            let from = from.max(1);
+            let mut page = Page::new(limit);
+            self.read_stream(stream, from, page.limit, |part| {
+                part.records
+                    .into_iter()
+                    .filter(|record| record.stream_sequence >= from)
+                    .for_each(|record| page.push(record));
+                !page.is_full()
+            })?;
+            Ok(page.records)
+        })
+    }
+
+    pub fn read_parts(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<WholePart>, ReadError> {
+        self.steady(|| {
+            let (mut parts, mut bytes) = (Vec::new(), 0);
+            let limit = limit.min(READ_RECORDS_MAX);
+            self.read_stream(stream, from.max(1), limit, |part| {
+                bytes += part.records.iter().map(|record| record.body.len()).sum::<usize>();
+                parts.push(part);
+                parts.len() < limit && bytes < READ_BYTES_MAX
+            })?;
+            Ok(parts)
+        })
+    }
+
+    pub fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+        self.steady(|| self.read_behind(after, limit))
+    }
+
+    pub fn waking(&self, until: i64, after: Option<&Waking>, limit: usize) -> Result<Vec<Waking>, ReadError> {
+        self.steady(|| self.find_waking(until, after, limit))
+    }
+
+    pub fn names(
+        &self,
+        prefix: &str,
+        after: Option<&StreamName>,
+        limit: usize,
+    ) -> Result<Vec<StreamName>, ReadError> {
+        self.steady(|| self.find_names(prefix, after, limit))
     }
 
     /// What the newest segment that knows the stream says of it.
-    pub fn entry(&self, stream: &StreamName) -> Result<Option<StreamEntry>, ReadError> {
+    fn find_entry(&self, stream: &StreamName) -> Result<Option<StreamEntry>, ReadError> {
         let sealed = {
             let state = self.state();
             if let Some(entry) = state.active.tail.get(stream) {
@@ -97,7 +169,7 @@ impl Shared {
         Ok(None)
     }
 
-    pub fn by_alias(&self, alias: [u8; 16]) -> Result<Option<StreamName>, ReadError> {
+    fn find_alias(&self, alias: [u8; 16]) -> Result<Option<StreamName>, ReadError> {
         let sealed = {
             let state = self.state();
             if let Some(stream) = state.active.tail.alias(&alias) {
@@ -114,13 +186,18 @@ impl Shared {
         Ok(None)
     }
 
-    pub fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
-        let from = from.max(1);
-        let mut page = Page::new(limit);
-        if page.is_full() {
-            return Ok(page.records);
+    /// Gives the parts of a stream from the one that holds `from` on, proved, as long as `take` wants more.
+    fn read_stream(
+        &self,
+        stream: &StreamName,
+        from: u64,
+        limit: usize,
+        mut take: impl FnMut(WholePart) -> bool,
+    ) -> Result<(), ReadError> {
+        if limit == 0 {
+            return Ok(());
         }
-        let mut places = self.places(stream, from, page.limit)?;
+        let mut places = self.places(stream, from, limit)?;
         let mut before: Option<(u64, [u8; 32])> = None;
         while let Some(place) = places.pop() {
             let file = match place.file {
@@ -139,20 +216,30 @@ impl Shared {
                 if head.stream != *stream || head.first_stream_sequence != part.first {
                     return Err(corrupt("other records stand where these should be").into());
                 }
-                if before.is_some_and(|before| before != (head.first_stream_sequence, head.chain_before)) {
+                let continues =
+                    before.is_none_or(|before| before == (head.first_stream_sequence, head.chain_before));
+                // Of a stream that was dropped what lies before its end may be gone in part.
+                if !continues && head.wake != Wake::Dropped && self.find_wake(stream)? != Some(Wake::Dropped)
+                {
                     return Err(corrupt("the records do not continue those before them").into());
                 }
                 before = Some((head.last_stream_sequence() + 1, head.chain_after));
-                records
-                    .into_iter()
-                    .filter(|record| record.stream_sequence >= from)
-                    .for_each(|record| page.push(record));
-                if page.is_full() {
-                    return Ok(page.records);
+                let more = take(WholePart {
+                    wake: head.wake,
+                    aliases: head.aliases,
+                    chain_before: head.chain_before,
+                    records,
+                });
+                if !more {
+                    return Ok(());
                 }
             }
         }
-        Ok(page.records)
+        Ok(())
+    }
+
+    fn find_wake(&self, stream: &StreamName) -> Result<Option<Wake>, ReadError> {
+        Ok(self.find_entry(stream)?.map(|entry| entry.wake))
     }
 
     /// Where the records of a stream lie from `from` on, newest segment first.
@@ -186,7 +273,7 @@ impl Shared {
         Ok(places)
     }
 
-    pub fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+    fn read_behind(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
         let mut page = Page::new(limit);
         let mut next = after.saturating_add(1);
         while !page.is_full() && next <= self.head.load(Ordering::Acquire) {
@@ -225,6 +312,7 @@ impl Shared {
         let end = end_offset.min(file.len()?);
         let mut reader = FrameReader::new(&*file, info.salt, end).in_pieces_of(READ_AHEAD_BYTES);
         let (mut offset, mut sequence) = (u64::from(start.offset), start.sequence);
+        // What is left of a compacted segment ends with its file, and may end before its sequences do.
         while !page.is_full() && offset < end && sequence < end_sequence {
             let frame = reader.frame_at(offset)?;
             let (header, bytes) = match frame {
@@ -234,14 +322,17 @@ impl Shared {
                     return Err(info.corruption(offset, reason, &bytes).into());
                 }
             };
-            if header.first_sequence != sequence {
-                return Err(info.corruption(offset, "the global sequence has a gap", &[]).into());
+            let corrupt = |reason| info.corruption(offset, reason, &[]);
+            if !info.follows(&header, header.number, sequence) {
+                return Err(corrupt("the global sequence has a gap").into());
             }
-            if header.last_sequence() >= next {
-                let corrupt = |reason| info.corruption(offset, reason, &[]);
-                for part in
-                    appends_of(&bytes, &header).map_err(corrupt)?.iter().flat_map(|append| &append.parts)
-                {
+            let is_before = sequence.saturating_add(header.record_count.into()) <= next;
+            if is_before && !header.is_sparse() && info.left.is_none() {
+                sequence += u64::from(header.record_count);
+            } else {
+                let appends = appends_of(&bytes, &header).map_err(corrupt)?;
+                sequence = header.next_sequence(&appends);
+                for part in appends.iter().flat_map(|append| &append.parts) {
                     let place = part.offset as usize..(part.offset + part.len) as usize;
                     let (_, records) = decode_part(&bytes.slice(place)).map_err(corrupt)?;
                     records
@@ -251,12 +342,18 @@ impl Shared {
                 }
             }
             offset += bytes.len() as u64;
-            sequence += u64::from(header.record_count);
         }
-        Ok(page.records.last().map_or(sequence.max(next), |last| last.sequence + 1))
+        let last = page.records.last().filter(|_| page.is_full());
+        let reached = if end_sequence == u64::MAX { sequence } else { end_sequence };
+        Ok(last.map_or(reached.max(next), |last| last.sequence + 1))
     }
 
-    pub fn waking(&self, until: i64, after: Option<&Waking>, limit: usize) -> Result<Vec<Waking>, ReadError> {
+    fn find_waking(
+        &self,
+        until: i64,
+        after: Option<&Waking>,
+        limit: usize,
+    ) -> Result<Vec<Waking>, ReadError> {
         let limit = limit.min(READ_RECORDS_MAX);
         let (tail, sealed) = {
             let state = self.state();
@@ -301,7 +398,7 @@ impl Shared {
         Ok(false)
     }
 
-    pub fn names(
+    fn find_names(
         &self,
         prefix: &str,
         after: Option<&StreamName>,
@@ -332,13 +429,14 @@ impl Shared {
             }
             outcomes.complete
         };
-        if complete { Ok(None) } else { self.outcome_in_sealed(append_id) }
+        if complete { Ok(None) } else { self.steady(|| self.outcome_in_sealed(append_id)) }
     }
 
     /// Looks for an append of an earlier life, as far back as is promised.
     fn outcome_in_sealed(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError> {
         let mut passed = 0;
-        for sealed in self.sealed().iter().rev() {
+        let sealed = self.state().sealed.clone();
+        for sealed in sealed.iter().rev() {
             let file = self.world.files.open(&sealed.info.path, OpenMode::Read)?;
             let mut found = None;
             scan(&sealed.info, &*file, Some(sealed.end_commit), |_, _, _, appends| {
@@ -361,7 +459,7 @@ impl Shared {
 }
 
 /// The bytes of a part; `None` when the file ends before.
-fn read_part(file: &dyn File, part: PartAt) -> Result<Option<Bytes>, ReadError> {
+pub(super) fn read_part(file: &dyn File, part: PartAt) -> Result<Option<Bytes>, ReadError> {
     let mut bytes = vec![0; part.len as usize];
     match file.read_exact_at(&mut bytes, part.offset.into()) {
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(None),

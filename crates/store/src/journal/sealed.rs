@@ -17,6 +17,8 @@ pub(crate) struct Sealed {
     pub end_commit: u64,
     /// The first global sequence that is not in it.
     pub end_sequence: u64,
+    /// How long its file is.
+    pub file_bytes: u64,
     sidecar_path: PathBuf,
     index: RwLock<SegmentIndex>,
 }
@@ -38,12 +40,19 @@ fn identity(info: &SegmentInfo, end_commit: u64) -> Identity {
 
 impl Sealed {
     /// A segment whose index is still in memory.
-    pub fn from_tail(info: Arc<SegmentInfo>, end: (u64, u64), tail: Tail, index_dir: &Path) -> Self {
+    pub fn from_tail(
+        info: Arc<SegmentInfo>,
+        end: (u64, u64),
+        file_bytes: u64,
+        tail: Tail,
+        index_dir: &Path,
+    ) -> Self {
         Self {
             sidecar_path: sidecar_path(index_dir, info.number),
             info,
             end_commit: end.0,
             end_sequence: end.1,
+            file_bytes,
             index: RwLock::new(SegmentIndex::Memory(Arc::new(tail))),
         }
     }
@@ -56,18 +65,20 @@ impl Sealed {
         index_dir: &Path,
     ) -> Result<Self, ScanError> {
         let path = sidecar_path(index_dir, info.number);
+        let file_bytes = files.open(&info.path, OpenMode::Read)?.len()?;
         match Sidecar::open(files, &path, &identity(&info, end.0)) {
             Ok(sidecar) => Ok(Self {
                 info,
                 end_commit: end.0,
                 end_sequence: end.1,
+                file_bytes,
                 sidecar_path: path,
                 index: RwLock::new(SegmentIndex::Disk(Arc::new(sidecar))),
             }),
             Err(SidecarError::Device(error)) => Err(error.into()),
             Err(SidecarError::Damaged) => {
                 let tail = tail_of(files, &info, end.0)?;
-                let sealed = Self::from_tail(info, end, tail, index_dir);
+                let sealed = Self::from_tail(info, end, file_bytes, tail, index_dir);
                 if let Err(error) = sealed.write_index(files) {
                     tracing::warn!(segment = sealed.info.number, %error, "the index of a segment stays in memory");
                 }

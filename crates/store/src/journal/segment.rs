@@ -23,10 +23,14 @@ use crate::record::Corruption;
 pub(crate) const SEGMENT_HEADER_BYTES: usize = 512;
 const MAGIC: [u8; 8] = *b"GLIGHTSG";
 const FORMAT: u32 = 1;
+/// The format of a segment that was compacted: its header says what is in it.
+const FORMAT_COMPACTED: u32 = 2;
 /// No segment is larger: places in it are kept in four bytes.
 pub(crate) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// No frame is longer; a length field that says so is damaged.
 pub(crate) const FRAME_BYTES_MAX: usize = 16 << 20;
+/// What is wrong with a compacted segment that is not what its header says.
+pub(crate) const NOT_ALL_THERE: Defect = "what is left in the segment is not what its header says";
 /// How much is read ahead while walking.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -41,6 +45,17 @@ pub(crate) struct SegmentInfo {
     pub epoch: u64,
     pub first_commit: u64,
     pub first_sequence: u64,
+    /// What is left in it, once it was compacted.
+    pub left: Option<Left>,
+}
+
+/// What is left in a segment that was compacted. Its file holds nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Left {
+    /// Behind the last frame.
+    pub end: u64,
+    pub frames: u64,
+    pub records: u64,
 }
 
 /// The name of the segment's file.
@@ -55,16 +70,22 @@ pub(crate) fn segment_number(name: &str) -> Option<u64> {
 }
 
 impl SegmentInfo {
-    fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
+    pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
+        let format = if self.left.is_some() { FORMAT_COMPACTED } else { FORMAT };
         bytes[0..8].copy_from_slice(&MAGIC);
-        bytes[8..12].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[8..12].copy_from_slice(&format.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.number.to_le_bytes());
         bytes[24..40].copy_from_slice(&self.log_id);
         bytes[40..48].copy_from_slice(&self.epoch.to_le_bytes());
         bytes[48..56].copy_from_slice(&self.first_commit.to_le_bytes());
         bytes[56..64].copy_from_slice(&self.first_sequence.to_le_bytes());
         bytes[64..68].copy_from_slice(&self.salt.to_le_bytes());
+        if let Some(left) = self.left {
+            bytes[72..80].copy_from_slice(&left.end.to_le_bytes());
+            bytes[80..88].copy_from_slice(&left.frames.to_le_bytes());
+            bytes[88..96].copy_from_slice(&left.records.to_le_bytes());
+        }
         let crc = crc32c::crc32c(&bytes[16..]);
         bytes[12..16].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -89,9 +110,16 @@ impl SegmentInfo {
         if !whole || bytes[..8] != MAGIC || word_at(12) != crc32c::crc32c(&bytes[16..]) {
             return damaged("the header of the segment is damaged");
         }
-        if word_at(8) != FORMAT || number_at(16) != number {
+        let left = match word_at(8) {
+            FORMAT => Some(None),
+            FORMAT_COMPACTED => {
+                Some(Some(Left { end: number_at(72), frames: number_at(80), records: number_at(88) }))
+            }
+            _ => None,
+        };
+        let Some(left) = left.filter(|_| number_at(16) == number) else {
             return damaged("the segment is of another format or has another's name");
-        }
+        };
         let mut log_id = [0; 16];
         log_id.copy_from_slice(&bytes[24..40]);
         Ok(Ok(Self {
@@ -102,6 +130,7 @@ impl SegmentInfo {
             epoch: number_at(40),
             first_commit: number_at(48),
             first_sequence: number_at(56),
+            left,
         }))
     }
 
@@ -147,8 +176,38 @@ impl SegmentInfo {
         Ok(file.into())
     }
 
+    /// Whether a walk over its frames that has come to `offset`, and to the commit `next_commit`, finds another one.
+    /// `end_commit` is the first commit of the segment behind it.
+    pub fn goes_on(&self, offset: u64, next_commit: u64, end_commit: Option<u64>) -> bool {
+        match self.left {
+            Some(left) => offset < left.end,
+            None => end_commit != Some(next_commit),
+        }
+    }
+
+    /// Whether a frame may stand where the commit and the sequence are expected. Only where records were left out may
+    /// there be a gap before it.
+    pub fn follows(&self, header: &FrameHeader, next_commit: u64, next_sequence: u64) -> bool {
+        let number =
+            if self.left.is_some() { header.number >= next_commit } else { header.number == next_commit };
+        let sequence = match self.left.is_some() || header.is_sparse() {
+            true => header.first_sequence >= next_sequence,
+            false => header.first_sequence == next_sequence,
+        };
+        number && sequence
+    }
+
     pub fn corruption(&self, offset: u64, reason: Defect, bytes: &[u8]) -> Corruption {
         Corruption { segment: self.number, offset, reason, streams: damaged_streams(bytes) }
+    }
+}
+
+impl Left {
+    /// Counts a frame that ends at `end`.
+    pub fn count(&mut self, header: &FrameHeader, end: u64) {
+        self.end = end;
+        self.frames += 1;
+        self.records += u64::from(header.record_count);
     }
 }
 
@@ -292,7 +351,8 @@ impl From<io::Error> for ScanError {
 ///
 /// `end_commit` is the first commit that is not in it, as the next segment's header says: what is missing before is
 /// corruption, and what lies behind was never acknowledged. Without it the segment is the last one: damage that no
-/// valid commit follows is a torn tail.
+/// valid commit follows is a torn tail. Of a segment that was compacted the header says what is left, and nothing of that
+/// may be missing.
 pub(crate) fn scan(
     info: &SegmentInfo,
     file: &dyn File,
@@ -312,35 +372,37 @@ pub(crate) fn scan(
         next_sequence: info.first_sequence,
         epoch: info.epoch,
     };
-    while end_commit != Some(end.next_commit) {
+    let mut met = Left { end: start, ..Left::default() };
+    while info.goes_on(end.offset, end.next_commit, end_commit) {
         let corrupt = |reason, bytes: &[u8]| ScanError::Corrupt(info.corruption(end.offset, reason, bytes));
         let (header, bytes) = match reader.frame_at(end.offset)? {
             Ok(frame) => frame,
             Err(defect) => {
                 end.torn_end = reader.end_of_bytes(end.offset)?;
                 let later = reader.find_commit(end.offset + 1..end.torn_end, end.next_commit)?;
-                if end_commit.is_some() || later.is_some() {
+                if end_commit.is_some() || info.left.is_some() || later.is_some() {
                     let bytes = reader.bytes_at(end.offset, FRAME_BYTES_MAX)?;
                     return Err(corrupt(defect, &bytes));
                 }
                 return Ok(end);
             }
         };
-        if header.number != end.next_commit
-            || header.first_sequence != end.next_sequence
-            || header.epoch < end.epoch
-        {
+        if !info.follows(&header, end.next_commit, end.next_sequence) || header.epoch < end.epoch {
             return Err(corrupt("the commit is not the one that comes next", &[]));
         }
         let appends = appends_of(&bytes, &header).map_err(|defect| corrupt(defect, &[]))?;
+        end.next_sequence = header.next_sequence(&appends);
         visit(end.offset, &header, &bytes, appends);
         end.offset += bytes.len() as u64;
         end.torn_end = end.offset;
-        end.next_commit += 1;
-        end.next_sequence = end.next_sequence.saturating_add(header.record_count.into());
+        end.next_commit = header.number + 1;
         end.epoch = header.epoch;
+        met.count(&header, end.offset);
     }
-    Ok(end)
+    match info.left.is_none_or(|left| left == met) {
+        true => Ok(end),
+        false => Err(ScanError::Corrupt(info.corruption(end.offset, NOT_ALL_THERE, &[]))),
+    }
 }
 
 #[cfg(test)]

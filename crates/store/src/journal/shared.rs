@@ -13,7 +13,8 @@ use super::segment::SegmentInfo;
 use super::tail::Tail;
 use super::{JournalStats, Publisher};
 
-/// Lock order: `state` before nothing; `outcomes` and `stats` are held for a moment and alone.
+/// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `state`; `outcomes` and `stats` are held for a moment and
+/// alone.
 pub(crate) struct Shared {
     pub world: World,
     pub index_dir: PathBuf,
@@ -32,6 +33,16 @@ pub(crate) struct Shared {
     pub in_doubt: AtomicBool,
     /// Held while sidecars are written, so that it is done by one at a time.
     sealing: Mutex<()>,
+    /// Held by the writer over a commit, and by whoever takes streams out of the index that nobody may write to meanwhile.
+    deciding: Mutex<()>,
+    /// Held while the file of a segment is replaced, and its place in the state with it.
+    replacing: Mutex<()>,
+    /// How often that has happened.
+    pub replaced: AtomicU64,
+    /// No more segments are compacted.
+    pub closing: AtomicBool,
+    /// Held over a compaction; false once no other may begin.
+    compacting: Mutex<bool>,
     pub lock: Mutex<Option<Box<dyn Lock>>>,
 }
 
@@ -95,6 +106,11 @@ impl Shared {
             available: AtomicBool::new(true),
             in_doubt: AtomicBool::new(false),
             sealing: Mutex::new(()),
+            deciding: Mutex::new(()),
+            replacing: Mutex::new(()),
+            replaced: AtomicU64::new(0),
+            closing: AtomicBool::new(false),
+            compacting: Mutex::new(true),
             lock: Mutex::new(Some(opened.lock)),
         }
     }
@@ -105,6 +121,28 @@ impl Shared {
 
     pub fn state_mut(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn deciding(&self) -> MutexGuard<'_, ()> {
+        lock(&self.deciding)
+    }
+
+    pub fn replacing(&self) -> MutexGuard<'_, ()> {
+        lock(&self.replacing)
+    }
+
+    pub fn compacting(&self) -> MutexGuard<'_, bool> {
+        lock(&self.compacting)
+    }
+
+    /// Ends a compaction that is under way, after the segment it is at, and takes no other: the files are somebody else's soon.
+    pub fn end_compactions(&self) {
+        self.closing.store(true, Ordering::Release);
+        *self.compacting() = false;
+    }
+
+    pub fn sealing(&self) -> MutexGuard<'_, ()> {
+        lock(&self.sealing)
     }
 
     pub fn outcomes(&self) -> MutexGuard<'_, KnownOutcomes> {
@@ -123,8 +161,17 @@ impl Shared {
             (state.sealed.len() as u64 + 1, tail.stream_count() as u64, reserved_bytes, state.sealed.clone())
         };
         let index_bytes = sealed.iter().map(|sealed| sealed.memory_bytes()).sum();
+        let file_bytes = sealed.iter().map(|sealed| sealed.file_bytes).sum::<u64>() + self.segment_bytes;
         let available = self.available.load(Ordering::Acquire);
-        JournalStats { segments, tail_streams, index_bytes, reserved_bytes, available, ..*lock(&self.stats) }
+        JournalStats {
+            segments,
+            tail_streams,
+            index_bytes,
+            file_bytes,
+            reserved_bytes,
+            available,
+            ..*lock(&self.stats)
+        }
     }
 
     /// Writes the sidecars that are still missing, oldest first.

@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use super::frame::{appends_of, decode_part};
 use super::open::{Layout, OpenError};
-use super::segment::{FrameReader, SEGMENT_HEADER_BYTES, SegmentInfo};
-use crate::record::{CHAIN_START, Corruption, StreamName};
+use super::segment::{FrameReader, Left, NOT_ALL_THERE, SEGMENT_HEADER_BYTES, SegmentInfo};
+use crate::record::{CHAIN_START, Corruption, StreamName, Wake};
 
+/// How many stretches that are gone are kept; the records in further ones are only counted.
+const GONE_MAX: usize = 100;
 /// How many findings are kept; further ones are only counted.
 const FINDINGS_MAX: usize = 100;
 
@@ -29,6 +31,14 @@ pub struct VerifyReport {
     pub streams: u64,
     /// The highest epoch.
     pub epoch: u64,
+    /// Segments that were compacted.
+    pub compacted_segments: u64,
+    /// Streams that were dropped.
+    pub dropped_streams: u64,
+    /// The first stretches of global sequences, from and to, that are gone because their streams were dropped or had expired.
+    pub gone: Vec<(u64, u64)>,
+    /// How many records are gone.
+    pub gone_count: u64,
     /// Bytes behind the last commit that belong to none: cut off at the next opening. They were never acknowledged.
     pub torn_bytes: u64,
     /// The first damages, in order.
@@ -56,8 +66,10 @@ pub fn verify(files: &dyn Files, dir: &Path) -> Result<VerifyReport, OpenError> 
     let mut walk = Walk {
         report: VerifyReport { log_id: manifest.log_id, ..VerifyReport::default() },
         heads: HashMap::new(),
+        gaps: HashMap::new(),
         next_commit: 1,
         next_sequence: 1,
+        before_is_compacted: false,
     };
     if segments.is_empty() {
         walk.find(Corruption {
@@ -71,6 +83,7 @@ pub fn verify(files: &dyn Files, dir: &Path) -> Result<VerifyReport, OpenError> 
         let end_commit = segments.get(index + 1).map(|next| next.first_commit);
         walk.segment(files, info, end_commit).map_err(|error| layout.device(error))?;
     }
+    walk.end();
     walk.report.segments = segments.len() as u64;
     walk.report.streams = walk.heads.len() as u64;
     Ok(walk.report)
@@ -80,8 +93,11 @@ struct Walk {
     report: VerifyReport,
     /// Sequence and chain of each stream. `None` behind damage, where the next record cannot be checked.
     heads: HashMap<StreamName, Option<(u64, [u8; 32])>>,
+    /// The first gap of each stream that has one. It is damage unless the stream was dropped, which shows at its end.
+    gaps: HashMap<StreamName, Corruption>,
     next_commit: u64,
     next_sequence: u64,
+    before_is_compacted: bool,
 }
 
 impl Walk {
@@ -102,43 +118,69 @@ impl Walk {
         end_commit: Option<u64>,
     ) -> std::io::Result<()> {
         let file = files.open(&info.path, OpenMode::Read)?;
+        // A daemon may have compacted it since it was listed.
+        let info = match SegmentInfo::read(&*file, &info.path, info.number)? {
+            Ok(info) => &info.clone(),
+            Err(corruption) => {
+                self.find(corruption);
+                return Ok(());
+            }
+        };
+        self.report.compacted_segments += u64::from(info.left.is_some());
+        let mut met = Left { end: SEGMENT_HEADER_BYTES as u64, ..Left::default() };
         let mut reader = FrameReader::new(&*file, info.salt, file.len()?);
         let mut offset = SEGMENT_HEADER_BYTES as u64;
-        if info.first_commit != self.next_commit || info.first_sequence != self.next_sequence {
+        // What a compacted segment lacks at its end shows here.
+        let may_lack = self.before_is_compacted;
+        self.before_is_compacted = info.left.is_some();
+        let continues = match may_lack {
+            true => info.first_commit >= self.next_commit && info.first_sequence >= self.next_sequence,
+            false => info.first_commit == self.next_commit && info.first_sequence == self.next_sequence,
+        };
+        if !continues {
             self.find(info.corruption(0, "the segment does not continue the one before it", &[]));
-            (self.next_commit, self.next_sequence) = (info.first_commit, info.first_sequence);
+            self.next_sequence = info.first_sequence;
         }
-        while end_commit != Some(self.next_commit) {
+        self.next_commit = info.first_commit;
+        self.pass_over(info.first_sequence);
+        while info.goes_on(offset, self.next_commit, end_commit) {
             match reader.frame_at(offset)? {
                 Ok((header, bytes)) => {
-                    if header.number != self.next_commit
-                        || header.first_sequence != self.next_sequence
-                        || header.epoch < self.report.epoch
-                    {
+                    let follows = info.follows(&header, self.next_commit, self.next_sequence);
+                    if !follows || header.epoch < self.report.epoch {
                         self.find(info.corruption(offset, "the commit is not the one that comes next", &[]));
                     }
                     self.report.epoch = header.epoch.max(self.report.epoch);
                     self.report.commits += 1;
                     self.report.records += u64::from(header.record_count);
                     self.next_commit = header.number + 1;
-                    self.next_sequence = header.first_sequence + u64::from(header.record_count);
+                    if !follows {
+                        self.next_sequence = header.first_sequence;
+                    }
+                    self.pass_over(header.first_sequence);
                     match appends_of(&bytes, &header) {
-                        Err(reason) => self.find(info.corruption(offset, reason, &[])),
+                        Err(reason) => {
+                            self.find(info.corruption(offset, reason, &[]));
+                            self.next_sequence = header.first_sequence + u64::from(header.record_count);
+                        }
                         Ok(appends) => {
                             for part in appends.iter().flat_map(|append| &append.parts) {
                                 let at = offset + u64::from(part.offset);
                                 let place = part.offset as usize..(part.offset + part.len) as usize;
+                                self.pass_over(part.first_sequence);
+                                self.next_sequence = part.first_sequence + u64::from(part.record_count);
                                 let checked = decode_part(&bytes.slice(place)).map(|(head, _)| head);
                                 self.part(info, at, &part.stream, checked);
                             }
                         }
                     }
                     offset += bytes.len() as u64;
+                    met.count(&header, offset);
                 }
                 Err(reason) => {
                     let torn_end = reader.end_of_bytes(offset)?;
                     let later = reader.find_commit(offset + 1..torn_end, self.next_commit)?;
-                    if later.is_none() && end_commit.is_none() {
+                    if later.is_none() && end_commit.is_none() && info.left.is_none() {
                         self.report.torn_bytes = torn_end - offset;
                         return Ok(());
                     }
@@ -156,7 +198,33 @@ impl Walk {
                 }
             }
         }
+        if info.left.is_some_and(|left| left != met) {
+            self.find(info.corruption(offset, NOT_ALL_THERE, &[]));
+        }
         Ok(())
+    }
+
+    /// Notes that the sequences before `next` that were not met are gone.
+    fn pass_over(&mut self, next: u64) {
+        if self.next_sequence >= next {
+            return;
+        }
+        let (from, to) = (self.next_sequence, next - 1);
+        self.report.gone_count += next - from;
+        let has_room = self.report.gone.len() < GONE_MAX;
+        match self.report.gone.last_mut() {
+            Some(last) if last.1 + 1 == from => last.1 = to,
+            _ if has_room => self.report.gone.push((from, to)),
+            _ => {}
+        }
+        self.next_sequence = next;
+    }
+
+    /// A gap of a stream that was never dropped is damage.
+    fn end(&mut self) {
+        let mut gaps: Vec<_> = std::mem::take(&mut self.gaps).into_values().collect();
+        gaps.sort_by_key(|gap| (gap.segment, gap.offset));
+        gaps.into_iter().for_each(|gap| self.find(gap));
     }
 
     fn part(
@@ -176,7 +244,17 @@ impl Walk {
         let continues = before
             .is_none_or(|(last, chain)| head.first_stream_sequence == last + 1 && head.chain_before == chain);
         if !continues {
-            self.find(finding("the records do not continue those before them"));
+            let gap = finding("the records do not continue those before them");
+            let may_lack = before.is_some_and(|(last, _)| head.first_stream_sequence > last + 1);
+            if may_lack {
+                self.gaps.entry(stream.clone()).or_insert(gap);
+            } else {
+                self.find(gap);
+            }
+        }
+        if head.wake == Wake::Dropped {
+            self.report.dropped_streams += 1;
+            self.gaps.remove(stream);
         }
         self.heads.insert(stream.clone(), Some((head.last_stream_sequence(), head.chain_after)));
     }

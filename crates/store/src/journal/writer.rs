@@ -23,12 +23,17 @@ use super::frame::{BuiltFrame, FrameBuilder};
 use super::queue::Job;
 use super::reply::Reply;
 use super::reserve;
+use super::restore::{Place, Restored};
 use super::sealed::Sealed;
-use super::segment::{ScanError, SegmentEnd, SegmentInfo, scan, segment_name};
+use super::segment::{
+    FRAME_BYTES_MAX, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, scan, segment_name,
+};
 use super::shared::{Active, Shared};
 use super::tail::Tail;
 use crate::full_disk::is_full;
-use crate::record::{Append, AppendError, CHAIN_START, CommitBatch, Committed, StreamName};
+use crate::record::{
+    Append, AppendError, CHAIN_START, CommitBatch, Committed, StreamAppend, StreamName, Wake,
+};
 
 /// How many segments may wait for their sidecar before no new one is begun: each holds its index in memory.
 const INDEXES_IN_MEMORY_MAX: usize = 4;
@@ -87,6 +92,8 @@ impl Writer {
 
     /// Decides these appends one after the other, makes them durable by one sync, and answers each.
     pub fn commit(&mut self, jobs: Vec<Job>) {
+        let shared = self.shared.clone();
+        let _deciding = shared.deciding();
         if let Err(refusal) = self.make_ready() {
             jobs.into_iter().for_each(|job| job.reply.answer(Err(refusal.clone())));
             return;
@@ -140,12 +147,67 @@ impl Writer {
         }
     }
 
+    /// Makes durable what another journal held, with the sequences that it had there.
+    pub fn restore(&mut self, appends: &[Restored]) -> Result<Vec<[u8; 32]>, AppendError> {
+        self.make_ready()?;
+        let first_sequence = appends.iter().find_map(|append| append.places.first()).map(|at| at.sequence);
+        let mut builder = FrameBuilder::new(first_sequence.unwrap_or(self.next_sequence), 0);
+        if first_sequence.is_some_and(|first| first < self.next_sequence) {
+            return Err(AppendError::Invalid("its sequences do not rise"));
+        }
+        builder.leave_out_before(self.next_sequence);
+        let mut heads = HashMap::new();
+        for Restored { append, places } in appends {
+            let before = self.heads_behind(append, places, &heads)?;
+            let sequences: Vec<u64> = places.iter().map(|place| place.sequence).collect();
+            if !builder.is_behind(append, &sequences) {
+                return Err(AppendError::Invalid("its sequences do not rise"));
+            }
+            builder.push_at(append, &before, &sequences);
+            for part in builder.appends.last().into_iter().flat_map(|append| &append.parts) {
+                heads.insert(part.stream.clone(), (part.last_stream_sequence(), part.chain_after));
+            }
+        }
+        let (bytes, segment) = (builder.frame_len(), self.shared.segment_bytes);
+        let room = usize::try_from(segment).unwrap_or(FRAME_BYTES_MAX).min(FRAME_BYTES_MAX);
+        let bytes_max = room - SEGMENT_HEADER_BYTES;
+        if bytes > bytes_max {
+            return Err(AppendError::TooLarge { bytes, bytes_max });
+        }
+        let frame = self.write(builder, 0)?;
+        self.sync(frame.bytes.len())?;
+        let parts = frame.appends.iter().flat_map(|append| &append.parts);
+        let chains = parts.map(|part| part.chain_after).collect();
+        self.accept(frame, Vec::new(), Duration::ZERO);
+        Ok(chains)
+    }
+
+    /// As [`Self::heads_of`]. A part that says what was before it may follow on records that are missing.
+    fn heads_behind(
+        &self,
+        append: &Append,
+        places: &[Place],
+        pending: &HashMap<StreamName, (u64, [u8; 32])>,
+    ) -> Result<Vec<(u64, [u8; 32])>, AppendError> {
+        if places.len() != append.parts.len() {
+            return Err(AppendError::Invalid("its parts have no places"));
+        }
+        let parts = append.parts.iter().zip(places);
+        parts
+            .map(|(part, place)| match (self.head_of(&part.stream, pending)?, place.chain_before) {
+                (head, _) if head.0 == part.expected => Ok(head),
+                ((actual, _), Some(chain)) if actual < part.expected => Ok((part.expected, chain)),
+                ((actual, _), _) => Err(conflict(part, actual)),
+            })
+            .collect()
+    }
+
     /// Writes and syncs an empty frame that marks the beginning or the end of an epoch.
     pub fn mark(&mut self, flags: u32) -> Result<(), AppendError> {
         self.make_ready()?;
         let frame = self.write(FrameBuilder::new(self.next_sequence, 0), flags)?;
         self.sync(frame.bytes.len())?;
-        self.advance(&frame, 0);
+        self.advance(&frame);
         self.shared.state_mut().active.end = self.offset;
         Ok(())
     }
@@ -164,24 +226,35 @@ impl Writer {
         append: &Append,
         pending: &HashMap<StreamName, (u64, [u8; 32])>,
     ) -> Result<Vec<(u64, [u8; 32])>, AppendError> {
-        let head_of = |stream: &StreamName| match pending.get(stream) {
-            Some(head) => Ok(*head),
-            None => match self.shared.entry(stream) {
-                Ok(entry) => Ok(entry.map_or((0, CHAIN_START), |entry| (entry.last, entry.chain))),
-                Err(error) => {
-                    tracing::error!(%stream, %error, "an append is refused: the index cannot be read");
-                    Err(AppendError::Unavailable)
-                }
-            },
-        };
-        let check = |part: &crate::record::StreamAppend| {
-            let (actual, chain) = head_of(&part.stream)?;
+        let check = |part: &StreamAppend| {
+            let (actual, chain) = self.head_of(&part.stream, pending)?;
             if actual == part.expected || Bug::StaleOwner.is_planted() {
                 return Ok((actual, chain));
             }
-            Err(AppendError::Conflict { stream: part.stream.clone(), expected: part.expected, actual })
+            Err(conflict(part, actual))
         };
         append.parts.iter().map(check).collect()
+    }
+
+    /// Sequence and chain of a stream, which takes no more once it was dropped.
+    fn head_of(
+        &self,
+        stream: &StreamName,
+        pending: &HashMap<StreamName, (u64, [u8; 32])>,
+    ) -> Result<(u64, [u8; 32]), AppendError> {
+        if let Some(head) = pending.get(stream) {
+            return Ok(*head);
+        }
+        match self.shared.entry(stream) {
+            Ok(Some(entry)) if entry.wake == Wake::Dropped => {
+                Err(AppendError::Invalid("its stream was dropped"))
+            }
+            Ok(entry) => Ok(entry.map_or((0, CHAIN_START), |entry| (entry.last, entry.chain))),
+            Err(error) => {
+                tracing::error!(%stream, %error, "an append is refused: the index cannot be read");
+                Err(AppendError::Unavailable)
+            }
+        }
     }
 
     /// Writes a frame behind the last commit, in a new segment when it does not fit. It is not synced.
@@ -233,7 +306,7 @@ impl Writer {
         let (first_sequence, offset) = (self.next_sequence, self.offset);
         let batch = self.batch_of(&frame);
         let record_count = batch.records.len() as u64;
-        self.advance(&frame, record_count);
+        self.advance(&frame);
         {
             let mut state = self.shared.state_mut();
             // Segments are below 4 GiB: checked when the journal is opened.
@@ -267,14 +340,14 @@ impl Writer {
     fn batch_of(&self, frame: &BuiltFrame) -> Arc<CommitBatch> {
         let records = frame.records();
         let (epoch, first_sequence) = (self.shared.epoch, self.next_sequence);
-        let last_sequence = first_sequence + records.len() as u64 - 1;
+        let last_sequence = frame.next_sequence - 1;
         Arc::new(CommitBatch { epoch, first_sequence, last_sequence, records })
     }
 
-    fn advance(&mut self, frame: &BuiltFrame, record_count: u64) {
+    fn advance(&mut self, frame: &BuiltFrame) {
         self.offset += frame.bytes.len() as u64;
         self.next_commit += 1;
-        self.next_sequence += record_count;
+        self.next_sequence = frame.next_sequence;
     }
 
     /// After a failed write: nothing was synced, so zeros over it make sure that it never happened.
@@ -366,13 +439,14 @@ impl Writer {
             epoch: self.shared.epoch,
             first_commit: self.next_commit,
             first_sequence: self.next_sequence,
+            left: None,
         });
         self.must_roll = true;
         let (files, usual) = (&*self.shared.world.files, self.shared.segment_bytes);
         let file = reserve::begin_segment(&info, files, usual, frame_bytes)?;
         self.must_roll = false;
-        self.capacity = file.len()?;
-        self.offset = super::segment::SEGMENT_HEADER_BYTES as u64;
+        let file_bytes = std::mem::replace(&mut self.capacity, file.len()?);
+        self.offset = SEGMENT_HEADER_BYTES as u64;
         self.written_to = self.offset;
         self.info = info.clone();
         self.file = file.clone();
@@ -382,7 +456,7 @@ impl Writer {
             let active = Active { info, file, tail: Tail::default(), end, capacity };
             let old = std::mem::replace(&mut state.active, active);
             let end = (self.next_commit, self.next_sequence);
-            let sealed = Sealed::from_tail(old.info, end, old.tail, &self.shared.index_dir);
+            let sealed = Sealed::from_tail(old.info, end, file_bytes, old.tail, &self.shared.index_dir);
             Arc::make_mut(&mut state.sealed).push(Arc::new(sealed));
         }
         self.seal();
@@ -409,6 +483,10 @@ impl Writer {
             }
         }
     }
+}
+
+fn conflict(part: &StreamAppend, actual: u64) -> AppendError {
+    AppendError::Conflict { stream: part.stream.clone(), expected: part.expected, actual }
 }
 
 fn refusal_of(error: &io::Error) -> AppendError {

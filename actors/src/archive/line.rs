@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ghostlight_model::event::kind_name;
-use ghostlight_store::journal::{WholeAppend, WholePart};
+use ghostlight_store::journal::{Place, Restored, WholeAppend, WholePart};
 use ghostlight_store::{Append, NewRecord, Record, StreamAppend, StreamName, Wake};
 use serde::{Deserialize, Serialize};
 
@@ -44,10 +44,13 @@ pub(super) struct PartLine {
     pub stream: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub route: String,
-    /// `done`, `idle`, `now`, or a time in microseconds since the epoch.
+    /// `done`, `idle`, `now`, `dropped`, or a time in microseconds since the epoch.
     pub wake: WakeLine,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
+    /// The stream's chain hash before the records, where what was before them may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
     pub records: Vec<RecordLine>,
 }
 
@@ -125,12 +128,14 @@ impl Bytes {
 }
 
 impl AppendLine {
-    pub fn of(commit: u64, epoch: u64, append: &WholeAppend) -> Self {
-        Self { commit, epoch, append: hex(&append.id), parts: append.parts.iter().filter_map(part).collect() }
+    /// `says_before`: whether records may be missing, so that each part has to say what was before it.
+    pub fn of(commit: u64, epoch: u64, append: &WholeAppend, says_before: bool) -> Self {
+        let parts = append.parts.iter().filter_map(|it| part(it, says_before)).collect();
+        Self { commit, epoch, append: hex(&append.id), parts }
     }
 }
 
-fn part(part: &WholePart) -> Option<PartLine> {
+fn part(part: &WholePart, says_before: bool) -> Option<PartLine> {
     let first = part.records.first()?;
     Some(PartLine {
         stream: first.stream.to_string(),
@@ -139,9 +144,11 @@ fn part(part: &WholePart) -> Option<PartLine> {
             Wake::Done => WakeLine::Word("done".to_owned()),
             Wake::Idle => WakeLine::Word("idle".to_owned()),
             Wake::Now => WakeLine::Word("now".to_owned()),
+            Wake::Dropped => WakeLine::Word("dropped".to_owned()),
             Wake::At(due_us) => WakeLine::At(due_us),
         },
         aliases: part.aliases.iter().map(|alias| hex(alias)).collect(),
+        before: (says_before && first.stream_sequence > 1).then(|| hex(&part.chain_before)),
         records: part.records.iter().map(record).collect(),
     })
 }
@@ -170,16 +177,29 @@ impl Bytes {
 }
 
 impl AppendLine {
-    /// The append, and of each part the chain hash that its last record has to have. None when a name or a number cannot be.
-    pub fn append(&self) -> Option<(Append, Vec<[u8; 32]>)> {
+    /// The append with its places, and of each part the chain hash that its last record has to have. None when a name or a number
+    /// cannot be.
+    pub fn append(&self) -> Option<(Restored, Vec<[u8; 32]>)> {
         let id = unhex(&self.append)?.try_into().ok()?;
         let parts = self.parts.iter().map(PartLine::part).collect::<Option<Vec<_>>>()?;
+        let places = self.parts.iter().map(PartLine::place).collect::<Option<_>>()?;
         let (parts, chains) = parts.into_iter().unzip();
-        Some((Append { id, parts }, chains))
+        Some((Restored { append: Append { id, parts }, places }, chains))
     }
 }
 
 impl PartLine {
+    /// Where it stood. Its records follow on each other.
+    fn place(&self) -> Option<Place> {
+        let sequence = self.records.first()?.sequence;
+        let is_dense = self.records.iter().zip(sequence..).all(|(record, at)| record.sequence == at);
+        let chain_before = match &self.before {
+            Some(digits) => Some(unhex(digits)?.try_into().ok()?),
+            None => None,
+        };
+        is_dense.then_some(Place { sequence, chain_before })
+    }
+
     fn part(&self) -> Option<(StreamAppend, [u8; 32])> {
         let records = self.records.iter().map(|record| {
             let body = record.body.bytes()?.into();
@@ -196,6 +216,7 @@ impl PartLine {
                     "done" => Wake::Done,
                     "idle" => Wake::Idle,
                     "now" => Wake::Now,
+                    "dropped" => Wake::Dropped,
                     _ => return None,
                 },
             },

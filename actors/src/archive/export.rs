@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ghostlight_store::ReadError;
 use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, BlobError, Blobs, FileBlobs};
 use ghostlight_store::journal::{WalkError, WholeCommit, WholeJournal};
 use ghostlight_world::{Files, RealFiles};
@@ -17,7 +18,7 @@ const BLOBS_PAGE: usize = 1_000;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Exported {
+pub struct Exported {
     /// Records of the journal.
     pub records: u64,
     /// Large values.
@@ -28,10 +29,13 @@ pub(crate) struct Exported {
 
 /// Why an archive was not written.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ExportError {
+pub enum ExportError {
     /// The journal cannot be read to its end.
     #[error("cannot read the journal of {0}")]
     Journal(PathBuf, #[source] WalkError<io::Error>),
+    /// The records of runs cannot be read.
+    #[error("cannot read the journal")]
+    Runs(#[source] ReadError),
     /// A large value cannot be read.
     #[error("cannot read the large values of {0}")]
     Blobs(PathBuf, #[source] BlobError),
@@ -45,11 +49,12 @@ pub(crate) enum ExportError {
 ///
 /// # Errors
 /// [`ExportError`].
-pub(crate) fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
-    let mut out = Out { to, hash: blake3::Hasher::new(), bytes: 0 };
+pub fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
+    let mut out = Out::new(to);
     let (mut exported, mut head, mut lines) = (Exported::default(), 0, BTreeMap::<String, u64>::new());
     let journal = WholeJournal::at(&RealFiles, folder)
         .map_err(|error| ExportError::Journal(folder.to_owned(), error.into()))?;
+    let is_compacted = journal.is_compacted();
     let head_line = Head { ghostlight_archive: FORMAT, log: journal.log_id().to_string() };
     out.line(&head_line).map_err(ExportError::Write)?;
     let mut commit = |commit: WholeCommit| -> io::Result<()> {
@@ -63,10 +68,10 @@ pub(crate) fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportEr
         }
         for append in &commit.appends {
             count("appends", 1);
-            out.line(&AppendLine::of(number, epoch, append))?;
-            let records: u64 = append.parts.iter().map(|part| part.records.len() as u64).sum();
-            exported.records += records;
-            head += records;
+            out.line(&AppendLine::of(number, epoch, append, is_compacted))?;
+            let records = || append.parts.iter().flat_map(|part| &part.records);
+            exported.records += records().count() as u64;
+            head = records().last().map_or(head, |record| record.sequence);
         }
         Ok(())
     };
@@ -76,9 +81,7 @@ pub(crate) fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportEr
     })?;
     exported.blobs = blobs(folder, &mut out)?;
     lines.insert("blobs".to_owned(), exported.blobs);
-    let tail = Tail { end: lines, head, blake3: out.hash.finalize().to_hex().to_string() };
-    out.line(&tail).and_then(|()| out.to.flush()).map_err(ExportError::Write)?;
-    exported.bytes = out.bytes;
+    exported.bytes = out.end(lines, head).map_err(ExportError::Write)?;
     Ok(exported)
 }
 
@@ -110,14 +113,26 @@ fn blobs(folder: &Path, out: &mut Out<impl Write>) -> Result<u64, ExportError> {
 }
 
 /// Writes lines, and hashes them.
-struct Out<W> {
+pub(super) struct Out<W> {
     to: W,
     hash: blake3::Hasher,
     bytes: u64,
 }
 
 impl<W: Write> Out<W> {
-    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+    pub fn new(to: W) -> Self {
+        Self { to, hash: blake3::Hasher::new(), bytes: 0 }
+    }
+
+    /// Writes the last line; says how many bytes it is in all.
+    pub fn end(mut self, lines: BTreeMap<String, u64>, head: u64) -> io::Result<u64> {
+        let tail = Tail { end: lines, head, blake3: self.hash.finalize().to_hex().to_string() };
+        self.line(&tail)?;
+        self.to.flush()?;
+        Ok(self.bytes)
+    }
+
+    pub fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
         self.hash.update(&text);

@@ -1,13 +1,13 @@
 //! Making a store of an archive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, BlobError, Blobs, FileBlobs};
-use ghostlight_store::{AppendError, FileJournal, Journal, JournalOptions, OpenError, Reply};
+use ghostlight_store::{AppendError, FileJournal, JournalOptions, OpenError};
 use ghostlight_world::World;
 
 use super::line::{AppendLine, FORMAT, Line};
@@ -22,7 +22,7 @@ const MANIFEST: &str = "manifest.json";
 
 /// What was made.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Imported {
+pub struct Imported {
     /// Records of the journal.
     pub records: u64,
     /// Large values.
@@ -31,7 +31,7 @@ pub(crate) struct Imported {
 
 /// Why no store was made of an archive.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ImportError {
+pub enum ImportError {
     /// There is something where the store is to be.
     #[error("{0} is not empty; name a folder that is not there yet")]
     NotEmpty(PathBuf),
@@ -66,14 +66,14 @@ pub(crate) enum ImportError {
 ///
 /// # Errors
 /// [`ImportError`]; there is no store then.
-pub(crate) fn import(from: &Path, folder: &Path) -> Result<Imported, ImportError> {
+pub fn import(from: &Path, folder: &Path) -> Result<Imported, ImportError> {
     let cannot = |error| ImportError::Folder(folder.to_owned(), error);
     match std::fs::read_dir(folder).map(|mut entries| entries.next().is_none()) {
         Ok(false) => return Err(ImportError::NotEmpty(folder.to_owned())),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(cannot(error)),
         Ok(true) | Err(_) => {}
     }
-    let epoch = check(from)?;
+    let epoch = check(from)?.epoch;
     let is_new = !folder.exists();
     // Made within the folder, which may be the root of a file system, and moved to its place at the end.
     let unfinished = folder.join(UNFINISHED);
@@ -122,9 +122,31 @@ fn lines(
     Ok(())
 }
 
-/// Reads the whole archive; returns the highest epoch.
-fn check(from: &Path) -> Result<u64, ImportError> {
-    let (mut epoch, mut records, mut begun, mut ended) = (1, 0, false, false);
+/// What an archive holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Which log it was taken of.
+    pub log: String,
+    /// The highest epoch.
+    pub epoch: u64,
+    /// Records.
+    pub records: u64,
+    /// Of how many streams.
+    pub streams: u64,
+    /// Large values.
+    pub blobs: u64,
+    /// The global sequence of the last record.
+    pub head: u64,
+}
+
+/// Reads the whole archive, and changes nothing.
+///
+/// # Errors
+/// [`ImportError`]: it cannot be read, or is not the one that was written.
+pub fn check(from: &Path) -> Result<Checked, ImportError> {
+    let mut checked = Checked { epoch: 1, ..Checked::default() };
+    let (mut begun, mut ended) = (false, false);
+    let mut streams = HashSet::new();
     let mut counted = BTreeMap::new();
     let mut hash = blake3::Hasher::new();
     let mut last = 0;
@@ -136,22 +158,35 @@ fn check(from: &Path) -> Result<u64, ImportError> {
             Line::Head(head) if begun || head.ghostlight_archive != FORMAT => {
                 return wrong("it is an archive of another format");
             }
-            Line::Head(_) => begun = true,
+            Line::Head(head) => {
+                begun = true;
+                checked.log = head.log;
+            }
             _ if !begun => return wrong("the archive has no beginning"),
             Line::Mark(mark) => {
                 *counted.entry("marks".to_owned()).or_insert(0) += 1;
-                epoch = epoch.max(mark.epoch);
+                checked.epoch = checked.epoch.max(mark.epoch);
             }
             Line::Append(append) => {
                 *counted.entry("appends".to_owned()).or_insert(0) += 1;
-                epoch = epoch.max(append.epoch);
-                records += append.parts.iter().map(|part| part.records.len() as u64).sum::<u64>();
+                checked.epoch = checked.epoch.max(append.epoch);
                 if append.append().is_none() {
                     return wrong("it is no append");
+                }
+                for part in append.parts {
+                    for record in &part.records {
+                        if record.sequence <= checked.head {
+                            return wrong("its records do not continue those before them");
+                        }
+                        checked.head = record.sequence;
+                    }
+                    checked.records += part.records.len() as u64;
+                    streams.insert(part.stream);
                 }
             }
             Line::Blob(blob) => {
                 *counted.entry("blobs".to_owned()).or_insert(0) += 1;
+                checked.blobs += 1;
                 let bytes = blob.bytes.bytes().unwrap_or_default();
                 if blake3::hash(&bytes).to_hex().as_str() != blob.blob {
                     return wrong("the large value is not the one of that name");
@@ -160,7 +195,7 @@ fn check(from: &Path) -> Result<u64, ImportError> {
             Line::Tail(tail) => {
                 ended = true;
                 let is_all = tail.end.iter().all(|(kind, count)| counted.get(kind).unwrap_or(&0) == count);
-                if !is_all || tail.head != records || tail.blake3 != hash.finalize().to_hex().as_str() {
+                if !is_all || tail.head != checked.head || tail.blake3 != hash.finalize().to_hex().as_str() {
                     return wrong("the archive was changed or is not whole");
                 }
             }
@@ -170,7 +205,8 @@ fn check(from: &Path) -> Result<u64, ImportError> {
         Ok(())
     })?;
     if ended {
-        return Ok(epoch);
+        checked.streams = streams.len() as u64;
+        return Ok(checked);
     }
     Err(ImportError::Archive { line: last, what: "the archive has no end: it was cut short".to_owned() })
 }
@@ -205,26 +241,25 @@ fn fill(from: &Path, folder: &Path, epoch: u64) -> Result<Imported, ImportError>
 
 /// Makes durable what waits; it has to come out as it was.
 fn commit(journal: &FileJournal, waiting: &mut Vec<(usize, AppendLine)>) -> Result<u64, ImportError> {
-    let mut answers = Vec::with_capacity(waiting.len());
+    let Some(first) = waiting.first().map(|(line, _)| *line) else { return Ok(0) };
+    let (mut appends, mut expected, mut records) = (Vec::with_capacity(waiting.len()), Vec::new(), 0);
     for (line, append) in waiting.drain(..) {
         let no_append = || ImportError::Archive { line, what: "it is no append".to_owned() };
-        let first = append.parts.first().and_then(|part| part.records.first()).map(|record| record.sequence);
-        let (append, chains) = append.append().ok_or_else(no_append)?;
-        let (tell, answer) = mpsc::channel();
-        journal.submit(append, Reply::callback(move |result| drop(tell.send(result))));
-        answers.push((line, first, chains, answer));
+        let (restored, chains) = append.append().ok_or_else(no_append)?;
+        records += restored.append.record_count() as u64;
+        expected.extend(chains.into_iter().map(|chain| (line, chain)));
+        appends.push(restored);
     }
-    while journal.drive() {}
-    let mut records = 0;
-    for (line, first, chains, answer) in answers {
-        let committed = answer.try_recv().unwrap_or(Err(AppendError::Unavailable))?;
-        let all = committed.records();
-        let is_there = |chain: &[u8; 32]| all.iter().any(|record| record.chain == *chain);
-        if first != Some(committed.first_sequence()) || !chains.iter().all(is_there) {
-            let what = "its records do not continue those before them".to_owned();
-            return Err(ImportError::Archive { line, what });
-        }
-        records += all.len() as u64;
+    let discontinued = |line| {
+        let what = "its records do not continue those before them".to_owned();
+        ImportError::Archive { line, what }
+    };
+    let found = journal.restore(&appends).map_err(|error| match error {
+        AppendError::Conflict { .. } | AppendError::Invalid(_) => discontinued(first),
+        other => other.into(),
+    })?;
+    match expected.iter().zip(&found).find(|((_, expected), found)| expected != *found) {
+        Some(((line, _), _)) => Err(discontinued(*line)),
+        None => Ok(records),
     }
-    Ok(records)
 }

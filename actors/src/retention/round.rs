@@ -1,0 +1,290 @@
+//! One round of store care: find, archive, drop, take back.
+
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::join_all;
+use ghostlight_model::event::RunArchived;
+use ghostlight_model::ids::RunId;
+use ghostlight_model::retention::{Above, Candidate, may_drop};
+use ghostlight_model::run::RunStatus;
+use ghostlight_store::blobs::{Swept, sweep};
+use ghostlight_store::journal::Compacted;
+use ghostlight_store::{Append, AppendError, Journal, ReadError, StreamAppend, Wake};
+use jiff::Timestamp;
+
+use super::{CareError, Keeper, PERCENT_MIN, SWEEP_EVERY, compact, event_of};
+use crate::archive::archive_runs;
+use crate::blocking::blocking;
+use crate::caller::{Caller, StoreError};
+use crate::views::{PAGE_ROWS_MAX, Page, RunFilter, RunRow};
+use crate::{codec, streams};
+
+/// How many runs are archived and dropped together: of each a few appends are in memory.
+const RUNS_AT_ONCE: usize = 32;
+/// How many of the oldest runs are looked for at a time when there is not enough room.
+const OLDEST: usize = 4_096;
+
+const ENDED: [RunStatus; 3] = [RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled];
+
+/// Rounds, one after the other.
+pub(super) struct Rounds {
+    keeper: Keeper,
+    /// What a crash or an earlier life has left may have to be taken back.
+    has_looked: bool,
+    /// When large values were swept last, or when this began.
+    swept_at: Duration,
+    files: u64,
+}
+
+/// A run that may be dropped, and where its stream stood when that was found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Found {
+    ended_at: Timestamp,
+    run: RunId,
+    status_at: u8,
+    expected: u64,
+    route: Arc<str>,
+}
+
+impl Found {
+    fn status(&self) -> RunStatus {
+        ENDED[usize::from(self.status_at)]
+    }
+}
+
+/// Tells blocking work to end when whoever waits for it has gone.
+struct GoesOn(Arc<AtomicBool>);
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Rounds {
+    pub fn new(keeper: Keeper) -> Self {
+        let swept_at = keeper.world.clock.monotonic();
+        Self { keeper, has_looked: false, swept_at, files: 0 }
+    }
+
+    /// Drops what may be dropped, and takes back its space.
+    pub async fn round(&mut self) -> Result<(), CareError> {
+        let mut dropped = 0;
+        // What a run started may go once the run has gone.
+        loop {
+            let now = self.drop_aged().await?;
+            dropped += now;
+            if now == 0 {
+                break;
+            }
+        }
+        if dropped > 0 || !self.has_looked {
+            self.take_back(PERCENT_MIN).await?;
+            self.has_looked = true;
+        }
+        while let Some(excess) = self.excess() {
+            let found = self.find_oldest(excess).await?;
+            for runs in found.chunks(RUNS_AT_ONCE) {
+                self.drop_runs(runs).await?;
+            }
+            // What lies in the segment that is being written comes back later: nothing more is dropped for it now.
+            if self.take_back(1).await? == Compacted::default() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// By how many bytes the journal is larger than it should be.
+    fn excess(&self) -> Option<u64> {
+        let bytes = self.keeper.journal.stats().file_bytes;
+        let max = self.keeper.care.journal_bytes_max?;
+        bytes.checked_sub(max).filter(|excess| *excess > 0)
+    }
+
+    /// Goes once over all runs that are old enough; says how many it dropped.
+    async fn drop_aged(&mut self) -> Result<usize, CareError> {
+        let mut dropped = 0;
+        for status in ENDED {
+            let Some(age) = self.keeper.care.retention.age_of(status) else { continue };
+            // Created no later than it ended.
+            let now = self.keeper.world.clock.now();
+            let Ok(until) = now.checked_sub(age).and_then(|until| until.checked_add(Duration::from_secs(1)))
+            else {
+                continue;
+            };
+            let filter = RunFilter { status: Some(status), until: Some(until), ..RunFilter::default() };
+            let mut page = Page { limit: PAGE_ROWS_MAX, cursor: None };
+            loop {
+                let found = self.keeper.views.runs(&filter, &page)?;
+                let runs = self.judge(found.items, false).await?;
+                for runs in runs.chunks(RUNS_AT_ONCE) {
+                    dropped += self.drop_runs(runs).await?;
+                }
+                if found.next.is_none() {
+                    break;
+                }
+                page.cursor = found.next;
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// The runs that ended first, of all that may be dropped when there is not enough room: as many as about take `excess`.
+    async fn find_oldest(&self, excess: u64) -> Result<Vec<Found>, CareError> {
+        let mut oldest = BinaryHeap::new();
+        for status in ENDED {
+            let filter = RunFilter { status: Some(status), ..RunFilter::default() };
+            let mut page = Page { limit: PAGE_ROWS_MAX, cursor: None };
+            loop {
+                let found = self.keeper.views.runs(&filter, &page)?;
+                for run in self.judge(found.items, true).await? {
+                    oldest.push(run);
+                    if oldest.len() > OLDEST {
+                        oldest.pop();
+                    }
+                }
+                if found.next.is_none() {
+                    break;
+                }
+                page.cursor = found.next;
+            }
+        }
+        let journal = &self.keeper.journal;
+        let bytes_each = (journal.stats().file_bytes / journal.head().max(1)).max(1);
+        let mut bytes = 0_u64;
+        let mut oldest = oldest.into_sorted_vec();
+        let enough = oldest.iter().position(|run| {
+            bytes = bytes.saturating_add(run.expected.saturating_mul(bytes_each));
+            bytes >= excess
+        });
+        oldest.truncate(enough.map_or(oldest.len(), |at| at + 1));
+        Ok(oldest)
+    }
+
+    /// Those of these runs that may be dropped. A list may lag behind: where a stream stands is asked of the journal.
+    async fn judge(&self, rows: Vec<RunRow>, needs_room: bool) -> Result<Vec<Found>, CareError> {
+        let keeper = self.keeper.clone();
+        let judged = move || {
+            let now = keeper.world.clock.now();
+            let mut all = Vec::new();
+            for row in rows {
+                let above = match &row.parent {
+                    None => Above::Nothing,
+                    Some(parent) => above(&*keeper.journal, parent.run)?,
+                };
+                let run = Candidate { status: row.status, ended_at: row.ended_at, above };
+                if may_drop(&run, &keeper.care.retention, needs_room, now).is_err() {
+                    continue;
+                }
+                let head = keeper.journal.head_of(&streams::run(row.id))?;
+                let head =
+                    head.filter(|head| head.wake == Wake::Done && head.sequence == row.stream_sequence);
+                let Some(head) = head.filter(|_| !(keeper.is_present)(row.id)) else { continue };
+                let status_at = ENDED.iter().position(|status| *status == row.status);
+                let (Some(status_at), Some(ended_at)) = (status_at, row.ended_at) else { continue };
+                all.push(Found {
+                    ended_at,
+                    run: row.id,
+                    status_at: u8::try_from(status_at).unwrap_or_default(),
+                    expected: head.sequence,
+                    route: head.route,
+                });
+            }
+            Ok::<_, ReadError>(all)
+        };
+        Ok(blocking(judged).await??)
+    }
+
+    /// Archives these runs, if there is a folder for it, and drops them. Says how many were dropped: what somebody has written to
+    /// meanwhile is kept.
+    async fn drop_runs(&mut self, runs: &[Found]) -> Result<usize, CareError> {
+        let Some(first) = runs.first() else { return Ok(0) };
+        let now = self.keeper.world.clock.now();
+        let file = match self.keeper.care.archive.clone() {
+            None => None,
+            Some(folder) => {
+                self.files += 1;
+                let at = now.strftime("%Y%m%dT%H%M%S");
+                // Runs begin at different times, so that no two files have one name, in no two lives of the daemon.
+                let name = format!("runs-{at}-{}-{}.jsonl", self.files, first.run);
+                let (keeper, ids) =
+                    (self.keeper.clone(), runs.iter().map(|found| found.run).collect::<Vec<_>>());
+                let of_file = name.clone();
+                let archived =
+                    move || archive_runs(&*keeper.journal, &*keeper.blobs, &ids, &folder, &of_file);
+                blocking(archived).await??;
+                Some(name)
+            }
+        };
+        let answers = runs.iter().map(|found| self.append_end(found, file.clone(), now));
+        let answers = join_all(answers.collect::<Vec<_>>()).await;
+        let mut dropped = 0;
+        for (found, answer) in runs.iter().zip(answers) {
+            match answer {
+                Ok(_) => {
+                    dropped += 1;
+                    self.keeper.snapshots.forget(streams::run(found.run).as_str());
+                }
+                Err(AppendError::Conflict { .. }) => {}
+                Err(error) => return Err(StoreError::of_append(&error).into()),
+            }
+        }
+        tracing::info!(runs = dropped, file, "runs were dropped");
+        Ok(dropped)
+    }
+
+    fn append_end(
+        &self,
+        found: &Found,
+        file: Option<String>,
+        now: Timestamp,
+    ) -> ghostlight_store::AppendFuture {
+        let event = RunArchived { status: found.status(), file }.into();
+        let part = StreamAppend {
+            stream: streams::run(found.run),
+            expected: found.expected,
+            records: codec::encode(&[event], &Caller::runtime().attribution(), now),
+            wake: Wake::Dropped,
+            route: found.route.clone(),
+            aliases: Vec::new(),
+        };
+        self.keeper.journal.append(Append::one(self.keeper.world.uuid_v7().into_bytes(), part))
+    }
+
+    /// Takes back the space of what was dropped, and says so in the journal.
+    async fn take_back(&mut self, percent_min: u64) -> Result<Compacted, CareError> {
+        let goes_on = GoesOn(Arc::new(AtomicBool::new(true)));
+        let (keeper, flag) = (self.keeper.clone(), goes_on.0.clone());
+        let now = self.keeper.world.clock.now();
+        let monotonic = self.keeper.world.clock.monotonic();
+        let sweeps = monotonic.saturating_sub(self.swept_at) >= SWEEP_EVERY;
+        if sweeps {
+            self.swept_at = monotonic;
+        }
+        let taken = blocking(move || {
+            let goes_on = || flag.load(Ordering::Relaxed);
+            let compacted = compact(&*keeper.journal, percent_min, now, &goes_on)?;
+            let swept = match sweeps {
+                true => sweep(&*keeper.journal, &*keeper.blobs, &goes_on)?,
+                false => Swept::default(),
+            };
+            Ok::<_, CareError>((compacted, swept))
+        });
+        let (compacted, swept) = taken.await??;
+        if compacted != Compacted::default() || swept != Swept::default() {
+            tracing::info!(?compacted, ?swept, "the store was compacted");
+            self.keeper.system.note(event_of(compacted, swept)).await?;
+        }
+        Ok(compacted)
+    }
+}
+
+/// What has become of the run above another one. One that is not there was never part of this store.
+fn above(journal: &dyn Journal, run: RunId) -> Result<Above, ReadError> {
+    let head = journal.head_of(&streams::run(run))?;
+    Ok(if head.is_some_and(|head| head.wake != Wake::Dropped) { Above::Kept } else { Above::Dropped })
+}

@@ -1,0 +1,181 @@
+//! Sweeping blobs that no record names any more.
+//!
+//! What a body names stands in it as 64 lowercase hexadecimal digits, whatever else the body says; what only looks like a
+//! name keeps a blob that nobody wants, and never loses one. Blobs are looked at a share at a time, each share against the
+//! whole journal, so that memory does not grow with their number.
+
+use std::collections::HashSet;
+
+use thiserror::Error;
+
+use super::{BlobError, BlobId, Blobs};
+use crate::journal::{Journal, READ_RECORDS_MAX};
+use crate::record::ReadError;
+
+/// How many blobs are looked for at the same time.
+const SHARE: usize = 100_000;
+/// How many digits a name has.
+const DIGITS: usize = 64;
+
+/// What a sweep removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Blobs.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Why a sweep ended before its time. What it removed nobody named.
+#[derive(Debug, Error)]
+pub enum SweepError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The blobs cannot be listed or removed.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+}
+
+/// Removes the blobs that no record of the journal names and that were not put lately. Blocks, for as long as it takes to
+/// read the whole journal; puts and commits go on meanwhile. `goes_on` is asked now and then.
+///
+/// # Errors
+/// [`SweepError`].
+pub fn sweep(
+    journal: &dyn Journal,
+    blobs: &dyn Blobs,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Swept, SweepError> {
+    let (mut swept, mut after) = (Swept::default(), None);
+    blobs.begin_sweep();
+    loop {
+        let mut unnamed = HashSet::new();
+        while unnamed.len() < SHARE {
+            let page = blobs.list(after.as_ref(), 1_000)?;
+            let Some(last) = page.last() else { break };
+            after = Some(*last);
+            unnamed.extend(page);
+        }
+        if unnamed.is_empty() || !mark(journal, &mut unnamed, goes_on)? {
+            return Ok(swept);
+        }
+        for id in unnamed {
+            if let Some(bytes) = blobs.sweep_away(&id)? {
+                swept.blobs += 1;
+                swept.bytes += bytes;
+            }
+        }
+    }
+}
+
+/// Takes out what any record names, up to those that are committed meanwhile. Says whether it came to the end.
+fn mark(
+    journal: &dyn Journal,
+    unnamed: &mut HashSet<BlobId>,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<bool, ReadError> {
+    let mut after = 0;
+    while !unnamed.is_empty() {
+        if !goes_on() {
+            return Ok(false);
+        }
+        let page = journal.read_all(after, READ_RECORDS_MAX)?;
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        for record in &page {
+            names_in(&record.body, |id| {
+                unnamed.remove(&id);
+            });
+        }
+    }
+    Ok(true)
+}
+
+/// Gives everything in a body that is written like the name of a blob.
+pub fn names_in(body: &[u8], mut give: impl FnMut(BlobId)) {
+    let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    for run in body.split(|byte| !is_digit(byte)).filter(|run| run.len() >= DIGITS) {
+        for digits in run.windows(DIGITS) {
+            if let Some(id) = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()) {
+                give(id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use ghostlight_world::sim::SimFiles;
+
+    use super::*;
+    use crate::blobs::FileBlobs;
+    use crate::journal::MemoryJournal;
+    use crate::record::{Append, NewRecord, StreamAppend, StreamName, Wake};
+
+    fn put(journal: &MemoryJournal, text: &str) {
+        let body = Bytes::copy_from_slice(text.as_bytes());
+        let stream = StreamName::new("run", "default", &format!("r{}", journal.head())).unwrap();
+        let records = vec![NewRecord { kind: 1, version: 1, time_us: 0, body }];
+        let (route, aliases) = ("".into(), Vec::new());
+        let part = StreamAppend { stream, expected: 0, records, wake: Wake::Done, route, aliases };
+        journal.append(Append::one([1; 16], part)).wait().unwrap();
+    }
+
+    fn blobs() -> FileBlobs {
+        FileBlobs::open(Arc::new(SimFiles::new(1)), "/data/blobs", 1024).unwrap()
+    }
+
+    fn sweep_now(journal: &MemoryJournal, blobs: &FileBlobs) -> Swept {
+        sweep(journal, blobs, &|| true).unwrap()
+    }
+
+    #[test]
+    fn what_a_record_names_stays_and_what_none_names_goes() {
+        let (journal, files) = (MemoryJournal::new(), Arc::new(SimFiles::new(1)));
+        let first = FileBlobs::open(files.clone(), "/data/blobs", 1024).unwrap();
+        let (named, within, unnamed) = (
+            first.put(b"named").unwrap(),
+            first.put(b"in a longer word").unwrap(),
+            first.put(b"unnamed").unwrap(),
+        );
+        put(&journal, &format!(r#"{{"output": {{"blob": "{named}", "bytes": 5}}}}"#));
+        put(&journal, &format!("00{within}ff"));
+        let cut = unnamed.to_string();
+        put(&journal, &cut[1..]);
+        put(&journal, &cut.to_uppercase());
+        // Of an earlier life of the process nothing can be under way.
+        let blobs = FileBlobs::open(files, "/data/blobs", 1024).unwrap();
+        assert_eq!(sweep_now(&journal, &blobs), Swept { blobs: 1, bytes: 7 });
+        assert!(blobs.contains(&named).unwrap() && blobs.contains(&within).unwrap());
+        assert!(!blobs.contains(&unnamed).unwrap());
+        assert_eq!(sweep_now(&journal, &blobs), Swept::default());
+    }
+
+    #[test]
+    fn a_blob_that_was_put_lately_waits_for_the_commit_that_names_it() {
+        let (journal, blobs) = (MemoryJournal::new(), blobs());
+        let id = blobs.put(b"under way").unwrap();
+        assert_eq!(sweep_now(&journal, &blobs), Swept::default());
+        // Found in place by somebody else who is about to name it.
+        blobs.put(b"under way").unwrap();
+        assert_eq!(sweep_now(&journal, &blobs), Swept::default());
+        assert!(blobs.contains(&id).unwrap());
+        assert_eq!(sweep_now(&journal, &blobs), Swept { blobs: 1, bytes: 9 });
+    }
+
+    #[test]
+    fn a_sweep_that_is_stopped_removes_nothing() {
+        let (journal, files) = (MemoryJournal::new(), Arc::new(SimFiles::new(1)));
+        FileBlobs::open(files.clone(), "/data/blobs", 1024).unwrap().put(b"unnamed").unwrap();
+        put(&journal, "nothing");
+        let blobs = FileBlobs::open(files, "/data/blobs", 1024).unwrap();
+        assert_eq!(sweep(&journal, &blobs, &|| false).unwrap(), Swept::default());
+        assert_eq!(blobs.list(None, 10).unwrap().len(), 1);
+    }
+}
