@@ -142,6 +142,9 @@ pub(crate) enum RunsVerb {
         /// Whether it happened
         #[arg(long, value_parser = ["yes", "no"])]
         happened: String,
+        /// Which attempt is meant: refused if another one waits by now [default: the one that waits]
+        #[arg(long, value_name = "N")]
+        attempt: Option<u32>,
         /// Its output, when it happened, as JSON or @FILE
         #[arg(long = "output-json", value_name = "JSON|@FILE")]
         result: Option<String>,
@@ -245,9 +248,12 @@ pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliEr
             let sent = Document { text: document.text, is_json: document.format == Format::Json };
             told(context, &client.edit_run(&run, &sent, &reason).await?);
         }
-        RunsVerb::Reconcile { run, step, happened, result } => {
+        RunsVerb::Reconcile { run, step, happened, attempt, result } => {
             let run = run_id(&client, &run).await?;
             let mut body = json!({ "happened": happened });
+            if let Some(attempt) = attempt {
+                body["attempt"] = json!(attempt);
+            }
             if let Some(result) = result {
                 body["output"] = arguments::json(&result)?;
             }

@@ -73,6 +73,10 @@ impl From<Rejection> for Problem {
             Rejection::StepIs { step, status } => {
                 Self::new(Code::StepState, detail).state(json!({ "step": step, "status": status.as_str() }))
             }
+            Rejection::OtherAttempt { step, waits, .. } => {
+                let state = json!({ "step": step, "status": "waiting", "attempt": waits });
+                Self::new(Code::StepState, detail).state(state)
+            }
             Rejection::AlreadyDecided { approval } => {
                 Self::new(Code::AlreadyDecided, detail).state(json!(decision(&approval)))
             }

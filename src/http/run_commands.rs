@@ -57,6 +57,11 @@ pub struct ReconcileBody {
     /// `yes` or `no`.
     #[schema(pattern = "^(yes|no)$")]
     happened: String,
+    /// Which attempt is meant: the step's `attempts` when it was looked at. If another one waits by now, 409 `step_state`. The one
+    /// that waits when it is not said.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    attempt: Option<u32>,
     /// The step's output, when it happened.
     #[serde(default)]
     output: Option<Value>,
@@ -123,7 +128,7 @@ pub async fn reconcile(
         "no" => false,
         _ => return Err(Problem::new(Code::InvalidValue, "`happened` is \"yes\" or \"no\"")),
     };
-    let command = RunCommand::Reconcile { step, happened, output: body.output };
+    let command = RunCommand::Reconcile { step, attempt: body.attempt, happened, output: body.output };
     Ok(accepted(&give(&app, &request, &bytes, &id, command).await?))
 }
 

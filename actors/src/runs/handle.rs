@@ -448,7 +448,9 @@ fn machine_command(command: RunCommand) -> Command {
         }
         RunCommand::Resume => Command::Resume,
         RunCommand::Retry(retry) => Command::Retry(Box::new(retry)),
-        RunCommand::Reconcile { step, happened, output } => Command::Reconcile { step, happened, output },
+        RunCommand::Reconcile { step, attempt, happened, output } => {
+            Command::Reconcile { step, attempt, happened, output }
+        }
         RunCommand::Answer { approval, approve, comment, changes } => {
             Command::Answer { approval, approve, comment, changes }
         }

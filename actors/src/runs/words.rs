@@ -138,6 +138,8 @@ pub enum RunCommand {
     Reconcile {
         /// Which step.
         step: StepPath,
+        /// Which attempt of it; the one that waits when it is not said.
+        attempt: Option<u32>,
         /// Whether it happened.
         happened: bool,
         /// Its output, when it did.

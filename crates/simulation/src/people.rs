@@ -99,8 +99,7 @@ impl House {
             9..=10 => Command::Cancel { reason: String::new(), kill },
             11..=12 => {
                 let Some(step) = self.any_step(&run) else { return };
-                let happened = self.is_known_to_have_happened(&run, &step);
-                Command::Reconcile { step, happened, output: Some(json!({ "step": "said", "n": 1 })) }
+                self.says_of(&run, step)
             }
             13..=19 => Command::Retry(Box::new(self.retry(&run))),
             20..=22 => self.signal(),
@@ -155,22 +154,27 @@ impl House {
         Retry { revision, input, acknowledge_writes: self.rng.bool() }
     }
 
-    /// People find out what a write has done, and say the truth.
-    fn is_known_to_have_happened(&self, run: &Run, step: &StepPath) -> bool {
-        let attempt = run.find(step).and_then(|at| match &run.step(at).state {
-            StepState::AwaitingReconcile { attempt, .. } => Some(*attempt),
-            _ => None,
+    /// What people say about a write: they name the attempt that waits, as far as they know, find out what it has done, and say
+    /// the truth.
+    fn says_of(&self, run: &Run, step: StepPath) -> Command {
+        let number = run.find(&step).map_or(0, |at| match &run.step(at).state {
+            StepState::AwaitingReconcile { attempt, .. } => *attempt,
+            _ => run.step(at).attempts,
         });
-        attempt.is_some_and(|number| self.outside.was_done(run.id, &AttemptId { step: step.clone(), number }))
+        let id = AttemptId { step: step.clone(), number };
+        let happened = self.outside.was_done(run.id, &id);
+        let output = Some(json!({ "step": "said", "n": 1 }));
+        Command::Reconcile { step, attempt: Some(number), happened, output }
     }
 
-    /// What a person says about a write names no attempt, and is taken for the one that waits when it arrives: the truth about that
-    /// one is said.
+    /// What a person says about a write names the attempt that waited when it was looked at, and is true of that one, also
+    /// when it arrives late.
     pub(crate) fn as_it_is_now(&self, run: &Run, command: Command) -> Command {
         match command {
-            Command::Reconcile { step, output, .. } => {
-                let happened = self.is_known_to_have_happened(run, &step);
-                Command::Reconcile { step, happened, output }
+            Command::Reconcile { step, attempt: Some(number), output, .. } => {
+                let id = AttemptId { step: step.clone(), number };
+                let happened = self.outside.was_done(run.id, &id);
+                Command::Reconcile { step, attempt: Some(number), happened, output }
             }
             other => other,
         }
@@ -196,11 +200,7 @@ impl House {
                 let changes = (has_form && about.is_none()).then(|| json!({ "n": 1 }));
                 Some(Command::Answer { approval: *approval, approve: true, comment: None, changes })
             }
-            StepState::AwaitingReconcile { .. } => {
-                let step = run.path(at);
-                let happened = self.is_known_to_have_happened(run, &step);
-                Some(Command::Reconcile { step, happened, output: Some(json!({ "step": "said", "n": 1 })) })
-            }
+            StepState::AwaitingReconcile { .. } => Some(self.says_of(run, run.path(at))),
             StepState::AwaitingSignal { .. } => match &node.kind {
                 NodeKind::Wait(Wait::Signal(signal)) if run.signal_for(signal).is_none() => {
                     Some(Command::Signal { name: signal.name.clone(), payload: json!({ "id": 1 }) })

@@ -153,6 +153,8 @@ pub enum Command {
     Reconcile {
         /// Which step.
         step: StepPath,
+        /// Which attempt of it, so that what is said late is not taken for the next one.
+        attempt: Option<u32>,
         /// Whether it happened.
         happened: bool,
         /// Its output, when it did.
@@ -220,6 +222,16 @@ pub enum Rejection {
         step: StepPath,
         /// Its state.
         status: StepStatus,
+    },
+    /// What was said of an attempt came when another one waits.
+    #[error("attempt {waits} of step `{step}` waits to be reconciled, not attempt {said}")]
+    OtherAttempt {
+        /// Which step.
+        step: StepPath,
+        /// The attempt that was named.
+        said: u32,
+        /// The one that waits.
+        waits: u32,
     },
     /// The question was answered before.
     #[error("the approval was decided before")]

@@ -99,7 +99,9 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
             (status, _) if status.is_terminal() => return Err(Rejection::RunIs { status }),
             _ => draft.emit(RunQuarantined { message }),
         },
-        Command::Reconcile { step, happened, output } => reconcile(&mut draft, &step, happened, output)?,
+        Command::Reconcile { step, attempt, happened, output } => {
+            reconcile(&mut draft, &step, attempt, happened, output)?;
+        }
         Command::Retry(retry) => retry::reopen(&mut draft, *retry)?,
         Command::Signal { name, payload } => signal(&mut draft, name, payload)?,
         Command::Adjust { .. } if run.status.is_terminal() => {
@@ -331,6 +333,7 @@ fn close(
 fn reconcile(
     draft: &mut Draft<'_>,
     step: &StepPath,
+    said: Option<u32>,
     happened: bool,
     output: Option<Value>,
 ) -> Result<(), Rejection> {
@@ -339,6 +342,9 @@ fn reconcile(
         let (status, _) = draft.run.step(index).state.status();
         return Err(Rejection::StepIs { step: step.clone(), status });
     };
+    if let Some(said) = said.filter(|said| *said != attempt) {
+        return Err(Rejection::OtherAttempt { step: step.clone(), said, waits: attempt });
+    }
     let output = match happened {
         true => fits_schema(draft, index, output.unwrap_or(Value::Null))?,
         // What did not happen has none, whatever stands beside.

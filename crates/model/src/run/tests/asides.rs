@@ -236,7 +236,8 @@ fn what_verify_cannot_find_out_waits_for_a_person_whose_word_stops_it() {
     assert_eq!(bench.completes("pay.verify@1", json!({ "who": "knows" })), ["step.completed"]);
     assert_eq!(bench.status("pay"), StepStatus::Waiting);
     assert_eq!(bench.pass(Duration::from_secs(60)), [""; 0]);
-    let reconcile = |happened| Command::Reconcile { step: path("pay"), happened, output: None };
+    let reconcile =
+        |happened| Command::Reconcile { step: path("pay"), attempt: None, happened, output: None };
     bench.give(reconcile(false)).unwrap();
     bench.fails("pay@2", ErrorClass::Timeout, Happened::Unknown);
     assert_eq!(bench.running(), [attempt("pay.verify@2")]);
@@ -267,7 +268,7 @@ fn cancelling_makes_good_what_was_done_the_last_first() {
     bench.give(Command::Recover).unwrap();
     // Nobody knows whether it happened: a person is asked, as for any write.
     let step = path("ship.compensate");
-    bench.give(Command::Reconcile { step, happened: true, output: None }).unwrap();
+    bench.give(Command::Reconcile { step, attempt: None, happened: true, output: None }).unwrap();
     assert_eq!(bench.running(), [attempt("pay.compensate@1")]);
     let pays = bench.run.find(&path("pay.compensate")).unwrap();
     let given = bench.run.attempt(pays).unwrap().input.value().unwrap();

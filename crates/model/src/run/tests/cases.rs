@@ -109,10 +109,26 @@ fn a_write_whose_effect_is_unknown_waits_for_a_person() {
     let mut bench = Bench::start(&one("writer", policy), empty());
     assert_eq!(bench.fails("a@1", ErrorClass::Timeout, Happened::Unknown), ["step.waiting"]);
     assert_eq!(wake(&bench.run), Wake::Idle);
-    let no = Command::Reconcile { step: path("a"), happened: false, output: None };
+    let no = Command::Reconcile { step: path("a"), attempt: None, happened: false, output: None };
     assert_eq!(bench.give(no.clone()).unwrap(), ["step.reconciled", "step.started"]);
     assert_eq!(bench.give(no), Err(Rejection::StepIs { step: path("a"), status: StepStatus::Running }));
     assert_eq!(bench.fails("a@2", ErrorClass::Transient, Happened::No), ["step.retrying"]);
+}
+
+#[test]
+fn what_is_said_late_of_a_write_is_not_taken_for_the_attempt_after_it() {
+    let policy = ", retry: { max_attempts: 3, initial: 1s, max: 1s, backoff: fixed }";
+    let mut bench = Bench::start(&one("writer", policy), empty());
+    let no = |attempt| Command::Reconcile { step: path("a"), attempt, happened: false, output: None };
+    bench.fails("a@1", ErrorClass::Timeout, Happened::Unknown);
+    assert_eq!(bench.give(no(Some(1))).unwrap(), ["step.reconciled", "step.started"]);
+    bench.fails("a@2", ErrorClass::Timeout, Happened::Unknown);
+    let refused = Rejection::OtherAttempt { step: path("a"), said: 1, waits: 2 };
+    assert_eq!(bench.give(no(Some(1))), Err(refused));
+    assert_eq!(bench.give(no(Some(2))).unwrap(), ["step.reconciled", "step.started"]);
+    bench.fails("a@3", ErrorClass::Timeout, Happened::Unknown);
+    // Who names none means the one that waits.
+    assert!(bench.give(no(None)).is_ok());
 }
 
 #[test]
@@ -120,7 +136,7 @@ fn a_write_that_is_said_to_have_happened_completes_with_the_output_given() {
     let mut bench = Bench::start(&one("writer", ""), empty());
     bench.crash();
     assert_eq!(bench.give(Command::Recover).unwrap(), ["step.interrupted", "step.waiting"]);
-    let yes = Command::Reconcile { step: path("a"), happened: true, output: Some(json!(7)) };
+    let yes = Command::Reconcile { step: path("a"), attempt: None, happened: true, output: Some(json!(7)) };
     assert_eq!(bench.give(yes).unwrap(), ["step.reconciled", "step.completed", "run.completed"]);
     assert_eq!(bench.output(), json!({ "a": 7 }));
 }

@@ -96,7 +96,7 @@ impl Bench {
         for (at, _, step) in self.run.walk() {
             if let StepState::AwaitingReconcile { .. } = step.state {
                 let step = self.run.path(at);
-                commands.push(Command::Reconcile { step, happened: false, output: None });
+                commands.push(Command::Reconcile { step, attempt: None, happened: false, output: None });
             }
         }
         for (id, approval) in &self.run.approvals {

@@ -312,7 +312,7 @@ fn a_write_that_did_not_happen_is_told_and_made_again_without_asking() {
     // A write of which nobody knows still waits until somebody says.
     bench.fails("a@2", ErrorClass::Transient, Happened::Unknown);
     assert_eq!(retried(&mut bench, &acknowledged()), Err(Rejection::RunIs { status: RunStatus::Running }));
-    bench.give(Command::Reconcile { step: path("a"), happened: false, output: None }).unwrap();
+    bench.give(Command::Reconcile { step: path("a"), attempt: None, happened: false, output: None }).unwrap();
     assert_eq!(ids(&bench), ["a@3"]);
     bench.fails("a@3", ErrorClass::Data, Happened::No);
     retried(&mut bench, &Retry::default()).unwrap();
