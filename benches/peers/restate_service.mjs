@@ -8,6 +8,13 @@
 
 import * as restate from "@restatedev/restate-sdk";
 
+// The SDK is written for Node 22; this is all that it misses on Node 20.
+Promise.withResolvers ??= () => {
+  let resolve, reject;
+  const promise = new Promise((yes, no) => ([resolve, reject] = [yes, no]));
+  return { promise, resolve, reject };
+};
+
 const WIDTH = 10;
 
 const loads = restate.service({

@@ -3,7 +3,8 @@
 //! Everything is measured on the real daemon, in a release build, through its public surface, with nothing switched off;
 //! the client's own CPU is told apart from the daemon's. The figures come out as one table together with the machine,
 //! the date and the commit, and docs/BENCHMARKS.md keeps the ones that count. `waiting` measures the daemon with many
-//! waiting runs in its store; `targets` runs the benchmark targets of the workspace.
+//! waiting runs in its store; `peers` gives the same work to others in the same run; `targets` runs the benchmark targets
+//! of the workspace.
 
 mod client;
 mod counters;
@@ -12,6 +13,7 @@ mod disk;
 mod latencies;
 mod load;
 mod machine;
+mod peers;
 mod process;
 mod starts;
 mod suite;
@@ -43,6 +45,8 @@ pub struct Options {
 enum What {
     /// The daemon with many waiting runs in its store
     Waiting(waiting::Options),
+    /// The daemon beside its peers: Restate, LangGraph, DBOS and Prefect, and supervision beside Erlang
+    Peers(peers::Options),
     /// The benchmark targets of the workspace, as `cargo bench` runs them
     Targets(targets::Options),
 }
@@ -71,6 +75,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     }
     let chosen = match &options.what {
         Some(What::Waiting(options)) => &options.place,
+        Some(What::Peers(options)) => &options.place,
         Some(What::Targets(_)) | None => &options.suite.place,
     };
     let place = chosen.prepare(workspace)?;
@@ -84,6 +89,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     }
     let measured = match &options.what {
         Some(What::Waiting(options)) => waiting::measure(workspace, options, &place, &mut table),
+        Some(What::Peers(options)) => peers::measure(workspace, options, &place),
         Some(What::Targets(_)) | None => suite::measure(workspace, &options.suite, &place, &mut table),
     };
     // What was measured before something failed is worth showing too.
