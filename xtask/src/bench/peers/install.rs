@@ -17,6 +17,25 @@ pub fn sources(workspace: &Workspace) -> PathBuf {
     workspace.root.join("benches/peers")
 }
 
+/// The version of a package that benches/peers names in `file`.
+pub fn version(workspace: &Workspace, file: &str, package: &str) -> anyhow::Result<String> {
+    let path = sources(workspace).join(file);
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    pinned(&text, package).with_context(|| format!("{package} has no exact version in {}", path.display()))
+}
+
+/// As in `package==1.2.3` of a requirements file, or `"package": "1.2.3"` of a package.json.
+fn pinned(text: &str, package: &str) -> Option<String> {
+    let of = |line: &str| {
+        let line = line.trim().trim_end_matches(',');
+        let python = line.strip_prefix(package).and_then(|rest| rest.strip_prefix("=="));
+        let npm = line.strip_prefix(&format!("\"{package}\": \"")).and_then(|rest| rest.strip_suffix('"'));
+        let version = python.or(npm)?;
+        version.starts_with(|first: char| first.is_ascii_digit()).then(|| version.to_owned())
+    };
+    text.lines().find_map(of)
+}
+
 /// Installs the Python packages of `NAME.txt`, and returns the folder of their environment.
 pub fn python(workspace: &Workspace, name: &str) -> anyhow::Result<PathBuf> {
     once(workspace, name, &format!("{name}.txt"), |folder, requirements| {
@@ -93,6 +112,31 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+
+    #[test]
+    fn versions_are_exact_and_those_of_the_package_that_is_meant() {
+        let requirements = "# x\nlanggraph-checkpoint-sqlite==3.1.2\nlanggraph==1.2.24\n";
+        assert_eq!(pinned(requirements, "langgraph").as_deref(), Some("1.2.24"));
+        let package =
+            "{\n  \"dependencies\": {\n    \"@a/sdk\": \"1.17.2\",\n    \"@a/server\": \"^1.7\"\n  }\n}";
+        assert_eq!(pinned(package, "@a/sdk").as_deref(), Some("1.17.2"));
+        assert_eq!(pinned(package, "@a/server"), None);
+    }
+
+    #[test]
+    fn every_version_of_ours_is_exact() {
+        let workspace = Workspace::find().unwrap();
+        for (file, package) in [
+            ("langgraph.txt", "langgraph"),
+            ("langgraph.txt", "langgraph-checkpoint-sqlite"),
+            ("dbos.txt", "dbos"),
+            ("prefect.txt", "prefect"),
+            ("package.json", "@restatedev/restate-server"),
+            ("package.json", "@restatedev/restate-sdk"),
+        ] {
+            version(&workspace, file, package).unwrap();
+        }
+    }
 
     #[test]
     fn a_peer_is_installed_once_until_its_versions_change_or_it_failed() {

@@ -26,7 +26,7 @@ const WAITING_PATIENCE: Duration = Duration::from_secs(120);
 
 /// A library and what it stores into.
 pub struct Library {
-    name: &'static str,
+    name: String,
     settings: &'static str,
     /// The interpreter that has the library.
     python: PathBuf,
@@ -50,14 +50,14 @@ enum Store {
 pub fn langgraph(workspace: &Workspace, folder: PathBuf) -> anyhow::Result<Library> {
     let settings = "SQLite checkpointer (AsyncSqliteSaver; WAL, synchronous=FULL: each commit synced), durability=\"sync\"; \
                     a library: CPU and memory are those of the process with the load";
-    library(workspace, "langgraph", "LangGraph 1.2.24", settings, folder, |_| Ok(Store::Files))
+    library(workspace, "langgraph", "LangGraph", settings, folder, |_| Ok(Store::Files))
 }
 
 /// DBOS, where it can be installed and PostgreSQL is there.
 pub fn dbos(workspace: &Workspace, folder: PathBuf) -> anyhow::Result<Library> {
     let settings = "asynchronous workflows on Debian's PostgreSQL with its own settings (fsync, synchronous_commit on); a library: \
                     CPU and memory are those of PostgreSQL and of the process with the load";
-    library(workspace, "dbos", "DBOS 3.4.0", settings, folder, |_| {
+    library(workspace, "dbos", "DBOS", settings, folder, |_| {
         Ok(Store::Postgres { bin: install::postgres()?, address: free_address()? })
     })
 }
@@ -67,7 +67,7 @@ pub fn prefect(workspace: &Workspace, folder: PathBuf) -> anyhow::Result<Library
     let settings = "local server with SQLite as Prefect opens it (WAL, synchronous=NORMAL: a commit is not synced and need not \
                     survive a power cut), results persisted; CPU and memory are those of the server and of the process with \
                     flows and load";
-    library(workspace, "prefect", "Prefect 3.9.1", settings, folder, |environment| {
+    library(workspace, "prefect", "Prefect", settings, folder, |environment| {
         Ok(Store::Server { prefect: environment.join("bin/prefect"), address: free_address()? })
     })
 }
@@ -75,7 +75,7 @@ pub fn prefect(workspace: &Workspace, folder: PathBuf) -> anyhow::Result<Library
 fn library(
     workspace: &Workspace,
     key: &str,
-    name: &'static str,
+    title: &str,
     settings: &'static str,
     folder: PathBuf,
     store: impl Fn(&Path) -> anyhow::Result<Store>,
@@ -83,7 +83,7 @@ fn library(
     let environment = install::python(workspace, key)?;
     let folder = folder.canonicalize().context("find a folder")?;
     Ok(Library {
-        name,
+        name: format!("{title} {}", install::version(workspace, &format!("{key}.txt"), key)?),
         settings,
         python: environment.join("bin/python"),
         load: install::sources(workspace).join(format!("{key}_load.py")),
@@ -146,7 +146,7 @@ impl Library {
 
 impl Peer for Library {
     fn name(&self) -> String {
-        self.name.to_owned()
+        self.name.clone()
     }
 
     fn settings(&self) -> String {

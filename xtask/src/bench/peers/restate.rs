@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Server and service.
 pub struct Restate {
+    /// The versions of server and SDK.
+    versions: [String; 2],
     folder: PathBuf,
     server: PathBuf,
     service: PathBuf,
@@ -52,8 +54,10 @@ impl Restate {
             ingress: free_address()?,
             service: free_address()?,
         };
+        let version = |package| install::version(workspace, "package.json", package);
+        let versions = [version("@restatedev/restate-server")?, version("@restatedev/restate-sdk")?];
         let group = Group::new(&folder, false);
-        Ok(Self { folder, server, service, ports, group })
+        Ok(Self { versions, folder, server, service, ports, group })
     }
 
     fn register(&self) -> anyhow::Result<()> {
@@ -64,13 +68,15 @@ impl Restate {
 
 impl Peer for Restate {
     fn name(&self) -> String {
-        "Restate 1.7.12".to_owned()
+        format!("Restate {}", self.versions[0])
     }
 
     fn settings(&self) -> String {
-        "server from npm with its own settings (RocksDB, write-ahead log synced, 24 partitions), service on the TypeScript SDK \
-         1.17.2; loaded over HTTP from outside, CPU and memory are those of server and service"
-            .to_owned()
+        format!(
+            "server from npm with its own settings (RocksDB, write-ahead log synced, 24 partitions), service on the TypeScript \
+             SDK {}; loaded over HTTP from outside, CPU and memory are those of server and service",
+            self.versions[1]
+        )
     }
 
     fn forget(&mut self) -> anyhow::Result<()> {
