@@ -14,6 +14,7 @@ mod restate;
 mod script;
 mod supervision;
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -138,37 +139,43 @@ trait Peer {
 
 /// Measures, and prints the tables. The caller's table with the machine, the date and the commit comes after them.
 pub fn measure(workspace: &Workspace, options: &Options, place: &Place) -> anyhow::Result<()> {
-    let mut settings = Vec::new();
-    let mut columns = Vec::new();
-    if options.only.iter().any(|which| *which != Which::Erlang) || options.only.is_empty() {
-        let mut ours = ghostlight::Ghostlight::new(place)?;
-        settings.push(format!("{}: {}", ours.name(), ours.settings()));
-        columns.push(measured(&mut ours, options));
-        for which in [Which::Langgraph, Which::Dbos, Which::Restate, Which::Prefect] {
-            if !options.wants(which) {
-                continue;
-            }
-            match peer(workspace, which, place) {
-                Ok(mut peer) => {
-                    settings.push(format!("{}: {}", peer.name(), peer.settings()));
-                    columns.push(measured(peer.as_mut(), options));
-                }
-                Err(error) => settings.push(format!("{}: skipped: {error:#}", name_of(which))),
-            }
-        }
+    let runs = [Which::Langgraph, Which::Dbos, Which::Restate, Which::Prefect];
+    if runs.iter().any(|which| options.wants(*which)) {
+        let wanted = runs.into_iter().filter(|which| options.wants(*which));
+        print!("{}", beside(workspace, options, place, wanted)?);
     }
-    println!();
-    for setting in settings {
-        println!("- {setting}");
-    }
-    println!("\n{}", figures::render(&columns));
     if options.wants(Which::Erlang) {
         match supervision::measure(workspace) {
-            Ok(table) => println!("{table}"),
-            Err(error) => println!("Erlang: skipped: {error:#}\n"),
+            Ok(table) => println!("\n{table}"),
+            Err(error) => println!("\nErlang: skipped: {error:#}"),
         }
     }
     Ok(())
+}
+
+/// Runs, ours and those of the `wanted`: what was measured with which settings, and the figures.
+fn beside(
+    workspace: &Workspace,
+    options: &Options,
+    place: &Place,
+    wanted: impl Iterator<Item = Which>,
+) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let mut ours = ghostlight::Ghostlight::new(place)?;
+    let _ = writeln!(text, "- {}: {}", ours.name(), ours.settings());
+    let mut columns = vec![measured(&mut ours, options)];
+    for which in wanted {
+        match peer(workspace, which, place) {
+            Ok(mut peer) => {
+                let _ = writeln!(text, "- {}: {}", peer.name(), peer.settings());
+                columns.push(measured(peer.as_mut(), options));
+            }
+            Err(error) => {
+                let _ = writeln!(text, "- {}: skipped: {error:#}", name_of(which));
+            }
+        }
+    }
+    Ok(format!("\n{text}\n{}", figures::render(&columns)))
 }
 
 fn peer(workspace: &Workspace, which: Which, place: &Place) -> anyhow::Result<Box<dyn Peer>> {
