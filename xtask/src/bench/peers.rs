@@ -131,6 +131,11 @@ trait Peer {
     /// Bytes that were written to its files, as far as they hold what is stored.
     fn stored(&mut self) -> anyhow::Result<u64>;
 
+    /// Its own count of syncs until now, where it has one.
+    fn own_syncs(&mut self) -> anyhow::Result<Option<f64>> {
+        Ok(None)
+    }
+
     /// How long it takes until waiting runs cost what they cost in the long run.
     fn settles_in(&self) -> Duration {
         Duration::from_secs(5)
@@ -253,7 +258,7 @@ fn under_load(
 ) -> anyhow::Result<()> {
     warm_up(peer, work, slots)?;
     let roots = peer.group().roots();
-    let before = roots.cpu();
+    let (before, own_before) = (roots.cpu(), peer.own_syncs()?);
     let (loaded, peak) = with_peak(&roots, || peer.load(work, slots, duration));
     let (loaded, cpu) = (loaded?, roots.cpu().saturating_sub(before));
     ensure!(loaded.runs > 0, "no run ended");
@@ -264,6 +269,10 @@ fn under_load(
     let cpu = cpu.as_secs_f64() * 1e3 / loaded.runs as f64;
     column.add(format!("{what}: CPU per run"), Unit::Milliseconds, cpu);
     column.add(format!("{what}: peak memory"), Unit::Bytes, peak as f64);
+    if let (64, Some(before), Some(after)) = (slots, own_before, peer.own_syncs()?) {
+        let syncs = (after - before) / loaded.runs as f64;
+        column.add(format!("{what}: syncs per run, its own count"), Unit::Count, syncs);
+    }
     Ok(())
 }
 
@@ -294,7 +303,11 @@ fn syncs(peer: &mut dyn Peer, duration: Duration, column: &mut Column) -> anyhow
     let before = peer.group().syncs()?;
     let loaded = peer.load(Work::Chain, 64, duration)?;
     let syncs = (peer.group().syncs()? - before) as f64;
-    column.add("chain of 3, 64 in flight: syncs per run", Unit::Count, syncs / loaded.runs.max(1) as f64);
+    column.add(
+        "chain of 3, 64 in flight: syncs per run, under strace",
+        Unit::Count,
+        syncs / loaded.runs.max(1) as f64,
+    );
     Ok(())
 }
 

@@ -109,6 +109,10 @@ impl Peer for Ghostlight {
         starts::approve(&mut self.client()?, run, approval)
     }
 
+    fn own_syncs(&mut self) -> anyhow::Result<Option<f64>> {
+        Ok(Counters::read(&mut self.client()?)?.get("ghostlight_journal_syncs_total"))
+    }
+
     /// The journal by its own count, since its files are preallocated; index and lists by their files.
     fn stored(&mut self) -> anyhow::Result<u64> {
         let counters = Counters::read(&mut self.client()?)?;
