@@ -3,7 +3,8 @@
 //! Everything is measured on the real daemon, in a release build, through its public surface, with nothing switched off;
 //! the client's own CPU is told apart from the daemon's. The figures come out as one table together with the machine,
 //! the date and the commit, and docs/BENCHMARKS.md keeps the ones that count. `waiting` measures the daemon with many
-//! waiting runs in its store; `targets` runs the benchmark targets of the workspace.
+//! waiting runs in its store; `peers` gives the same work to others in the same run; `targets` runs the benchmark targets
+//! of the workspace.
 
 mod client;
 mod counters;
@@ -14,6 +15,7 @@ mod latencies;
 mod load;
 mod machine;
 mod mixed;
+mod peers;
 mod process;
 mod starts;
 mod suite;
@@ -49,6 +51,8 @@ enum What {
     Mixed(mixed::Options),
     /// A feed that many watch, one of whom never reads
     Feeds(feeds::Options),
+    /// The daemon beside its peers: Restate, LangGraph, DBOS and Prefect, and supervision beside Erlang
+    Peers(peers::Options),
     /// The benchmark targets of the workspace, as `cargo bench` runs them
     Targets(targets::Options),
 }
@@ -79,6 +83,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
         Some(What::Waiting(options)) => &options.place,
         Some(What::Mixed(options)) => &options.place,
         Some(What::Feeds(options)) => &options.place,
+        Some(What::Peers(options)) => &options.place,
         Some(What::Targets(_)) | None => &options.suite.place,
     };
     let place = chosen.prepare(workspace)?;
@@ -94,6 +99,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
         Some(What::Waiting(options)) => waiting::measure(workspace, options, &place, &mut table),
         Some(What::Mixed(options)) => mixed::measure(options, &place, &mut table),
         Some(What::Feeds(options)) => feeds::measure(options, &place, &mut table),
+        Some(What::Peers(options)) => peers::measure(workspace, options, &place),
         Some(What::Targets(_)) | None => suite::measure(workspace, &options.suite, &place, &mut table),
     };
     // What was measured before something failed is worth showing too.

@@ -138,7 +138,8 @@ impl Drop for Daemon {
     }
 }
 
-fn free_address() -> anyhow::Result<SocketAddr> {
+/// An address of this machine where nobody listens now.
+pub fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
     Ok(listener.local_addr()?)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 /// Length of a clock tick in `/proc/<pid>/stat`; the same on every Linux that we build for.
-const TICK: Duration = Duration::from_millis(10);
+pub const TICK: Duration = Duration::from_millis(10);
 
 /// A process by its id.
 #[derive(Clone, Copy)]
@@ -48,9 +48,7 @@ impl Process {
 
     /// Asks it to end, as an operator would.
     pub fn terminate(self) -> anyhow::Result<()> {
-        let pid = i32::try_from(self.0).ok().and_then(rustix::process::Pid::from_raw);
-        let pid = pid.context("a process id")?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("signal the daemon")
+        signal(self.0, rustix::process::Signal::TERM).context("signal the daemon")
     }
 
     fn read(self, file: &str) -> anyhow::Result<String> {
@@ -59,6 +57,12 @@ impl Process {
         ensure!(!text.is_empty(), "{path} is empty");
         Ok(text)
     }
+}
+
+/// Sends a signal.
+pub fn signal(process: u32, signal: rustix::process::Signal) -> anyhow::Result<()> {
+    let pid = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+    Ok(rustix::process::kill_process(pid.context("a process id")?, signal)?)
 }
 
 /// Fields 14 and 15 of the line, counted behind the name, which may itself hold spaces and parentheses.
