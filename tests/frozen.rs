@@ -53,7 +53,13 @@ fn feed(daemon: &Daemon, run: &str) -> BufReader<TcpStream> {
         "GET /api/v1/runs/{run}/feed HTTP/1.1\r\nHost: {address}\r\nAccept: text/event-stream\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
-    BufReader::new(stream)
+    let mut feed = BufReader::new(stream);
+    let mut line = String::new();
+    while !line.starts_with("event:") {
+        line.clear();
+        assert!(feed.read_line(&mut line).unwrap() > 0, "the feed begins");
+    }
+    feed
 }
 
 #[test]

@@ -85,7 +85,10 @@ impl StoreError {
         match error {
             AppendError::Full => Self::Full,
             AppendError::Busy | AppendError::Conflict { .. } => Self::Busy,
-            AppendError::Fenced | AppendError::Unavailable | AppendError::Invalid(_) => Self::Unavailable,
+            AppendError::Fenced
+            | AppendError::Unavailable
+            | AppendError::Dropped
+            | AppendError::Invalid(_) => Self::Unavailable,
             AppendError::OutcomeUnknown => Self::OutcomeUnknown,
             AppendError::TooLarge { bytes, bytes_max } => {
                 Self::TooLarge { bytes: *bytes, bytes_max: *bytes_max }

@@ -22,6 +22,7 @@ use actix_web::{HttpServer, web};
 use ghostlight_actors::runtime::Ghostlight;
 use ghostlight_supervision::{ChildSpec, Key, StartContext, Stopping};
 
+use super::crowd::Crowd;
 use super::listener::Listener;
 use super::sessions::{self, STUCK_AFTER};
 use super::settings::HttpSettings;
@@ -131,7 +132,8 @@ async fn begin(app: &App, listener: &Listener) -> Result<Server, ServerError> {
     let socket = listener.socket().map_err(ServerError::Socket)?.ok_or(ServerError::GivenUp)?;
     let settings = &app.settings;
     let shared = app.clone();
-    let per_worker = descriptors::make_room(settings.connections_max).div_ceil(settings.workers.max(1));
+    let connections_max = descriptors::make_room(settings.connections_max);
+    let crowd = Crowd::new(connections_max);
     let server = HttpServer::new(move || {
         actix_web::App::new()
             .app_data(shared.clone())
@@ -141,11 +143,16 @@ async fn begin(app: &App, listener: &Listener) -> Result<Server, ServerError> {
     })
     .workers(settings.workers.max(1))
     .worker_max_blocking_threads(BLOCKING_THREADS_MAX)
-    .max_connections(per_worker.max(1))
+    // Never met: who is one too many is told so.
+    .max_connections(connections_max.saturating_add(1_024))
     .client_request_timeout(HEAD_TIMEOUT)
     .client_disconnect_timeout(Duration::from_secs(2))
     .keep_alive(KEEP_ALIVE)
-    .on_connect(sessions::prepare)
+    .on_connect(move |connection, data| {
+        if crowd.enter(connection, data) {
+            sessions::prepare(connection, data);
+        }
+    })
     .shutdown_timeout(REQUESTS_END_WITHIN_S)
     .disable_signals()
     .listen(socket)

@@ -44,7 +44,7 @@ fn raised(limit: &Rlimit, needed: u64) -> Option<u64> {
 fn room(granted: Option<u64>, wanted: usize) -> usize {
     let Some(granted) = granted else { return wanted };
     let room = granted.saturating_sub(RESERVED) / PER_CONNECTION;
-    usize::try_from(room).unwrap_or(usize::MAX).clamp(CONNECTIONS_MIN, wanted.max(CONNECTIONS_MIN))
+    usize::try_from(room).unwrap_or(usize::MAX).clamp(CONNECTIONS_MIN.min(wanted), wanted)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod body;
 mod bundles;
 mod children;
 mod chunks;
+mod crowd;
 mod descriptors;
 mod docs;
 mod feeds;

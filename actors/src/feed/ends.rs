@@ -119,7 +119,7 @@ pub(super) fn ended_by(record: &Record) -> Option<RunId> {
 /// Whether a kind ends a run or makes it live on; none when it says nothing about that.
 fn is_end(kind: u16) -> Option<bool> {
     match kind_name(kind)? {
-        "run.completed" | "run.failed" | "run.cancelled" => Some(true),
+        "run.completed" | "run.failed" | "run.cancelled" | "run.archived" => Some(true),
         // A result of an attempt that nobody waits for any more may come after the end.
         "step.result_discarded" => None,
         _ => Some(false),

@@ -39,8 +39,8 @@ pub type ChildOutcome = Result<Arc<Value>, Failure>;
 
 /// Whoever carries runs, as a run sees it.
 pub trait ChildRuns: Send + Sync {
-    /// Starts a run, unless it was started before, which is answered. Answers when it is durable.
-    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<ChildStart, StartError>>;
+    /// Starts a run, unless it was started before. Answers when it is durable.
+    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<(), StartError>>;
 
     /// Tells a run how urgent the run is that started it.
     fn inherit(&self, run: RunId, priority: Priority) -> BoxFuture<'static, Result<(), CommandError>>;
@@ -50,15 +50,6 @@ pub trait ChildRuns: Send + Sync {
 
     /// Waits at most for `patience` until a run has ended, and says how; none when it has not, or cannot be read now.
     fn end(&self, run: RunId, patience: Duration) -> BoxFuture<'static, Option<ChildOutcome>>;
-}
-
-/// Whether a run was started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChildStart {
-    /// Now.
-    Now,
-    /// Before, by an earlier life of its parent.
-    Before,
 }
 
 /// What a child is told by its parent.

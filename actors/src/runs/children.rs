@@ -17,7 +17,7 @@ use ghostlight_supervision::Context;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::child_runs::{ChildOutcome, ChildRuns, ChildStart, ChildWish, Guidance, StartChild};
+use super::child_runs::{ChildOutcome, ChildRuns, ChildWish, Guidance, StartChild};
 use super::families::FAMILY_MAX;
 use super::words::{CommandError, StartError};
 use super::workflow::WorkflowActor;
@@ -107,15 +107,11 @@ async fn see_to(
     mut guided: watch::Receiver<Guidance>,
 ) -> ChildOutcome {
     let mut wait = AGAIN;
-    // An earlier life may not have come to say how urgent it had become.
-    let mut priority = None;
+    // Of one that was started before, an earlier life has said how urgent it is.
+    let mut priority = start.priority;
     while guided.borrow().wish == ChildWish::Output {
         match runs.start(start.clone()).await {
-            Ok(ChildStart::Now) => {
-                priority = Some(start.priority);
-                break;
-            }
-            Ok(ChildStart::Before) => break,
+            Ok(()) => break,
             Err(StartError::NotAdmitted(_) | StartError::Store(_) | StartError::Key(_)) => {
                 pause(&mut wait).await;
             }
@@ -131,12 +127,21 @@ async fn see_to(
                 // It has ended, or is being cancelled already.
                 Ok(()) | Err(CommandError::Rejected(_)) => told = wish,
                 Err(CommandError::UnknownRun(_)) => return Err(never_there(start)),
-                Err(_) => pause(&mut wait).await,
+                Err(_) => {
+                    pause(&mut wait).await;
+                    // Without its parent nobody wants it to be told again.
+                    match guided.has_changed() {
+                        Ok(_) => continue,
+                        Err(_) => return Err(never_there(start)),
+                    }
+                }
             }
-        } else if priority != Some(wanted) {
+        }
+        if priority != wanted {
             match runs.inherit(start.run, wanted).await {
-                Ok(()) | Err(CommandError::Rejected(_)) => priority = Some(wanted),
+                Ok(()) | Err(CommandError::Rejected(_)) => priority = wanted,
                 Err(CommandError::UnknownRun(_)) => return Err(never_there(start)),
+                // Less matters than its end, which is waited for meanwhile.
                 Err(_) => pause(&mut wait).await,
             }
         }

@@ -113,11 +113,19 @@ impl WorkflowActor {
         let started =
             starting.into_actor(self).map(move |started, actor, ctx: &mut Context<Self>| match started {
                 Ok(Some(child)) => actor.watch_attempt(id, child, ctx),
-                Ok(None) => actor.lost(id, "its actor did not start".to_owned(), false, ctx),
+                Ok(None) => actor.not_started(id, "its actor did not start".to_owned(), false, ctx),
                 // What was stopped while it started may have called its agent already.
-                Err(error) => actor.lost(id, error.to_string(), error.may_have_begun(), ctx),
+                Err(error) => actor.not_started(id, error.to_string(), error.may_have_begun(), ctx),
             });
         ctx.spawn(started);
+    }
+
+    /// Nobody is there who makes this attempt, and nobody will tell of its end.
+    fn not_started(&mut self, id: AttemptId, reason: String, began: bool, ctx: &mut Context<Self>) {
+        self.place.residents.attempts().remove(&id);
+        self.watched.remove(&id);
+        self.stopping.remove(&id);
+        self.lost(id, reason, began, ctx);
     }
 
     /// Learns of the attempt's end. A report that was taken makes the end of its actor uninteresting.
@@ -161,9 +169,6 @@ impl WorkflowActor {
 
     /// An attempt's actor is gone. If the attempt is still outstanding it did not report.
     fn lost(&mut self, id: AttemptId, reason: String, began: bool, ctx: &mut Context<Self>) {
-        if !began {
-            self.place.residents.attempts().remove(&id);
-        }
         let said = self.waiting.iter().any(|give| match &give.command {
             Command::Report { attempt, .. } | Command::Lost { attempt, .. } => *attempt == id,
             _ => false,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ghostlight_model::event::Event;
 use ghostlight_model::ids::Name;
+use ghostlight_model::priority::Priority;
 use ghostlight_model::run::{AgentDirectory, Rejection, Slots, Workload};
 use ghostlight_model::workflow::Workflow;
 
@@ -20,6 +21,7 @@ impl WorkflowActor {
     pub(super) fn with_slots(
         &self,
         (workflow, over): (&Workflow, &[Name]),
+        priority: Priority,
         directory: &AgentDirectory,
         mut decision: impl FnMut(Slots, Workload) -> Result<Vec<Event>, Rejection>,
     ) -> Result<(Vec<Event>, Vec<SlotGuard>), Rejection> {
@@ -67,7 +69,7 @@ impl WorkflowActor {
             }
             // What was missing before keeps its place in line.
             missing.extend(wishes);
-            let taken = self.services().slots.take(self.place.id, self.run.priority, &missing);
+            let taken = self.services().slots.take(self.place.id, priority, &missing);
             missing = beyond(missing, &taken);
             guards.extend(taken);
             if missing.is_empty() {

@@ -245,6 +245,9 @@ impl Inner {
 
     /// Keeps a free slot for the first in line who can use it; answers who that is.
     fn offer(&mut self) -> Option<RunId> {
+        if self.used >= self.total {
+            return None;
+        }
         let mut line = std::mem::take(&mut self.line);
         let called = line.offer(|agent| self.occupy(agent));
         self.line = line;

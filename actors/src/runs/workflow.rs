@@ -139,7 +139,8 @@ impl WorkflowActor {
             reported: BTreeSet::new(),
             stopping: BTreeSet::new(),
             children: BTreeMap::new(),
-            in_line: Cell::new(false),
+            // An earlier life may have left it in line.
+            in_line: Cell::new(true),
             elapsed: None,
             decided: VecDeque::new(),
             ended_here: false,
@@ -157,7 +158,8 @@ impl WorkflowActor {
     fn create(&mut self, new: NewRun, ctx: &mut Context<Self>) {
         let at = self.services().now();
         let directory = self.services().agents.directory();
-        let made = self.with_slots((&new.workflow, &[]), &directory, |slots, workload| {
+        let priority = run::first_priority(&new.create, &new.workflow);
+        let made = self.with_slots((&new.workflow, &[]), priority, &directory, |slots, workload| {
             let context = self.context(at, &directory, (slots, workload), new.caller.subject.as_deref());
             run::create(self.place.id, &new.workflow, new.create.clone(), context)
         });
@@ -285,10 +287,15 @@ impl WorkflowActor {
             let ended = unit.next.find(&attempt.step).and_then(|at| unit.next.attempt(at));
             unit.over.extend(ended.filter(|it| it.number == attempt.number).map(|it| it.agent.clone()));
         }
-        let decided = self.with_slots((&unit.next.workflow, &unit.over), directory, |slots, workload| {
-            let context = self.context(unit.at, directory, (slots, workload), by.as_deref());
-            decide(&unit.next, give.command.clone(), context)
-        });
+        let decided = self.with_slots(
+            (&unit.next.workflow, &unit.over),
+            unit.next.priority,
+            directory,
+            |slots, workload| {
+                let context = self.context(unit.at, directory, (slots, workload), by.as_deref());
+                decide(&unit.next, give.command.clone(), context)
+            },
+        );
         match decided {
             Err(rejection) => Reply::Refused(rejection),
             Ok((events, slots)) => {
@@ -435,7 +442,10 @@ impl WorkflowActor {
         match error {
             // Somebody else wrote, or nobody knows what was written: the journal knows. Answers that are dropped make
             // their callers look there, and ask again.
-            AppendError::Conflict { .. } | AppendError::OutcomeUnknown | AppendError::Fenced => {
+            AppendError::Conflict { .. }
+            | AppendError::Dropped
+            | AppendError::OutcomeUnknown
+            | AppendError::Fenced => {
                 drop(unit);
                 ctx.fail(error);
             }

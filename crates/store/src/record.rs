@@ -380,6 +380,9 @@ pub enum AppendError {
         /// How large it may be.
         bytes_max: usize,
     },
+    /// The stream was dropped, and takes nothing more.
+    #[error("the stream was dropped")]
+    Dropped,
     /// The append contradicts itself: a bug of the writer. Nothing was written.
     #[error("the append is not valid: {0}")]
     Invalid(&'static str),

@@ -80,6 +80,9 @@ struct Steady {
     set_at: Duration,
 }
 
+/// No machine that runs this has lived before.
+const NEVER_RIGHT: Timestamp = Timestamp::constant(1_735_689_600, 0);
+
 /// A clock that was set so long ago, and not set again since, is right.
 const STANDS: Duration = Duration::from_secs(600);
 
@@ -96,7 +99,11 @@ impl Steady {
         let since = SignedDuration::try_from(passed.saturating_sub(self.at)).unwrap_or(SignedDuration::MAX);
         let expected = self.said.saturating_add(since).unwrap_or(self.said);
         let off = wall.duration_since(expected).saturating_sub(self.not_followed);
-        let said = if off.abs() > SET {
+        // A clock that was never right, as of a machine that has just started without one, is followed to where it gets.
+        let said = if off.abs() > SET && self.said < NEVER_RIGHT {
+            self.not_followed = SignedDuration::ZERO;
+            wall
+        } else if off.abs() > SET {
             self.not_followed = self.not_followed.saturating_add(off);
             self.set_at = passed;
             expected
@@ -173,6 +180,14 @@ mod tests {
         assert_eq!(said(&[(-3_599, 1), (-2_999, 601), (-2_998, 602)]), [1, -2_999, -2_998]);
         // Set again in between: ten minutes from then on.
         assert_eq!(said(&[(3_601, 1), (7_800, 600), (7_802, 602), (8_400, 1_200)]), [1, 600, 602, 8_400]);
+    }
+
+    #[test]
+    fn a_clock_that_was_never_right_is_followed_at_once() {
+        let mut steady = Steady::new(Timestamp::UNIX_EPOCH, Duration::ZERO);
+        assert_eq!(steady.look(wall(0), Duration::from_secs(20)), wall(0));
+        assert_eq!(steady.not_followed, SignedDuration::ZERO);
+        assert_eq!(steady.look(wall(3_601), Duration::from_secs(21)), wall(1));
     }
 
     #[test]

@@ -38,14 +38,11 @@ pub fn create(
             .validate(&create.input)
             .map_err(|violations| Rejection::Invalid { what: "input", violations })?;
     }
+    let priority = first_priority(&create, workflow);
     let mut values = workflow.context.clone();
     values.extend(create.context);
     let mut labels = workflow.labels.clone();
     labels.extend(create.labels);
-    let priority = match (create.priority, &create.parent) {
-        (Some(handed_on), Some(_)) => handed_on.max(workflow.priority),
-        (own, _) => own.unwrap_or(workflow.priority),
-    };
     let mut draft = Draft::new(Run::new(id, workflow.clone()), context);
     draft.emit(RunCreated {
         workflow: workflow.name.clone(),
@@ -62,6 +59,15 @@ pub fn create(
     draft.emit(PlanCreated { definition: workflow.hash, makespan_ms: create.makespan_ms });
     draft.advance();
     Ok(draft.into_events())
+}
+
+/// How urgent a run is when it is created.
+#[must_use]
+pub fn first_priority(create: &CreateRun, workflow: &Workflow) -> Priority {
+    match (create.priority, &create.parent) {
+        (Some(handed_on), Some(_)) => handed_on.max(workflow.priority),
+        (own, _) => own.unwrap_or(workflow.priority),
+    }
 }
 
 /// What comes of `command`. An empty list means that it changes nothing, and is right.

@@ -132,10 +132,16 @@ fn ways(workflow: &Workflow, index: NodeIndex) -> Vec<String> {
     ways
 }
 
-/// How urgent a run is with another definition: as that says, unless the run's own is another than its file's.
+/// How urgent a run is with another definition: as that says, unless the run's own is another than its file's. A child is never
+/// less urgent than it was, nor than its file says.
 pub(super) fn priority(run: &Run, next: &Workflow) -> Option<Priority> {
     let is_of_file = run.priority == run.workflow.priority;
-    (is_of_file && next.priority != run.priority).then_some(next.priority)
+    let then = match run.parent {
+        Some(_) => run.priority.max(next.priority),
+        None if is_of_file => next.priority,
+        None => run.priority,
+    };
+    (then != run.priority).then_some(then)
 }
 
 /// Goes on with another definition: steps stay with their nodes, new ones have not begun.

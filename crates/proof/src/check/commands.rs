@@ -101,17 +101,35 @@ pub(super) fn nothing_acknowledged_is_lost(facts: &Facts<'_>, told: &mut Told) {
 }
 
 /// A command that found everything as it was to be makes no record. When it was decided together with what changed something,
-/// its answer names that.
+/// its answer names that; then the run has to have been as it was to be, before that or with it.
 fn changed_nothing(facts: &Facts<'_>, request: &Request<'_>, sequence: u64) -> bool {
-    if matches!(request.op, Op::Start { .. } | Op::Decide { .. } | Op::Signal { .. }) {
-        return false;
+    if !matches!(request.op, Op::Pause { .. } | Op::Resume { .. } | Op::Cancel { .. }) {
+        return sequence == 0 && matches!(request.op, Op::Retry { .. } | Op::Reconcile { .. });
     }
     let Some(named) = facts.record(sequence) else { return sequence == 0 };
-    let records = &facts.journal.records;
-    let from = records.partition_point(|record| record.append < named.append);
-    let at_once = records[from..].iter().take_while(|record| record.append == named.append);
-    let mut of_run = at_once.filter(|record| record.run() == request.op.run()).peekable();
-    of_run.peek().is_some() && of_run.all(|record| kind(request.op) != Some(&record.kind))
+    let of_run = request.op.run().and_then(|run| facts.runs.get(run)).map_or(&[][..], Vec::as_slice);
+    let at_once = |record: &&&Record| record.append == named.append;
+    if of_run.iter().filter(at_once).any(|record| kind(request.op) == Some(&record.kind)) {
+        return false;
+    }
+    // How the run stood before the append, and after each record of it.
+    let (mut stood, mut is_paused, mut is_cancelled) = (false, false, false);
+    for record in of_run.iter().take_while(|record| record.append <= named.append) {
+        let stands = |is_paused: bool, is_cancelled: bool| match request.op {
+            Op::Pause { .. } => is_paused,
+            Op::Resume { .. } => !is_paused,
+            _ => is_cancelled,
+        };
+        stood |= record.append == named.append && stands(is_paused, is_cancelled);
+        match record.kind.as_str() {
+            "run.paused" | "run.quarantined" => is_paused = true,
+            "run.resumed" => is_paused = false,
+            "run.cancel_requested" => is_cancelled = true,
+            _ => {}
+        }
+        stood |= record.append == named.append && stands(is_paused, is_cancelled);
+    }
+    stood
 }
 
 /// What nothing tells apart is counted: no run has fewer records than were acknowledged, nor more than were asked for.

@@ -61,6 +61,9 @@ pub fn sweep(
             return Ok(swept);
         }
         for id in unnamed {
+            if !goes_on() {
+                return Ok(swept);
+            }
             if let Some(bytes) = blobs.sweep_away(&id)? {
                 swept.blobs += 1;
                 swept.bytes += bytes;

@@ -165,6 +165,8 @@ impl Shared {
             }
             let replacing = self.replacing();
             files.rename(&temporary, &old.info.path)?;
+            // What is gone may be written anew as soon as it is let go: by then it has to be gone for good.
+            let is_durable = old.info.path.parent().map_or(Ok(()), |dir| files.sync_dir(dir));
             let new = Arc::new(written.sealed);
             {
                 let mut state = self.state_mut();
@@ -173,6 +175,7 @@ impl Shared {
                 self.replaced.fetch_add(1, Ordering::AcqRel);
             }
             drop((replacing, deciding));
+            is_durable?;
             Ok(Some((new, written.records)))
         });
         let Some((new, records)) = written.inspect_err(|_| drop(files.remove(&temporary)))? else {
@@ -182,7 +185,6 @@ impl Shared {
         done.segments += 1;
         done.records += records;
         done.bytes += old.file_bytes.saturating_sub(new.file_bytes);
-        old.info.path.parent().map_or(Ok(()), |dir| files.sync_dir(dir))?;
         let _one_at_a_time = self.sealing();
         if let Err(error) = new.write_index(files) {
             tracing::warn!(segment = new.info.number, %error, "the index of a segment stays in memory");

@@ -74,7 +74,7 @@ impl State {
     fn check(&self, append: &Append) -> Result<(), AppendError> {
         for part in &append.parts {
             if self.streams.get(&part.stream).is_some_and(|stream| stream.head.wake == Wake::Dropped) {
-                return Err(AppendError::Invalid("its stream was dropped"));
+                return Err(AppendError::Dropped);
             }
             let actual = self.streams.get(&part.stream).map_or(0, |stream| stream.head.sequence);
             if actual != part.expected {

@@ -343,6 +343,15 @@ impl Shared {
             }
             offset += bytes.len() as u64;
         }
+        // A file that is shorter than it has to be was cut, or is what was put in the place of the one that was looked for.
+        let is_whole = match &info.left {
+            _ if end_sequence == u64::MAX || page.is_full() => true,
+            Some(left) => offset == left.end,
+            None => sequence == end_sequence,
+        };
+        if !is_whole {
+            return Err(info.corruption(offset, "the segment ends before its records do", &[]).into());
+        }
         let last = page.records.last().filter(|_| page.is_full());
         let reached = if end_sequence == u64::MAX { sequence } else { end_sequence };
         Ok(last.map_or(reached.max(next), |last| last.sequence + 1))

@@ -246,9 +246,7 @@ impl Writer {
             return Ok(*head);
         }
         match self.shared.entry(stream) {
-            Ok(Some(entry)) if entry.wake == Wake::Dropped => {
-                Err(AppendError::Invalid("its stream was dropped"))
-            }
+            Ok(Some(entry)) if entry.wake == Wake::Dropped => Err(AppendError::Dropped),
             Ok(entry) => Ok(entry.map_or((0, CHAIN_START), |entry| (entry.last, entry.chain))),
             Err(error) => {
                 tracing::error!(%stream, %error, "an append is refused: the index cannot be read");
@@ -444,8 +442,10 @@ impl Writer {
         self.must_roll = true;
         let (files, usual) = (&*self.shared.world.files, self.shared.segment_bytes);
         let file = reserve::begin_segment(&info, files, usual, frame_bytes)?;
+        // Until all is known of the new one nothing more goes into the old one, which ends here by what the new one says.
+        let capacity = file.len()?;
         self.must_roll = false;
-        let file_bytes = std::mem::replace(&mut self.capacity, file.len()?);
+        let file_bytes = std::mem::replace(&mut self.capacity, capacity);
         self.offset = SEGMENT_HEADER_BYTES as u64;
         self.written_to = self.offset;
         self.info = info.clone();
