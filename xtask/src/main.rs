@@ -48,7 +48,7 @@ enum Chore {
     /// Run the run machine and supervision on a seed, and hold every step against what must hold
     Simulate(simulate::Options),
     /// Run the benchmarks
-    Bench(bench::Options),
+    Bench(Box<bench::Options>),
 }
 
 fn main() -> ExitCode {
