@@ -11,7 +11,7 @@ use ghostlight_model::ids::RunId;
 use ghostlight_model::retention::{Above, Candidate, may_drop};
 use ghostlight_model::run::RunStatus;
 use ghostlight_store::blobs::{Swept, sweep};
-use ghostlight_store::journal::Compacted;
+use ghostlight_store::journal::{Compacted, StreamBytes};
 use ghostlight_store::{Append, AppendError, Journal, ReadError, StreamAppend, Wake};
 use jiff::Timestamp;
 
@@ -87,11 +87,14 @@ impl Rounds {
         }
         while let Some(excess) = self.excess() {
             let found = self.find_oldest(excess).await?;
+            if found.is_empty() {
+                break;
+            }
             for runs in found.chunks(RUNS_AT_ONCE) {
                 self.drop_runs(runs).await?;
             }
-            // What lies in the segment that is being written comes back later: nothing more is dropped for it now.
-            if self.take_back(1).await? == Compacted::default() {
+            // What brings no room is not done again.
+            if self.take_back(1).await?.bytes == 0 {
                 break;
             }
         }
@@ -133,16 +136,23 @@ impl Rounds {
         Ok(dropped)
     }
 
-    /// The runs that ended first, of all that may be dropped when there is not enough room: as many as about take `excess`.
+    /// The runs that ended first, of all that may be dropped when there is not enough room: as many as take `excess`, of those whose
+    /// space can come back now. None when all of them together do not take that much: then what is kept anyway is larger than the
+    /// journal may be, and dropping them would not help.
     async fn find_oldest(&self, excess: u64) -> Result<Vec<Found>, CareError> {
-        let mut oldest = BinaryHeap::new();
+        let (mut oldest, mut in_all, mut records) = (BinaryHeap::new(), 0_u64, 0_u64);
         for status in ENDED {
             let filter = RunFilter { status: Some(status), ..RunFilter::default() };
             let mut page = Page { limit: PAGE_ROWS_MAX, cursor: None };
             loop {
                 let found = self.keeper.views.runs(&filter, &page)?;
-                for run in self.judge(found.items, true).await? {
-                    oldest.push(run);
+                let judged = self.judge(found.items, true).await?;
+                for (run, bytes) in self.measure(judged).await? {
+                    records = records.saturating_add(run.expected);
+                    in_all = in_all.saturating_add(bytes.sealed).saturating_add(bytes.active);
+                    if bytes.sealed > 0 {
+                        oldest.push((run, bytes.sealed));
+                    }
                     if oldest.len() > OLDEST {
                         oldest.pop();
                     }
@@ -153,16 +163,35 @@ impl Rounds {
                 page.cursor = found.next;
             }
         }
-        let journal = &self.keeper.journal;
-        let bytes_each = (journal.stats().file_bytes / journal.head().max(1)).max(1);
-        let mut bytes = 0_u64;
-        let mut oldest = oldest.into_sorted_vec();
-        let enough = oldest.iter().position(|run| {
-            bytes = bytes.saturating_add(run.expected.saturating_mul(bytes_each));
-            bytes >= excess
+        // Frames take room beside the records in them: by its records alone a run takes too little.
+        let stats = self.keeper.journal.stats();
+        let bytes_each = stats.file_bytes / stats.records_kept.max(1);
+        let in_all = in_all.max(records.saturating_mul(bytes_each));
+        if in_all < excess {
+            tracing::warn!(
+                excess,
+                of_ended_runs = in_all,
+                "the journal is larger than `retention.journal_bytes_max` by more than ended runs take: none is dropped for it"
+            );
+            return Ok(Vec::new());
+        }
+        let mut missing = excess;
+        let enough = oldest.into_sorted_vec().into_iter().map_while(|(run, bytes)| {
+            let is_needed = missing > 0;
+            missing = missing.saturating_sub(bytes);
+            is_needed.then_some(run)
         });
-        oldest.truncate(enough.map_or(oldest.len(), |at| at + 1));
-        Ok(oldest)
+        Ok(enough.collect())
+    }
+
+    /// How many bytes each of these runs takes.
+    async fn measure(&self, runs: Vec<Found>) -> Result<Vec<(Found, StreamBytes)>, CareError> {
+        let journal = self.keeper.journal.clone();
+        let measured = move || {
+            let measure = |run: Found| Ok((run.clone(), journal.bytes_of(&streams::run(run.run))?));
+            runs.into_iter().map(measure).collect::<Result<Vec<_>, ReadError>>()
+        };
+        Ok(blocking(measured).await??)
     }
 
     /// Those of these runs that may be dropped. A list may lag behind: where a stream stands is asked of the journal.

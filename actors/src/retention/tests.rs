@@ -29,9 +29,13 @@ struct House {
 
 impl House {
     fn new(care: StoreCare) -> Self {
+        Self::with_segments_of(care, 4 << 10)
+    }
+
+    fn with_segments_of(care: StoreCare, segment_bytes: u64) -> Self {
         let sim = SimWorld::new(1);
         let folder = tempfile::TempDir::new().unwrap();
-        let options = JournalOptions { segment_bytes: 4 << 10, ..JournalOptions::default() };
+        let options = JournalOptions { segment_bytes, ..JournalOptions::default() };
         let journal = FileJournal::open(&World::real(), &folder.path().join("data"), &options).unwrap();
         let journal: SharedJournal = Arc::new(journal);
         let blobs: Arc<dyn Blobs> = Arc::new(MemoryBlobs::new(1 << 20));
@@ -209,6 +213,31 @@ async fn a_journal_that_is_too_large_drops_what_ended_first() {
     assert!(!dropped.is_empty() && dropped.len() < 50, "no more than is needed: {dropped:?}");
     assert!(after <= before - (before - (60 << 10)) / 2, "{before} {after}");
     assert!(dropped.iter().zip(1..).all(|(found, expected)| *found == expected), "{dropped:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_dropped_for_room_that_dropping_would_not_make() {
+    let care = StoreCare { retention: Retention::default(), journal_bytes_max: Some(20 << 10), ..care() };
+    let house = House::new(care);
+    // What has not ended is larger than the journal may be.
+    for number in 0..40 {
+        house.run(number, None, None);
+    }
+    for number in 40..45 {
+        house.run(number, None, Some(completed()));
+    }
+    house.round().await;
+    assert!((40..45).all(|number| !house.is_dropped(number)), "it would be lost for nothing");
+}
+
+#[tokio::test]
+async fn a_segment_that_is_hardly_begun_counts_for_what_is_written_of_it() {
+    let care = StoreCare { retention: Retention::default(), journal_bytes_max: Some(3 << 20), ..care() };
+    let house = House::with_segments_of(care, 4 << 20);
+    house.run(0, None, Some(completed()));
+    house.round().await;
+    assert!(house.log.journal.stats().file_bytes < 1 << 20);
+    assert!(!house.is_dropped(0));
 }
 
 #[tokio::test]
