@@ -30,6 +30,7 @@ mod segment;
 mod shared;
 pub(crate) mod tail;
 mod verify;
+mod view;
 mod writer;
 
 use std::sync::Arc;
