@@ -1,6 +1,6 @@
 //! One round of store care: find, archive, drop, take back.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use ghostlight_store::{Append, AppendError, Journal, ReadError, StreamAppend, Wa
 use jiff::Timestamp;
 
 use super::{CareError, Keeper, PERCENT_MIN, SWEEP_EVERY, compact, event_of};
-use crate::archive::archive_runs;
+use crate::archive::{ExportError, archive_runs};
 use crate::blocking::blocking;
 use crate::caller::{Caller, StoreError};
 use crate::views::{PAGE_ROWS_MAX, Page, RunFilter, RunRow};
@@ -26,6 +26,8 @@ use crate::{codec, streams};
 const RUNS_AT_ONCE: usize = 32;
 /// How many of the oldest runs are looked for at a time when there is not enough room.
 const OLDEST: usize = 4_096;
+/// How many damaged runs are remembered; further ones are tried again each time.
+const DAMAGED_MAX: usize = 10_000;
 
 const ENDED: [RunStatus; 3] = [RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled];
 
@@ -37,6 +39,8 @@ pub(super) struct Rounds {
     /// When large values were swept last, or when this began.
     swept_at: Duration,
     files: u64,
+    /// Runs that could not be archived because they are damaged.
+    damaged: BTreeSet<RunId>,
 }
 
 /// A run that may be dropped, and where its stream stood when that was found.
@@ -67,22 +71,25 @@ impl Drop for GoesOn {
 impl Rounds {
     pub fn new(keeper: Keeper) -> Self {
         let swept_at = keeper.world.clock.monotonic();
-        Self { keeper, has_looked: false, swept_at, files: 0 }
+        Self { keeper, has_looked: false, swept_at, files: 0, damaged: BTreeSet::new() }
     }
 
     /// Drops what may be dropped, and takes back its space.
     pub async fn round(&mut self) -> Result<(), CareError> {
         let mut dropped = 0;
         // What a run started may go once the run has gone.
-        loop {
-            let now = self.drop_aged().await?;
-            dropped += now;
-            if now == 0 {
-                break;
+        let aged = loop {
+            match self.drop_aged().await {
+                Ok(0) => break Ok(()),
+                Ok(now) => dropped += now,
+                Err(error) => break Err(error),
             }
-        }
-        if dropped > 0 || !self.has_looked {
-            self.take_back(PERCENT_MIN).await?;
+        };
+        // Also after an error: what was dropped before it takes room.
+        if dropped > 0 || aged.is_err() || !self.has_looked {
+            let taken = self.take_back(PERCENT_MIN).await;
+            aged?;
+            taken?;
             self.has_looked = true;
         }
         while let Some(excess) = self.excess() {
@@ -225,7 +232,9 @@ impl Rounds {
             }
             Ok::<_, ReadError>(all)
         };
-        Ok(blocking(judged).await??)
+        let mut all = blocking(judged).await??;
+        all.retain(|found| !self.damaged.contains(&found.run));
+        Ok(all)
     }
 
     /// Archives these runs, if there is a folder for it, and drops them. Says how many were dropped: what somebody has written to
@@ -233,21 +242,21 @@ impl Rounds {
     async fn drop_runs(&mut self, runs: &[Found]) -> Result<usize, CareError> {
         let Some(first) = runs.first() else { return Ok(0) };
         let now = self.keeper.world.clock.now();
-        let file = match self.keeper.care.archive.clone() {
-            None => None,
-            Some(folder) => {
-                self.files += 1;
-                let at = now.strftime("%Y%m%dT%H%M%S");
-                // Runs begin at different times, so that no two files have one name, in no two lives of the daemon.
-                let name = format!("runs-{at}-{}-{}.jsonl", self.files, first.run);
-                let (keeper, ids) =
-                    (self.keeper.clone(), runs.iter().map(|found| found.run).collect::<Vec<_>>());
-                let of_file = name.clone();
-                let archived =
-                    move || archive_runs(&*keeper.journal, &*keeper.blobs, &ids, &folder, &of_file);
-                blocking(archived).await??;
-                Some(name)
+        let file = match self.archive(first, runs, now).await {
+            Ok(file) => file,
+            Err(CareError::Archive(error)) if error.is_damage() => {
+                if runs.len() == 1 {
+                    self.keep(first.run, &error);
+                    return Ok(0);
+                }
+                // The others go without the one that is damaged.
+                let mut dropped = 0;
+                for run in runs {
+                    dropped += Box::pin(self.drop_runs(std::slice::from_ref(run))).await?;
+                }
+                return Ok(dropped);
             }
+            Err(error) => return Err(error),
         };
         let answers = runs.iter().map(|found| self.append_end(found, file.clone(), now));
         let answers = join_all(answers.collect::<Vec<_>>()).await;
@@ -264,6 +273,34 @@ impl Rounds {
         }
         tracing::info!(runs = dropped, file, "runs were dropped");
         Ok(dropped)
+    }
+
+    /// Writes these runs into a file, if there is a folder for it; says how it is called.
+    async fn archive(
+        &mut self,
+        first: &Found,
+        runs: &[Found],
+        now: Timestamp,
+    ) -> Result<Option<String>, CareError> {
+        let Some(folder) = self.keeper.care.archive.clone() else { return Ok(None) };
+        self.files += 1;
+        let at = now.strftime("%Y%m%dT%H%M%S");
+        // Runs begin at different times, so that no two files have one name, in no two lives of the daemon.
+        let name = format!("runs-{at}-{}-{}.jsonl", self.files, first.run);
+        let ids: Vec<_> = runs.iter().map(|found| found.run).collect();
+        let (keeper, of_file) = (self.keeper.clone(), name.clone());
+        let archived = move || archive_runs(&*keeper.journal, &*keeper.blobs, &ids, &folder, &of_file);
+        blocking(archived).await??;
+        Ok(Some(name))
+    }
+
+    /// Notes that a run cannot be archived, so that it is left alone until the next start.
+    fn keep(&mut self, run: RunId, error: &ExportError) {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::warn!(%run, %error, cause, "a run is damaged, cannot be archived and is kept");
+        if self.damaged.len() < DAMAGED_MAX {
+            self.damaged.insert(run);
+        }
     }
 
     fn append_end(
