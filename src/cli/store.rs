@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::config::Config;
 use crate::daemon::offline;
+use crate::http::make_most_room;
 
 use super::exit::{CliError, Exit, with_causes};
 use super::{Context, serve};
@@ -214,6 +215,7 @@ fn folder(data: Option<&Path>, config: Option<&Path>) -> Result<PathBuf, CliErro
 
 fn export(to: &Path, folder: &Path, context: &Context) -> Result<Exit, CliError> {
     let unusable = |error: &dyn std::error::Error| CliError::usage(with_causes(error));
+    make_most_room();
     if to == Path::new("-") {
         let stdout = BufWriter::new(std::io::stdout().lock());
         archive::export(folder, stdout).map_err(|error| unusable(&error))?;
@@ -253,6 +255,7 @@ fn export(to: &Path, folder: &Path, context: &Context) -> Result<Exit, CliError>
 }
 
 fn verify(folder: &Path, context: &Context) -> Result<Exit, CliError> {
+    make_most_room();
     let report = ghostlight_store::journal::verify(&RealFiles, folder)
         .map_err(|error| CliError::usage(with_causes(&error)))?;
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();

@@ -13,6 +13,8 @@ use crate::http::nearest;
 /// Environment variables of this beginning with `__` in their names are settings.
 const PREFIX: &str = "GHOSTLIGHT_";
 const MISTAKES_MAX: usize = 50;
+/// A journal with a limit has room for so many segments.
+const SEGMENTS_MIN: u64 = 3;
 
 /// What settings are made of.
 #[derive(Debug, Clone, Default)]
@@ -121,6 +123,8 @@ fn flag(key: &str) -> String {
 
 struct Gathered {
     values: BTreeMap<String, (Value, Origin)>,
+    /// Where each value that is no default was said.
+    places: BTreeMap<String, String>,
     mistakes: Vec<Mistake>,
 }
 
@@ -134,7 +138,7 @@ impl Gathered {
                 values.insert(format!("{section}.{key}"), (value, Origin::Default));
             }
         }
-        Self { values, mistakes: Vec::new() }
+        Self { values, places: BTreeMap::new(), mistakes: Vec::new() }
     }
 
     fn take_file(&mut self, file: &str, text: &str) {
@@ -196,6 +200,7 @@ impl Gathered {
         match one(key, value.clone()).and_then(|config| in_range(key, &config)) {
             Ok(()) => {
                 self.values.insert(key.to_owned(), (value, origin));
+                self.places.insert(key.to_owned(), place.to_owned());
             }
             Err(message) => self.add(place.to_owned(), format!("`{key}`: {message}"), None),
         }
@@ -220,7 +225,14 @@ impl Gathered {
             insert(&mut table, key, value.clone());
         }
         match Config::deserialize(table) {
-            Ok(config) => Ok(Loaded { config, values: self.values }),
+            Ok(config) => match fits_together(&config) {
+                Ok(()) => Ok(Loaded { config, values: self.values }),
+                Err((key, message, help)) => {
+                    let place = self.places.get(key).map_or("configuration", String::as_str).to_owned();
+                    let message = format!("`{key}`: {message}");
+                    Err(ConfigError { mistakes: vec![Mistake { place, message, help: Some(help) }] })
+                }
+            },
             Err(error) => {
                 let place = "configuration".to_owned();
                 let mistake = Mistake { place, message: error.message().to_owned(), help: None };
@@ -263,6 +275,20 @@ fn insert(table: &mut Table, key: &str, value: Value) {
     if let Value::Table(keys) = entry {
         keys.insert(name.to_owned(), value);
     }
+}
+
+/// What no setting by itself says: which one is wrong beside the others, how, and what to do.
+fn fits_together(config: &Config) -> Result<(), (&'static str, String, String)> {
+    let (max, segment) = (config.retention.journal_bytes_max, config.data.segment_bytes);
+    let least = super::ByteSize(segment.0.saturating_mul(SEGMENTS_MIN));
+    if max.0 == 0 || max >= least {
+        return Ok(());
+    }
+    let message = format!(
+        "must be at least {least}, {SEGMENTS_MIN} times `data.segment_bytes`: space comes back a segment at a time"
+    );
+    let help = "set it to \"0\" for no limit, or make `data.segment_bytes` smaller";
+    Err(("retention.journal_bytes_max", message, help.to_owned()))
 }
 
 /// What the types do not say.

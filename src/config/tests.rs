@@ -137,3 +137,12 @@ fn sizes_and_times_are_printed_as_they_are_written() {
         assert_eq!(String::from(Period::try_from(text.to_owned()).unwrap()), text);
     }
 }
+
+#[test]
+fn a_journal_may_not_be_smaller_than_three_of_its_segments() {
+    let said = refused("[retention]\njournal_bytes_max = \"32MiB\"\n", &[]);
+    assert!(said.starts_with("g.toml:2: `retention.journal_bytes_max`: must be at least 192MiB"), "{said}");
+    assert!(said.contains("data.segment_bytes"), "{said}");
+    let fits = "[data]\nsegment_bytes = \"10MiB\"\n[retention]\njournal_bytes_max = \"30MiB\"\n";
+    assert!(of(Some(fits), &[], Vec::new()).is_ok());
+}

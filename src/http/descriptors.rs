@@ -36,6 +36,13 @@ pub fn make_room(wanted: usize) -> usize {
     room
 }
 
+/// Raises the limit as far as the system allows, for a command that holds a whole journal open. Best effort: what opens too
+/// many says so.
+pub fn make_most_room() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
 /// The soft limit to ask for: never lower than it is, never higher than the hard one.
 fn raised(limit: &Rlimit, needed: u64) -> Option<u64> {
     limit.current.map(|current| current.max(needed.min(limit.maximum.unwrap_or(u64::MAX))))

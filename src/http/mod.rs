@@ -46,6 +46,7 @@ mod workflows;
 use std::net::SocketAddr;
 
 pub use children::children;
+pub use descriptors::make_most_room;
 pub use listener::Listener;
 pub use routes::{openapi, table};
 pub use settings::HttpSettings;

@@ -44,6 +44,19 @@ pub enum ExportError {
     Write(#[source] io::Error),
 }
 
+impl ExportError {
+    /// Whether what was to be read is damaged: to try again does not help.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Journal(_, WalkError::Corrupt(_))
+                | Self::Runs(ReadError::Corrupt(_))
+                | Self::Blobs(_, BlobError::Corrupt { .. })
+        )
+    }
+}
+
 /// Writes everything that is committed in `folder` to `to`, beside a running daemon too: the large values that what was
 /// told of the journal names are there by then.
 ///
@@ -54,7 +67,6 @@ pub fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
     let (mut exported, mut head, mut lines) = (Exported::default(), 0, BTreeMap::<String, u64>::new());
     let journal = WholeJournal::at(&RealFiles, folder)
         .map_err(|error| ExportError::Journal(folder.to_owned(), error.into()))?;
-    let is_compacted = journal.is_compacted();
     let head_line = Head { ghostlight_archive: FORMAT, log: journal.log_id().to_string() };
     out.line(&head_line).map_err(ExportError::Write)?;
     let mut commit = |commit: WholeCommit| -> io::Result<()> {
@@ -68,7 +80,7 @@ pub fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
         }
         for append in &commit.appends {
             count("appends", 1);
-            out.line(&AppendLine::of(number, epoch, append, is_compacted))?;
+            out.line(&AppendLine::of(number, epoch, append))?;
             let records = || append.parts.iter().flat_map(|part| &part.records);
             exported.records += records().count() as u64;
             head = records().last().map_or(head, |record| record.sequence);

@@ -48,7 +48,7 @@ pub(super) struct PartLine {
     pub wake: WakeLine,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// The stream's chain hash before the records, where what was before them may be missing.
+    /// The stream's chain hash before the records, unless they are its first: what was before them may be missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
     pub records: Vec<RecordLine>,
@@ -128,14 +128,14 @@ impl Bytes {
 }
 
 impl AppendLine {
-    /// `says_before`: whether records may be missing, so that each part has to say what was before it.
-    pub fn of(commit: u64, epoch: u64, append: &WholeAppend, says_before: bool) -> Self {
-        let parts = append.parts.iter().filter_map(|it| part(it, says_before)).collect();
+    /// An append as it stands in a journal.
+    pub fn of(commit: u64, epoch: u64, append: &WholeAppend) -> Self {
+        let parts = append.parts.iter().filter_map(part).collect();
         Self { commit, epoch, append: hex(&append.id), parts }
     }
 }
 
-fn part(part: &WholePart, says_before: bool) -> Option<PartLine> {
+fn part(part: &WholePart) -> Option<PartLine> {
     let first = part.records.first()?;
     Some(PartLine {
         stream: first.stream.to_string(),
@@ -148,7 +148,7 @@ fn part(part: &WholePart, says_before: bool) -> Option<PartLine> {
             Wake::At(due_us) => WakeLine::At(due_us),
         },
         aliases: part.aliases.iter().map(|alias| hex(alias)).collect(),
-        before: (says_before && first.stream_sequence > 1).then(|| hex(&part.chain_before)),
+        before: (first.stream_sequence > 1).then(|| hex(&part.chain_before)),
         records: part.records.iter().map(record).collect(),
     })
 }

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use ghostlight_model::ids::{Name, RunId};
@@ -77,13 +77,23 @@ fn write_file(
     path: &Path,
 ) -> Result<Exported, ExportError> {
     let create = || {
-        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        path.parent().map_or(Ok(()), create_folder)?;
         File::options().write(true).create(true).truncate(true).open(path)
     };
     let file = create().map_err(ExportError::Write)?;
     let exported = write_runs(journal, blobs, runs, BufWriter::new(&file))?;
     file.sync_all().map_err(ExportError::Write)?;
     Ok(exported)
+}
+
+/// Makes a folder and those above it that are missing; each is durable in the one above it.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    // The one above a relative path of one name is the current one.
+    let above = |folder: &Path| folder.parent().map(|above| Path::new(".").join(above));
+    let missing: Vec<_> =
+        folder.ancestors().take_while(|folder| !folder.is_dir()).filter_map(above).collect();
+    std::fs::create_dir_all(folder)?;
+    missing.iter().try_for_each(|above| File::open(above)?.sync_all())
 }
 
 /// Writes an archive of these runs. Blocks on the disk.
@@ -143,7 +153,7 @@ fn line(commit: u64, epoch: u64, part: WholePart) -> AppendLine {
     if let Some(last) = part.records.last() {
         id.copy_from_slice(&last.chain[..16]);
     }
-    AppendLine::of(commit, epoch, &WholeAppend { id, parts: vec![part] }, false)
+    AppendLine::of(commit, epoch, &WholeAppend { id, parts: vec![part] })
 }
 
 fn write_blobs(

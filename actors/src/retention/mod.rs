@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use ghostlight_model::event::{Event, StoreCompacted};
 use ghostlight_model::ids::RunId;
-use ghostlight_model::retention::{Retention, key_has_served};
+use ghostlight_model::retention::{Retention, key_has_served, may_have_leapt};
 use ghostlight_store::blobs::{Blobs, SweepError, Swept, sweep};
-use ghostlight_store::journal::{Compacted, Compaction};
+use ghostlight_store::journal::{Compacted, Compaction, READ_RECORDS_MAX};
 use ghostlight_store::snapshots::Snapshots;
 use ghostlight_store::{Journal, ReadError, SharedJournal, StreamName};
 use ghostlight_supervision::{ChildSpec, Key, StartContext, Stopping};
@@ -26,6 +26,7 @@ use ghostlight_world::World;
 use jiff::Timestamp;
 
 use crate::archive::ExportError;
+use crate::blocking::blocking;
 use crate::caller::StoreError;
 use crate::system::System;
 use crate::views::{ViewError, ViewsHandle};
@@ -34,6 +35,10 @@ use crate::views::{ViewError, ViewsHandle};
 const PERCENT_MIN: u64 = 25;
 /// The least time between two sweeps of large values, in which whoever has put one names it.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How long nothing is dropped when the clock may be wrong.
+const CLOCK_WAIT: Duration = Duration::from_secs(3600);
+/// How many of the latest records are asked for their time.
+const LATEST: u64 = 100;
 
 /// What the operator says about it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,11 +112,13 @@ pub fn spec(keeper: &Keeper) -> Option<ChildSpec> {
         let keeper = keeper.clone();
         let keep = move |mut stopping: Stopping| async move {
             let mut rounds = round::Rounds::new(keeper.clone());
+            let mut wait = first_wait(&keeper).await;
             loop {
                 tokio::select! {
                     () = stopping.asked() => return Ok::<(), String>(()),
-                    () = tokio::time::sleep(keeper.care.every) => {}
+                    () = tokio::time::sleep(wait) => {}
                 }
+                wait = keeper.care.every;
                 tokio::select! {
                     () = stopping.asked() => return Ok(()),
                     done = rounds.round() => if let Err(error) = done {
@@ -123,6 +130,27 @@ pub fn spec(keeper: &Keeper) -> Option<ChildSpec> {
         };
         std::future::ready(Ok(start.graceful_task(keep)))
     }))
+}
+
+/// How long the first round waits: a clock that is wrong when the machine starts makes everything old, and is to be corrected first.
+async fn first_wait(keeper: &Keeper) -> Duration {
+    let (journal, every) = (keeper.journal.clone(), keeper.care.every);
+    let looked = move || journal.read_all(journal.head().saturating_sub(LATEST), READ_RECORDS_MAX);
+    let now = keeper.world.clock.now();
+    let has_leapt = match blocking(looked).await {
+        Ok(Ok(records)) => {
+            let times = records.iter().rev().map(|record| Timestamp::from_microsecond(record.time_us));
+            may_have_leapt(now, times.filter_map(Result::ok))
+        }
+        // What cannot be read says nothing against it.
+        Ok(Err(_)) | Err(_) => true,
+    };
+    if !has_leapt {
+        return every;
+    }
+    let wait = every.max(CLOCK_WAIT);
+    tracing::warn!(%now, ?wait, "the clock is more than a day ahead of the newest events: nothing is dropped yet");
+    wait
 }
 
 /// Takes back the space of what was dropped. `percent_min` as in [`Compaction`]. Blocks, for as long as it takes to look through the whole

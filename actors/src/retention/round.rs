@@ -1,6 +1,6 @@
 //! One round of store care: find, archive, drop, take back.
 
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use ghostlight_model::ids::RunId;
 use ghostlight_model::retention::{Above, Candidate, may_drop};
 use ghostlight_model::run::RunStatus;
 use ghostlight_store::blobs::{Swept, sweep};
-use ghostlight_store::journal::Compacted;
+use ghostlight_store::journal::{Compacted, StreamBytes};
 use ghostlight_store::{Append, AppendError, Journal, ReadError, StreamAppend, Wake};
 use jiff::Timestamp;
 
 use super::{CareError, Keeper, PERCENT_MIN, SWEEP_EVERY, compact, event_of};
-use crate::archive::archive_runs;
+use crate::archive::{ExportError, archive_runs};
 use crate::blocking::blocking;
 use crate::caller::{Caller, StoreError};
 use crate::views::{PAGE_ROWS_MAX, Page, RunFilter, RunRow};
@@ -26,6 +26,8 @@ use crate::{codec, streams};
 const RUNS_AT_ONCE: usize = 32;
 /// How many of the oldest runs are looked for at a time when there is not enough room.
 const OLDEST: usize = 4_096;
+/// How many damaged runs are remembered; further ones are tried again each time.
+const DAMAGED_MAX: usize = 10_000;
 
 const ENDED: [RunStatus; 3] = [RunStatus::Completed, RunStatus::Failed, RunStatus::Cancelled];
 
@@ -37,6 +39,8 @@ pub(super) struct Rounds {
     /// When large values were swept last, or when this began.
     swept_at: Duration,
     files: u64,
+    /// Runs that could not be archived because they are damaged.
+    damaged: BTreeSet<RunId>,
 }
 
 /// A run that may be dropped, and where its stream stood when that was found.
@@ -67,31 +71,37 @@ impl Drop for GoesOn {
 impl Rounds {
     pub fn new(keeper: Keeper) -> Self {
         let swept_at = keeper.world.clock.monotonic();
-        Self { keeper, has_looked: false, swept_at, files: 0 }
+        Self { keeper, has_looked: false, swept_at, files: 0, damaged: BTreeSet::new() }
     }
 
     /// Drops what may be dropped, and takes back its space.
     pub async fn round(&mut self) -> Result<(), CareError> {
         let mut dropped = 0;
         // What a run started may go once the run has gone.
-        loop {
-            let now = self.drop_aged().await?;
-            dropped += now;
-            if now == 0 {
-                break;
+        let aged = loop {
+            match self.drop_aged().await {
+                Ok(0) => break Ok(()),
+                Ok(now) => dropped += now,
+                Err(error) => break Err(error),
             }
-        }
-        if dropped > 0 || !self.has_looked {
-            self.take_back(PERCENT_MIN).await?;
+        };
+        // Also after an error: what was dropped before it takes room.
+        if dropped > 0 || aged.is_err() || !self.has_looked {
+            let taken = self.take_back(PERCENT_MIN).await;
+            aged?;
+            taken?;
             self.has_looked = true;
         }
         while let Some(excess) = self.excess() {
             let found = self.find_oldest(excess).await?;
+            if found.is_empty() {
+                break;
+            }
             for runs in found.chunks(RUNS_AT_ONCE) {
                 self.drop_runs(runs).await?;
             }
-            // What lies in the segment that is being written comes back later: nothing more is dropped for it now.
-            if self.take_back(1).await? == Compacted::default() {
+            // What brings no room is not done again.
+            if self.take_back(1).await?.bytes == 0 {
                 break;
             }
         }
@@ -133,16 +143,23 @@ impl Rounds {
         Ok(dropped)
     }
 
-    /// The runs that ended first, of all that may be dropped when there is not enough room: as many as about take `excess`.
+    /// The runs that ended first, of all that may be dropped when there is not enough room: as many as take `excess`, of those whose
+    /// space can come back now. None when all of them together do not take that much: then what is kept anyway is larger than the
+    /// journal may be, and dropping them would not help.
     async fn find_oldest(&self, excess: u64) -> Result<Vec<Found>, CareError> {
-        let mut oldest = BinaryHeap::new();
+        let (mut oldest, mut in_all, mut records) = (BinaryHeap::new(), 0_u64, 0_u64);
         for status in ENDED {
             let filter = RunFilter { status: Some(status), ..RunFilter::default() };
             let mut page = Page { limit: PAGE_ROWS_MAX, cursor: None };
             loop {
                 let found = self.keeper.views.runs(&filter, &page)?;
-                for run in self.judge(found.items, true).await? {
-                    oldest.push(run);
+                let judged = self.judge(found.items, true).await?;
+                for (run, bytes) in self.measure(judged).await? {
+                    records = records.saturating_add(run.expected);
+                    in_all = in_all.saturating_add(bytes.sealed).saturating_add(bytes.active);
+                    if bytes.sealed > 0 {
+                        oldest.push((run, bytes.sealed));
+                    }
                     if oldest.len() > OLDEST {
                         oldest.pop();
                     }
@@ -153,16 +170,35 @@ impl Rounds {
                 page.cursor = found.next;
             }
         }
-        let journal = &self.keeper.journal;
-        let bytes_each = (journal.stats().file_bytes / journal.head().max(1)).max(1);
-        let mut bytes = 0_u64;
-        let mut oldest = oldest.into_sorted_vec();
-        let enough = oldest.iter().position(|run| {
-            bytes = bytes.saturating_add(run.expected.saturating_mul(bytes_each));
-            bytes >= excess
+        // Frames take room beside the records in them: by its records alone a run takes too little.
+        let stats = self.keeper.journal.stats();
+        let bytes_each = stats.file_bytes / stats.records_kept.max(1);
+        let in_all = in_all.max(records.saturating_mul(bytes_each));
+        if in_all < excess {
+            tracing::warn!(
+                excess,
+                of_ended_runs = in_all,
+                "the journal is larger than `retention.journal_bytes_max` by more than ended runs take: none is dropped for it"
+            );
+            return Ok(Vec::new());
+        }
+        let mut missing = excess;
+        let enough = oldest.into_sorted_vec().into_iter().map_while(|(run, bytes)| {
+            let is_needed = missing > 0;
+            missing = missing.saturating_sub(bytes);
+            is_needed.then_some(run)
         });
-        oldest.truncate(enough.map_or(oldest.len(), |at| at + 1));
-        Ok(oldest)
+        Ok(enough.collect())
+    }
+
+    /// How many bytes each of these runs takes.
+    async fn measure(&self, runs: Vec<Found>) -> Result<Vec<(Found, StreamBytes)>, CareError> {
+        let journal = self.keeper.journal.clone();
+        let measured = move || {
+            let measure = |run: Found| Ok((run.clone(), journal.bytes_of(&streams::run(run.run))?));
+            runs.into_iter().map(measure).collect::<Result<Vec<_>, ReadError>>()
+        };
+        Ok(blocking(measured).await??)
     }
 
     /// Those of these runs that may be dropped. A list may lag behind: where a stream stands is asked of the journal.
@@ -196,7 +232,9 @@ impl Rounds {
             }
             Ok::<_, ReadError>(all)
         };
-        Ok(blocking(judged).await??)
+        let mut all = blocking(judged).await??;
+        all.retain(|found| !self.damaged.contains(&found.run));
+        Ok(all)
     }
 
     /// Archives these runs, if there is a folder for it, and drops them. Says how many were dropped: what somebody has written to
@@ -204,21 +242,21 @@ impl Rounds {
     async fn drop_runs(&mut self, runs: &[Found]) -> Result<usize, CareError> {
         let Some(first) = runs.first() else { return Ok(0) };
         let now = self.keeper.world.clock.now();
-        let file = match self.keeper.care.archive.clone() {
-            None => None,
-            Some(folder) => {
-                self.files += 1;
-                let at = now.strftime("%Y%m%dT%H%M%S");
-                // Runs begin at different times, so that no two files have one name, in no two lives of the daemon.
-                let name = format!("runs-{at}-{}-{}.jsonl", self.files, first.run);
-                let (keeper, ids) =
-                    (self.keeper.clone(), runs.iter().map(|found| found.run).collect::<Vec<_>>());
-                let of_file = name.clone();
-                let archived =
-                    move || archive_runs(&*keeper.journal, &*keeper.blobs, &ids, &folder, &of_file);
-                blocking(archived).await??;
-                Some(name)
+        let file = match self.archive(first, runs, now).await {
+            Ok(file) => file,
+            Err(CareError::Archive(error)) if error.is_damage() => {
+                if runs.len() == 1 {
+                    self.keep(first.run, &error);
+                    return Ok(0);
+                }
+                // The others go without the one that is damaged.
+                let mut dropped = 0;
+                for run in runs {
+                    dropped += Box::pin(self.drop_runs(std::slice::from_ref(run))).await?;
+                }
+                return Ok(dropped);
             }
+            Err(error) => return Err(error),
         };
         let answers = runs.iter().map(|found| self.append_end(found, file.clone(), now));
         let answers = join_all(answers.collect::<Vec<_>>()).await;
@@ -235,6 +273,34 @@ impl Rounds {
         }
         tracing::info!(runs = dropped, file, "runs were dropped");
         Ok(dropped)
+    }
+
+    /// Writes these runs into a file, if there is a folder for it; says how it is called.
+    async fn archive(
+        &mut self,
+        first: &Found,
+        runs: &[Found],
+        now: Timestamp,
+    ) -> Result<Option<String>, CareError> {
+        let Some(folder) = self.keeper.care.archive.clone() else { return Ok(None) };
+        self.files += 1;
+        let at = now.strftime("%Y%m%dT%H%M%S");
+        // Runs begin at different times, so that no two files have one name, in no two lives of the daemon.
+        let name = format!("runs-{at}-{}-{}.jsonl", self.files, first.run);
+        let ids: Vec<_> = runs.iter().map(|found| found.run).collect();
+        let (keeper, of_file) = (self.keeper.clone(), name.clone());
+        let archived = move || archive_runs(&*keeper.journal, &*keeper.blobs, &ids, &folder, &of_file);
+        blocking(archived).await??;
+        Ok(Some(name))
+    }
+
+    /// Notes that a run cannot be archived, so that it is left alone until the next start.
+    fn keep(&mut self, run: RunId, error: &ExportError) {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::warn!(%run, %error, cause, "a run is damaged, cannot be archived and is kept");
+        if self.damaged.len() < DAMAGED_MAX {
+            self.damaged.insert(run);
+        }
     }
 
     fn append_end(

@@ -29,9 +29,13 @@ struct House {
 
 impl House {
     fn new(care: StoreCare) -> Self {
+        Self::with_segments_of(care, 4 << 10)
+    }
+
+    fn with_segments_of(care: StoreCare, segment_bytes: u64) -> Self {
         let sim = SimWorld::new(1);
         let folder = tempfile::TempDir::new().unwrap();
-        let options = JournalOptions { segment_bytes: 4 << 10, ..JournalOptions::default() };
+        let options = JournalOptions { segment_bytes, ..JournalOptions::default() };
         let journal = FileJournal::open(&World::real(), &folder.path().join("data"), &options).unwrap();
         let journal: SharedJournal = Arc::new(journal);
         let blobs: Arc<dyn Blobs> = Arc::new(MemoryBlobs::new(1 << 20));
@@ -157,6 +161,53 @@ async fn nothing_is_dropped_whose_archive_cannot_be_written() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_damaged_is_kept_and_the_others_go() {
+    let folder = tempfile::TempDir::new().unwrap();
+    // Folders above it are made too.
+    let archives = folder.path().join("of/this/house");
+    let house = House::new(StoreCare { archive: Some(archives.clone()), ..care() });
+    for number in 0..5 {
+        house.run(number, None, Some(completed()));
+    }
+    house.fold(ViewKind::Runs).await;
+    let name = streams::run(run(2)).to_string();
+    for file in std::fs::read_dir(house.folder.path().join("data/journal")).unwrap() {
+        let path = file.unwrap().path();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let found = bytes.windows(name.len()).position(|window| window == name.as_bytes());
+        if let Some(at) = found {
+            bytes[at + name.len() - 1] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    let mut rounds = Rounds::new(house.keeper.clone());
+    // Compaction stops at the damage; that is said each time, and no reason to stop dropping.
+    let _ = rounds.round().await;
+    let dropped: Vec<_> = (0..5).filter(|number| house.is_dropped(*number)).collect();
+    assert_eq!(dropped, [0, 1, 3, 4]);
+    let files = || std::fs::read_dir(&archives).unwrap().count();
+    assert_eq!(files(), 4, "each by itself, and nothing of the one that is damaged");
+    house.run(5, None, Some(completed()));
+    house.fold(ViewKind::Runs).await;
+    let _ = rounds.round().await;
+    assert!(house.is_dropped(5) && !house.is_dropped(2));
+    assert_eq!(files(), 5, "the damaged one is not tried again");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_ahead_of_the_newest_events_is_given_an_hour_to_be_corrected() {
+    let house = House::new(care());
+    let note = || house.keeper.system.note(event_of(Compacted::default(), Swept::default()));
+    note().await.unwrap();
+    assert_eq!(first_wait(&house.keeper).await, house.keeper.care.every, "all of it is new");
+    house.run(0, None, Some(completed()));
+    assert_eq!(first_wait(&house.keeper).await, CLOCK_WAIT);
+    // As a start does, by the same clock.
+    note().await.unwrap();
+    assert_eq!(first_wait(&house.keeper).await, CLOCK_WAIT);
+}
+
+#[tokio::test]
 async fn a_run_is_in_the_file_that_its_last_event_names() {
     let folder = tempfile::TempDir::new().unwrap();
     let house = House::new(StoreCare { archive: Some(folder.path().join("archives")), ..care() });
@@ -191,6 +242,20 @@ async fn a_run_is_in_the_file_that_its_last_event_names() {
     assert_eq!((files.len(), records), (2, 40 * 7));
 }
 
+#[test]
+fn an_export_says_of_every_part_what_was_before_it_also_when_nothing_is_missing_yet() {
+    let house = House::new(care());
+    house.run(0, None, Some(completed()));
+    house.log.run_to(run(0), "incident", &[RunReopened::default().into()], Wake::Now);
+    let file = house.folder.path().join("export.jsonl");
+    crate::archive::export(&house.folder.path().join("data"), std::fs::File::create(&file).unwrap()).unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let of_run: Vec<_> = text.lines().filter(|line| line.contains(&run(0).to_string())).collect();
+    assert!(!of_run[0].contains("\"before\""), "nothing was before the first");
+    assert!(of_run.len() > 1 && of_run[1..].iter().all(|line| line.contains("\"before\"")), "{of_run:?}");
+    crate::archive::import(&file, &house.folder.path().join("again")).unwrap();
+}
+
 #[tokio::test]
 async fn a_journal_that_is_too_large_drops_what_ended_first() {
     let retention = Retention::default();
@@ -209,6 +274,31 @@ async fn a_journal_that_is_too_large_drops_what_ended_first() {
     assert!(!dropped.is_empty() && dropped.len() < 50, "no more than is needed: {dropped:?}");
     assert!(after <= before - (before - (60 << 10)) / 2, "{before} {after}");
     assert!(dropped.iter().zip(1..).all(|(found, expected)| *found == expected), "{dropped:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_dropped_for_room_that_dropping_would_not_make() {
+    let care = StoreCare { retention: Retention::default(), journal_bytes_max: Some(20 << 10), ..care() };
+    let house = House::new(care);
+    // What has not ended is larger than the journal may be.
+    for number in 0..40 {
+        house.run(number, None, None);
+    }
+    for number in 40..45 {
+        house.run(number, None, Some(completed()));
+    }
+    house.round().await;
+    assert!((40..45).all(|number| !house.is_dropped(number)), "it would be lost for nothing");
+}
+
+#[tokio::test]
+async fn a_segment_that_is_hardly_begun_counts_for_what_is_written_of_it() {
+    let care = StoreCare { retention: Retention::default(), journal_bytes_max: Some(3 << 20), ..care() };
+    let house = House::with_segments_of(care, 4 << 20);
+    house.run(0, None, Some(completed()));
+    house.round().await;
+    assert!(house.log.journal.stats().file_bytes < 1 << 20);
+    assert!(!house.is_dropped(0));
 }
 
 #[tokio::test]

@@ -6,13 +6,18 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::definitions::key::KEY_KEPT;
 use crate::run::RunStatus;
 
 /// How much longer than it stands for something a key is kept: clocks are turned back now and then.
 const KEY_SLACK: Duration = Duration::from_secs(3600);
+
+/// A clock that goes ahead by more than this at once may be wrong.
+const LEAP: Duration = Duration::from_secs(24 * 3600);
+/// In how much time a clock that is wrong is corrected.
+const SETTLED: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long runs are kept after their end; none: for ever.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,6 +101,24 @@ pub fn may_drop(
     if now >= until { Ok(()) } else { Err(Kept::Until(until)) }
 }
 
+/// Whether the clock may have been set ahead, by what the latest records say, the newest first: somewhere between now and an hour ago
+/// nothing was written for more than a day, if the clock is right. Either nobody was there, or it is wrong. What is an hour old was
+/// written when there had been time to correct it.
+#[must_use]
+pub fn may_have_leapt(now: Timestamp, written_at: impl IntoIterator<Item = Timestamp>) -> bool {
+    let mut later = now;
+    for time in written_at {
+        if later.duration_since(time).unsigned_abs() > LEAP && time < later {
+            return true;
+        }
+        if now.duration_since(time) >= SETTLED {
+            return false;
+        }
+        later = later.min(time);
+    }
+    false
+}
+
 /// Whether nobody misses a key that was last written to at this time.
 #[must_use]
 pub fn key_has_served(written_at: Timestamp, now: Timestamp) -> bool {
@@ -121,6 +144,24 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_clock_that_is_a_day_ahead_of_the_newest_records_is_not_believed() {
+        let (minute, hour, day) = (60, 3_600, 24 * 3_600);
+        let now = 1_000 * day;
+        let leapt = |ago: &[i64]| may_have_leapt(at(now), ago.iter().map(|ago| at(now - ago)));
+        assert!(!leapt(&[]), "nothing is there that could be lost");
+        assert!(!leapt(&[minute, hour, 30 * day]), "somebody was there an hour ago");
+        assert!(!leapt(&[20 * hour]));
+        assert!(!leapt(&[1, 2, 3]), "all of it is new");
+        assert!(leapt(&[30 * day]));
+        assert!(leapt(&[1, 30 * day]), "what this start wrote itself says nothing");
+        assert!(
+            leapt(&[1, minute, 2 * minute, 30 * day]),
+            "nor what a start before it wrote by the same clock"
+        );
+        assert!(!leapt(&[-500 * day, minute, 2 * hour]), "a record of the future does not count");
     }
 
     fn run() -> impl Strategy<Value = Candidate> {

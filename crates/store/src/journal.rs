@@ -30,6 +30,7 @@ mod segment;
 mod shared;
 pub(crate) mod tail;
 mod verify;
+mod view;
 mod writer;
 
 use std::sync::Arc;
@@ -98,8 +99,10 @@ pub struct JournalStats {
     pub segments: u64,
     /// Streams held in memory because their latest records are not in a sealed segment yet.
     pub tail_streams: u64,
-    /// How many bytes its segments take on the disk, the one being written as a whole.
+    /// How many bytes its segments take on the disk; of the one being written, what is written.
     pub file_bytes: u64,
+    /// How many records are in them: fewer than were ever written, once something was dropped.
+    pub records_kept: u64,
     /// About how many bytes of memory the index of sealed segments takes.
     pub index_bytes: u64,
     /// Bytes that can be written although the disk is full, because they were reserved before.
@@ -108,6 +111,15 @@ pub struct JournalStats {
     pub torn_bytes: u64,
     /// Whether appends are taken.
     pub available: bool,
+}
+
+/// How many bytes a stream takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamBytes {
+    /// In sealed segments: a compaction takes them back once the stream is dropped.
+    pub sealed: u64,
+    /// In the segment that is being written: these come back later.
+    pub active: u64,
 }
 
 /// A durable log of many streams. Reads block on the disk: call them from a thread that may block, or for a
@@ -201,6 +213,14 @@ pub trait Journal: Send + Sync {
     /// As [`Journal::read`]: what is damaged is left as it is. What was done before stays done.
     fn compact(&self, _how: &Compaction<'_>) -> Result<Compacted, ReadError> {
         Ok(Compacted::default())
+    }
+
+    /// How many bytes of what [`JournalStats::file_bytes`] counts a stream takes. A backend that has nothing to take back says 0.
+    ///
+    /// # Errors
+    /// As [`Journal::head_of`].
+    fn bytes_of(&self, _stream: &StreamName) -> Result<StreamBytes, ReadError> {
+        Ok(StreamBytes::default())
     }
 
     /// Counters for metrics.

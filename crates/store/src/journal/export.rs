@@ -1,15 +1,15 @@
 //! Reading a whole journal without opening it, commit by commit: what a copy of it on other media is made of.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use ghostlight_world::{Files, OpenMode};
+use ghostlight_world::Files;
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::frame::{FLAG_CLOSED, FLAG_OPENED, appends_of, decode_part};
 use super::open::{Layout, OpenError};
 use super::segment::{FrameReader, Left, NOT_ALL_THERE, SEGMENT_HEADER_BYTES, SegmentInfo};
+use super::view::{Held, hold};
 use crate::record::{Corruption, Record, Wake};
 
 /// A commit as it stands in the journal.
@@ -63,39 +63,29 @@ pub enum WalkError<E> {
     Told(E),
 }
 
-/// A journal that is read without being opened: no lock is taken and nothing is written.
-pub struct WholeJournal<'f> {
-    files: &'f dyn Files,
+/// A journal that is read without being opened: no lock is taken and nothing is written. It is the one of a moment: what a daemon
+/// compacts meanwhile is read as it was, with one descriptor for each segment.
+pub struct WholeJournal {
     layout: Layout,
     log_id: Uuid,
-    segments: Vec<Arc<SegmentInfo>>,
+    segments: Vec<Held>,
 }
 
-impl<'f> WholeJournal<'f> {
-    /// The journal of the store in `dir`.
+impl WholeJournal {
+    /// The journal of the store in `dir`, as it is now.
     ///
     /// # Errors
     /// [`OpenError`] when there is none, or none that this version reads.
-    pub fn at(files: &'f dyn Files, dir: &Path) -> Result<Self, OpenError> {
+    pub fn at(files: &dyn Files, dir: &Path) -> Result<Self, OpenError> {
         let layout = Layout::new(dir);
         let manifest = layout.manifest(files)?.ok_or_else(|| OpenError::Missing(dir.to_owned()))?;
-        let segments = layout.segments(files, manifest.log_id)?;
-        Ok(Self {
-            files,
-            layout,
-            log_id: manifest.log_id,
-            segments: segments.into_iter().map(Into::into).collect(),
-        })
+        let segments = hold(files, &layout, manifest.log_id)?;
+        Ok(Self { layout, log_id: manifest.log_id, segments })
     }
 
     /// Which log it is.
     pub fn log_id(&self) -> Uuid {
         self.log_id
-    }
-
-    /// Whether records of streams that were dropped may be missing.
-    pub fn is_compacted(&self) -> bool {
-        self.segments.iter().any(|info| info.left.is_some())
     }
 
     /// Tells all commits in order, each checked as [`super::verify()`] checks it. Beside a running daemon it ends with what was
@@ -106,14 +96,10 @@ impl<'f> WholeJournal<'f> {
     pub fn walk<E>(&self, mut tell: impl FnMut(WholeCommit) -> Result<(), E>) -> Result<(), WalkError<E>> {
         let device = |error| WalkError::Open(self.layout.device(error));
         let mut next = 1;
-        for (index, info) in self.segments.iter().enumerate() {
-            let file = self.files.open(&info.path, OpenMode::Read).map_err(device)?;
-            // A daemon may have compacted it since it was listed.
-            let info = &SegmentInfo::read(&*file, &info.path, info.number).map_err(device)?;
-            let info = info.as_ref().map_err(|corruption| WalkError::Corrupt(corruption.clone()))?;
+        for (index, Held { info, file }) in self.segments.iter().enumerate() {
             let mut met = Left { end: SEGMENT_HEADER_BYTES as u64, ..Left::default() };
-            let mut reader = FrameReader::new(&*file, info.salt, file.len().map_err(device)?);
-            let end = self.segments.get(index + 1).map(|following| following.first_commit);
+            let mut reader = FrameReader::new(&**file, info.salt, file.len().map_err(device)?);
+            let end = self.segments.get(index + 1).map(|following| following.info.first_commit);
             let mut offset = SEGMENT_HEADER_BYTES as u64;
             while info.goes_on(offset, next, end) {
                 match reader.frame_at(offset).map_err(device)? {

@@ -22,8 +22,8 @@ use super::segment::{FRAME_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_HEADER_BYTES};
 use super::shared::Shared;
 use super::writer::Writer;
 use super::{
-    Compacted, Compaction, Follow, Journal, JournalStats, Outcome, Reply, Restored, Waking, WholePart, admit,
-    open,
+    Compacted, Compaction, Follow, Journal, JournalStats, Outcome, Reply, Restored, StreamBytes, Waking,
+    WholePart, admit, open,
 };
 use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
 
@@ -237,6 +237,10 @@ impl Journal for FileJournal {
 
     fn compact(&self, how: &Compaction<'_>) -> Result<Compacted, ReadError> {
         self.shared.compact(how)
+    }
+
+    fn bytes_of(&self, stream: &StreamName) -> Result<StreamBytes, ReadError> {
+        self.shared.bytes_of(stream)
     }
 
     fn stats(&self) -> JournalStats {

@@ -87,6 +87,12 @@ impl Sealed {
         }
     }
 
+    /// How many records are left in it.
+    pub fn record_count(&self) -> u64 {
+        let all = self.end_sequence.saturating_sub(self.info.first_sequence);
+        self.info.left.map_or(all, |left| left.records)
+    }
+
     pub fn is_in_memory(&self) -> bool {
         matches!(self.index(), SegmentIndex::Memory(_))
     }

@@ -10,8 +10,10 @@ use uuid::Uuid;
 use super::outcomes::Outcomes;
 use super::sealed::Sealed;
 use super::segment::SegmentInfo;
-use super::tail::Tail;
-use super::{JournalStats, Publisher};
+use super::tail::{PartAt, Tail};
+use super::{JournalStats, Publisher, StreamBytes};
+use crate::index::Fingerprint;
+use crate::record::{ReadError, StreamName};
 
 /// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `state`; `outcomes` and `stats` are held for a moment and
 /// alone.
@@ -154,24 +156,44 @@ impl Shared {
     }
 
     pub fn stats(&self) -> JournalStats {
-        let (segments, tail_streams, reserved_bytes, sealed) = {
+        let (segments, tail_streams, written, reserved_bytes, records, sealed) = {
             let state = self.state();
-            let Active { tail, end, capacity, .. } = &state.active;
-            let reserved_bytes = capacity.saturating_sub(*end);
-            (state.sealed.len() as u64 + 1, tail.stream_count() as u64, reserved_bytes, state.sealed.clone())
+            let Active { info, tail, end, capacity, .. } = &state.active;
+            let segments = state.sealed.len() as u64 + 1;
+            let records = (self.head.load(Ordering::Acquire) + 1).saturating_sub(info.first_sequence);
+            let (streams, reserved) = (tail.stream_count() as u64, capacity.saturating_sub(*end));
+            (segments, streams, *end, reserved, records, state.sealed.clone())
         };
         let index_bytes = sealed.iter().map(|sealed| sealed.memory_bytes()).sum();
-        let file_bytes = sealed.iter().map(|sealed| sealed.file_bytes).sum::<u64>() + self.segment_bytes;
+        let records_kept = sealed.iter().map(|sealed| sealed.record_count()).sum::<u64>() + records;
+        let file_bytes = sealed.iter().map(|sealed| sealed.file_bytes).sum::<u64>() + written;
         let available = self.available.load(Ordering::Acquire);
         JournalStats {
             segments,
             tail_streams,
             index_bytes,
             file_bytes,
+            records_kept,
             reserved_bytes,
             available,
             ..*lock(&self.stats)
         }
+    }
+
+    /// How many bytes a stream takes, by the indexes alone.
+    pub fn bytes_of(&self, stream: &StreamName) -> Result<StreamBytes, ReadError> {
+        let sum = |parts: &[PartAt]| parts.iter().map(|part| u64::from(part.len)).sum::<u64>();
+        let (active, segments) = {
+            let state = self.state();
+            (sum(&state.active.tail.parts(stream, 0, usize::MAX)), state.sealed.clone())
+        };
+        let key = Fingerprint::of(stream.as_str().as_bytes());
+        let mut sealed = 0;
+        for segment in segments.iter() {
+            let found = segment.ask(&*self.world.files, |index| index.parts(stream, key, 0, usize::MAX))?;
+            sealed += found.map_or(0, |(_, parts)| sum(&parts));
+        }
+        Ok(StreamBytes { sealed, active })
     }
 
     /// Writes the sidecars that are still missing, oldest first.

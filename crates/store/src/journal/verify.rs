@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use ghostlight_world::{Files, OpenMode};
+use ghostlight_world::Files;
 use uuid::Uuid;
 
 use super::frame::{appends_of, decode_part};
 use super::open::{Layout, OpenError};
 use super::segment::{FrameReader, Left, NOT_ALL_THERE, SEGMENT_HEADER_BYTES, SegmentInfo};
+use super::view::{Held, hold};
 use crate::record::{CHAIN_START, Corruption, StreamName, Wake};
 
 /// How many stretches that are gone are kept; the records in further ones are only counted.
@@ -54,7 +55,7 @@ impl VerifyReport {
     }
 }
 
-/// Walks all segments of the store in `dir`. Takes no lock and writes nothing; beside a running journal the last
+/// Walks all segments of the store in `dir` as they are at one moment, whatever a daemon compacts meanwhile. Takes no lock and writes nothing; beside a running journal the last
 /// commit may show as torn. Memory: about 150 bytes per stream.
 ///
 /// # Errors
@@ -62,7 +63,7 @@ impl VerifyReport {
 pub fn verify(files: &dyn Files, dir: &Path) -> Result<VerifyReport, OpenError> {
     let layout = Layout::new(dir);
     let manifest = layout.manifest(files)?.ok_or_else(|| OpenError::Missing(dir.to_owned()))?;
-    let segments = layout.segments(files, manifest.log_id)?;
+    let segments = hold(files, &layout, manifest.log_id)?;
     let mut walk = Walk {
         report: VerifyReport { log_id: manifest.log_id, ..VerifyReport::default() },
         heads: HashMap::new(),
@@ -79,9 +80,9 @@ pub fn verify(files: &dyn Files, dir: &Path) -> Result<VerifyReport, OpenError> 
             streams: Vec::new(),
         });
     }
-    for (index, info) in segments.iter().enumerate() {
-        let end_commit = segments.get(index + 1).map(|next| next.first_commit);
-        walk.segment(files, info, end_commit).map_err(|error| layout.device(error))?;
+    for (index, held) in segments.iter().enumerate() {
+        let end_commit = segments.get(index + 1).map(|next| next.info.first_commit);
+        walk.segment(held, end_commit).map_err(|error| layout.device(error))?;
     }
     walk.end();
     walk.report.segments = segments.len() as u64;
@@ -111,24 +112,10 @@ impl Walk {
         }
     }
 
-    fn segment(
-        &mut self,
-        files: &dyn Files,
-        info: &SegmentInfo,
-        end_commit: Option<u64>,
-    ) -> std::io::Result<()> {
-        let file = files.open(&info.path, OpenMode::Read)?;
-        // A daemon may have compacted it since it was listed.
-        let info = match SegmentInfo::read(&*file, &info.path, info.number)? {
-            Ok(info) => &info.clone(),
-            Err(corruption) => {
-                self.find(corruption);
-                return Ok(());
-            }
-        };
+    fn segment(&mut self, Held { info, file }: &Held, end_commit: Option<u64>) -> std::io::Result<()> {
         self.report.compacted_segments += u64::from(info.left.is_some());
         let mut met = Left { end: SEGMENT_HEADER_BYTES as u64, ..Left::default() };
-        let mut reader = FrameReader::new(&*file, info.salt, file.len()?);
+        let mut reader = FrameReader::new(&**file, info.salt, file.len()?);
         let mut offset = SEGMENT_HEADER_BYTES as u64;
         // What a compacted segment lacks at its end shows here.
         let may_lack = self.before_is_compacted;
