@@ -161,11 +161,11 @@ fn a_stream_that_was_dropped_takes_nothing_more_and_wakes_nobody() {
     let sim = SimWorld::new(1);
     let (journal, kept, dropped) = half_dropped(&sim);
     let refused = || drop_stream(&journal, &dropped[0]);
-    assert!(matches!(refused(), Err(AppendError::Invalid(_))));
+    assert!(matches!(refused(), Err(AppendError::Dropped)));
     journal.compact(&Compaction::of_all_dropped()).expect("compacts");
-    assert!(matches!(refused(), Err(AppendError::Invalid(_))));
+    assert!(matches!(refused(), Err(AppendError::Dropped)));
     let from_the_start = put(&journal, append(&dropped[1], 0, "again", Wake::Idle));
-    assert!(matches!(from_the_start, Err(AppendError::Invalid(_))), "it does not begin anew either");
+    assert!(matches!(from_the_start, Err(AppendError::Dropped)), "it does not begin anew either");
     assert_eq!(journal.waking(i64::MAX, None, 100).expect("reads"), []);
     put(&journal, append(&kept[0], head(&journal, &kept[0]), "on", Wake::Idle)).expect("others go on");
 }

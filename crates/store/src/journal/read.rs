@@ -311,7 +311,7 @@ impl Shared {
             start.unwrap_or(FrameAt { sequence: info.first_sequence, offset: SEGMENT_HEADER_BYTES as u32 });
         let end = end_offset.min(file.len()?);
         let mut reader = FrameReader::new(&*file, info.salt, end).in_pieces_of(READ_AHEAD_BYTES);
-        let (mut offset, mut sequence) = (u64::from(start.offset), start.sequence);
+        let (mut offset, mut sequence, mut has_gaps) = (u64::from(start.offset), start.sequence, false);
         // What is left of a compacted segment ends with its file, and may end before its sequences do.
         while !page.is_full() && offset < end && sequence < end_sequence {
             let frame = reader.frame_at(offset)?;
@@ -326,6 +326,7 @@ impl Shared {
             if !info.follows(&header, header.number, sequence) {
                 return Err(corrupt("the global sequence has a gap").into());
             }
+            has_gaps |= header.is_sparse();
             let is_before = sequence.saturating_add(header.record_count.into()) <= next;
             if is_before && !header.is_sparse() && info.left.is_none() {
                 sequence += u64::from(header.record_count);
@@ -346,8 +347,10 @@ impl Shared {
         // A file that is shorter than it has to be was cut, or is what was put in the place of the one that was looked for.
         let is_whole = match &info.left {
             _ if end_sequence == u64::MAX || page.is_full() => true,
+            _ if sequence == end_sequence => true,
             Some(left) => offset == left.end,
-            None => sequence == end_sequence,
+            // Where an imported journal has gaps, the next segment says where it goes on.
+            None => has_gaps,
         };
         if !is_whole {
             return Err(info.corruption(offset, "the segment ends before its records do", &[]).into());
