@@ -108,12 +108,11 @@ pub(crate) enum RunsVerb {
     },
     /// Change the limits of a live run, or how urgent it is
     #[command(after_help = "Example:\n  ghostlight runs adjust RUN --max-parallel 4 --priority 50")]
-    #[group(required = true, multiple = true, args = ["max_parallel", "priority"])]
     Adjust {
         /// The run's id, or its beginning
         run: String,
         /// How many attempts are made at the same time
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        #[arg(long, value_name = "N", required_unless_present = "priority", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         max_parallel: Option<u32>,
         /// How urgent it is, -100 to 100: the greater, the sooner its steps get slots
         #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i64).range(-100..=100))]
