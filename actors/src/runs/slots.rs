@@ -37,6 +37,13 @@ pub struct Wish {
     pub or: Vec<Limited>,
 }
 
+impl Wish {
+    /// Everyone whose slot fulfils it.
+    fn would_do(&self) -> impl Iterator<Item = &Limited> {
+        std::iter::once(&self.agent).chain(&self.or)
+    }
+}
+
 /// All slots of the daemon. Cheap to clone.
 #[derive(Clone)]
 pub struct SlotPool {
@@ -155,7 +162,8 @@ impl SlotPool {
         kept.iter().for_each(|agent| inner.free(agent));
         let mut missing = Vec::new();
         for wish in open {
-            if inner.occupy(&wish.agent) {
+            if inner.has_room(&wish.agent) {
+                inner.occupy(&wish.agent.0);
                 taken.push(wish.agent.0.clone());
             } else {
                 // Somebody who would do as well may have room, and then nobody else's end tells of it.
@@ -227,15 +235,16 @@ impl SlotPool {
 }
 
 impl Inner {
-    /// Counts one slot as used, if there is one.
-    fn occupy(&mut self, (agent, limit): &Limited) -> bool {
-        let of_agent = self.of_agent.get(agent).copied().unwrap_or(0);
-        let free = self.used < self.total && limit.is_none_or(|limit| of_agent < limit);
-        if free {
-            self.used += 1;
-            *self.of_agent.entry(agent.clone()).or_default() += 1;
-        }
-        free
+    /// Whether a slot of this agent is free.
+    fn has_room(&self, (agent, limit): &Limited) -> bool {
+        let of_agent = || self.of_agent.get(agent).copied().unwrap_or(0);
+        self.used < self.total && limit.is_none_or(|limit| of_agent() < limit)
+    }
+
+    /// Counts one slot as used.
+    fn occupy(&mut self, agent: &Name) {
+        self.used += 1;
+        *self.of_agent.entry(agent.clone()).or_default() += 1;
     }
 
     fn free(&mut self, agent: &Name) {
@@ -249,9 +258,11 @@ impl Inner {
             return None;
         }
         let mut line = std::mem::take(&mut self.line);
-        let called = line.offer(|agent| self.occupy(agent));
+        let offered = line.offer(|agent| self.has_room(agent));
         self.line = line;
-        called
+        let (run, agent) = offered?;
+        self.occupy(&agent);
+        Some(run)
     }
 
     /// Remembers how an attempt ended.
