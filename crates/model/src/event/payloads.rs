@@ -3,34 +3,29 @@
 use super::Event;
 use crate::payload::Payload;
 
-/// The payloads of an event, to be read or to be changed: one list for both.
+/// The payloads of an event, three at most, to be read or to be changed: one list for both.
 macro_rules! payloads_of {
     ($event:expr, [$($by:tt)+], $option:ident) => {
         match $event {
-            Event::RunCreated(body) => [Some($($by)+ body.input), body.context.$option(), body.document.$option()]
-                .into_iter()
-                .flatten()
-                .collect(),
-            Event::RunCompleted(body) => vec![$($by)+ body.output],
-            Event::StepStarted(body) => vec![$($by)+ body.input],
-            Event::StepCompleted(body) => vec![$($by)+ body.output],
-            Event::StepWaiting(body) => body.input.$option().into_iter().chain(body.output.$option()).collect(),
-            Event::StepJudged(body) => vec![$($by)+ body.evidence],
-            Event::StepOpened(body) => body.input.$option().into_iter().collect(),
-            Event::RunReopened(body) => body.input.$option().into_iter().collect(),
-            Event::PlanRevised(body) => body.document.$option().into_iter().collect(),
-            Event::EventEmitted(body) => vec![$($by)+ body.data],
-            Event::SignalReceived(body) => vec![$($by)+ body.payload],
-            Event::StepResultDiscarded(body) => body.output.$option().into_iter().collect(),
-            Event::ApprovalRequested(body) => {
-                [Some($($by)+ body.action), body.impact.$option()].into_iter().flatten().collect()
+            Event::RunCreated(body) => {
+                [Some($($by)+ body.input), body.context.$option(), body.document.$option()]
             }
-            Event::ApprovalDecided(body) => {
-                [body.comment.$option(), body.changes.$option()].into_iter().flatten().collect()
-            }
-            Event::WorkflowSaved(body) => vec![$($by)+ body.source],
-            Event::BatchAccepted(body) => vec![$($by)+ body.runs],
-            Event::AgentSaved(body) => vec![$($by)+ body.definition],
+            Event::RunCompleted(body) => [Some($($by)+ body.output), None, None],
+            Event::StepStarted(body) => [Some($($by)+ body.input), None, None],
+            Event::StepCompleted(body) => [Some($($by)+ body.output), None, None],
+            Event::StepWaiting(body) => [body.input.$option(), body.output.$option(), None],
+            Event::StepJudged(body) => [Some($($by)+ body.evidence), None, None],
+            Event::StepOpened(body) => [body.input.$option(), None, None],
+            Event::RunReopened(body) => [body.input.$option(), None, None],
+            Event::PlanRevised(body) => [body.document.$option(), None, None],
+            Event::EventEmitted(body) => [Some($($by)+ body.data), None, None],
+            Event::SignalReceived(body) => [Some($($by)+ body.payload), None, None],
+            Event::StepResultDiscarded(body) => [body.output.$option(), None, None],
+            Event::ApprovalRequested(body) => [Some($($by)+ body.action), body.impact.$option(), None],
+            Event::ApprovalDecided(body) => [body.comment.$option(), body.changes.$option(), None],
+            Event::WorkflowSaved(body) => [Some($($by)+ body.source), None, None],
+            Event::BatchAccepted(body) => [Some($($by)+ body.runs), None, None],
+            Event::AgentSaved(body) => [Some($($by)+ body.definition), None, None],
             Event::RunPaused(_)
             | Event::RunResumed(_)
             | Event::RunCancelRequested(_)
@@ -63,20 +58,19 @@ macro_rules! payloads_of {
             | Event::SupervisorGaveUp(_)
             | Event::ViewSetAside(_)
             | Event::StoreCorruptionFound(_)
-            | Event::StorageChanged(_) => Vec::new(),
+            | Event::StorageChanged(_) => [const { None }; 3],
         }
     };
 }
 
 impl Event {
     /// Every payload in the event, so that large ones can be moved to blobs before it is recorded.
-    pub fn payloads_mut(&mut self) -> Vec<&mut Payload> {
-        payloads_of!(self, [&mut], as_mut)
+    pub fn payloads_mut(&mut self) -> impl Iterator<Item = &mut Payload> {
+        payloads_of!(self, [&mut], as_mut).into_iter().flatten()
     }
 
     /// Every payload in the event.
-    #[must_use]
-    pub fn payloads(&self) -> Vec<&Payload> {
-        payloads_of!(self, [&], as_ref)
+    pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
+        payloads_of!(self, [&], as_ref).into_iter().flatten()
     }
 }

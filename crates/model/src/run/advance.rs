@@ -53,7 +53,7 @@ pub fn is_portion(events: &[Event]) -> bool {
 /// What the values of an event take in its record. Large ones stand beside it.
 fn recorded_bytes(event: &Event) -> usize {
     let bytes = |payload: &Payload| usize::try_from(payload.bytes()).unwrap_or(usize::MAX);
-    event.payloads().into_iter().map(|payload| bytes(payload).min(INLINE_BYTES_MAX)).sum()
+    event.payloads().map(|payload| bytes(payload).min(INLINE_BYTES_MAX)).sum()
 }
 
 /// A decision in the making: a copy of the run that looks ahead, and the events so far.

@@ -230,7 +230,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
 
 /// What the run takes into memory by this event, in bytes of JSON. All attempts of an iteration have one input.
 fn taken_in(run: &Run, event: &Event) -> u64 {
-    let all = |event: &Event| event.payloads().into_iter().map(Payload::bytes).sum();
+    let all = |event: &Event| event.payloads().map(Payload::bytes).sum();
     match event {
         Event::StepStarted(started) => {
             let has_input = run.find(&started.step).is_some_and(|at| run.step(at).input.is_some());
