@@ -17,6 +17,7 @@ mod machine;
 mod mixed;
 mod peers;
 mod process;
+mod silent;
 mod starts;
 mod suite;
 mod table;
@@ -51,6 +52,8 @@ enum What {
     Mixed(mixed::Options),
     /// A feed that many watch, one of whom never reads
     Feeds(feeds::Options),
+    /// The load alone, and beside clients of the feed that never read
+    Silent(silent::Options),
     /// The daemon beside its peers: Restate, LangGraph, DBOS and Prefect, and supervision beside Erlang
     Peers(peers::Options),
     /// The benchmark targets of the workspace, as `cargo bench` runs them
@@ -83,6 +86,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
         Some(What::Waiting(options)) => &options.place,
         Some(What::Mixed(options)) => &options.place,
         Some(What::Feeds(options)) => &options.place,
+        Some(What::Silent(options)) => &options.place,
         Some(What::Peers(options)) => &options.place,
         Some(What::Targets(_)) | None => &options.suite.place,
     };
@@ -99,6 +103,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
         Some(What::Waiting(options)) => waiting::measure(workspace, options, &place, &mut table),
         Some(What::Mixed(options)) => mixed::measure(options, &place, &mut table),
         Some(What::Feeds(options)) => feeds::measure(options, &place, &mut table),
+        Some(What::Silent(options)) => silent::measure(options, &place, &mut table),
         Some(What::Peers(options)) => peers::measure(workspace, options, &place),
         Some(What::Targets(_)) | None => suite::measure(workspace, &options.suite, &place, &mut table),
     };

@@ -66,7 +66,8 @@ pub fn measure(options: &Options, place: &Place, table: &mut Table) -> anyhow::R
     })?;
     let took = started.elapsed();
     let cpu = process.cpu()? - cpu;
-    let after = Counters::read(&mut client)?;
+    // The daemon has closed the connection by now, on which nothing was asked for so long.
+    let after = Counters::read(&mut daemon.client()?)?;
 
     let mut runs = 0;
     for (times, (what, _)) in times.into_iter().zip(KINDS) {
