@@ -219,6 +219,12 @@ fn journal(page: &mut Page, ghostlight: &Ghostlight) {
         &[],
         f64::from(u8::from(stats.available)),
     );
+    page.gauge(
+        "ghostlight_journal_damaged_places",
+        "Places of the journal that were found damaged since the start.",
+        &[],
+        ghostlight.damages.found().places.len() as f64,
+    );
 }
 
 fn storage(page: &mut Page, now: &StorageNow) {

@@ -207,6 +207,44 @@ async fn a_question_is_answered_once_and_a_second_answer_gets_the_first() {
     assert_eq!(ended["status"], "completed", "{ended}");
 }
 
+#[tokio::test]
+async fn of_sixty_four_people_who_answer_at_once_one_decides_and_the_others_learn_how() {
+    let inside = Inside::start();
+    save(&inside, GATE).await;
+    for question in 0..20 {
+        let run = inside.post("/api/v1/workflows/gate/runs", &json!({"input": {"what": "it"}})).await.ok();
+        let id = run["id"].as_str().unwrap();
+        let pending = format!("/api/v1/approvals?status=pending&run={id}");
+        let list = inside
+            .until(&pending, |list| list["items"].as_array().is_some_and(|items| items.len() == 1))
+            .await;
+        let approval = list["items"][0]["id"].as_str().unwrap().to_owned();
+        let answer = |person: usize| {
+            let verb = if (person + question) % 2 == 0 { "approve" } else { "reject" };
+            let path = format!("/api/v1/approvals/{approval}/{verb}");
+            let inside = &inside;
+            async move {
+                let comment = json!({"comment": format!("person {person}")});
+                (verb, inside.post(&path, &comment).await)
+            }
+        };
+        let answers = futures::future::join_all((0..64).map(answer)).await;
+        let (first, others): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, answer)| answer.status == 200);
+        let [(verb, _)] = first.as_slice() else { panic!("{} of 64 decided", first.len()) };
+        let decided = if *verb == "approve" { "approved" } else { "rejected" };
+        for (_, answer) in others {
+            assert_eq!((answer.status, answer.code()), (409, "already_decided"));
+            assert_eq!(answer.body["state"]["status"], decided);
+        }
+        inside.get(&format!("/api/v1/runs/{id}?wait=10")).await.ok();
+        let shown = inside.get(&format!("/api/v1/approvals/{approval}")).await.ok();
+        assert_eq!(shown["status"], decided);
+        let events = inside.get(&format!("/api/v1/runs/{id}/events")).await.ok();
+        let events = events["items"].as_array().unwrap();
+        assert_eq!(events.iter().filter(|event| event["type"] == "approval.decided").count(), 1);
+    }
+}
+
 /// Shows S0-APIc, S2-1.3a, S3-6g, S3-8e.
 #[tokio::test]
 async fn a_run_is_paused_resumed_and_cancelled_and_what_its_state_forbids_is_refused_with_it() {

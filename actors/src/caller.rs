@@ -96,6 +96,11 @@ impl StoreError {
         }
     }
 
+    /// Whether it is a single object that cannot be read, and others can.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_))
+    }
+
     /// What a failed read means to a caller.
     #[must_use]
     pub fn of_read(error: &ReadError) -> Self {

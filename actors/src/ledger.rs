@@ -99,6 +99,16 @@ impl Ledger {
         Ok(state)
     }
 
+    /// The fold of a stream; none when its records do not verify. Who reads the streams of all of one kind goes on with the
+    /// others then: the journal's [`Damages`](crate::damage::Damages) have told of it. Blocks on the disk.
+    pub(crate) fn fold_unless_damaged<S: Fold>(&self, stream: &StreamName) -> Result<Option<S>, StoreError> {
+        match self.fold(stream) {
+            Ok(state) => Ok(Some(state)),
+            Err(StoreError::Damaged(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Folds the records of a stream that `state` has not seen. Blocks on the disk.
     pub(crate) fn catch_up<S: Fold>(&self, stream: &StreamName, state: &mut S) -> Result<(), StoreError> {
         loop {

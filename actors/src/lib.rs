@@ -13,6 +13,7 @@ pub mod bundles;
 pub mod caller;
 pub mod catalogue;
 pub mod codec;
+pub mod damage;
 pub mod definition_files;
 pub mod documents;
 pub mod feed;

@@ -26,6 +26,7 @@ use crate::blocking::blocking;
 use crate::bundles::Bundles;
 use crate::caller::StoreError;
 use crate::catalogue::Catalogue;
+use crate::damage::Damages;
 use crate::definition_files::FileReport;
 use crate::feed::{FeedHandle, FeedLimits};
 use crate::keys::Keys;
@@ -135,6 +136,8 @@ pub struct Ghostlight {
     pub tree_log: TreeLog,
     /// Room on the disk.
     pub storage: Storage,
+    /// Damage in the journal that was met.
+    pub damages: Damages,
     /// How this start began.
     pub boot: Boot,
     world: World,
@@ -197,7 +200,8 @@ pub async fn open(
     let (opened, data) = (world.clone(), settings.data.clone());
     let journal = blocking(move || FileJournal::open(&opened, &data, &options)).await??;
     let journal = Arc::new(journal);
-    let shared: SharedJournal = journal.clone();
+    let damages = Damages::default();
+    let shared: SharedJournal = damages.watching(journal.clone());
     let opened = FileBlobs::open(world.files.clone(), settings.data.join("blobs"), BLOB_BYTES_MAX_DEFAULT);
     let blobs = opened.map_err(|error| OpenError::Machine {
         what: "the folder of blobs could not be opened".to_owned(),
@@ -308,6 +312,8 @@ pub async fn open(
     };
     let timers: StableAddr<Timers> = StableAddr::new();
     let tree_log = TreeLog::new(feed.clone());
+    let of_damages = tree_log.clone();
+    damages.record_with(move |event| of_damages.record_later(event));
     let tree = Tree::new(TreeConfig {
         observer: Some(Arc::new(tree_log.observer())),
         seed: services.jitter().into(),
@@ -332,6 +338,7 @@ pub async fn open(
         keys,
         tree_log: tree_log.clone(),
         storage: storage.clone(),
+        damages,
         boot,
         world,
         draining: draining.clone(),

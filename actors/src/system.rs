@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ghostlight_model::definitions::{Fact, Fold};
 use ghostlight_model::event::{Event, SystemStarted, SystemStopped};
+use ghostlight_store::StreamName;
 use tokio::sync::Mutex;
 
 use crate::caller::{Caller, StoreError};
@@ -100,7 +101,7 @@ impl System {
             Some(state) => state,
             None => {
                 let (ledger, stream) = (self.ledger.clone(), stream.clone());
-                blocking(move || ledger.fold(&stream)).await?
+                blocking(move || running(&ledger, &stream)).await?
             }
         };
         let decide = |state: &Running, _| Ok::<_, Infallible>(vec![event(state)]);
@@ -113,6 +114,16 @@ impl System {
             Err(ChangeError::Rejected(never)) => match never {},
         }
     }
+}
+
+/// Where the stream of the system stands; one whose records are damaged says nothing of an orderly stop. Blocks on the disk.
+fn running(ledger: &Ledger, stream: &StreamName) -> Result<Running, StoreError> {
+    if let Some(running) = ledger.fold_unless_damaged(stream)? {
+        return Ok(running);
+    }
+    let head = ledger.journal.head_of(stream).map_err(|error| StoreError::of_read(&error))?;
+    let stream_sequence = head.map_or(0, |head| head.sequence);
+    Ok(Running { running: true, stream_sequence })
 }
 
 #[cfg(test)]

@@ -17,9 +17,16 @@ use crate::ledger::Ledger;
 /// A ledger in memory, and the screws of its world.
 pub fn ledger() -> (Ledger, SimWorld) {
     let sim = SimWorld::new(7);
-    let (journal, blobs) = (Arc::new(MemoryJournal::new()), Arc::new(MemoryBlobs::new(64 << 20)));
-    let ledger = Ledger::new(journal, blobs, sim.world());
-    (ledger, sim)
+    (in_memory_of(Arc::new(MemoryJournal::new()), &sim), sim)
+}
+
+/// A ledger over this journal.
+pub fn in_memory(journal: Arc<MemoryJournal>) -> Ledger {
+    in_memory_of(journal, &SimWorld::new(7))
+}
+
+fn in_memory_of(journal: Arc<MemoryJournal>, sim: &SimWorld) -> Ledger {
+    Ledger::new(journal, Arc::new(MemoryBlobs::new(64 << 20)), sim.world())
 }
 
 /// The same journal as another process has it, which knows nothing of the requests that are under way here.

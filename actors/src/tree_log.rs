@@ -81,6 +81,11 @@ impl TreeLog {
         move |event: &TreeEvent| shared.observe(event)
     }
 
+    /// Leaves something else that broke to the task that records.
+    pub fn record_later(&self, event: Event) {
+        self.shared.keep(event);
+    }
+
     /// How often things happened.
     #[must_use]
     pub fn counts(&self) -> TreeCounts {

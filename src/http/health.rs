@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, get};
+use ghostlight_actors::damage::Found;
 use ghostlight_actors::runtime::Ghostlight;
 use ghostlight_actors::storage::StorageNow;
 use ghostlight_actors::views::ViewState;
+use ghostlight_store::Corruption;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::problem::{Code, Problem, ProblemBody};
 use super::surface::{Answer, App, blocking, json, ok};
+
+/// So many damaged places are shown; `ghostlight store verify` says all.
+const PLACES_SHOWN: usize = 20;
 
 /// The process is alive and answers.
 #[utoipa::path(tag = "health", responses((status = 200, body = String, content_type = "text/plain")))]
@@ -37,6 +42,8 @@ pub struct ReadinessBody {
     pub version: &'static str,
     /// The journal.
     pub journal: JournalBody,
+    /// Damage in the journal that was met since the start; whatever it does not hit goes on.
+    pub damage: DamageBody,
     /// Room on the disk; below the second mark nothing new is begun, and everything else goes on.
     pub storage: StorageBody,
     /// The lists; runs go on without them.
@@ -58,6 +65,43 @@ pub struct JournalBody {
     pub head: String,
     /// Appends waiting to be committed.
     pub queued: u64,
+}
+
+/// Damage in the journal, as readiness shows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DamageBody {
+    /// How many places were found.
+    pub places: usize,
+    /// Whether there are more, which nobody counts.
+    pub more: bool,
+    /// The first of them.
+    pub first: Vec<DamagedPlace>,
+}
+
+/// Something in the journal that does not verify.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DamagedPlace {
+    /// The number of the segment.
+    pub segment: u64,
+    /// Where in its file.
+    pub byte: u64,
+    /// What is wrong.
+    pub reason: &'static str,
+    /// Whose records are hit, as far as that can be told.
+    pub streams: Vec<String>,
+}
+
+impl From<Found> for DamageBody {
+    fn from(found: Found) -> Self {
+        let place = |corruption: &Corruption| DamagedPlace {
+            segment: corruption.segment,
+            byte: corruption.offset,
+            reason: corruption.reason,
+            streams: corruption.streams.iter().map(ToString::to_string).collect(),
+        };
+        let first = found.places.values().take(PLACES_SHOWN).map(place).collect();
+        Self { places: found.places.len(), more: found.more, first }
+    }
 }
 
 /// Room on the disk of the data folder, as readiness shows it.
@@ -164,6 +208,7 @@ fn readiness(ghostlight: &Ghostlight) -> ReadinessBody {
             head: ghostlight.journal.head().to_string(),
             queued: stats.queued,
         },
+        damage: ghostlight.damages.found().into(),
         storage: ghostlight.storage.now().into(),
         views: views.collect(),
         slots: SlotsBody { total: slots.total, used: slots.used, waiting: slots.waiting },

@@ -120,7 +120,7 @@ impl AgentRegistry {
                 };
                 Ok(FileReport { file, outcome, diagnostics })
             }
-            Err(AgentError::Store(error)) => Err(error),
+            Err(AgentError::Store(error)) if !error.is_damage() => Err(error),
             Err(error) => Ok(FileReport::refused(&file, error.to_string(), diagnostics)),
         }
     }

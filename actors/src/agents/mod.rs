@@ -65,10 +65,11 @@ struct Usable {
 }
 
 impl AgentRegistry {
-    /// Reads all agents from the journal, then the operator's files, and tells what became of each file.
+    /// Reads all agents from the journal, without those that are damaged, then the operator's files, and tells what became of
+    /// each file.
     ///
     /// # Errors
-    /// [`StoreError`] when an agent's stream cannot be read, or the store takes nothing.
+    /// [`StoreError`] when the journal cannot be read, or the store takes nothing.
     pub async fn open(
         ledger: Ledger,
         environment: Environment,
@@ -389,16 +390,21 @@ impl Inner {
 
     /// Everything that the journal and the program know. Blocks on the disk.
     fn load(&self) -> Result<BTreeMap<Name, Arc<Known>>, StoreError> {
+        let builtin = Builtin::ALL.iter().filter_map(|builtin| Name::new(builtin.as_str()).ok());
+        let streams = self.ledger.streams("agent/default/")?;
+        let saved = streams.iter().filter_map(|stream| Name::new(stream.id()).ok());
         let mut all = BTreeMap::new();
-        for builtin in Builtin::ALL {
-            // Names of built-ins are names.
-            let Ok(name) = Name::new(builtin.as_str()) else { continue };
-            all.insert(name.clone(), Arc::new(self.load_one(&name)?));
-        }
-        for stream in self.ledger.streams("agent/default/")? {
-            let Ok(name) = Name::new(stream.id()) else { continue };
-            if !all.contains_key(&name) {
-                all.insert(name.clone(), Arc::new(self.load_one(&name)?));
+        for name in builtin.chain(saved) {
+            if all.contains_key(&name) {
+                continue;
+            }
+            match self.load_one(&name) {
+                Ok(known) => {
+                    all.insert(name, Arc::new(known));
+                }
+                // The others can be called all the same. What was said of this one, that it is disabled perhaps, is not known.
+                Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(all)

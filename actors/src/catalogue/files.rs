@@ -78,7 +78,7 @@ impl Catalogue {
                 };
                 Ok(FileReport { file: file.name, outcome, diagnostics })
             }
-            Err(SaveError::Store(error)) => Err(error),
+            Err(SaveError::Store(error)) if !error.is_damage() => Err(error),
             Err(error) => Ok(FileReport::refused(&file.name, error.to_string(), diagnostics)),
         }
     }

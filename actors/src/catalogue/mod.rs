@@ -53,10 +53,11 @@ struct Inner {
 }
 
 impl Catalogue {
-    /// Reads the heads of all workflows from the journal; nothing is compiled yet. Blocks on the disk.
+    /// Reads the heads of all workflows from the journal, without those that are damaged; nothing is compiled yet. Blocks on
+    /// the disk.
     ///
     /// # Errors
-    /// [`StoreError`] when a workflow's stream cannot be read.
+    /// [`StoreError`] when the journal cannot be read.
     pub fn open(ledger: Ledger, agents: AgentRegistry) -> Result<Self, StoreError> {
         let shelf = Shelf::open(ledger, Kind::Workflow)?;
         Ok(Self { inner: Arc::new(Inner { shelf, agents, shared: SharedWorkflows::default() }) })

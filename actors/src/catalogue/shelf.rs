@@ -42,13 +42,16 @@ pub(crate) struct Shelf {
 }
 
 impl Shelf {
-    /// Reads the heads of all versions from the journal. Blocks on the disk.
+    /// Reads the heads of all versions from the journal; what is damaged is left out. Blocks on the disk.
     pub fn open(ledger: Ledger, kind: Kind) -> Result<Self, StoreError> {
         let mut heads = BTreeMap::new();
         for stream in ledger.streams(&format!("{}/{}/", kind.word(), streams::NAMESPACE))? {
             // Streams are named by us, of names: another one is nobody's.
             let Ok(name) = Name::new(stream.id()) else { continue };
-            heads.insert(name, Arc::new(ledger.fold::<WorkflowState>(&stream)?));
+            // The name of one that is damaged stays taken: whoever saves it is told of the damage.
+            if let Some(state) = ledger.fold_unless_damaged::<WorkflowState>(&stream)? {
+                heads.insert(name, Arc::new(state));
+            }
         }
         Ok(Self { ledger, kind, heads: Arc::new(RwLock::new(heads)) })
     }

@@ -38,8 +38,12 @@ async fn once(services: &Arc<Services>, id: RunId, message: String) -> Result<()
     let (of_reading, stream) = (services.clone(), streams::run(id));
     let head = blocking(move || {
         let Some(head) = of_reading.journal.head_of(&stream)? else { return Ok(None) };
-        let last = of_reading.journal.read(&stream, head.sequence, 1)?;
-        let is_set_aside = last.first().is_some_and(|record| record.kind == kind);
+        let is_set_aside = match of_reading.journal.read(&stream, head.sequence, 1) {
+            Ok(last) => last.first().is_some_and(|record| record.kind == kind),
+            // The damage may be what it is set aside for.
+            Err(ReadError::Corrupt(_)) => false,
+            Err(error) => return Err(error),
+        };
         Ok::<_, ReadError>(
             (!matches!(head.wake, Wake::Done | Wake::Dropped) && !is_set_aside).then_some(head),
         )

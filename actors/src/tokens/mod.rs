@@ -93,18 +93,23 @@ struct Index {
     /// Tokens that are not revoked, by the first eight bytes of their hash. Two with the same beginning would be a
     /// collision of 64 bits among ten thousand; the list is there so that even then both work.
     by_hash: HashMap<u64, Vec<(blake3::Hash, String)>>,
+    /// Whether there are tokens that could not be read.
+    has_damaged: bool,
 }
 
 impl Tokens {
-    /// Reads all tokens from the journal. Blocks on the disk.
+    /// Reads all tokens from the journal. One whose records are damaged is not accepted, and without any other nobody is: it
+    /// may be what protects the daemon. Blocks on the disk.
     ///
     /// # Errors
-    /// [`StoreError`] when a token's stream cannot be read: going on without it might open what it protects.
+    /// [`StoreError`] when the journal cannot be read.
     pub fn open(ledger: Ledger) -> Result<Self, StoreError> {
         let mut index = Index::default();
         for stream in ledger.streams("token/default/")? {
-            let state: TokenState = ledger.fold(&stream)?;
-            index.put(stream.id(), state);
+            match ledger.fold_unless_damaged::<TokenState>(&stream)? {
+                Some(state) => index.put(stream.id(), state),
+                None => index.has_damaged = true,
+            }
         }
         let any = AtomicBool::new(index.any());
         Ok(Self { shared: Arc::new(Shared { ledger, any, index: RwLock::new(index) }) })
@@ -247,7 +252,7 @@ impl Index {
     }
 
     fn any(&self) -> bool {
-        !self.by_hash.is_empty()
+        self.has_damaged || !self.by_hash.is_empty()
     }
 }
 

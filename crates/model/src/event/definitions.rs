@@ -194,10 +194,13 @@ pub struct ViewSetAside {
 /// `store.corruption_found`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreCorruptionFound {
-    /// Segment and offset.
+    /// Segment and byte.
     pub place: String,
     /// What does not verify.
     pub reason: String,
+    /// Whose records are hit, as far as that can be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<String>,
 }
 
 /// `storage.changed`

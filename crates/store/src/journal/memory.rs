@@ -11,8 +11,8 @@ use super::{
     WholePart, admit,
 };
 use crate::record::{
-    Append, AppendError, CHAIN_START, CommitBatch, Committed, ReadError, Record, StreamHead, StreamName,
-    Wake, chain_hash,
+    Append, AppendError, CHAIN_START, CommitBatch, Committed, Corruption, ReadError, Record, StreamHead,
+    StreamName, Wake, chain_hash,
 };
 
 const APPEND_BYTES_MAX: usize = 8 << 20;
@@ -32,6 +32,8 @@ struct State {
     outcomes: Outcomes,
     stats: JournalStats,
     closed: bool,
+    /// Up to which record what a stream holds does not verify.
+    damaged: BTreeMap<StreamName, u64>,
 }
 
 struct Stream {
@@ -44,6 +46,13 @@ impl MemoryJournal {
     /// An empty journal.
     pub fn new() -> Self {
         Self { log_id: Uuid::new_v4(), state: Mutex::default(), publisher: Publisher::default() }
+    }
+
+    /// From here on nothing verifies of what the stream holds by now.
+    pub fn damage(&self, stream: &StreamName) {
+        let mut state = self.state();
+        let last = state.streams.get(stream).map_or(0, |stream| stream.head.sequence);
+        state.damaged.insert(stream.clone(), last);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -71,6 +80,20 @@ impl Default for MemoryJournal {
 }
 
 impl State {
+    /// What is read of a record that does not verify.
+    fn verified(&self, record: &Record) -> Result<(), ReadError> {
+        match self.damaged.get(&record.stream) {
+            Some(last) if record.stream_sequence <= *last => Err(Corruption {
+                segment: 1,
+                offset: record.sequence,
+                reason: "the checksum of the records does not match",
+                streams: vec![record.stream.clone()],
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
     fn check(&self, append: &Append) -> Result<(), AppendError> {
         for part in &append.parts {
             if self.streams.get(&part.stream).is_some_and(|stream| stream.head.wake == Wake::Dropped) {
@@ -178,7 +201,9 @@ impl Journal for MemoryJournal {
         let state = self.state();
         let Some(stream) = state.streams.get(stream) else { return Ok(Vec::new()) };
         let indexes = stream.records.get(index(from.max(1) - 1)..).unwrap_or_default();
-        Ok(page(indexes.iter().map(|index| &state.records[*index]), limit))
+        let records = page(indexes.iter().map(|index| &state.records[*index]), limit);
+        records.iter().try_for_each(|record| state.verified(record))?;
+        Ok(records)
     }
 
     fn read_parts(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<WholePart>, ReadError> {
@@ -198,7 +223,18 @@ impl Journal for MemoryJournal {
     }
 
     fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
-        Ok(page(self.state().records.get(index(after)..).unwrap_or_default().iter(), limit))
+        let state = self.state();
+        let mut records = page(state.records.get(index(after)..).unwrap_or_default().iter(), limit);
+        if let Some((at, Err(error))) =
+            records.iter().map(|record| state.verified(record)).enumerate().find(|(_, read)| read.is_err())
+        {
+            // What stands before it is read; whoever goes on from there meets it.
+            if at == 0 {
+                return Err(error);
+            }
+            records.truncate(at);
+        }
+        Ok(records)
     }
 
     fn follow(&self) -> Follow {
