@@ -66,7 +66,7 @@ struct Where {
     /// A folder on the disk to measure; what is written there is removed again
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// Measure this program instead of a release build of the sources
+    /// Measure this program instead of one that is built of the sources with the profile `dist`
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
     /// Load this library into the daemon first, as `LD_PRELOAD` does: to compare allocators
@@ -128,7 +128,7 @@ impl Where {
     fn prepare(&self, workspace: &Workspace) -> anyhow::Result<Place> {
         let program = match &self.program {
             Some(program) => program.canonicalize().with_context(|| format!("find {}", program.display()))?,
-            None => built(workspace, "ghostlight", &["--package", "ghostlight"])?,
+            None => built(workspace, "ghostlight", ("dist", &["--package", "ghostlight"]))?,
         };
         let base = self.data.clone().unwrap_or_else(|| workspace.root.join("target"));
         let folder = base.join("ghostlight-bench");
@@ -139,12 +139,13 @@ impl Where {
     }
 }
 
-/// Builds a program for release and returns where it is: beside this one.
-fn built(workspace: &Workspace, name: &str, what: &[&str]) -> anyhow::Result<PathBuf> {
-    let arguments = [["build", "--release"].as_slice(), what].concat();
+/// Builds a program with a profile and returns where it is: in the folder of the profile, beside that of this one.
+fn built(workspace: &Workspace, name: &str, (profile, what): (&str, &[&str])) -> anyhow::Result<PathBuf> {
+    let arguments = [["build", "--profile", profile].as_slice(), what].concat();
     ensure!(command::run(&mut command::cargo(&workspace.root, &arguments))?.success, "{name} does not build");
     let own = std::env::current_exe().context("find this program")?;
-    let program = own.parent().unwrap_or(Path::new("/")).join(name);
+    let profiles = own.ancestors().nth(2).context("find where programs are built")?;
+    let program = profiles.join(profile).join(name);
     ensure!(program.is_file(), "{} is not there", program.display());
     Ok(program)
 }

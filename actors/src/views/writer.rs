@@ -24,6 +24,9 @@ const PAGE_RECORDS: usize = 1_000;
 const COMMITS_TOGETHER: usize = 512;
 /// How long a view that nobody waits for lets commits gather: a run that went through ten events meanwhile costs one row.
 const GATHER: Duration = Duration::from_millis(50);
+/// With so many records more each time it lets them gather on, so often at most: runs take longer then to go through their events.
+const BUSY_RECORDS: u64 = 1_000;
+const GATHERINGS_MAX: u32 = 5;
 
 /// How a writer ended by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,7 +168,7 @@ impl<P: Projection> Writer<P> {
         let mut records = Vec::new();
         let mut next = follow.next().await;
         if next.is_ok() {
-            self.handle.shared.status(P::KIND).linger(GATHER).await;
+            self.gather().await;
         }
         for taken in 1.. {
             match next {
@@ -181,6 +184,19 @@ impl<P: Projection> Writer<P> {
             }
         }
         (records, None)
+    }
+
+    /// Lets commits gather, for longer while many come; not a moment when somebody waits for them.
+    async fn gather(&self) {
+        let mut gathered = 0;
+        for _ in 0..GATHERINGS_MAX {
+            self.handle.shared.status(P::KIND).linger(GATHER).await;
+            let behind = self.journal.head().saturating_sub(self.cursor);
+            if behind < gathered + BUSY_RECORDS {
+                return;
+            }
+            gathered = behind;
+        }
     }
 
     /// Folds commits that may begin before the cursor, or behind it when something was missed.

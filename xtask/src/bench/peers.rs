@@ -323,7 +323,11 @@ fn waiting(peer: &mut dyn Peer, count: usize, column: &mut Column) -> anyhow::Re
     let each = |before: u64, after: u64| after.saturating_sub(before) as f64 / ids.len() as f64;
     column.add("waiting runs", Unit::Given, ids.len() as f64);
     column.add("memory of a waiting run", Unit::Bytes, each(before.0, roots.memory()));
-    column.add("disk of a waiting run", Unit::Bytes, each(before.1, peer.stored()?));
+    let stored = peer.stored()?;
+    // Files that were tidied meanwhile say nothing of what the runs took.
+    if stored > before.1 {
+        column.add("disk of a waiting run", Unit::Bytes, each(before.1, stored));
+    }
     peer.group().kill()?;
     let started = Instant::now();
     peer.start(false)?;

@@ -38,7 +38,8 @@ pub fn measure(
     place: &Place,
     table: &mut Table,
 ) -> anyhow::Result<()> {
-    let copies = built(workspace, "copies", &["--package", "ghostlight-benches", "--bin", "copies"])?;
+    let copies =
+        built(workspace, "copies", ("release", &["--package", "ghostlight-benches", "--bin", "copies"]))?;
     let place = place.fresh("waiting")?;
     let data = place.data();
 
