@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ghostlight_store::ReadError;
-use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, BlobError, Blobs, FileBlobs};
+use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, BlobError, Blobs, BlobsHeld, FileBlobs};
 use ghostlight_store::journal::{WalkError, WholeCommit, WholeJournal};
 use ghostlight_world::{Files, RealFiles};
 use serde::Serialize;
@@ -15,6 +16,10 @@ use super::line::{AppendLine, BlobLine, Bytes, FORMAT, Head, Mark, Tail};
 
 /// How many names of large values are read at once.
 const BLOBS_PAGE: usize = 1_000;
+
+/// How often it is asked whether a sweep is over, and the pause between: two minutes in all.
+const HOLD_TRIES: u32 = 600;
+const HOLD_PAUSE: Duration = Duration::from_millis(200);
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,12 +62,14 @@ impl ExportError {
     }
 }
 
-/// Writes everything that is committed in `folder` to `to`, beside a running daemon too: the large values that what was
-/// told of the journal names are there by then.
+/// Writes everything that is committed in `folder` to `to`, beside a running daemon too. Large values are not swept meanwhile;
+/// who may not write in `folder` cannot say so, and misses those that are.
 ///
 /// # Errors
 /// [`ExportError`].
 pub fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
+    // Before anything is looked at: what the journal of this moment names is there until it is read.
+    let _held = hold(&folder.join("blobs"))?;
     let mut out = Out::new(to);
     let (mut exported, mut head, mut lines) = (Exported::default(), 0, BTreeMap::<String, u64>::new());
     let journal = WholeJournal::at(&RealFiles, folder)
@@ -97,6 +104,25 @@ pub fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
     Ok(exported)
 }
 
+/// Keeps the blobs below `root` from being swept. None where there are none, or where that may not be said.
+fn hold(root: &Path) -> Result<Option<BlobsHeld>, ExportError> {
+    let failed = |source| ExportError::Blobs(root.to_owned(), BlobError::Io { action: "hold", source });
+    for _ in 0..HOLD_TRIES {
+        match BlobsHeld::take(&RealFiles, root) {
+            Ok(None) => std::thread::sleep(HOLD_PAUSE),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem => return Ok(None),
+                _ => return Err(failed(error)),
+            },
+            held => return held.map_err(failed),
+        }
+    }
+    let busy = "they are being swept, or exported too often at once: try again later";
+    Err(failed(io::Error::new(io::ErrorKind::ResourceBusy, busy)))
+}
+
 fn blobs(folder: &Path, out: &mut Out<impl Write>) -> Result<u64, ExportError> {
     let folder = folder.join("blobs");
     let failed = |error| ExportError::Blobs(folder.clone(), error);
@@ -112,7 +138,7 @@ fn blobs(folder: &Path, out: &mut Out<impl Write>) -> Result<u64, ExportError> {
         for id in page {
             let bytes = match blobs.get(&id) {
                 Ok(bytes) => bytes,
-                // Nobody refers any more to one that was swept away while this goes on.
+                // Only where they could not be held.
                 Err(BlobError::NotFound { .. }) => continue,
                 Err(error) => return Err(failed(error)),
             };

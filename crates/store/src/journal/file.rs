@@ -206,6 +206,10 @@ impl Journal for FileJournal {
         self.shared.read_all(after, limit)
     }
 
+    fn damage_behind(&self, after: u64) -> Result<Option<u64>, ReadError> {
+        self.shared.damage_behind(after)
+    }
+
     fn follow(&self) -> Follow {
         self.shared.publisher.follow()
     }
@@ -284,6 +288,12 @@ impl Drop for FileJournal {
 #[cfg(test)]
 #[path = "compact_tests.rs"]
 mod compact_tests;
+#[cfg(test)]
+#[path = "compact_trouble_tests.rs"]
+mod compact_trouble_tests;
+#[cfg(test)]
+#[path = "damage_tests.rs"]
+mod damage_tests;
 #[cfg(test)]
 #[path = "file_tests.rs"]
 mod tests;
