@@ -48,7 +48,7 @@ pub use reply::{AppendFuture, AppendResult, Reply};
 pub use restore::{Place, Restored};
 pub use verify::{VerifyReport, verify};
 
-use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
+use crate::record::{Append, AppendError, Corruption, ReadError, Record, StreamHead, StreamName};
 
 /// The most records one call reads, whatever limit is asked for.
 pub const READ_RECORDS_MAX: usize = 10_000;
@@ -166,6 +166,11 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// As [`Journal::read`].
     fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError>;
+
+    /// What was found damaged when it was opened, as far as it was looked at then: in what was written last.
+    fn damages(&self) -> Vec<Corruption> {
+        Vec::new()
+    }
 
     /// The last of the global sequences directly behind `after` whose records are damaged: who goes on behind them with
     /// [`Journal::read_all`] misses these, and knows it. None when what follows on `after` can be read. A backend that has no

@@ -16,7 +16,7 @@ use super::super::salvage::{NOT_ACCOUNTED, ONLY_THE_FRAME};
 use super::super::segment::{SegmentInfo, scan};
 use super::super::{VerifyReport, WalkError, WholeJournal, verify};
 use super::*;
-use crate::record::{AppendError, Corruption};
+use crate::record::AppendError;
 
 fn dir() -> &'static Path {
     Path::new("/data/store")
@@ -268,6 +268,11 @@ fn no_flipped_bit_is_accepted_in_silence_and_each_hits_its_own_stream_alone() {
             }
             damaged.map(|part| part.1.clone())
         };
+        assert_eq!(
+            journal.damages(),
+            if number == last_segment { &report.findings[..] } else { &[] },
+            "{what}"
+        );
         match check(&journal) {
             Some(name) => {
                 assert_eq!(found.streams, [name], "{what}");

@@ -25,7 +25,7 @@ use super::{
     Compacted, Compaction, Follow, Journal, JournalStats, Outcome, Reply, Restored, StreamBytes, Waking,
     WholePart, admit, open,
 };
-use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
+use crate::record::{Append, AppendError, Corruption, ReadError, Record, StreamHead, StreamName};
 
 /// The most bytes of appends in one commit, unless a single append is larger.
 const COMMIT_BYTES_MAX: usize = 1 << 20;
@@ -204,6 +204,10 @@ impl Journal for FileJournal {
 
     fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
         self.shared.read_all(after, limit)
+    }
+
+    fn damages(&self) -> Vec<Corruption> {
+        self.shared.outcomes().recent.damages.clone()
     }
 
     fn damage_behind(&self, after: u64) -> Result<Option<u64>, ReadError> {

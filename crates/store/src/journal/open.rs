@@ -355,7 +355,7 @@ fn recover(
     let capacity = file.len().map_err(device)?;
     let Walked { indexed: Indexed { tail, damages, damaged_at }, mut outcomes, .. } = walked;
     // What a damaged commit held may be asked for, and its appends are not known.
-    outcomes.damaged = damages.into_iter().next();
+    outcomes.damages = damages;
     let (info, file) = (Arc::new(info), file.into());
     let active = Active { info, file, tail, end: end.offset, capacity, damaged_at };
     Ok(Recovered { active, end, outcomes, torn_bytes })

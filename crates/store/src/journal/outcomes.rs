@@ -10,8 +10,8 @@ use crate::record::Corruption;
 pub(crate) struct Outcomes {
     known: HashMap<[u8; 16], Outcome>,
     order: VecDeque<[u8; 16]>,
-    /// Damage among the latest: of what is not known here nobody can say that it never was.
-    pub damaged: Option<Corruption>,
+    /// What is damaged among the latest: of what is not known here nobody can say that it never was.
+    pub damages: Vec<Corruption>,
 }
 
 impl Outcomes {

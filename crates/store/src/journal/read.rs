@@ -495,7 +495,7 @@ impl Shared {
             if let Some(outcome) = outcomes.recent.get(&append_id) {
                 return Ok(Some(outcome));
             }
-            if let Some(corruption) = &outcomes.recent.damaged {
+            if let Some(corruption) = outcomes.recent.damages.first() {
                 return Err(corruption.clone().into());
             }
             outcomes.complete
