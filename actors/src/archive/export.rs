@@ -178,3 +178,56 @@ impl<W: Write> Out<W> {
         self.to.write_all(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+    use ghostlight_store::blobs::{Swept, sweep};
+    use ghostlight_store::journal::{FileJournal, JournalOptions, MemoryJournal};
+    use ghostlight_world::World;
+
+    use super::*;
+
+    /// Where an archive goes; whenever anything of it is written, all is swept that may be.
+    struct SweptMeanwhile<'a> {
+        archive: Vec<u8>,
+        folder: &'a Path,
+        sweeps: u32,
+    }
+
+    impl SweptMeanwhile<'_> {
+        fn sweep(&self) -> Swept {
+            let files: Arc<dyn Files> = Arc::new(RealFiles);
+            let blobs = FileBlobs::open(files, self.folder.join("blobs"), BLOB_BYTES_MAX_DEFAULT).unwrap();
+            sweep(&MemoryJournal::new(), &blobs, &|| true).unwrap()
+        }
+    }
+
+    impl Write for SweptMeanwhile<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert_eq!(self.sweep(), Swept::default());
+            self.sweeps += 1;
+            self.archive.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn large_values_that_a_sweep_would_remove_during_an_export_are_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(FileJournal::open(&World::real(), dir.path(), &JournalOptions::default()).unwrap());
+        let files: Arc<dyn Files> = Arc::new(RealFiles);
+        let blobs = FileBlobs::open(files, dir.path().join("blobs"), BLOB_BYTES_MAX_DEFAULT).unwrap();
+        let id = blobs.put(b"what a run named that is dropped meanwhile").unwrap();
+        let mut to = SweptMeanwhile { archive: Vec::new(), folder: dir.path(), sweeps: 0 };
+        let exported = export(dir.path(), &mut to).unwrap();
+        assert!(to.sweeps > 2, "it was tried");
+        assert_eq!(exported.blobs, 1);
+        assert!(String::from_utf8(to.archive.clone()).unwrap().contains(&id.to_string()));
+        assert_eq!(to.sweep().blobs, 1, "afterwards it goes");
+    }
+}

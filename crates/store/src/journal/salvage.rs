@@ -309,8 +309,11 @@ mod tests {
     const SALT: u32 = 7;
     const FIRST: u64 = 100;
 
+    /// Where a part lies, and whose it is.
+    type Place = (Range<usize>, String);
+
     /// A commit of two appends over four streams; where its parts lie, whose they are, and the sequence behind it.
-    fn commit(places: &[u64]) -> (Vec<u8>, Vec<(Range<usize>, String)>, u64) {
+    fn commit(places: &[u64]) -> (Vec<u8>, Vec<Place>, u64) {
         let of = |name: &str, expected, bodies: &[&str]| StreamAppend {
             aliases: vec![[expected as u8; 16]],
             ..part(&stream(name), expected, bodies)
@@ -364,7 +367,7 @@ mod tests {
                 }
                 let is_hit = |at: &Range<usize>| at.contains(&(bit / 8));
                 let (hit, spared): (Vec<_>, Vec<_>) = parts.iter().cloned().partition(|(at, _)| is_hit(at));
-                let names = |parts: Vec<(Range<usize>, String)>| parts.into_iter().map(|it| it.1).collect();
+                let names = |parts: Vec<Place>| parts.into_iter().map(|it| it.1).collect();
                 assert_eq!(found, Some((names(spared), names(hit))), "bit {bit}");
             }
         }
