@@ -302,6 +302,60 @@ fn no_flipped_bit_is_accepted_in_silence_and_each_hits_its_own_stream_alone() {
     assert!(flips() < 100 || (seen.refused > 0 && seen.around_records > 0), "{seen:?}");
 }
 
+/// P4.
+#[test]
+fn whatever_is_overwritten_each_stream_is_what_it_was_or_an_error_or_the_journal_does_not_open() {
+    let (sim, truth) = busy_journal();
+    let (master, whole) = (Master::of(&sim), streams_of(&truth));
+    let last_segment = (1..).take_while(|n| sim.files.exists(&segment_path(*n)).expect("looks")).last();
+    let number = last_segment.expect("there are segments");
+    let commits = commits(&sim, number);
+    let end = commits.last().expect("it holds commits").at.start;
+    let seed = fastrand::u64(..);
+    println!("from seed {seed} on");
+    let (mut rng, mut refused, mut told) = (fastrand::Rng::with_seed(seed), 0, 0);
+    for round in 0..flips() {
+        let len = [4, 30, 200, 900][rng.usize(..4)];
+        let (at, sim) = (rng.u64(512..end - len), master.copy(round));
+        let what = format!("seed {seed}, round {round}: {len} bytes at {at} of segment {number}");
+        let before = bytes_of(&*sim.files, &segment_path(number));
+        change(
+            &sim,
+            number,
+            at,
+            |bytes| if rng.bool() { bytes.fill(0) } else { rng.fill(bytes) },
+            len as usize,
+        );
+        let after = bytes_of(&*sim.files, &segment_path(number));
+        let is_changed = |at: &std::ops::Range<u64>| {
+            let at = at.start as usize..at.end as usize;
+            before[at.clone()] != after[at]
+        };
+        let journal = match open(&sim) {
+            Ok(journal) => journal,
+            Err(OpenError::Corrupt(found)) => {
+                assert_eq!(found.segment, number, "{what}");
+                assert!(!verified(&sim).is_sound(), "{what}");
+                refused += 1;
+                continue;
+            }
+            Err(other) => panic!("{what}: {other}"),
+        };
+        let parts = commits.iter().flat_map(|commit| &commit.parts);
+        let hit: Vec<_> = parts.filter(|part| is_changed(&part.0)).map(|part| part.1.clone()).collect();
+        for (name, records) in &whole {
+            match journal.read(name, 1, 10_000) {
+                Ok(read) => assert!(read == *records && !hit.contains(name), "{what}: {name}"),
+                Err(_) => assert!(hit.contains(name), "{what}: {name} was not hit"),
+            }
+        }
+        assert!(before == after || !verified(&sim).is_sound(), "{what}");
+        told += u64::from(!hit.is_empty());
+    }
+    println!("{told} told, {refused} refused");
+    assert!(flips() < 100 || (told > 0 && refused > 0), "{told} told, {refused} refused");
+}
+
 /// Three streams in one segment, each with some commits of its own; where the parts of `hit` lie.
 fn three_streams(rounds: u64) -> (SimWorld, Vec<u64>) {
     let sim = SimWorld::new(3);
