@@ -112,6 +112,15 @@ fn the_run_whose_record_is_damaged_is_set_aside_and_all_others_go_on() {
             }
             let read = daemon.get(&format!("/api/v1/runs/{}", runs[2])).unwrap();
             assert_eq!((read.status, &read.body["code"]), (500, &json!("store_damaged")), "{read:?}");
+            for command in ["resume", "cancel"] {
+                let refused =
+                    daemon.post(&format!("/api/v1/runs/{}/{command}", runs[2]), &json!({})).unwrap();
+                assert_eq!(
+                    (refused.status, &refused.body["code"]),
+                    (500, &json!("store_damaged")),
+                    "{refused:?}"
+                );
+            }
             if look == 0 {
                 // Another life finds it the same.
                 daemon.kill();
