@@ -90,6 +90,7 @@ impl StoreError {
             | AppendError::Dropped
             | AppendError::Invalid(_) => Self::Unavailable,
             AppendError::OutcomeUnknown => Self::OutcomeUnknown,
+            AppendError::Damaged { .. } => Self::Damaged(error.to_string()),
             AppendError::TooLarge { bytes, bytes_max } => {
                 Self::TooLarge { bytes: *bytes, bytes_max: *bytes_max }
             }

@@ -132,6 +132,16 @@ impl Journal for Watched {
         self.seen(self.journal.read_all(after, limit))
     }
 
+    fn damages(&self) -> Vec<Corruption> {
+        let known = self.journal.damages();
+        known.iter().for_each(|corruption| self.damages.note(corruption));
+        known
+    }
+
+    fn damage_behind(&self, after: u64) -> Result<Option<u64>, ReadError> {
+        self.seen(self.journal.damage_behind(after))
+    }
+
     fn follow(&self) -> Follow {
         self.journal.follow()
     }

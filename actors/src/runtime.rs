@@ -297,6 +297,12 @@ pub async fn open(
         quarantine(services.clone(), run, "the process died twice while it touched this run".to_owned())
             .await;
     }
+    for damage in shared.damages() {
+        for run in damage.streams.iter().filter_map(crate::streams::run_of) {
+            tracing::error!(%run, %damage, "a record of this run is damaged: it is set aside");
+            quarantine(services.clone(), run, format!("the run cannot be read: {damage}")).await;
+        }
+    }
     let keeper = {
         let present = services.clone();
         Keeper {

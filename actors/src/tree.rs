@@ -154,7 +154,13 @@ async fn is_away(services: &Services) -> bool {
         aliases: Vec::new(),
     };
     match services.journal.append(Append::one(services.uuid().into_bytes(), probe)).await {
-        Ok(_) | Err(AppendError::Conflict { .. } | AppendError::Full | AppendError::Busy) => false,
+        Ok(_)
+        | Err(
+            AppendError::Conflict { .. }
+            | AppendError::Full
+            | AppendError::Busy
+            | AppendError::Damaged { .. },
+        ) => false,
         Err(_) => true,
     }
 }

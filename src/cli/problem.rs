@@ -42,7 +42,9 @@ impl From<DaemonError> for CliError {
                 plain.help("nothing was changed: use the newer version of ghostlight that wrote it")
             }
             DaemonError::Open(OpenError::Store(Journal::Corrupt(_))) => {
-                plain.help("nothing was changed: `ghostlight store verify` says what is damaged")
+                plain.help(
+                    "nothing was changed: `ghostlight store verify` says what is damaged; if a backup is to be gone back to, `ghostlight store import` makes a store of one",
+                )
             }
             DaemonError::Surface(ServeError::Bind { source, .. }) if source.kind() == std::io::ErrorKind::AddrInUse => {
                 plain.help("something listens there already: take another address with --listen")

@@ -25,7 +25,7 @@ mod targets;
 mod waiting;
 mod workflows;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 

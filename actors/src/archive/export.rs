@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use ghostlight_store::ReadError;
-use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, BlobError, Blobs, FileBlobs};
+use ghostlight_store::blobs::{BLOB_BYTES_MAX_DEFAULT, BlobError, Blobs, BlobsHeld, FileBlobs};
 use ghostlight_store::journal::{WalkError, WholeCommit, WholeJournal};
 use ghostlight_world::{Files, RealFiles};
 use serde::Serialize;
@@ -15,6 +16,10 @@ use super::line::{AppendLine, BlobLine, Bytes, FORMAT, Head, Mark, Tail};
 
 /// How many names of large values are read at once.
 const BLOBS_PAGE: usize = 1_000;
+
+/// How often it is asked whether a sweep is over, and the pause between: two minutes in all.
+const HOLD_TRIES: u32 = 600;
+const HOLD_PAUSE: Duration = Duration::from_millis(200);
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,12 +62,14 @@ impl ExportError {
     }
 }
 
-/// Writes everything that is committed in `folder` to `to`, beside a running daemon too: the large values that what was
-/// told of the journal names are there by then.
+/// Writes everything that is committed in `folder` to `to`, beside a running daemon too. Large values are not swept meanwhile;
+/// who may not write in `folder` cannot say so, and misses those that are.
 ///
 /// # Errors
 /// [`ExportError`].
 pub fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
+    // Before anything is looked at: what the journal of this moment names is there until it is read.
+    let _held = hold(&folder.join("blobs"))?;
     let mut out = Out::new(to);
     let (mut exported, mut head, mut lines) = (Exported::default(), 0, BTreeMap::<String, u64>::new());
     let journal = WholeJournal::at(&RealFiles, folder)
@@ -97,6 +104,25 @@ pub fn export(folder: &Path, to: impl Write) -> Result<Exported, ExportError> {
     Ok(exported)
 }
 
+/// Keeps the blobs below `root` from being swept. None where there are none, or where that may not be said.
+fn hold(root: &Path) -> Result<Option<BlobsHeld>, ExportError> {
+    let failed = |source| ExportError::Blobs(root.to_owned(), BlobError::Io { action: "hold", source });
+    for _ in 0..HOLD_TRIES {
+        match BlobsHeld::take(&RealFiles, root) {
+            Ok(None) => std::thread::sleep(HOLD_PAUSE),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::ReadOnlyFilesystem => return Ok(None),
+                _ => return Err(failed(error)),
+            },
+            held => return held.map_err(failed),
+        }
+    }
+    let busy = "they are being swept, or exported too often at once: try again later";
+    Err(failed(io::Error::new(io::ErrorKind::ResourceBusy, busy)))
+}
+
 fn blobs(folder: &Path, out: &mut Out<impl Write>) -> Result<u64, ExportError> {
     let folder = folder.join("blobs");
     let failed = |error| ExportError::Blobs(folder.clone(), error);
@@ -112,7 +138,7 @@ fn blobs(folder: &Path, out: &mut Out<impl Write>) -> Result<u64, ExportError> {
         for id in page {
             let bytes = match blobs.get(&id) {
                 Ok(bytes) => bytes,
-                // Nobody refers any more to one that was swept away while this goes on.
+                // Only where they could not be held.
                 Err(BlobError::NotFound { .. }) => continue,
                 Err(error) => return Err(failed(error)),
             };
@@ -150,5 +176,58 @@ impl<W: Write> Out<W> {
         self.hash.update(&text);
         self.bytes += text.len() as u64;
         self.to.write_all(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+    use ghostlight_store::blobs::{Swept, sweep};
+    use ghostlight_store::journal::{FileJournal, JournalOptions, MemoryJournal};
+    use ghostlight_world::World;
+
+    use super::*;
+
+    /// Where an archive goes; whenever anything of it is written, all is swept that may be.
+    struct SweptMeanwhile<'a> {
+        archive: Vec<u8>,
+        folder: &'a Path,
+        sweeps: u32,
+    }
+
+    impl SweptMeanwhile<'_> {
+        fn sweep(&self) -> Swept {
+            let files: Arc<dyn Files> = Arc::new(RealFiles);
+            let blobs = FileBlobs::open(files, self.folder.join("blobs"), BLOB_BYTES_MAX_DEFAULT).unwrap();
+            sweep(&MemoryJournal::new(), &blobs, &|| true).unwrap()
+        }
+    }
+
+    impl Write for SweptMeanwhile<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert_eq!(self.sweep(), Swept::default());
+            self.sweeps += 1;
+            self.archive.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn large_values_that_a_sweep_would_remove_during_an_export_are_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(FileJournal::open(&World::real(), dir.path(), &JournalOptions::default()).unwrap());
+        let files: Arc<dyn Files> = Arc::new(RealFiles);
+        let blobs = FileBlobs::open(files, dir.path().join("blobs"), BLOB_BYTES_MAX_DEFAULT).unwrap();
+        let id = blobs.put(b"what a run named that is dropped meanwhile").unwrap();
+        let mut to = SweptMeanwhile { archive: Vec::new(), folder: dir.path(), sweeps: 0 };
+        let exported = export(dir.path(), &mut to).unwrap();
+        assert!(to.sweeps > 2, "it was tried");
+        assert_eq!(exported.blobs, 1);
+        assert!(String::from_utf8(to.archive.clone()).unwrap().contains(&id.to_string()));
+        assert_eq!(to.sweep().blobs, 1, "afterwards it goes");
     }
 }

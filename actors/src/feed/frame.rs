@@ -153,6 +153,7 @@ fn of_item(item: &FeedItem) -> ByteString {
                 GapReason::OtherLog => "other_log",
                 GapReason::BeyondHead => "beyond_head",
                 GapReason::Retention => "retention",
+                GapReason::Damage => "damage",
             };
             ("feed.gap", json!({ "from": from.to_string(), "to": to.to_string(), "reason": reason }))
         }

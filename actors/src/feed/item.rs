@@ -84,6 +84,8 @@ pub enum GapReason {
     BeyondHead,
     /// The records after it are not kept any more.
     Retention,
+    /// The records after it are damaged.
+    Damage,
 }
 
 /// Why there is no subscription.

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use bytestring::ByteString;
 use ghostlight_model::ids::RunId;
-use ghostlight_store::{ReadError, Record, StreamName};
+use ghostlight_store::{Corruption, ReadError, Record, StreamName};
 use tokio::sync::watch;
 
 use super::filter::{FeedFilter, RunFacts, Verdict};
@@ -189,7 +189,10 @@ impl Subscription {
         if self.join_ring().await? {
             return Ok(());
         }
-        let (page, head) = self.read_page().await?;
+        let (page, head) = match self.read_page().await {
+            Err(ReadError::Corrupt(corruption)) => return self.step_over_damage(corruption).await,
+            read => read?,
+        };
         let asked = page.iter().filter_map(|record| asked_run(self.filter.judge(record))).collect();
         let known = self.know(asked).await?;
         if page.is_empty() && matches!(self.source, Source::All) {
@@ -264,6 +267,19 @@ impl Subscription {
         let read = read.await;
         drop(permit);
         read
+    }
+
+    /// Goes on behind records that are damaged, and says so; the feed of a run of which anything is damaged ends there.
+    async fn step_over_damage(&mut self, corruption: Corruption) -> Result<(), ReadError> {
+        let (journal, from) = (self.shared.journal.clone(), self.reached);
+        let last = match &self.source {
+            Source::All => blocking(move || journal.damage_behind(from)).await?,
+            Source::Run(..) => None,
+        };
+        let Some(to) = last.filter(|last| *last > from) else { return Err(corruption.into()) };
+        self.items.push_back(FeedItem::Gap { from, to, reason: GapReason::Damage });
+        self.reached = to;
+        Ok(())
     }
 
     /// Says so when records after the cursor, up to `kept_after`, are not kept any more.

@@ -308,6 +308,35 @@ async fn a_runs_feed_that_lags_reads_its_own_stream() {
     assert_eq!(sequences(&mut one, 2).await, [12, 13]);
 }
 
+/// P4.
+#[tokio::test]
+async fn records_that_are_damaged_are_a_gap_and_the_feed_of_their_run_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = Log::damaged(dir.path(), "team-of-1", |log| {
+        for number in 0..3 {
+            let team = format!("team-of-{number}");
+            log.run(run(number), "incident", &[created("incident", &[("team", &team)])]);
+        }
+    });
+    let house = House { feed: FeedHandle::new(log.journal.clone(), FeedLimits::default()), log };
+    house.follow().await;
+    let mut all = house.after(0);
+    assert_eq!(sequences(&mut all, 1).await, [1]);
+    assert_eq!(next(&mut all).await, FeedItem::Gap { from: 1, to: 2, reason: GapReason::Damage });
+    assert_eq!(sequences(&mut all, 1).await, [3]);
+    house.log.run(run(2), "incident", &[started("detect", 1)]);
+    house.follow().await;
+    assert_eq!(sequences(&mut all, 1).await, [4]);
+    let mut of_damaged = house.subscribe(FeedRequest { after: Some(0), ..of_run(1) });
+    let last = loop {
+        match next(&mut of_damaged).await {
+            FeedItem::Hello { .. } => {}
+            other => break other,
+        }
+    };
+    assert!(matches!(&last, FeedItem::Closing { reason } if reason.contains("is damaged")), "{last:?}");
+}
+
 /// Shows S3-4d.
 #[tokio::test]
 async fn a_cursor_that_cannot_be_continued_is_answered_with_a_gap() {

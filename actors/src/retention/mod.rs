@@ -181,8 +181,23 @@ pub fn compact_all(
     now: Timestamp,
 ) -> Result<(Compacted, Swept), CareError> {
     let compacted = compact(journal, 0, now, &|| true)?;
-    let swept = sweep(journal, blobs, &|| true)?;
+    let swept = sweep_whole(journal, blobs, &|| true)?;
     Ok((compacted, swept))
+}
+
+/// Sweeps, unless anything in the journal is damaged: what that named stays with it.
+fn sweep_whole(
+    journal: &dyn Journal,
+    blobs: &dyn Blobs,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<Swept, SweepError> {
+    match sweep(journal, blobs, goes_on) {
+        Err(SweepError::Read(ReadError::Corrupt(corruption))) => {
+            tracing::warn!(%corruption, "large values are not swept: a damaged record may name them");
+            Ok(Swept::default())
+        }
+        swept => swept,
+    }
 }
 
 /// What is written of it.

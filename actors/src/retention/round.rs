@@ -10,12 +10,12 @@ use ghostlight_model::event::RunArchived;
 use ghostlight_model::ids::RunId;
 use ghostlight_model::retention::{Above, Candidate, may_drop};
 use ghostlight_model::run::RunStatus;
-use ghostlight_store::blobs::{Swept, sweep};
+use ghostlight_store::blobs::Swept;
 use ghostlight_store::journal::{Compacted, StreamBytes};
 use ghostlight_store::{Append, AppendError, Journal, ReadError, StreamAppend, Wake};
 use jiff::Timestamp;
 
-use super::{CareError, Keeper, PERCENT_MIN, SWEEP_EVERY, compact, event_of};
+use super::{CareError, Keeper, PERCENT_MIN, SWEEP_EVERY, compact, event_of, sweep_whole};
 use crate::archive::{ExportError, archive_runs};
 use crate::blocking::blocking;
 use crate::caller::{Caller, StoreError};
@@ -335,13 +335,13 @@ impl Rounds {
             let goes_on = || flag.load(Ordering::Relaxed);
             let compacted = compact(&*keeper.journal, percent_min, now, &goes_on)?;
             let swept = match sweeps {
-                true => sweep(&*keeper.journal, &*keeper.blobs, &goes_on)?,
+                true => sweep_whole(&*keeper.journal, &*keeper.blobs, &goes_on)?,
                 false => Swept::default(),
             };
             Ok::<_, CareError>((compacted, swept))
         });
         let (compacted, swept) = taken.await??;
-        if compacted != Compacted::default() || swept != Swept::default() {
+        if compacted.segments > 0 || swept != Swept::default() {
             tracing::info!(?compacted, ?swept, "the store was compacted");
             self.keeper.system.note(event_of(compacted, swept)).await?;
         }

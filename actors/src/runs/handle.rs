@@ -294,7 +294,11 @@ impl Runs {
             tokio::time::sleep(wait).await;
             wait *= 2;
         }
-        Err(CommandError::NotCarried("its actors did not answer".to_owned()))
+        match self.read(run).await {
+            // Nobody will carry it, however often that is asked.
+            Err(damaged @ StoreError::Damaged(_)) => Err(damaged.into()),
+            _ => Err(CommandError::NotCarried("its actors did not answer".to_owned())),
+        }
     }
 
     /// What the command came to that took this key before; none when no command has. For commands that are looked at before they are

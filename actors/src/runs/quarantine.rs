@@ -24,6 +24,10 @@ pub async fn quarantine(services: Arc<Services>, id: RunId, message: String) {
     for _ in 0..TRIES {
         match once(&services, id, message.clone()).await {
             Ok(()) => return,
+            // Nothing can follow on its last record. It is not carried all the same: each start finds it damaged again.
+            Err(Failed::Append(error @ AppendError::Damaged { .. })) => {
+                return tracing::error!(run = %id, %error, reason = message, "a run is set aside, and its journal cannot say so");
+            }
             Err(error) => tracing::warn!(run = %id, %error, "a run is not set aside yet"),
         }
         tokio::time::sleep(pause).await;
@@ -38,12 +42,12 @@ async fn once(services: &Arc<Services>, id: RunId, message: String) -> Result<()
     let (of_reading, stream) = (services.clone(), streams::run(id));
     let head = blocking(move || {
         let Some(head) = of_reading.journal.head_of(&stream)? else { return Ok(None) };
-        let is_set_aside = match of_reading.journal.read(&stream, head.sequence, 1) {
-            Ok(last) => last.first().is_some_and(|record| record.kind == kind),
-            // The damage may be what it is set aside for.
-            Err(ReadError::Corrupt(_)) => false,
-            Err(error) => return Err(error),
+        let last = match of_reading.journal.read(&stream, head.sequence, 1) {
+            // What is damaged is no mark.
+            Err(ReadError::Corrupt(_)) => Vec::new(),
+            last => last?,
         };
+        let is_set_aside = last.first().is_some_and(|record| record.kind == kind);
         Ok::<_, ReadError>(
             (!matches!(head.wake, Wake::Done | Wake::Dropped) && !is_set_aside).then_some(head),
         )

@@ -440,10 +440,11 @@ impl WorkflowActor {
     /// again after a while.
     fn refused(&mut self, unit: Unit, error: &AppendError, ctx: &mut Context<Self>) {
         match error {
-            // Somebody else wrote, or nobody knows what was written: the journal knows. Answers that are dropped make
+            // Somebody else wrote, or nobody knows what was written, or what was is damaged: the journal knows. Answers that are dropped make
             // their callers look there, and ask again.
             AppendError::Conflict { .. }
             | AppendError::Dropped
+            | AppendError::Damaged { .. }
             | AppendError::OutcomeUnknown
             | AppendError::Fenced => {
                 drop(unit);

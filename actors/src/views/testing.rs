@@ -1,6 +1,7 @@
 //! What the tests of views and feed share: a journal in memory with runs in it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,8 +12,9 @@ use ghostlight_model::event::{
 use ghostlight_model::failure::{EffectClass, ErrorClass, Failure, Happened};
 use ghostlight_model::ids::{ApprovalId, DefinitionHash, Name, RunId, StepPath};
 use ghostlight_model::workflow::Risk;
-use ghostlight_store::journal::MemoryJournal;
+use ghostlight_store::journal::{FileJournal, JournalOptions, MemoryJournal};
 use ghostlight_store::{Append, NewRecord, Reply, SharedJournal, StreamAppend, StreamName, Wake};
+use ghostlight_world::World;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -31,6 +33,23 @@ pub struct Log {
 impl Log {
     pub fn new() -> Self {
         Self { journal: Arc::new(MemoryJournal::new()) }
+    }
+
+    /// A journal on files in which a bit of the first place was flipped where `word` stands, after `write` had filled it.
+    pub fn damaged(dir: &Path, word: &str, write: impl FnOnce(&Self)) -> Self {
+        let open = || {
+            let journal = FileJournal::open(&World::real(), dir, &JournalOptions::default()).unwrap();
+            Self { journal: Arc::new(journal) }
+        };
+        let whole = open();
+        write(&whole);
+        whole.journal.close();
+        let segment = dir.join("journal/0000000001.seg");
+        let mut bytes = std::fs::read(&segment).unwrap();
+        let at = bytes.windows(word.len()).position(|at| at == word.as_bytes()).unwrap();
+        bytes[at] ^= 2;
+        std::fs::write(&segment, bytes).unwrap();
+        open()
     }
 
     /// Appends events to a run, each a second after the one before in its stream, and says the last sequence.

@@ -292,6 +292,25 @@ async fn the_kinds_of_a_newer_program_set_the_views_of_runs_aside() {
     }
 }
 
+/// P4.
+#[tokio::test]
+async fn a_view_goes_on_behind_records_that_are_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::on(Log::damaged(dir.path(), "team-of-1", |log| {
+        for number in 0..3 {
+            let team = format!("team-of-{number}");
+            log.run(run(number), "incident", &[created("incident", &[("team", &team)])]);
+        }
+        log.run(run(1), "incident", &[started("detect", 1)]);
+        log.run(run(2), "incident", &[completed()]);
+    }));
+    house.fold(ViewKind::Runs).await;
+    assert_eq!(house.run(run(0)).status, RunStatus::Running);
+    assert_eq!(house.run(run(2)).status, RunStatus::Completed);
+    assert_eq!(house.handle.run(run(1)).unwrap(), None, "its creation is not known");
+    assert_eq!(house.ids(&RunFilter::default()).len(), 2);
+}
+
 #[tokio::test]
 async fn a_view_of_another_log_is_folded_again() {
     let old = House::new();

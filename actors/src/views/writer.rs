@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use ghostlight_store::views::{Readiness, ViewBatch, ViewError as StoreViewError};
-use ghostlight_store::{Follow, FollowError, ReadError, Record, SharedJournal};
+use ghostlight_store::{Corruption, Follow, FollowError, ReadError, Record, SharedJournal};
 
 use super::approvals::Approvals;
 use super::blocking::blocking;
@@ -214,10 +214,10 @@ impl<P: Projection> Writer<P> {
             let (journal, cursor) = (self.journal.clone(), self.cursor);
             let page = match blocking(move || journal.read_all(cursor, PAGE_RECORDS)).await {
                 Ok(page) => page,
-                Err(ReadError::Corrupt(corruption)) => {
-                    let reason = corruption.to_string();
-                    return Ok(Step::Stuck(Poison { sequence: cursor + 1, reason }));
-                }
+                Err(ReadError::Corrupt(corruption)) => match self.step_over_damage(&corruption).await? {
+                    Step::Done => continue,
+                    stuck @ Step::Stuck(_) => return Ok(stuck),
+                },
                 Err(error) => return Err(error.into()),
             };
             if page.is_empty() {
@@ -228,6 +228,26 @@ impl<P: Projection> Writer<P> {
                 return Ok(Step::Stuck(poison));
             }
         }
+        Ok(Step::Done)
+    }
+
+    /// Goes on behind records that are damaged: whose they are is told by the streams that they are missing in, and the rows
+    /// of others are as they should be.
+    async fn step_over_damage(&mut self, corruption: &Corruption) -> Result<Step, WriterError> {
+        let (journal, cursor) = (self.journal.clone(), self.cursor);
+        let last = match blocking(move || journal.damage_behind(cursor)).await {
+            Ok(Some(last)) if last > cursor => last,
+            // Where nobody can tell how many they are, what follows cannot be told from what is damaged.
+            Ok(_) | Err(ReadError::Corrupt(_)) => {
+                let reason = corruption.to_string();
+                return Ok(Step::Stuck(Poison { sequence: cursor + 1, reason }));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        tracing::error!(view = %P::KIND, %corruption, last, "a view goes on behind damaged records");
+        apply(&self.handle, P::KIND, ViewBatch::new(cursor, last)).await?;
+        self.cursor = last;
+        self.handle.shared.status(P::KIND).set_cursor(last);
         Ok(Step::Done)
     }
 

@@ -12,10 +12,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod file;
+mod held;
 mod memory;
 mod sweep;
 
 pub use file::FileBlobs;
+pub use held::{BlobsHeld, SweepPermit};
 pub use memory::MemoryBlobs;
 pub use sweep::{SweepError, Swept, names_in, sweep};
 
@@ -40,8 +42,11 @@ pub trait Blobs: Send + Sync {
     fn remove(&self, id: &BlobId) -> Result<bool, BlobError>;
 
     /// Begins a sweep: a blob that was put since the one before the last began is not removed by it. So whoever has put a blob
-    /// has at least the time between two sweeps to append what names it. Who keeps no such account does nothing.
-    fn begin_sweep(&self) {}
+    /// has at least the time between two sweeps to append what names it. Who keeps no such account does nothing. None says that
+    /// another process reads the blobs, and that nothing may be swept now. Errors: [`BlobError::Io`].
+    fn begin_sweep(&self) -> Result<Option<SweepPermit>, BlobError> {
+        Ok(Some(SweepPermit::default()))
+    }
 
     /// Removes a blob for a sweep, unless it was put lately, and tells how many bytes that were. Who keeps no account of what was put
     /// removes nothing. Errors: [`BlobError::Io`].

@@ -16,6 +16,7 @@ mod export;
 mod file;
 mod follow;
 pub(crate) mod frame;
+mod indexing;
 mod manifest;
 mod memory;
 mod open;
@@ -25,6 +26,7 @@ mod read;
 mod reply;
 mod reserve;
 mod restore;
+mod salvage;
 mod sealed;
 mod segment;
 mod shared;
@@ -46,7 +48,7 @@ pub use reply::{AppendFuture, AppendResult, Reply};
 pub use restore::{Place, Restored};
 pub use verify::{VerifyReport, verify};
 
-use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
+use crate::record::{Append, AppendError, Corruption, ReadError, Record, StreamHead, StreamName};
 
 /// The most records one call reads, whatever limit is asked for.
 pub const READ_RECORDS_MAX: usize = 10_000;
@@ -158,11 +160,27 @@ pub trait Journal: Send + Sync {
     /// As [`Journal::read`].
     fn read_parts(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<WholePart>, ReadError>;
 
-    /// The records of all streams after global sequence `after`, bounded and ended as in [`Journal::read`].
+    /// The records of all streams after global sequence `after`, bounded and ended as in [`Journal::read`]. A page ends before
+    /// what is damaged; the next one is the error, and [`Journal::damage_behind`] says how far that goes.
     ///
     /// # Errors
     /// As [`Journal::read`].
     fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError>;
+
+    /// What was found damaged when it was opened, as far as it was looked at then: in what was written last.
+    fn damages(&self) -> Vec<Corruption> {
+        Vec::new()
+    }
+
+    /// The last of the global sequences directly behind `after` whose records are damaged: who goes on behind them with
+    /// [`Journal::read_all`] misses these, and knows it. None when what follows on `after` can be read. A backend that has no
+    /// such damage never has any.
+    ///
+    /// # Errors
+    /// As [`Journal::read`], also where nobody can tell how many records are damaged.
+    fn damage_behind(&self, _after: u64) -> Result<Option<u64>, ReadError> {
+        Ok(None)
+    }
 
     /// Subscribes to everything committed after [`Follow::start`].
     fn follow(&self) -> Follow;
@@ -210,7 +228,7 @@ pub trait Journal: Send + Sync {
     /// and reads go on meanwhile. A backend that has nothing to take back does nothing.
     ///
     /// # Errors
-    /// As [`Journal::read`]: what is damaged is left as it is. What was done before stays done.
+    /// As [`Journal::read`]. A segment that is damaged is left as it is, which is no error. What was done before stays done.
     fn compact(&self, _how: &Compaction<'_>) -> Result<Compacted, ReadError> {
         Ok(Compacted::default())
     }

@@ -383,6 +383,12 @@ pub enum AppendError {
     /// The stream was dropped, and takes nothing more.
     #[error("the stream was dropped")]
     Dropped,
+    /// The stream's last record is damaged, so that nobody can tell what it would follow on. Nothing was written.
+    #[error("the last record of stream {stream} is damaged: nothing can follow on it")]
+    Damaged {
+        /// The stream.
+        stream: StreamName,
+    },
     /// The append contradicts itself: a bug of the writer. Nothing was written.
     #[error("the append is not valid: {0}")]
     Invalid(&'static str),

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use ghostlight_world::{Files, OpenMode};
 
-use super::{BlobError, BlobId, Blobs};
+use super::{BlobError, BlobId, Blobs, SweepPermit};
 
 /// What a blob is called while it is written, after its name.
 const UNFINISHED: &str = ".tmp";
@@ -200,8 +200,12 @@ impl Blobs for FileBlobs {
         }
     }
 
-    fn begin_sweep(&self) {
-        self.sweeps.fetch_add(1, Ordering::AcqRel);
+    fn begin_sweep(&self) -> Result<Option<SweepPermit>, BlobError> {
+        let permit = SweepPermit::take(&*self.files, &self.root).map_err(io_error("sweep"))?;
+        if permit.is_some() {
+            self.sweeps.fetch_add(1, Ordering::AcqRel);
+        }
+        Ok(permit)
     }
 
     fn sweep_away(&self, id: &BlobId) -> Result<Option<u64>, BlobError> {

@@ -38,7 +38,8 @@ pub enum SweepError {
 }
 
 /// Removes the blobs that no record of the journal names and that were not put lately. Blocks, for as long as it takes to
-/// read the whole journal; puts and commits go on meanwhile. `goes_on` is asked now and then.
+/// read the whole journal; puts and commits go on meanwhile. `goes_on` is asked now and then. While another process holds the
+/// blobs ([`super::BlobsHeld`]) nothing is removed.
 ///
 /// # Errors
 /// [`SweepError`].
@@ -48,7 +49,10 @@ pub fn sweep(
     goes_on: &dyn Fn() -> bool,
 ) -> Result<Swept, SweepError> {
     let (mut swept, mut after) = (Swept::default(), None);
-    blobs.begin_sweep();
+    let Some(_permit) = blobs.begin_sweep()? else {
+        tracing::info!("large values are read by another process and are swept later");
+        return Ok(swept);
+    };
     loop {
         let mut unnamed = HashSet::new();
         while unnamed.len() < SHARE {
@@ -111,13 +115,14 @@ pub fn names_in(body: &[u8], mut give: impl FnMut(BlobId)) {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::path::Path;
     use std::sync::Arc;
 
     use bytes::Bytes;
     use ghostlight_world::sim::SimFiles;
 
     use super::*;
-    use crate::blobs::FileBlobs;
+    use crate::blobs::{BlobsHeld, FileBlobs};
     use crate::journal::MemoryJournal;
     use crate::record::{Append, NewRecord, StreamAppend, StreamName, Wake};
 
@@ -170,6 +175,26 @@ mod tests {
         assert_eq!(sweep_now(&journal, &blobs), Swept::default());
         assert!(blobs.contains(&id).unwrap());
         assert_eq!(sweep_now(&journal, &blobs), Swept { blobs: 1, bytes: 9 });
+    }
+
+    #[test]
+    fn what_another_process_reads_is_swept_when_it_is_done() {
+        let (journal, files) = (MemoryJournal::new(), Arc::new(SimFiles::new(1)));
+        FileBlobs::open(files.clone(), "/data/blobs", 1024).unwrap().put(b"unnamed").unwrap();
+        put(&journal, "nothing");
+        let blobs = FileBlobs::open(files.clone(), "/data/blobs", 1024).unwrap();
+        let hold = || BlobsHeld::take(&*files, Path::new("/data/blobs")).unwrap();
+        let readers = (hold(), hold());
+        assert!(readers.0.is_some() && readers.1.is_some(), "there may be several");
+        assert_eq!(sweep_now(&journal, &blobs), Swept::default());
+        drop(readers.0);
+        assert_eq!(sweep_now(&journal, &blobs), Swept::default());
+        drop(readers.1);
+        let sweeping = blobs.begin_sweep().unwrap();
+        assert!(sweeping.is_some() && hold().is_none());
+        drop(sweeping);
+        assert_eq!(sweep_now(&journal, &blobs), Swept { blobs: 1, bytes: 7 });
+        assert!(hold().is_some());
     }
 
     #[test]

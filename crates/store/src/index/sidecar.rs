@@ -17,6 +17,8 @@ use crate::record::StreamName;
 pub(super) const FOOTER_MAGIC: [u8; 8] = *b"GLIGHTIX";
 pub(super) const FORMAT: u32 = 1;
 const FOOTER_BYTES: usize = 32;
+/// Stands with the kind of wake-up of a stream that is in doubt. An older program takes such a sidecar for damaged.
+const IN_DOUBT: u8 = 0x80;
 /// A description larger than this is not one of ours.
 const META_BYTES_MAX: u64 = 256 << 20;
 
@@ -83,7 +85,7 @@ impl<'a> EntryOnDisk<'a> {
         Self {
             name: name.as_str(),
             route: &entry.route,
-            wake,
+            wake: if entry.is_in_doubt { wake | IN_DOUBT } else { wake },
             due,
             first: entry.first,
             last_from_first: entry.last - entry.first,
@@ -98,8 +100,9 @@ impl<'a> EntryOnDisk<'a> {
             first: self.first,
             last: self.first.checked_add(self.last_from_first)?,
             chain: self.chain,
-            wake: wake_of(self.wake, self.due)?,
+            wake: wake_of(self.wake & !IN_DOUBT, self.due)?,
             route: self.route.into(),
+            is_in_doubt: self.wake & IN_DOUBT != 0,
         };
         let parts = self.first_part..self.first_part.checked_add(self.part_count)?;
         Some(Found { name: StreamName::parse(self.name).ok()?, entry, parts })

@@ -9,6 +9,8 @@
 //! Another salt tells the new file from the old one: an index of the old one is known for what it is, and a reader that
 //! comes to a place of the old one notices it, and looks again.
 //!
+//! A segment that is damaged stays as it is; those behind it are compacted all the same.
+//!
 //! Memory: the names of what goes from one segment, and the index of what stays. Takes no lock that a commit waits for,
 //! except over the rename.
 
@@ -31,7 +33,7 @@ use super::segment::{Left, SEGMENT_HEADER_BYTES, ScanError, SegmentInfo, scan};
 use super::shared::Shared;
 use super::tail::Tail;
 use crate::index::Fingerprint;
-use crate::record::{ReadError, StreamName, Wake};
+use crate::record::{Corruption, ReadError, StreamName, Wake};
 
 /// How much is written at once.
 const WRITE_BYTES: usize = 1 << 20;
@@ -66,6 +68,16 @@ pub struct Compacted {
     pub records: u64,
     /// By how many bytes the segments' files are smaller.
     pub bytes: u64,
+    /// Segments that stay as they are because they are damaged.
+    pub damaged: u64,
+}
+
+impl Compacted {
+    /// A segment that is damaged is evidence, and is not touched; the others do not wait for it.
+    fn leave_damaged(&mut self, corruption: &Corruption) {
+        tracing::warn!(%corruption, "a damaged segment is not compacted");
+        self.damaged += 1;
+    }
 }
 
 /// What goes from a segment.
@@ -82,7 +94,7 @@ pub(super) struct Going {
 }
 
 impl Shared {
-    /// Compacts all sealed segments, the oldest first. After an error what was done stays done.
+    /// Compacts all sealed segments that are not damaged, the oldest first. After an error what was done stays done.
     pub fn compact(&self, how: &Compaction<'_>) -> Result<Compacted, ReadError> {
         let one_at_a_time = self.compacting();
         if !*one_at_a_time {
@@ -98,13 +110,22 @@ impl Shared {
             if sealed.is_in_memory() {
                 continue;
             }
-            let going = self.going(sealed, how)?;
+            let going = match self.going(sealed, how) {
+                Err(ReadError::Corrupt(corruption)) => {
+                    done.leave_damaged(&corruption);
+                    continue;
+                }
+                going => going?,
+            };
             let used = sealed.info.left.map_or(sealed.file_bytes, |left| left.end);
             let is_worth_it = going.bytes.saturating_mul(100) >= used.saturating_mul(how.percent_min);
             if going.bytes == 0 || !is_worth_it {
                 continue;
             }
-            self.rewrite(sealed, &going, &mut done)?;
+            match self.rewrite(sealed, &going, &mut done) {
+                Err(ReadError::Corrupt(corruption)) => done.leave_damaged(&corruption),
+                rewritten => rewritten?,
+            }
         }
         Ok(done)
     }
@@ -173,6 +194,9 @@ impl Shared {
                 let all = Arc::make_mut(&mut state.sealed);
                 all.iter_mut().filter(|sealed| Arc::ptr_eq(sealed, old)).for_each(|it| *it = new.clone());
                 self.replaced.fetch_add(1, Ordering::AcqRel);
+            }
+            if is_durable.is_err() {
+                self.hold_back(&going.expired);
             }
             drop((replacing, deciding));
             is_durable?;

@@ -16,11 +16,11 @@ use crate::record::{AppendError, NewRecord, StreamAppend, Wake};
 
 const SEGMENT_BYTES: u64 = 4 << 10;
 
-fn dir() -> &'static Path {
+pub(super) fn dir() -> &'static Path {
     Path::new("/data/store")
 }
 
-fn open(sim: &SimWorld) -> Result<FileJournal, OpenError> {
+pub(super) fn open(sim: &SimWorld) -> Result<FileJournal, OpenError> {
     open_with(sim, SEGMENT_BYTES)
 }
 
@@ -29,7 +29,7 @@ fn open_with(sim: &SimWorld, segment_bytes: u64) -> Result<FileJournal, OpenErro
     FileJournal::open(&sim.world(), dir(), &options)
 }
 
-fn append(name: &StreamName, expected: u64, text: &str, wake: Wake) -> Append {
+pub(super) fn append(name: &StreamName, expected: u64, text: &str, wake: Wake) -> Append {
     let body = Bytes::from(format!("{text} {}", "x".repeat(200)));
     let record = NewRecord { kind: 1, version: 1, time_us: 1_000, body };
     let part = StreamAppend {
@@ -44,18 +44,18 @@ fn append(name: &StreamName, expected: u64, text: &str, wake: Wake) -> Append {
     Append::one(id.as_bytes()[..16].try_into().expect("16 bytes"), part)
 }
 
-fn put(journal: &FileJournal, append: Append) -> Result<Vec<Record>, AppendError> {
+pub(super) fn put(journal: &FileJournal, append: Append) -> Result<Vec<Record>, AppendError> {
     let answer = journal.append(append);
     journal.drive();
     answer.wait().map(|committed| committed.records().to_vec())
 }
 
-fn head(journal: &FileJournal, name: &StreamName) -> u64 {
+pub(super) fn head(journal: &FileJournal, name: &StreamName) -> u64 {
     journal.head_of(name).expect("reads").map_or(0, |head| head.sequence)
 }
 
 /// Writes to these streams in turn, so that each lies in many segments.
-fn fill(journal: &FileJournal, names: &[StreamName], rounds: usize) {
+pub(super) fn fill(journal: &FileJournal, names: &[StreamName], rounds: usize) {
     for round in 0..rounds {
         for name in names {
             put(journal, append(name, head(journal, name), &format!("{round}"), Wake::Idle))
@@ -68,7 +68,7 @@ fn drop_stream(journal: &FileJournal, name: &StreamName) -> Result<Vec<Record>, 
     put(journal, append(name, head(journal, name), "the end", Wake::Dropped))
 }
 
-fn all(journal: &FileJournal) -> Vec<Record> {
+pub(super) fn all(journal: &FileJournal) -> Vec<Record> {
     let mut all = Vec::new();
     loop {
         let after = all.last().map_or(0, |record: &Record| record.sequence);
@@ -80,7 +80,7 @@ fn all(journal: &FileJournal) -> Vec<Record> {
     }
 }
 
-fn is_sound(sim: &SimWorld) -> super::super::VerifyReport {
+pub(super) fn is_sound(sim: &SimWorld) -> super::super::VerifyReport {
     let report = verify(&*sim.files, dir()).expect("there is a store");
     assert!(report.is_sound(), "{report:?}");
     report
@@ -91,7 +91,7 @@ fn names(count: usize) -> Vec<StreamName> {
 }
 
 /// A journal of ten streams in many segments, of which the odd ones are dropped.
-fn half_dropped(sim: &SimWorld) -> (FileJournal, Vec<StreamName>, Vec<StreamName>) {
+pub(super) fn half_dropped(sim: &SimWorld) -> (FileJournal, Vec<StreamName>, Vec<StreamName>) {
     let journal = open(sim).expect("opens");
     let names = names(10);
     fill(&journal, &names, 6);

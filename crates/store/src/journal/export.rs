@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::frame::{FLAG_CLOSED, FLAG_OPENED, appends_of, decode_part};
 use super::open::{Layout, OpenError};
+use super::salvage::first_damage;
 use super::segment::{FrameReader, Left, NOT_ALL_THERE, SEGMENT_HEADER_BYTES, SegmentInfo};
 use super::view::{Held, hold};
 use crate::record::{Corruption, Record, Wake};
@@ -95,19 +96,24 @@ impl WholeJournal {
     /// [`WalkError`]; the first damage ends it.
     pub fn walk<E>(&self, mut tell: impl FnMut(WholeCommit) -> Result<(), E>) -> Result<(), WalkError<E>> {
         let device = |error| WalkError::Open(self.layout.device(error));
-        let mut next = 1;
+        let (mut next, mut sequence) = (1, 1);
         for (index, Held { info, file }) in self.segments.iter().enumerate() {
             let mut met = Left { end: SEGMENT_HEADER_BYTES as u64, ..Left::default() };
             let mut reader = FrameReader::new(&**file, info.salt, file.len().map_err(device)?);
-            let end = self.segments.get(index + 1).map(|following| following.info.first_commit);
+            let end = self.segments.get(index + 1);
+            let end = end.map(|following| (following.info.first_commit, following.info.first_sequence));
+            sequence = info.first_sequence.max(sequence);
             let mut offset = SEGMENT_HEADER_BYTES as u64;
-            while info.goes_on(offset, next, end) {
+            while info.goes_on(offset, next, end.map(|(commit, _)| commit)) {
                 match reader.frame_at(offset).map_err(device)? {
                     Ok((header, bytes)) if info.follows(&header, next, header.first_sequence) => {
                         let appends = whole(info, offset, &bytes, &header).map_err(WalkError::Corrupt)?;
                         let flag = |flag| header.flags & flag != 0;
                         let (opened, closed) = (flag(FLAG_OPENED), flag(FLAG_CLOSED));
                         let (number, epoch) = (header.number, header.epoch);
+                        let parts = appends.iter().flat_map(|append| &append.parts);
+                        let last = parts.flat_map(|part| &part.records).last();
+                        sequence = last.map_or(header.first_sequence, |last| last.sequence + 1);
                         let commit = WholeCommit { number, epoch, opened, closed, appends };
                         tell(commit).map_err(WalkError::Told)?;
                         offset += bytes.len() as u64;
@@ -126,7 +132,10 @@ impl WholeJournal {
                             continue;
                         }
                         if later.is_some() || end.is_some() || info.left.is_some() {
-                            return Err(WalkError::Corrupt(info.corruption(offset, reason, &[])));
+                            let stretch = reader.stretch(info, offset, next, end).map_err(device)?;
+                            let damaged = stretch.and_then(|stretch| first_damage(info, &stretch, sequence));
+                            let plain = || info.corruption(offset, reason, &[]);
+                            return Err(WalkError::Corrupt(damaged.unwrap_or_else(plain)));
                         }
                         break;
                     }
@@ -135,7 +144,7 @@ impl WholeJournal {
             if info.left.is_some_and(|left| left != met) {
                 return Err(WalkError::Corrupt(info.corruption(offset, NOT_ALL_THERE, &[])));
             }
-            next = end.unwrap_or(next);
+            next = end.map_or(next, |(commit, _)| commit);
         }
         Ok(())
     }

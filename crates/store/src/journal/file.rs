@@ -25,7 +25,7 @@ use super::{
     Compacted, Compaction, Follow, Journal, JournalStats, Outcome, Reply, Restored, StreamBytes, Waking,
     WholePart, admit, open,
 };
-use crate::record::{Append, AppendError, ReadError, Record, StreamHead, StreamName};
+use crate::record::{Append, AppendError, Corruption, ReadError, Record, StreamHead, StreamName};
 
 /// The most bytes of appends in one commit, unless a single append is larger.
 const COMMIT_BYTES_MAX: usize = 1 << 20;
@@ -206,6 +206,14 @@ impl Journal for FileJournal {
         self.shared.read_all(after, limit)
     }
 
+    fn damages(&self) -> Vec<Corruption> {
+        self.shared.outcomes().recent.damages.clone()
+    }
+
+    fn damage_behind(&self, after: u64) -> Result<Option<u64>, ReadError> {
+        self.shared.damage_behind(after)
+    }
+
     fn follow(&self) -> Follow {
         self.shared.publisher.follow()
     }
@@ -284,6 +292,12 @@ impl Drop for FileJournal {
 #[cfg(test)]
 #[path = "compact_tests.rs"]
 mod compact_tests;
+#[cfg(test)]
+#[path = "compact_trouble_tests.rs"]
+mod compact_trouble_tests;
+#[cfg(test)]
+#[path = "damage_tests.rs"]
+mod damage_tests;
 #[cfg(test)]
 #[path = "file_tests.rs"]
 mod tests;

@@ -40,9 +40,9 @@ pub(crate) const FRAME_HEADER_BYTES: usize = 48;
 pub(crate) const FRAME_ALIGN: usize = 8;
 const FRAME_MAGIC: [u8; 4] = *b"GLC1";
 /// Without what may be absent.
-const PART_HEADER_BYTES: usize = 64;
+pub(crate) const PART_HEADER_BYTES: usize = 64;
 const RECORD_HEADER_BYTES: usize = 16;
-const APPEND_HEADER_BYTES: usize = 20;
+pub(crate) const APPEND_HEADER_BYTES: usize = 20;
 
 /// An empty frame that opens an epoch.
 pub(crate) const FLAG_OPENED: u32 = 1;
@@ -73,7 +73,12 @@ pub(crate) struct PartHead {
 
 impl PartHead {
     pub fn last_stream_sequence(&self) -> u64 {
-        self.first_stream_sequence.saturating_add(u64::from(self.record_count) - 1)
+        self.first_stream_sequence.saturating_add(u64::from(self.record_count).saturating_sub(1))
+    }
+
+    /// The global sequences of its records.
+    pub fn sequences(&self) -> std::ops::Range<u64> {
+        self.first_sequence..self.first_sequence.saturating_add(self.record_count.into())
     }
 }
 
@@ -434,7 +439,7 @@ pub(crate) fn appends_of(frame: &[u8], header: &FrameHeader) -> Result<Vec<Appen
 }
 
 /// What a part says in front of its records, and where those begin. Its checksum is not looked at.
-fn part_head(part: &[u8], offset: usize) -> Option<(PartHead, usize)> {
+pub(crate) fn part_head(part: &[u8], offset: usize) -> Option<(PartHead, usize)> {
     let mut reader = Reader::new(part);
     let len = reader.u32()?;
     reader.u32()?;

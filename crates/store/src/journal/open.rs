@@ -1,7 +1,8 @@
 //! Opening a journal: whose it is, where it ends, and that its epoch has risen.
 //!
 //! Nothing is changed before the lock is held, and nothing at all when the store is of a newer format, in use, or
-//! damaged. A torn tail is cut, zeroed and synced here, before anything is appended; that is no failure. The new
+//! damaged so that nobody can tell whose records are. A torn tail is cut, zeroed and synced here, before anything is
+//! appended; that is no failure. Damage before commits that are whole stays as it is, and is in the index. The new
 //! epoch is durable before anybody can see it: opening ends with a commit of its own.
 
 use std::collections::VecDeque;
@@ -9,23 +10,27 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ghostlight_world::{File, Files, Lock, OpenMode, World};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::file::JournalOptions;
-use super::frame::FLAG_OPENED;
+use super::frame::{AppendHead, FLAG_OPENED, FrameHeader};
+use super::indexing::{Before, Indexed, Indexing};
 use super::manifest::{FORMAT, Manifest, ManifestError};
 use super::outcomes::Outcomes;
 use super::sealed::Sealed;
 use super::segment::{
-    FrameReader, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, scan, segment_name, segment_number,
+    Damage, FrameReader, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, Walker, scan,
+    segment_name, segment_number, walk,
 };
 use super::shared::{Active, Opened, Shared, State};
-use super::tail::Tail;
+use super::tail::StreamEntry;
 use super::writer::Writer;
 use super::{OUTCOMES_KEPT, Outcome, manifest, reserve};
-use crate::record::Corruption;
+use crate::index::Fingerprint;
+use crate::record::{Corruption, ReadError, StreamName};
 
 /// Why a journal cannot be opened. Nothing of it was changed.
 #[derive(Debug, Error)]
@@ -165,7 +170,7 @@ pub(crate) fn open(
     remove_leftovers(files, &layout)?;
     let segments = layout.segments(files, manifest.log_id)?;
     let (sealed, last) = seal_all_but_last(files, &layout, segments)?;
-    let recovered = recover(files, &layout, last)?;
+    let recovered = recover(files, &layout, last, &|stream: &StreamName| known_to(files, &sealed, stream))?;
     if manifest.format < FORMAT {
         // From here on there may be what an older program would take for damage.
         let manifest = Manifest { format: FORMAT, ..manifest.clone() };
@@ -280,10 +285,27 @@ fn seal_all_but_last(
         segments.iter().skip(1).chain([&last]).map(|next| (next.first_commit, next.first_sequence)).collect();
     let mut sealed = Vec::with_capacity(segments.len());
     for (info, end) in segments.into_iter().zip(ends) {
-        let opened = Sealed::open(files, Arc::new(info), end, &layout.index);
+        let before = |stream: &StreamName| known_to(files, &sealed, stream);
+        let opened = Sealed::open(files, Arc::new(info), end, &layout.index, &before);
         sealed.push(Arc::new(opened.map_err(|error| layout.scan_error(error))?));
     }
     Ok((sealed, last))
+}
+
+/// What the newest of these segments that knows a stream says of it.
+fn known_to(
+    files: &dyn Files,
+    sealed: &[Arc<Sealed>],
+    stream: &StreamName,
+) -> Result<Option<StreamEntry>, ReadError> {
+    let key = Fingerprint::of(stream.as_str().as_bytes());
+    for sealed in sealed.iter().rev() {
+        let entry = sealed.ask(files, |index| index.entry(stream, key))?;
+        if entry.is_some() {
+            return Ok(entry);
+        }
+    }
+    Ok(None)
 }
 
 struct Recovered {
@@ -294,7 +316,12 @@ struct Recovered {
 }
 
 /// Walks the last segment, builds its index, and cuts a torn tail.
-fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Recovered, OpenError> {
+fn recover(
+    files: &dyn Files,
+    layout: &Layout,
+    info: SegmentInfo,
+    before: Before<'_>,
+) -> Result<Recovered, OpenError> {
     let device = |error| layout.device(error);
     if info.left.is_some() {
         // Only a segment that another one follows is ever compacted.
@@ -302,7 +329,7 @@ fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Reco
         return Err(Corruption { segment: info.number + 1, offset: 0, reason, streams: vec![] }.into());
     }
     let file = files.open(&info.path, OpenMode::Write).map_err(device)?;
-    let mut walked = walk(&info, &*file).map_err(|error| layout.scan_error(error))?;
+    let mut walked = walk_last(&info, &*file, before).map_err(|error| layout.scan_error(error))?;
     // What a killed process wrote and did not sync is about to be believed and shown: make it durable first. And if
     // its sync had failed, memory may show a commit that the disk does not have; then the disk is right.
     file.sync_data().map_err(device)?;
@@ -312,7 +339,7 @@ fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Reco
         || reader.frame_at(walked.last_frame_at).map_err(device)?.is_ok();
     if !is_on_disk {
         file.drop_cache(0..walked.end.torn_end);
-        walked = walk(&info, &*file).map_err(|error| layout.scan_error(error))?;
+        walked = walk_last(&info, &*file, before).map_err(|error| layout.scan_error(error))?;
     }
     let end = walked.end;
     let torn_bytes = end.torn_end - end.offset;
@@ -326,38 +353,58 @@ fn recover(files: &dyn Files, layout: &Layout, info: SegmentInfo) -> Result<Reco
         zero(&*file, end.offset, end.torn_end).and_then(|()| file.sync_data()).map_err(device)?;
     }
     let capacity = file.len().map_err(device)?;
-    let active =
-        Active { info: Arc::new(info), file: file.into(), tail: walked.tail, end: end.offset, capacity };
-    Ok(Recovered { active, end, outcomes: walked.outcomes, torn_bytes })
+    let Walked { indexed: Indexed { tail, damages, damaged_at }, mut outcomes, .. } = walked;
+    // What a damaged commit held may be asked for, and its appends are not known.
+    outcomes.damages = damages;
+    let (info, file) = (Arc::new(info), file.into());
+    let active = Active { info, file, tail, end: end.offset, capacity, damaged_at };
+    Ok(Recovered { active, end, outcomes, torn_bytes })
 }
 
 struct Walked {
     end: SegmentEnd,
-    tail: Tail,
+    indexed: Indexed,
     outcomes: Outcomes,
     /// Where the last commit begins; where it would, when there is none.
     last_frame_at: u64,
 }
 
-fn walk(info: &SegmentInfo, file: &dyn File) -> Result<Walked, ScanError> {
-    let mut tail = Tail::default();
-    let mut recent = VecDeque::with_capacity(OUTCOMES_KEPT);
-    let mut last_frame_at = SEGMENT_HEADER_BYTES as u64;
-    let end = scan(info, file, None, |offset, header, _, appends| {
-        last_frame_at = offset;
-        // Segments are below 4 GiB: checked when they are made.
-        tail.apply(u32::try_from(offset).unwrap_or(u32::MAX), header.first_sequence, &appends);
-        for append in appends {
+/// A walk over the last segment.
+struct Recovering<'a> {
+    indexing: Indexing<'a>,
+    recent: VecDeque<([u8; 16], Outcome)>,
+    last_frame_at: u64,
+}
+
+impl Walker for Recovering<'_> {
+    fn commit(&mut self, offset: u64, header: &FrameHeader, bytes: &Bytes, appends: Vec<AppendHead>) {
+        self.last_frame_at = offset;
+        for append in &appends {
             let (first_sequence, last_sequence) = (append.first_sequence, append.last_sequence);
-            if recent.len() == OUTCOMES_KEPT {
-                recent.pop_front();
+            if self.recent.len() == OUTCOMES_KEPT {
+                self.recent.pop_front();
             }
-            recent.push_back((append.id, Outcome { first_sequence, last_sequence }));
+            self.recent.push_back((append.id, Outcome { first_sequence, last_sequence }));
         }
-    })?;
+        self.indexing.commit(offset, header, bytes, appends);
+    }
+
+    fn damage(&mut self, info: &SegmentInfo, damage: Damage) -> Result<(), ScanError> {
+        self.indexing.damage(info, damage)
+    }
+}
+
+fn walk_last(info: &SegmentInfo, file: &dyn File, before: Before<'_>) -> Result<Walked, ScanError> {
+    let mut recovering = Recovering {
+        indexing: Indexing::new(before),
+        recent: VecDeque::with_capacity(OUTCOMES_KEPT),
+        last_frame_at: SEGMENT_HEADER_BYTES as u64,
+    };
+    let end = walk(info, file, None, &mut recovering)?;
+    let Recovering { indexing, recent, last_frame_at } = recovering;
     let mut outcomes = Outcomes::default();
     recent.into_iter().for_each(|(id, outcome)| outcomes.insert(id, outcome));
-    Ok(Walked { end, tail, outcomes, last_frame_at })
+    Ok(Walked { end, indexed: indexing.finish()?, outcomes, last_frame_at })
 }
 
 fn zero(file: &dyn File, start: u64, end: u64) -> io::Result<()> {

@@ -3,12 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::{OUTCOMES_KEPT, Outcome};
+use crate::record::Corruption;
 
 /// A bounded memory of what was committed.
 #[derive(Debug, Default)]
 pub(crate) struct Outcomes {
     known: HashMap<[u8; 16], Outcome>,
     order: VecDeque<[u8; 16]>,
+    /// What is damaged among the latest: of what is not known here nobody can say that it never was.
+    pub damages: Vec<Corruption>,
 }
 
 impl Outcomes {

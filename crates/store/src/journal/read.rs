@@ -2,6 +2,7 @@
 //! sealed segments, newest first. What is read is proved: checksums, dense sequences, the chain.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,8 +10,9 @@ use bytes::Bytes;
 use ghostlight_world::{File, OpenMode};
 
 use super::frame::{appends_of, decode_part};
+use super::salvage::{Piece, Stretch, salvage};
 use super::sealed::Sealed;
-use super::segment::{FrameReader, SEGMENT_HEADER_BYTES, SegmentInfo, scan};
+use super::segment::{FRAME_BYTES_MAX, FrameReader, SEGMENT_HEADER_BYTES, SegmentInfo, scan};
 use super::shared::Shared;
 use super::tail::{FrameAt, PartAt, StreamEntry};
 use super::{OUTCOMES_KEPT, Outcome, READ_BYTES_MAX, READ_RECORDS_MAX, Waking, WholePart};
@@ -33,21 +35,43 @@ struct Page {
     records: Vec<Record>,
     bytes: usize,
     limit: usize,
+    /// What ends it, and the sequences that cannot be read.
+    damage: Option<(Corruption, Range<u64>)>,
 }
 
 impl Page {
     fn new(limit: usize) -> Self {
-        Self { records: Vec::new(), bytes: 0, limit: limit.min(READ_RECORDS_MAX) }
+        Self { records: Vec::new(), bytes: 0, limit: limit.min(READ_RECORDS_MAX), damage: None }
     }
 
     fn is_full(&self) -> bool {
-        self.records.len() >= self.limit || self.bytes >= READ_BYTES_MAX
+        self.records.len() >= self.limit || self.bytes >= READ_BYTES_MAX || self.damage.is_some()
     }
 
     fn push(&mut self, record: Record) {
         if !self.is_full() {
             self.bytes += record.body.len();
             self.records.push(record);
+        }
+    }
+}
+
+impl Page {
+    /// Takes what is whole of a damaged stretch, from the sequence `next` on, up to the first damaged part.
+    fn take_pieces(&mut self, info: &SegmentInfo, stretch: &Stretch, pieces: Vec<Piece>, next: u64) {
+        for piece in pieces {
+            match piece {
+                Piece::Whole(_, records) => {
+                    records
+                        .into_iter()
+                        .filter(|record| record.sequence >= next)
+                        .for_each(|record| self.push(record));
+                }
+                Piece::Damaged(part) if part.sequences.end > next && !self.is_full() => {
+                    self.damage = Some((part.corruption(info, stretch), part.sequences));
+                }
+                Piece::Damaged(_) => {}
+            }
         }
     }
 }
@@ -135,7 +159,21 @@ impl Shared {
     }
 
     pub fn read_all(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
-        self.steady(|| self.read_behind(after, limit))
+        self.steady(|| match self.read_behind(after, limit)? {
+            // What is whole before a damage is read; who comes to the damage itself is told.
+            Page { records, damage: Some((corruption, _)), .. } if records.is_empty() => {
+                Err(corruption.into())
+            }
+            page => Ok(page.records),
+        })
+    }
+
+    pub fn damage_behind(&self, after: u64) -> Result<Option<u64>, ReadError> {
+        self.steady(|| {
+            let page = self.read_behind(after, 1)?;
+            let damage = page.damage.filter(|_| page.records.is_empty());
+            Ok(damage.map(|(_, sequences)| sequences.end - 1))
+        })
     }
 
     pub fn waking(&self, until: i64, after: Option<&Waking>, limit: usize) -> Result<Vec<Waking>, ReadError> {
@@ -273,7 +311,7 @@ impl Shared {
         Ok(places)
     }
 
-    fn read_behind(&self, after: u64, limit: usize) -> Result<Vec<Record>, ReadError> {
+    fn read_behind(&self, after: u64, limit: usize) -> Result<Page, ReadError> {
         let mut page = Page::new(limit);
         let mut next = after.saturating_add(1);
         while !page.is_full() && next <= self.head.load(Ordering::Acquire) {
@@ -283,24 +321,25 @@ impl Shared {
             }
             next = reached;
         }
-        Ok(page.records)
+        Ok(page)
     }
 
     /// Reads from the segment that holds `next` until the page is full or the segment ends; returns the sequence
     /// that was reached.
     fn read_segment(&self, next: u64, page: &mut Page) -> Result<u64, ReadError> {
-        let (info, file, start, end_offset, end_sequence) = {
+        let (info, file, start, end_offset, end_sequence, end_commit) = {
             let state = self.state();
             let active = &state.active;
             if next >= active.info.first_sequence {
                 let start = active.tail.frame_before(next);
-                (active.info.clone(), Some(active.file.clone()), start, active.end, u64::MAX)
+                (active.info.clone(), Some(active.file.clone()), start, active.end, u64::MAX, None)
             } else {
                 let after = state.sealed.partition_point(|sealed| sealed.end_sequence <= next);
                 let sealed = state.sealed.get(after).cloned().ok_or(ReadError::Unavailable)?;
                 drop(state);
                 let start = sealed.ask(&*self.world.files, |index| index.frame_before(next))?;
-                (sealed.info.clone(), None, start, u64::MAX, sealed.end_sequence)
+                let end_commit = Some(sealed.end_commit);
+                (sealed.info.clone(), None, start, u64::MAX, sealed.end_sequence, end_commit)
             }
         };
         let file = match file {
@@ -318,8 +357,22 @@ impl Shared {
             let (header, bytes) = match frame {
                 Ok(frame) => frame,
                 Err(reason) => {
-                    let bytes = reader.bytes_at(offset, usize::MAX)?;
-                    return Err(info.corruption(offset, reason, &bytes).into());
+                    let behind = end_commit.map(|commit| (commit, end_sequence));
+                    // What was put in the place of the file that was looked for is not damaged: it is looked for again.
+                    let is_it = SegmentInfo::read(&*file, &info.path, info.number)?
+                        .is_ok_and(|found| found.salt == info.salt);
+                    let stretch = match is_it {
+                        true => reader.stretch(&info, offset, 0, behind)?,
+                        false => None,
+                    };
+                    let pieces = stretch.as_ref().and_then(|stretch| salvage(stretch, sequence));
+                    let (Some(stretch), Some(pieces)) = (stretch, pieces) else {
+                        let bytes = reader.bytes_at(offset, FRAME_BYTES_MAX)?;
+                        return Err(info.corruption(offset, reason, &bytes).into());
+                    };
+                    page.take_pieces(&info, &stretch, pieces, next);
+                    (offset, sequence) = (stretch.end(), stretch.next_sequence);
+                    continue;
                 }
             };
             let corrupt = |reason| info.corruption(offset, reason, &[]);
@@ -354,6 +407,9 @@ impl Shared {
         };
         if !is_whole {
             return Err(info.corruption(offset, "the segment ends before its records do", &[]).into());
+        }
+        if let Some((_, sequences)) = &page.damage {
+            return Ok(sequences.start.max(next));
         }
         let last = page.records.last().filter(|_| page.is_full());
         let reached = if end_sequence == u64::MAX { sequence } else { end_sequence };
@@ -438,6 +494,9 @@ impl Shared {
             let outcomes = self.outcomes();
             if let Some(outcome) = outcomes.recent.get(&append_id) {
                 return Ok(Some(outcome));
+            }
+            if let Some(corruption) = outcomes.recent.damages.first() {
+                return Err(corruption.clone().into());
             }
             outcomes.complete
         };

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ghostlight_world::{Files, OpenMode};
 
 use super::Waking;
-use super::segment::{ScanError, SegmentInfo, scan};
+use super::indexing::{Before, index_of};
+use super::segment::{ScanError, SegmentInfo};
 use super::tail::{FrameAt, PartAt, StreamEntry, Tail};
 use crate::index::{Fingerprint, Identity, Sidecar, SidecarError, write_sidecar};
 use crate::record::{ReadError, StreamName};
@@ -57,12 +58,14 @@ impl Sealed {
         }
     }
 
-    /// A segment of an earlier life, with its sidecar, which is built again when it is not usable.
+    /// A segment of an earlier life, with its sidecar, which is built again when it is not usable. `before` knows the
+    /// segments before it.
     pub fn open(
         files: &dyn Files,
         info: Arc<SegmentInfo>,
         end: (u64, u64),
         index_dir: &Path,
+        before: Before<'_>,
     ) -> Result<Self, ScanError> {
         let path = sidecar_path(index_dir, info.number);
         let file_bytes = files.open(&info.path, OpenMode::Read)?.len()?;
@@ -77,7 +80,7 @@ impl Sealed {
             }),
             Err(SidecarError::Device(error)) => Err(error.into()),
             Err(SidecarError::Damaged) => {
-                let tail = tail_of(files, &info, end.0)?;
+                let tail = index_of(files, &info, end, before)?;
                 let sealed = Self::from_tail(info, end, file_bytes, tail, index_dir);
                 if let Err(error) = sealed.write_index(files) {
                     tracing::warn!(segment = sealed.info.number, %error, "the index of a segment stays in memory");
@@ -131,7 +134,8 @@ impl Sealed {
             Err(SidecarError::Damaged) => {}
         }
         tracing::warn!(segment = self.info.number, "the index of a segment is damaged and is built again");
-        let tail = Arc::new(tail_of(files, &self.info, self.end_commit)?);
+        let end = (self.end_commit, self.end_sequence);
+        let tail = Arc::new(index_of(files, &self.info, end, &|_| Ok(None))?);
         let rebuilt = SegmentIndex::Memory(tail);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = rebuilt.clone();
         if let Err(error) = self.write_index(files) {
@@ -141,15 +145,14 @@ impl Sealed {
     }
 }
 
-/// Builds the index of a segment by walking it.
-fn tail_of(files: &dyn Files, info: &SegmentInfo, end_commit: u64) -> Result<Tail, ScanError> {
-    let file = files.open(&info.path, OpenMode::Read)?;
-    let mut tail = Tail::default();
-    scan(info, &*file, Some(end_commit), |offset, header, _, appends| {
-        // Segments are below 4 GiB: checked when they are made.
-        tail.apply(u32::try_from(offset).unwrap_or(u32::MAX), header.first_sequence, &appends);
-    })?;
-    Ok(tail)
+impl From<ReadError> for ScanError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Device(error) => Self::Device(error),
+            ReadError::Corrupt(corruption) => Self::Corrupt(corruption),
+            ReadError::Unavailable => Self::Device(std::io::Error::other(ReadError::Unavailable)),
+        }
+    }
 }
 
 impl From<ScanError> for ReadError {

@@ -17,6 +17,7 @@ use super::frame::{
     AppendHead, Defect, FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader, appends_of, check_frame,
     damaged_streams,
 };
+use super::salvage::Stretch;
 use crate::record::Corruption;
 
 /// Frames begin here. The header's own sector is never written again.
@@ -347,17 +348,59 @@ impl From<io::Error> for ScanError {
     }
 }
 
-/// Walks a segment's commits in order and hands each to `visit` with its offset.
-///
-/// `end_commit` is the first commit that is not in it, as the next segment's header says: what is missing before is
-/// corruption, and what lies behind was never acknowledged. Without it the segment is the last one: damage that no
-/// valid commit follows is a torn tail. Of a segment that was compacted the header says what is left, and nothing of that
-/// may be missing.
+/// Who is told what a walk over a segment comes by.
+pub(crate) trait Walker {
+    /// A whole commit, and its offset.
+    fn commit(&mut self, offset: u64, header: &FrameHeader, bytes: &Bytes, appends: Vec<AppendHead>);
+
+    /// Commits that are damaged, before others that are whole. The walk goes on behind them, unless this is an error.
+    fn damage(&mut self, info: &SegmentInfo, damage: Damage) -> Result<(), ScanError>;
+}
+
+/// Where commits are damaged in the middle of a segment.
+pub(crate) struct Damage {
+    /// The damage as it is without knowing more.
+    pub corruption: Corruption,
+    pub stretch: Stretch,
+    /// The first sequence that has to be in it.
+    pub sequence: u64,
+}
+
+/// A walk that damage ends.
+struct Strict<F>(F);
+
+impl<F: FnMut(u64, &FrameHeader, &Bytes, Vec<AppendHead>)> Walker for Strict<F> {
+    fn commit(&mut self, offset: u64, header: &FrameHeader, bytes: &Bytes, appends: Vec<AppendHead>) {
+        (self.0)(offset, header, bytes, appends);
+    }
+
+    fn damage(&mut self, _: &SegmentInfo, damage: Damage) -> Result<(), ScanError> {
+        Err(ScanError::Corrupt(damage.corruption))
+    }
+}
+
+/// Walks a segment's commits in order and hands each to `visit` with its offset; the first damage ends it. `end_commit` is
+/// the first commit that is not in the segment.
 pub(crate) fn scan(
     info: &SegmentInfo,
     file: &dyn File,
     end_commit: Option<u64>,
-    mut visit: impl FnMut(u64, &FrameHeader, &Bytes, Vec<AppendHead>),
+    visit: impl FnMut(u64, &FrameHeader, &Bytes, Vec<AppendHead>),
+) -> Result<SegmentEnd, ScanError> {
+    walk(info, file, end_commit.map(|commit| (commit, u64::MAX)), &mut Strict(visit))
+}
+
+/// Walks a segment's commits in order.
+///
+/// `end` is the first commit that is not in it and its first sequence, as the next segment's header says: what is missing
+/// before is corruption, and what lies behind was never acknowledged. Without it the segment is the last one: damage that no
+/// valid commit follows is a torn tail. Of a segment that was compacted the header says what is left, and nothing of that
+/// may be missing.
+pub(crate) fn walk(
+    info: &SegmentInfo,
+    file: &dyn File,
+    behind: Option<(u64, u64)>,
+    walker: &mut impl Walker,
 ) -> Result<SegmentEnd, ScanError> {
     let len = file.len()?;
     if len > SEGMENT_BYTES_MAX {
@@ -373,18 +416,32 @@ pub(crate) fn scan(
         epoch: info.epoch,
     };
     let mut met = Left { end: start, ..Left::default() };
-    while info.goes_on(end.offset, end.next_commit, end_commit) {
+    let mut is_counted = true;
+    while info.goes_on(end.offset, end.next_commit, behind.map(|(commit, _)| commit)) {
         let corrupt = |reason, bytes: &[u8]| ScanError::Corrupt(info.corruption(end.offset, reason, bytes));
         let (header, bytes) = match reader.frame_at(end.offset)? {
             Ok(frame) => frame,
             Err(defect) => {
-                end.torn_end = reader.end_of_bytes(end.offset)?;
-                let later = reader.find_commit(end.offset + 1..end.torn_end, end.next_commit)?;
-                if end_commit.is_some() || info.left.is_some() || later.is_some() {
-                    let bytes = reader.bytes_at(end.offset, FRAME_BYTES_MAX)?;
-                    return Err(corrupt(defect, &bytes));
+                let Some(stretch) = reader.stretch(info, end.offset, end.next_commit, behind)? else {
+                    end.torn_end = reader.end_of_bytes(end.offset)?;
+                    let later = reader.find_commit(end.offset + 1..end.torn_end, end.next_commit)?;
+                    if behind.is_some() || info.left.is_some() || later.is_some() {
+                        let bytes = reader.bytes_at(end.offset, FRAME_BYTES_MAX)?;
+                        return Err(corrupt(defect, &bytes));
+                    }
+                    return Ok(end);
+                };
+                let corruption = info.corruption(end.offset, defect, &stretch.bytes);
+                let (offset, next_commit) = (stretch.end(), stretch.next_commit);
+                let (sequence, next_sequence) = (end.next_sequence, stretch.next_sequence);
+                if offset <= end.offset || next_commit < end.next_commit || next_sequence < sequence {
+                    return Err(ScanError::Corrupt(corruption));
                 }
-                return Ok(end);
+                walker.damage(info, Damage { corruption, stretch, sequence })?;
+                (end.offset, end.torn_end, met.end) = (offset, offset, offset);
+                (end.next_commit, end.next_sequence) = (next_commit, next_sequence);
+                is_counted = false;
+                continue;
             }
         };
         if !info.follows(&header, end.next_commit, end.next_sequence) || header.epoch < end.epoch {
@@ -392,14 +449,15 @@ pub(crate) fn scan(
         }
         let appends = appends_of(&bytes, &header).map_err(|defect| corrupt(defect, &[]))?;
         end.next_sequence = header.next_sequence(&appends);
-        visit(end.offset, &header, &bytes, appends);
+        walker.commit(end.offset, &header, &bytes, appends);
         end.offset += bytes.len() as u64;
         end.torn_end = end.offset;
         end.next_commit = header.number + 1;
         end.epoch = header.epoch;
         met.count(&header, end.offset);
     }
-    match info.left.is_none_or(|left| left == met) {
+    // Of a damaged commit nobody can say what it counted.
+    match info.left.is_none_or(|left| left == met || (!is_counted && left.end == met.end)) {
         true => Ok(end),
         false => Err(ScanError::Corrupt(info.corruption(end.offset, NOT_ALL_THERE, &[]))),
     }

@@ -1,6 +1,7 @@
 //! What the writer and the readers of an open journal share.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -15,7 +16,7 @@ use super::{JournalStats, Publisher, StreamBytes};
 use crate::index::Fingerprint;
 use crate::record::{ReadError, StreamName};
 
-/// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `state`; `outcomes` and `stats` are held for a moment and
+/// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `let_go`, `state`; `outcomes` and `stats` are held for a moment and
 /// alone.
 pub(crate) struct Shared {
     pub world: World,
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     replacing: Mutex<()>,
     /// How often that has happened.
     pub replaced: AtomicU64,
+    /// Streams that a compaction let go, which a cut of power may bring back: nobody may write to them.
+    let_go: Mutex<HashSet<StreamName>>,
     /// No more segments are compacted.
     pub closing: AtomicBool,
     /// Held over a compaction; false once no other may begin.
@@ -63,6 +66,8 @@ pub(crate) struct Active {
     pub end: u64,
     /// The length of its file, which is reserved on the disk.
     pub capacity: u64,
+    /// Where commits were found damaged when it was opened.
+    pub damaged_at: Vec<u64>,
 }
 
 /// Outcomes in memory, and how far back they were read.
@@ -111,6 +116,7 @@ impl Shared {
             deciding: Mutex::new(()),
             replacing: Mutex::new(()),
             replaced: AtomicU64::new(0),
+            let_go: Mutex::new(HashSet::new()),
             closing: AtomicBool::new(false),
             compacting: Mutex::new(true),
             lock: Mutex::new(Some(opened.lock)),
@@ -141,6 +147,30 @@ impl Shared {
     pub fn end_compactions(&self) {
         self.closing.store(true, Ordering::Release);
         *self.compacting() = false;
+    }
+
+    /// Keeps streams from being written to whose end is not durable.
+    pub fn hold_back(&self, streams: &HashSet<StreamName>) {
+        lock(&self.let_go).extend(streams.iter().cloned());
+    }
+
+    /// Whether a stream is held back. Then the folder is synced once more: if that works, what was let go is gone for good.
+    pub fn is_held_back(&self, stream: &StreamName) -> bool {
+        let mut let_go = lock(&self.let_go);
+        if !let_go.contains(stream) {
+            return false;
+        }
+        let folder = self.state().active.info.path.parent().map(Path::to_owned);
+        match folder.map_or(Ok(()), |folder| self.world.files.sync_dir(&folder)) {
+            Ok(()) => {
+                let_go.clear();
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, "the folder of the journal cannot be synced: streams that were let go are not written to");
+                true
+            }
+        }
     }
 
     pub fn sealing(&self) -> MutexGuard<'_, ()> {

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Waking;
-use super::frame::AppendHead;
+use super::frame::{AppendHead, PartHead};
 use crate::record::{StreamHead, StreamName, Wake};
 
 /// A place in the sequence table at most every so many bytes of a segment.
@@ -40,6 +40,8 @@ pub(crate) struct StreamEntry {
     pub chain: [u8; 32],
     pub wake: Wake,
     pub route: Arc<str>,
+    /// Its last record is damaged, and what is said of it here is not proved: nobody may build on that.
+    pub is_in_doubt: bool,
 }
 
 impl StreamEntry {
@@ -75,43 +77,55 @@ struct LinkedPart {
 impl Tail {
     /// Takes in a commit that lies at `offset` of the segment.
     pub fn apply(&mut self, offset: u32, sequence: u64, appends: &[AppendHead]) {
+        self.begin_frame(offset, sequence);
+        for part in appends.iter().flat_map(|append| &append.parts) {
+            self.add(offset, part, false);
+        }
+    }
+
+    /// Takes in that a frame, or what is left of one, begins at `offset` with this sequence.
+    pub fn begin_frame(&mut self, offset: u32, sequence: u64) {
         let far = self.frames.last().is_none_or(|last| offset - last.offset >= PLACE_EVERY_BYTES);
         if far {
             self.frames.push(FrameAt { sequence, offset });
         }
-        for part in appends.iter().flat_map(|append| &append.parts) {
-            let index = u32::try_from(self.parts.len()).expect("a segment holds fewer parts than bytes");
-            let last = part.last_stream_sequence();
-            let at =
-                PartAt { offset: offset + part.offset, len: part.len, first: part.first_stream_sequence };
-            let route = self.intern(&part.route);
-            let previous = match self.streams.get_mut(&part.stream) {
-                Some(stream) => {
-                    let previous = std::mem::replace(&mut stream.last_part, index);
-                    stream.part_count += 1;
-                    stream.entry.last = last;
-                    stream.entry.chain = part.chain_after;
-                    stream.entry.wake = part.wake;
-                    stream.entry.route = route;
-                    previous
-                }
-                None => {
-                    let entry = StreamEntry {
-                        first: part.first_stream_sequence,
-                        last,
-                        chain: part.chain_after,
-                        wake: part.wake,
-                        route,
-                    };
-                    self.streams
-                        .insert(part.stream.clone(), TailStream { entry, last_part: index, part_count: 1 });
-                    index
-                }
-            };
-            self.parts.push(LinkedPart { at, previous });
-            for alias in &part.aliases {
-                self.aliases.insert(*alias, part.stream.clone());
+    }
+
+    /// Takes in a part of what begins at `offset`. One that is damaged has its place, so that whoever reads the stream comes by
+    /// it; `is_in_doubt` when what it says of the stream is not proved.
+    pub fn add(&mut self, offset: u32, part: &PartHead, is_in_doubt: bool) {
+        let index = u32::try_from(self.parts.len()).expect("a segment holds fewer parts than bytes");
+        let last = part.last_stream_sequence();
+        let at = PartAt { offset: offset + part.offset, len: part.len, first: part.first_stream_sequence };
+        let route = self.intern(&part.route);
+        let previous = match self.streams.get_mut(&part.stream) {
+            Some(stream) => {
+                let previous = std::mem::replace(&mut stream.last_part, index);
+                stream.part_count += 1;
+                stream.entry.last = last;
+                stream.entry.chain = part.chain_after;
+                stream.entry.wake = part.wake;
+                stream.entry.route = route;
+                stream.entry.is_in_doubt = is_in_doubt;
+                previous
             }
+            None => {
+                let entry = StreamEntry {
+                    first: part.first_stream_sequence,
+                    last,
+                    chain: part.chain_after,
+                    wake: part.wake,
+                    route,
+                    is_in_doubt,
+                };
+                self.streams
+                    .insert(part.stream.clone(), TailStream { entry, last_part: index, part_count: 1 });
+                index
+            }
+        };
+        self.parts.push(LinkedPart { at, previous });
+        for alias in &part.aliases {
+            self.aliases.insert(*alias, part.stream.clone());
         }
     }
 

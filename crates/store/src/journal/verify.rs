@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::frame::{appends_of, decode_part};
 use super::open::{Layout, OpenError};
-use super::segment::{FrameReader, Left, NOT_ALL_THERE, SEGMENT_HEADER_BYTES, SegmentInfo};
+use super::salvage::{NOT_ACCOUNTED, ONLY_THE_FRAME, Piece, Stretch, Told, salvage};
+use super::segment::{FRAME_BYTES_MAX, FrameReader, Left, NOT_ALL_THERE, SEGMENT_HEADER_BYTES, SegmentInfo};
 use super::view::{Held, hold};
 use crate::record::{CHAIN_START, Corruption, StreamName, Wake};
 
@@ -81,8 +82,8 @@ pub fn verify(files: &dyn Files, dir: &Path) -> Result<VerifyReport, OpenError> 
         });
     }
     for (index, held) in segments.iter().enumerate() {
-        let end_commit = segments.get(index + 1).map(|next| next.info.first_commit);
-        walk.segment(held, end_commit).map_err(|error| layout.device(error))?;
+        let end = segments.get(index + 1).map(|next| (next.info.first_commit, next.info.first_sequence));
+        walk.segment(held, end).map_err(|error| layout.device(error))?;
     }
     walk.end();
     walk.report.segments = segments.len() as u64;
@@ -112,9 +113,10 @@ impl Walk {
         }
     }
 
-    fn segment(&mut self, Held { info, file }: &Held, end_commit: Option<u64>) -> std::io::Result<()> {
+    fn segment(&mut self, Held { info, file }: &Held, end: Option<(u64, u64)>) -> std::io::Result<()> {
+        let end_commit = end.map(|(commit, _)| commit);
         self.report.compacted_segments += u64::from(info.left.is_some());
-        let mut met = Left { end: SEGMENT_HEADER_BYTES as u64, ..Left::default() };
+        let (mut met, mut is_counted) = (Left { end: SEGMENT_HEADER_BYTES as u64, ..Left::default() }, true);
         let mut reader = FrameReader::new(&**file, info.salt, file.len()?);
         let mut offset = SEGMENT_HEADER_BYTES as u64;
         // What a compacted segment lacks at its end shows here.
@@ -174,7 +176,16 @@ impl Walk {
                     if later.is_some() && reader.is_whole_after_all(offset)? {
                         continue;
                     }
-                    let bytes = reader.bytes_at(offset, usize::MAX)?;
+                    let stretch = reader.stretch(info, offset, self.next_commit, end)?;
+                    let pieces = stretch.as_ref().and_then(|stretch| salvage(stretch, self.next_sequence));
+                    if let (Some(stretch), Some(pieces)) = (stretch, pieces) {
+                        self.pieces(info, &stretch, pieces);
+                        offset = stretch.end();
+                        (met.end, is_counted) = (offset, false);
+                        (self.next_commit, self.next_sequence) = (stretch.next_commit, stretch.next_sequence);
+                        continue;
+                    }
+                    let bytes = reader.bytes_at(offset, FRAME_BYTES_MAX)?;
                     self.find(info.corruption(offset, reason, &bytes));
                     let Some(later) = later else { return Ok(()) };
                     // What lies between is lost; the numbers go on with what is found.
@@ -185,10 +196,49 @@ impl Walk {
                 }
             }
         }
-        if info.left.is_some_and(|left| left != met) {
+        if info.left.is_some_and(|left| if is_counted { left != met } else { left.end != met.end }) {
             self.find(info.corruption(offset, NOT_ALL_THERE, &[]));
         }
         Ok(())
+    }
+
+    /// What is left of damaged commits.
+    fn pieces(&mut self, info: &SegmentInfo, stretch: &Stretch, pieces: Vec<Piece>) {
+        let found = self.report.finding_count;
+        for piece in pieces {
+            match piece {
+                Piece::Whole(head, records) => {
+                    self.pass_over(head.first_sequence);
+                    self.next_sequence = head.sequences().end;
+                    self.report.records += records.len() as u64;
+                    let (at, stream) = (stretch.offset + u64::from(head.offset), head.stream.clone());
+                    self.part(info, at, &stream, Ok(head));
+                }
+                Piece::Damaged(part) => {
+                    self.next_sequence = part.sequences.end;
+                    let corruption = part.corruption(info, stretch);
+                    let is_told = match &part.told {
+                        Told::Proved(_) => true,
+                        // A report may name who nothing speaks against.
+                        Told::Claimed(head) => {
+                            let before = (head.first_stream_sequence.saturating_sub(1), head.chain_before);
+                            self.heads.get(&head.stream).copied().unwrap_or(Some((0, CHAIN_START)))
+                                == Some(before)
+                        }
+                        Told::Nothing => false,
+                    };
+                    // Whose it is shows later, if it shows at all, by what is missing there.
+                    self.find(match is_told {
+                        true => corruption,
+                        false => Corruption { reason: NOT_ACCOUNTED, streams: Vec::new(), ..corruption },
+                    });
+                }
+            }
+        }
+        if self.report.finding_count == found {
+            let (segment, offset) = (info.number, stretch.offset);
+            self.find(Corruption { segment, offset, reason: ONLY_THE_FRAME, streams: Vec::new() });
+        }
     }
 
     /// Notes that the sequences before `next` that were not met are gone.

@@ -16,17 +16,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ghostlight_world::{Bug, File, OpenMode};
 
 use super::Outcome;
-use super::frame::{BuiltFrame, FrameBuilder};
+use super::frame::{AppendHead, BuiltFrame, FrameBuilder, FrameHeader};
 use super::queue::Job;
 use super::reply::Reply;
 use super::reserve;
 use super::restore::{Place, Restored};
 use super::sealed::Sealed;
 use super::segment::{
-    FRAME_BYTES_MAX, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, scan, segment_name,
+    Damage, FRAME_BYTES_MAX, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, Walker, segment_name,
+    walk,
 };
 use super::shared::{Active, Shared};
 use super::tail::Tail;
@@ -245,8 +247,12 @@ impl Writer {
         if let Some(head) = pending.get(stream) {
             return Ok(*head);
         }
+        if self.shared.is_held_back(stream) {
+            return Err(AppendError::Unavailable);
+        }
         match self.shared.entry(stream) {
             Ok(Some(entry)) if entry.wake == Wake::Dropped => Err(AppendError::Dropped),
+            Ok(Some(entry)) if entry.is_in_doubt => Err(AppendError::Damaged { stream: stream.clone() }),
             Ok(entry) => Ok(entry.map_or((0, CHAIN_START), |entry| (entry.last, entry.chain))),
             Err(error) => {
                 tracing::error!(%stream, %error, "an append is refused: the index cannot be read");
@@ -405,7 +411,9 @@ impl Writer {
         }
         let file = self.shared.world.files.open(&self.info.path, OpenMode::Read)?;
         file.drop_cache(0..self.offset);
-        match scan(&self.info, &*file, Some(self.next_commit), |_, _, _, _| {}) {
+        let damaged_at = self.shared.state().active.damaged_at.clone();
+        let behind = Some((self.next_commit, self.next_sequence));
+        match walk(&self.info, &*file, behind, &mut NothingNew { damaged_at }) {
             Ok(_) => {
                 self.must_verify = false;
                 Ok(())
@@ -453,7 +461,8 @@ impl Writer {
         {
             let mut state = self.shared.state_mut();
             let (end, capacity) = (self.offset, self.capacity);
-            let active = Active { info, file, tail: Tail::default(), end, capacity };
+            let (tail, damaged_at) = (Tail::default(), Vec::new());
+            let active = Active { info, file, tail, end, capacity, damaged_at };
             let old = std::mem::replace(&mut state.active, active);
             let end = (self.next_commit, self.next_sequence);
             let sealed = Sealed::from_tail(old.info, end, file_bytes, old.tail, &self.shared.index_dir);
@@ -481,6 +490,22 @@ impl Writer {
             Err(error) => {
                 tracing::warn!(%error, "no thread for the index of a segment, which stays in memory")
             }
+        }
+    }
+}
+
+/// A walk that damage ends, unless it was known before.
+struct NothingNew {
+    damaged_at: Vec<u64>,
+}
+
+impl Walker for NothingNew {
+    fn commit(&mut self, _: u64, _: &FrameHeader, _: &Bytes, _: Vec<AppendHead>) {}
+
+    fn damage(&mut self, _: &SegmentInfo, damage: Damage) -> Result<(), ScanError> {
+        match self.damaged_at.contains(&damage.stretch.offset) {
+            true => Ok(()),
+            false => Err(ScanError::Corrupt(damage.corruption)),
         }
     }
 }
