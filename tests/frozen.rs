@@ -40,8 +40,8 @@ nodes:
 
 fn home() -> Home {
     let home = Home::new();
-    // Its time is over while nobody can see what it has written in time.
-    command_agent_within(&home, "slow", 5, 8);
+    // Its time is over while nobody can see what it has written, and so is the time that an attempt may be late.
+    command_agent_within(&home, "slow", 1, 2);
     home.workflow("waits", &waits());
     home
 }
