@@ -4,7 +4,7 @@
 //! reads anything would find it reset, and no answer. Were it read on for as long as the client likes to send, which
 //! actix-web does with chunks, whoever sends without end, or not at all, would hold it for ever. So the answer goes out at
 //! once, with the word that the connection ends, and what still comes is thrown away within bounds: [`BYTES_MAX`],
-//! [`TIME_MAX`], and [`SILENCE_MAX`] without a byte. Whoever goes beyond them is shut out.
+//! [`TIME_MAX`], [`SILENCE_MAX`] without a byte, and the least rate of all bodies. Whoever goes beyond them is shut out.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -22,7 +22,7 @@ use bytes::Bytes;
 use futures::{Stream, stream};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::body::DEADLINE;
+use super::body::{DEADLINE, RATE_MIN};
 use super::sessions::Socket;
 
 /// How much of a body is thrown away after the answer.
@@ -112,31 +112,37 @@ struct Lingering {
 }
 
 struct Patience {
-    time: Pin<Box<Sleep>>,
-    silence: Pin<Box<Sleep>>,
+    told: Instant,
+    wait: Pin<Box<Sleep>>,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { told: Instant::now(), wait: Box::pin(sleep(SILENCE_MAX)) }
+    }
+
+    /// So many bytes have come since the answer.
+    fn paid(&mut self, bytes: usize) {
+        let paid_for = Duration::from_secs(bytes as u64 / RATE_MIN);
+        let in_all = self.told + TIME_MAX.min(SILENCE_MAX + paid_for);
+        self.wait.as_mut().reset(in_all.min(Instant::now() + SILENCE_MAX));
+    }
 }
 
 impl Lingering {
     /// Throws away what has come; ready when nothing more is to.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let patience = self.patience.get_or_insert_with(|| Patience {
-            time: Box::pin(sleep(TIME_MAX)),
-            silence: Box::pin(sleep(SILENCE_MAX)),
-        });
+        let patience = self.patience.get_or_insert_with(Patience::new);
         loop {
             match self.unread.rest.borrow_mut().poll(cx) {
                 Poll::Ready(Some(Ok(part))) if self.bytes + part.len() <= BYTES_MAX => {
                     self.bytes += part.len();
-                    patience.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
+                    patience.paid(self.bytes);
                 }
                 Poll::Ready(Some(Ok(_))) => break,
                 Poll::Ready(None | Some(Err(_))) => return Poll::Ready(()),
                 Poll::Pending => {
-                    let is_over = [&mut patience.time, &mut patience.silence]
-                        .map(|wait| wait.as_mut().poll(cx).is_ready());
-                    if is_over == [false; 2] {
-                        return Poll::Pending;
-                    }
+                    ready!(patience.wait.as_mut().poll(cx));
                     break;
                 }
             }
