@@ -110,6 +110,7 @@ impl Daemon {
     /// [`DaemonError`]; what had been started is stopped again.
     pub async fn start(settings: DaemonSettings) -> Result<Self, DaemonError> {
         let DaemonSettings { config, folder, place, strikes } = settings;
+        outlive_limits_of_files()?;
         if config.chaos.enabled && !cfg!(feature = "chaos") {
             return Err(DaemonError::NotBuilt { setting: "chaos.enabled", feature: "chaos" });
         }
@@ -278,6 +279,16 @@ fn of_house(config: &Config, folder: &std::path::Path) -> Result<Settings, Daemo
             every: config.retention.every.0,
         },
     })
+}
+
+/// A file that may not grow so far is a full disk, of which the call tells that met it. The signal that comes with it, SIGXFSZ,
+/// would end the process; once anybody has listened for it, it does nothing more. It is not ignored, which attempts that are
+/// processes would inherit.
+fn outlive_limits_of_files() -> Result<(), DaemonError> {
+    let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    signal(kind)
+        .map(drop)
+        .map_err(|source| DaemonError::Machine { what: "signals cannot be listened for", source })
 }
 
 /// SIGTERM and SIGINT.

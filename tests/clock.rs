@@ -5,14 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says by panicking what is wrong")]
 
 mod harness;
+mod support;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use harness::{Daemon, Home, until};
-use serde_json::{Value, json};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use support::{PATIENCE, approve, command_agent, id, question, start, step};
 
 /// A time to wait for, a question with a deadline, a pause between two attempts, and an attempt that takes its time.
 const WAITS: &str = "ghostlight: 1
@@ -44,11 +43,7 @@ fn set(home: &Home, by: &str) {
 
 fn home() -> Home {
     let home = Home::new();
-    home.agent(
-        "slow",
-        "ghostlight: 1\nname: slow\nkind: command\neffect: write\ntimeout: 30s\n\
-         command: [/bin/sh, -c, 'sleep 4; echo \"{\\\"type\\\":\\\"result\\\",\\\"output\\\":{}}\"']\nenv: { PATH: /usr/bin:/bin }\n",
-    );
+    command_agent(&home, "slow", 4);
     home.workflow("waits", WAITS);
     set(&home, "+0");
     home
@@ -68,10 +63,6 @@ fn daemon(home: &Home, library: &Path) -> Daemon {
     daemon
 }
 
-fn step(daemon: &Daemon, run: &str, path: &str) -> Value {
-    daemon.get(&format!("/api/v1/runs/{run}/steps/{path}")).unwrap().ok()
-}
-
 /// When each of these steps was over, counted from `began`.
 fn ends(daemon: &Daemon, run: &str, began: Instant, steps: &[(&str, &str)]) -> Vec<Duration> {
     let mut ends = vec![None; steps.len()];
@@ -89,8 +80,7 @@ fn nothing_is_early_when_it_is_set(by: &str) {
     let Some(library) = library() else { return };
     let home = home();
     let mut daemon = daemon(&home, &library);
-    let started = daemon.post("/api/v1/workflows/waits/runs", &json!({ "input": {} })).unwrap().ok();
-    let (run, began) = (started["id"].as_str().unwrap().to_owned(), Instant::now());
+    let (run, began) = (id(&start(&daemon, "waits").ok()), Instant::now());
     until("all to wait", PATIENCE, || {
         let waits = |path, status| step(&daemon, &run, path)["status"] == status;
         (waits("again", "retrying") && waits("work", "running") && waits("ask", "waiting")).then_some(())
@@ -113,9 +103,7 @@ fn nothing_is_early_when_it_is_set(by: &str) {
     let again = step(&daemon, &run, "again");
     assert_eq!(again["attempts"], 2, "{again}");
     // The question has its half hour, and can be answered.
-    let asked = daemon.get(&format!("/api/v1/approvals?run={run}&status=pending")).unwrap().ok();
-    let asked = asked["items"][0]["id"].as_str().expect("the question is open").to_owned();
-    daemon.post(&format!("/api/v1/approvals/{asked}/approve"), &json!({})).unwrap().ok();
+    approve(&daemon, &question(&daemon, &run));
     assert_eq!(step(&daemon, &run, "ask")["status"], "completed");
     assert!(daemon.stop().success(), "{}", home.logged());
 }

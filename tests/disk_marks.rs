@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says by panicking what is wrong")]
 
 mod harness;
-mod small_disk;
+mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use harness::{Daemon, Home, until};
 use serde_json::{Value, json};
-use small_disk::SmallDisk;
+use support::small_disk::SmallDisk;
+use support::{PATIENCE, approve, command_agent, configure, ended, id, question, start};
 
-const PATIENCE: Duration = Duration::from_secs(20);
 const MIB: u64 = 1 << 20;
 const MARKS: &str =
     "[data]\nsegment_bytes = \"1MiB\"\nwarn_below_free = \"32MiB\"\nrefuse_below_free = \"20MiB\"\n";
@@ -31,23 +31,11 @@ const SMALL: &str = "ghostlight: 1\nname: small\nnodes:\n  a: { type: agent_call
 
 fn home() -> Home {
     let home = Home::new();
-    std::fs::write(home.path().join("config/ghostlight.toml"), MARKS).unwrap();
-    home.agent(
-        "echo",
-        "ghostlight: 1\nname: echo\nkind: command\neffect: write\ntimeout: 60s\n\
-         command: [/bin/sh, -c, 'echo \"{\\\"type\\\":\\\"result\\\",\\\"output\\\":{}}\"']\nenv: { PATH: /usr/bin:/bin }\n",
-    );
+    configure(&home, MARKS);
+    command_agent(&home, "echo", 0);
     home.workflow("work", WORK);
     home.workflow("small", SMALL);
     home
-}
-
-fn start(daemon: &Daemon, workflow: &str) -> harness::Answer {
-    daemon.post(&format!("/api/v1/workflows/{workflow}/runs"), &json!({ "input": {} })).unwrap()
-}
-
-fn id(run: &Value) -> String {
-    run["id"].as_str().unwrap().to_owned()
 }
 
 fn level(daemon: &Daemon) -> String {
@@ -58,14 +46,6 @@ fn level(daemon: &Daemon) -> String {
 
 fn becomes(daemon: &Daemon, wanted: &str) {
     until(wanted, PATIENCE, || (level(daemon) == wanted).then_some(()));
-}
-
-/// The question of a run.
-fn question(daemon: &Daemon, run: &str) -> String {
-    until("a question", PATIENCE, || {
-        let pending = daemon.get(&format!("/api/v1/approvals?run={run}"))?;
-        Some(pending.body["items"][0]["id"].as_str()?.to_owned())
-    })
 }
 
 /// The levels that were recorded, in their order, up to the last that is asked for.
@@ -115,12 +95,12 @@ fn a_disk_that_gets_full_is_said_and_stops_what_is_new_and_nothing_else() {
     }
     // What is there is answered, and ends: with a question, a process, a child and a cancel.
     assert_eq!(daemon.get("/api/v1/runs").unwrap().ok()["items"].as_array().unwrap().len(), 3);
-    daemon.post(&format!("/api/v1/approvals/{asked}/approve"), &json!({})).unwrap().ok();
-    let ended = daemon.get(&format!("/api/v1/runs/{waiting}?wait=20")).unwrap().ok();
-    assert_eq!(ended["status"], "completed", "{ended}");
+    approve(&daemon, &asked);
+    let ended_well = ended(&daemon, &waiting);
+    assert_eq!(ended_well["status"], "completed", "{ended_well}");
     daemon.post("/api/v1/batches", &json!({ "action": "cancel", "ids": [unwanted] })).unwrap().ok();
-    let ended = daemon.get(&format!("/api/v1/runs/{unwanted}?wait=20")).unwrap().ok();
-    assert_eq!(ended["status"], "cancelled", "{ended}");
+    let cancelled = ended(&daemon, &unwanted);
+    assert_eq!(cancelled["status"], "cancelled", "{cancelled}");
     let metrics = daemon.get("/metrics").unwrap().ok();
     assert!(metrics.as_str().unwrap().contains("ghostlight_storage_level{level=\"short\"} 1\n"), "{metrics}");
 
@@ -146,9 +126,9 @@ fn a_daemon_that_starts_on_a_disk_that_is_almost_full_goes_on_with_what_it_had()
     disk.fill_but(12 * MIB);
     let daemon = Daemon::start(&home);
     assert_eq!(start(&daemon, "small").body["code"], "storage_full");
-    daemon.post(&format!("/api/v1/approvals/{asked}/approve"), &json!({})).unwrap().ok();
-    let ended = daemon.get(&format!("/api/v1/runs/{waiting}?wait=20")).unwrap().ok();
-    assert_eq!(ended["status"], "completed", "{ended}");
+    approve(&daemon, &asked);
+    let ended_well = ended(&daemon, &waiting);
+    assert_eq!(ended_well["status"], "completed", "{ended_well}");
 }
 
 fn small_with(node: &str) -> Value {

@@ -1,8 +1,10 @@
-//! The daemon stands still for ten seconds, as a process does whose machine is paused or overwhelmed, and goes on.
+//! The daemon stands still, as a process does whose machine is paused or overwhelmed, and goes on: ten seconds, or as many as
+//! `GHOSTLIGHT_FROZEN_SECONDS` says.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says by panicking what is wrong")]
 
 mod harness;
+mod support;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -10,34 +12,38 @@ use std::time::{Duration, Instant};
 
 use harness::{Daemon, Home, until};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use support::{PATIENCE, approve, command_agent_within, ended, id, question, start, step};
 
-const PATIENCE: Duration = Duration::from_secs(20);
-const FROZEN: Duration = Duration::from_secs(10);
+const FROZEN_SECONDS: u64 = 10;
+/// How long before it goes on somebody asks: no longer than a client waits.
+const ASKED_BEFORE: Duration = Duration::from_secs(10);
+
+fn frozen() -> Duration {
+    let asked = std::env::var("GHOSTLIGHT_FROZEN_SECONDS").ok();
+    Duration::from_secs(asked.map_or(FROZEN_SECONDS, |text| text.parse().expect("a number of seconds")))
+}
 
 /// One time that comes while it stands still and one that comes after, a question, and an attempt that goes on meanwhile.
-const WAITS: &str = "ghostlight: 1
+fn waits() -> String {
+    let later = frozen().as_secs() + 2;
+    format!(
+        "ghostlight: 1
 name: waits
 nodes:
-  soon: { type: wait, for: 3s }
-  later: { type: wait, for: 12s }
-  work: { type: tool_call, tool: slow, effect: write }
-  ask: { type: human_gate, action: Go on, timeout: 1h }
-";
+  soon: {{ type: wait, for: 3s }}
+  later: {{ type: wait, for: {later}s }}
+  work: {{ type: tool_call, tool: slow, effect: write }}
+  ask: {{ type: human_gate, action: Go on, timeout: 1h }}
+"
+    )
+}
 
 fn home() -> Home {
     let home = Home::new();
-    home.agent(
-        "slow",
-        "ghostlight: 1\nname: slow\nkind: command\neffect: write\ntimeout: 60s\n\
-         command: [/bin/sh, -c, 'sleep 5; echo \"{\\\"type\\\":\\\"result\\\",\\\"output\\\":{}}\"']\nenv: { PATH: /usr/bin:/bin }\n",
-    );
-    home.workflow("waits", WAITS);
+    // Its time is over while nobody can see what it has written, and so is the time that an attempt may be late.
+    command_agent_within(&home, "slow", 1, 2);
+    home.workflow("waits", &waits());
     home
-}
-
-fn step(daemon: &Daemon, run: &str, path: &str) -> Value {
-    daemon.get(&format!("/api/v1/runs/{run}/steps/{path}")).unwrap().ok()
 }
 
 fn completes(daemon: &Daemon, run: &str, path: &str) {
@@ -66,17 +72,17 @@ fn feed(daemon: &Daemon, run: &str) -> BufReader<TcpStream> {
 fn a_daemon_that_stood_still_has_lost_nothing_and_goes_on() {
     let home = home();
     let mut daemon = Daemon::start(&home);
-    let started = daemon.post("/api/v1/workflows/waits/runs", &json!({ "input": {} })).unwrap().ok();
-    let (run, began) = (started["id"].as_str().unwrap().to_owned(), Instant::now());
+    let (run, began) = (id(&start(&daemon, "waits").ok()), Instant::now());
     until("an attempt", PATIENCE, || (step(&daemon, &run, "work")["status"] == "running").then_some(()));
     let feed = feed(&daemon, &run);
 
     daemon.signal(Signal::STOP);
+    std::thread::sleep(frozen().saturating_sub(ASKED_BEFORE));
     // A request that comes meanwhile is answered afterwards: as ever, or, when its time was over before anybody could read it,
     // by 408, and then nothing was done.
     let answered = std::thread::scope(|scope| {
         let asking = scope.spawn(|| daemon.get(&format!("/api/v1/runs/{run}")).unwrap().status);
-        std::thread::sleep(FROZEN);
+        std::thread::sleep(frozen().min(ASKED_BEFORE));
         assert!(!asking.is_finished(), "it stands still");
         daemon.signal(Signal::CONT);
         asking.join().unwrap()
@@ -87,12 +93,10 @@ fn a_daemon_that_stood_still_has_lost_nothing_and_goes_on() {
     completes(&daemon, &run, "soon");
     completes(&daemon, &run, "work");
     completes(&daemon, &run, "later");
-    assert!(began.elapsed() >= Duration::from_secs(12), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= frozen() + Duration::from_secs(2), "{:?}", began.elapsed());
     assert_eq!(step(&daemon, &run, "work")["attempts"], 1, "what was written in time is taken");
-    let asked = daemon.get(&format!("/api/v1/approvals?run={run}&status=pending")).unwrap().ok();
-    let asked = asked["items"][0]["id"].as_str().expect("the question is open").to_owned();
-    daemon.post(&format!("/api/v1/approvals/{asked}/approve"), &json!({})).unwrap().ok();
-    let ended = daemon.get(&format!("/api/v1/runs/{run}?wait=20")).unwrap().ok();
+    approve(&daemon, &question(&daemon, &run));
+    let ended = ended(&daemon, &run);
     assert_eq!(ended["status"], "completed", "{ended}\n{}", home.logged());
     // The feed that was open has all of it.
     let end = feed.lines().map_while(Result::ok).find(|line| line == "event: run.completed");

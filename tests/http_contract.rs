@@ -5,7 +5,7 @@
 mod inside;
 
 use inside::{Inside, ONE};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_bounds_of_a_query_hold_where_there_is_nothing_to_list_too() {
@@ -79,6 +79,29 @@ async fn no_reason_is_longer_than_4_kib() {
         let answer = inside.post(path, &body).await;
         assert_eq!((answer.status, answer.code()), (422, "invalid_value"), "{path}");
     }
+}
+
+/// What the document says of a header holds wherever it is honoured, whatever else the request is.
+#[tokio::test]
+async fn a_header_without_its_form_is_refused_wherever_it_is_honoured() {
+    let inside = Inside::start();
+    let document = inside.get("/api/v1/openapi.json").await.ok();
+    let malformed = [("Idempotency-Key", "x".repeat(256)), ("If-Match", "\"no end".to_owned())];
+    let mut refused = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let place = path.replace(['{', '}'], "");
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let names: Vec<&Value> = parameters.map(|parameter| &parameter["name"]).collect();
+            for (name, value) in malformed.iter().filter(|(name, _)| names.contains(&&json!(name))) {
+                let request = inside.request(&method.to_uppercase(), &place).header(*name, value);
+                let answer = inside.send(request).await;
+                assert_eq!((answer.status, answer.code()), (400, "bad_header"), "{method} {path} {name}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 40, "{refused}");
 }
 
 #[tokio::test]

@@ -142,6 +142,64 @@ async fn chunks_that_nobody_wants_end_with_the_answer() {
     is_served(&inside).await;
 }
 
+/// Sends in many parts, one after another and for longer than a silent client is kept, and reads when all is sent.
+async fn answer_behind_all(inside: &Inside, headers: &str, part: &[u8], last: &[u8]) -> String {
+    let mut stream = connect(inside, &post(inside, headers, "")).await;
+    for _ in 0..PARTS {
+        stream.write_all(part).await.expect("it is taken");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    stream.write_all(last).await.expect("it is taken");
+    let mut bytes = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes))
+        .await
+        .expect("it ends")
+        .expect("it is no reset");
+    String::from_utf8(bytes).unwrap()
+}
+
+const PARTS: usize = 80;
+
+/// Who sends everything before reading anything sees all of the answer, however early it was given.
+#[tokio::test]
+async fn whoever_reads_when_all_is_sent_sees_why_it_was_refused() {
+    let inside = Inside::start();
+    let (part, refused) = ([b' '; 0x4000], "Content-Encoding: gzip\r\n");
+    let chunk = [b"4000\r\n".as_slice(), &part, b"\r\n"].concat();
+    let in_chunks = format!("{refused}Transfer-Encoding: chunked\r\n");
+    let of_a_length = format!("{refused}Content-Length: {}\r\n", PARTS * part.len());
+    let answers = futures::future::join(
+        answer_behind_all(&inside, &in_chunks, &chunk, b"0\r\n\r\n"),
+        answer_behind_all(&inside, &of_a_length, &part, b""),
+    );
+    let (in_chunks, of_a_length) = answers.await;
+    for text in [in_chunks, of_a_length] {
+        assert!(text.starts_with("HTTP/1.1 415") && text.contains("connection: close"), "{text}");
+        assert!(text.contains("unsupported_media_type") && text.ends_with('}'), "{text}");
+    }
+    is_served(&inside).await;
+}
+
+/// What is thrown away is bounded: whoever goes on is shut out, and had the answer before.
+#[tokio::test]
+async fn whoever_goes_on_sending_behind_the_answer_is_shut_out() {
+    let inside = Inside::start();
+    let head = post(&inside, "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", "");
+    let mut stream = connect(&inside, &head).await;
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 415");
+    let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+    let (began, mut sent) = (Instant::now(), 0_usize);
+    while stream.write_all(&chunk).await.is_ok() {
+        sent += 0x10000;
+        assert!(sent < 64 << 20, "{sent} bytes are taken");
+    }
+    assert!(sent >= 15 << 20, "{sent} bytes");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    is_served(&inside).await;
+}
+
 /// M8: whoever is slow or silent is ended within the time that stands in docs/LIMITS.md. All wait at the same time.
 #[tokio::test]
 async fn whoever_is_slow_or_silent_is_ended_in_his_time() {

@@ -13,8 +13,8 @@ use ghostlight_model::definitions::{Fact, Fold};
 use ghostlight_model::event::{Event, KeyOutcome};
 use ghostlight_model::payload::{BlobRef, INLINE_BYTES_MAX, Payload};
 use ghostlight_store::blobs::{BlobError, BlobId, Blobs};
-use ghostlight_store::{Append, AppendError, Record, SharedJournal, StreamName, is_full};
-use ghostlight_world::World;
+use ghostlight_store::{Append, AppendError, Record, SharedJournal, StreamName};
+use ghostlight_world::{World, is_full};
 use jiff::Timestamp;
 use serde_json::Value;
 

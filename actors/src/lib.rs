@@ -20,6 +20,7 @@ pub mod feed;
 pub mod keys;
 pub mod ledger;
 pub mod retention;
+pub mod room;
 pub mod runs;
 pub mod runtime;
 pub mod storage;

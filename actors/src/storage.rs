@@ -1,25 +1,17 @@
-//! Room on the disk: looked at often, said when it changes, and asked by whoever begins something new.
+//! Room on the disk: what was seen of it last, for whoever begins something new.
 //!
-//! A task of the core, permanent. What it has seen is shared, so that nobody waits for a look and nothing is lost when it
-//! crashes. The rule is [`ghostlight_model::storage`]; this file carries it. A look that fails changes nothing: a disk that does
-//! not say how much room it has is met when it is written.
+//! It is shared, so that nobody waits for a look and nothing is lost when the task crashes that looks ([`crate::room`]). The rule
+//! is [`ghostlight_model::storage`]; this file carries it. A look that fails changes nothing: a disk that does not say how much
+//! room it has is met when it is written.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use ghostlight_model::event::StorageChanged;
 use ghostlight_model::storage::{Level, Mark, Marks, Room, Watch};
 use ghostlight_store::SharedJournal;
-use ghostlight_supervision::{ChildSpec, Key, StartContext, Stopping};
 use ghostlight_world::World;
 
-use crate::blocking::blocking;
 use crate::caller::StoreError;
-use crate::system::System;
-
-/// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// How much room there is. Cheap to clone.
 #[derive(Clone)]
@@ -121,36 +113,6 @@ impl Storage {
             say(level, room);
         }
         changed
-    }
-
-    /// The specification of the task that looks.
-    #[must_use]
-    pub fn spec(&self, place: &Place, system: &System) -> ChildSpec {
-        let (storage, place, system) = (self.clone(), place.clone(), system.clone());
-        ChildSpec::new(Key::named("storage"), move |start: StartContext| {
-            let (storage, place, system) = (storage.clone(), place.clone(), system.clone());
-            std::future::ready(
-                Ok(start.graceful_task(move |stopping| storage.watch(place, system, stopping))),
-            )
-        })
-    }
-
-    async fn watch(self, place: Place, system: System, mut stopping: Stopping) -> Result<(), String> {
-        loop {
-            tokio::select! {
-                () = stopping.asked() => return Ok(()),
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-            let (storage, place) = (self.clone(), place.clone());
-            let looked = blocking(move || storage.look(&place)).await;
-            if let Some(level) = looked.map_err(|error| error.to_string())? {
-                let changed = StorageChanged { level, free_bytes: self.now().room.free };
-                // What cannot be written down for want of room was said in the log, and is seen by whoever asks.
-                if let Err(error) = system.note(changed.into()).await {
-                    tracing::debug!(%error, "a change of the room on the disk could not be recorded");
-                }
-            }
-        }
     }
 }
 

@@ -28,6 +28,7 @@ use ghostlight_supervision::{
 use crate::audit::Audit;
 use crate::feed::FeedHandle;
 use crate::retention::{self, Keeper};
+use crate::room;
 use crate::runs::partition::{self, Partition, RunTable};
 use crate::runs::planner::{self, Planner};
 use crate::runs::timers::{self, Timers};
@@ -171,7 +172,7 @@ fn core(parts: &TreeParts) -> Vec<ChildSpec> {
         timers::spec(&parts.services, &parts.router, &parts.timers),
         parts.tree_log.spec(&parts.system),
         audit_keeper(parts),
-        parts.storage.spec(&parts.place, &parts.system),
+        room::spec(&parts.storage, &parts.place, &parts.system),
     ];
     specs.extend(retention::spec(&parts.keeper));
     specs

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::body;
+use super::headers::{IfMatch, Once};
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency, precondition};
 use super::resources::agent::{AgentBody, AgentRowBody, AgentStatisticsBody, SavedAgentBody};
@@ -45,7 +46,7 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
 
 /// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw. With
 /// `Idempotency-Key` it saves one version, however often it is sent. What a file defines is changed in the file.
-#[utoipa::path(tag = "agents", request_body(content((String = "application/yaml"), (Object = "application/json"))),
+#[utoipa::path(tag = "agents", params(Once, IfMatch), request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 200, body = SavedAgentBody), (status = 201, body = SavedAgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[put("/api/v1/agents/{name}")]
@@ -79,7 +80,7 @@ pub struct DisableBody {
 }
 
 /// Calls an agent again.
-#[utoipa::path(tag = "agents", request_body = Option<EmptyBody>, responses((status = 200, body = AgentBody),
+#[utoipa::path(tag = "agents", params(Once), request_body = Option<EmptyBody>, responses((status = 200, body = AgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/enable")]
 pub async fn enable(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
@@ -92,7 +93,7 @@ pub async fn enable(app: App, request: HttpRequest, name: Path<String>, payload:
 }
 
 /// Calls an agent no more; attempts that are under way go on.
-#[utoipa::path(tag = "agents", request_body = Option<DisableBody>, responses((status = 200, body = AgentBody),
+#[utoipa::path(tag = "agents", params(Once), request_body = Option<DisableBody>, responses((status = 200, body = AgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/disable")]
 pub async fn disable(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
@@ -107,7 +108,7 @@ pub async fn disable(app: App, request: HttpRequest, name: Path<String>, payload
 
 /// Reads all of the operator's agent files again, and tells what came of each: a new file is a new agent, a changed one a new version,
 /// a removed one disables its agent. Each is taken whole or not at all: the agent of a file with mistakes stays as it was.
-#[utoipa::path(tag = "agents", request_body = Option<EmptyBody>, responses((status = 200, body = ListBody<AgentFileBody>),
+#[utoipa::path(tag = "agents", params(Once), request_body = Option<EmptyBody>, responses((status = 200, body = ListBody<AgentFileBody>),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/reload")]
 pub async fn reload_all(app: App, request: HttpRequest, payload: Payload) -> Answer {
@@ -119,7 +120,7 @@ pub async fn reload_all(app: App, request: HttpRequest, payload: Payload) -> Ans
 }
 
 /// Reads the operator's agent files again, and shows this agent.
-#[utoipa::path(tag = "agents", request_body = Option<EmptyBody>, responses((status = 200, body = AgentBody),
+#[utoipa::path(tag = "agents", params(Once), request_body = Option<EmptyBody>, responses((status = 200, body = AgentBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/agents/{name}/reload")]
 pub async fn reload(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {

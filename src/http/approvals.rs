@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::body;
+use super::headers::Once;
 use super::paging::{one_of, page};
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
@@ -114,7 +115,7 @@ pub struct RejectBody {
 }
 
 /// Says yes. A second decision is refused with the first.
-#[utoipa::path(tag = "approvals", request_body = Option<ApproveBody>, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "approvals", params(Once), request_body = Option<ApproveBody>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/approvals/{id}/approve")]
 pub async fn approve(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
@@ -124,7 +125,7 @@ pub async fn approve(app: App, request: HttpRequest, id: Path<String>, payload: 
 }
 
 /// Says no. A second decision is refused with the first.
-#[utoipa::path(tag = "approvals", request_body = Option<RejectBody>, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "approvals", params(Once), request_body = Option<RejectBody>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/approvals/{id}/reject")]
 pub async fn reject(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {

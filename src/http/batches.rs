@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
+use super::headers::Once;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
 use super::resources::batch::BatchBody;
@@ -137,7 +138,7 @@ impl FilterBody {
 
 /// Asks the same of many runs. Each decides for itself, and the answer says of each what became of it; it is 200 when some of
 /// them, or all, refused. With `Idempotency-Key` the same runs are asked once, whatever the filter would find later.
-#[utoipa::path(tag = "runs", request_body = AskBody, responses((status = 200, body = BatchBody),
+#[utoipa::path(tag = "runs", params(Once), request_body = AskBody, responses((status = 200, body = BatchBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/batches")]
 pub async fn ask(app: App, request: HttpRequest, payload: Payload) -> Answer {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use super::body;
+use super::headers::Once;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
 use super::resources::bundle::{ImportBody, ImportItemBody};
@@ -50,7 +51,7 @@ pub struct ImportQuery {
 }
 
 /// Takes a bundle in, all of it or nothing. Hashes are verified; agents obey the same rules as over `PUT /agents/{name}`.
-#[utoipa::path(tag = "workflows", params(ImportQuery), request_body(content((Object = "application/json"))),
+#[utoipa::path(tag = "workflows", params(ImportQuery, Once), request_body(content((Object = "application/json"))),
     responses((status = 200, body = ImportBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/import")]
 pub async fn import(app: App, request: HttpRequest, payload: Payload) -> Answer {

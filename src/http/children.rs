@@ -14,7 +14,7 @@
 //! feeds, the counts and the refused tokens that are remembered belong to all of its incarnations.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -107,7 +107,13 @@ fn sweeper(app: &App) -> ChildSpec {
 
 async fn sweep(app: App) -> Result<(), Infallible> {
     loop {
+        let before = Instant::now();
         actix_web::rt::time::sleep(SWEEP_EVERY).await;
+        if before.elapsed() > SWEEP_EVERY * 2 {
+            // The process stood still, and nobody could get on.
+            app.sessions.forgive();
+            continue;
+        }
         let ended = app.sessions.sweep(STUCK_AFTER);
         if ended > 0 {
             tracing::info!(ended, "feeds whose clients had stopped reading were ended");

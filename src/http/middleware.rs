@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures::FutureExt;
@@ -16,11 +16,11 @@ use ghostlight_actors::Caller;
 use ghostlight_actors::audit::Entry;
 use uuid::Uuid;
 
-use super::chunks::Chunks;
 use super::problem::{Code, Problem};
 use super::request::{self, REQUEST_ID};
 use super::routes;
 use super::surface::{App, Surface};
+use super::unread::Unread;
 use crate::access::{Ask, Refusal};
 
 /// The longest request id that is taken over from a client.
@@ -39,7 +39,7 @@ pub async fn outermost(
     let app = request.app_data::<App>().cloned();
     let method = request.method().clone();
     let route = routes::pattern_of(request.path()).unwrap_or("other");
-    let chunks = Chunks::watch(&mut request);
+    let unread = Unread::watch(&mut request);
     // The router needs the only handle on the request, so none is left to answer with when it is lost on the way.
     let handled = AssertUnwindSafe(next.call(request)).catch_unwind().await;
     let result = match handled {
@@ -51,23 +51,26 @@ pub async fn outermost(
             Err(Problem::new(Code::Internal, "the request failed for a reason that is not yours"))
         }
     };
-    let is_shut = chunks.is_some_and(Chunks::shut_if_unread);
+    let unread = unread.filter(Unread::is_left);
     let status = result.as_ref().map_or_else(ResponseError::status_code, ServiceResponse::status);
     let took = began.elapsed();
     if let Some(app) = app {
         app.metrics.request(route, status.as_u16(), took);
     }
     log(&method, route, status, took, &id);
-    match result {
-        Ok(mut response) => {
+    match (result, unread) {
+        (Ok(mut response), unread) => {
             protect(response.headers_mut(), &id);
-            if is_shut {
-                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-            }
-            Ok(response)
+            Ok(match unread {
+                Some(unread) => unread.behind(response),
+                None => response,
+            })
         }
-        Err(problem) if is_shut => Err(Unrouted { problem: problem.closing(), id }.into()),
-        Err(problem) => Err(Unrouted { problem, id }.into()),
+        (Err(problem), Some(unread)) => {
+            unread.shut_soon();
+            Err(Unrouted { problem: problem.closing(), id }.into())
+        }
+        (Err(problem), None) => Err(Unrouted { problem, id }.into()),
     }
 }
 
@@ -139,6 +142,11 @@ pub async fn access(
         });
         let problem = problem.closing();
         return Ok(request.into_response(problem.error_response()));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD)
+        && let Err(problem) = request::well_formed(request.request())
+    {
+        return Ok(request.into_response(problem.closing().error_response()));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }

@@ -32,7 +32,7 @@ pub const WAIT_MAX: Duration = Duration::from_secs(60);
 /// The longest message of a version.
 pub const MESSAGE_BYTES_MAX: usize = 1_024;
 /// The longest idempotency key.
-const KEY_BYTES_MAX: usize = 255;
+pub const KEY_BYTES_MAX: usize = 255;
 /// How many hexadecimal digits of a request's fingerprint stand in the id of its command.
 const FINGERPRINT_DIGITS: usize = 16;
 
@@ -102,6 +102,35 @@ fn hash<const N: usize>(parts: [&[u8]; N]) -> blake3::Hash {
         hasher.update(part);
     }
     hasher.finalize()
+}
+
+/// That the headers have their form which say how a command is to be done: what is malformed is refused whatever becomes of
+/// the rest.
+///
+/// # Errors
+/// [`Code::BadHeader`].
+pub fn well_formed(request: &HttpRequest) -> Result<(), Problem> {
+    key(request)?;
+    match text(request, &header::IF_MATCH)? {
+        Some(tags) if !are_tags(tags) => {
+            let detail = "`If-Match` is `*` or a list of tags, as `ETag` has them, with commas between them";
+            Err(Problem::new(Code::BadHeader, detail))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether it is a list of tags: strong ones, weak ones, and, as people write them, some without their quotes.
+fn are_tags(text: &str) -> bool {
+    let is_tag = |tag: &str| {
+        let tag = tag.trim_matches(' ');
+        let tag = tag.strip_prefix("W/").filter(|rest| !rest.is_empty()).unwrap_or(tag);
+        let quoted = tag.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let inside = quoted.unwrap_or(tag);
+        (quoted.is_some() || !inside.is_empty())
+            && inside.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
+    };
+    text.split(',').all(is_tag)
 }
 
 /// The idempotency key of a request with this body. Keys of different subjects are different keys.
@@ -253,6 +282,17 @@ mod tests {
     fn a_key_without_shape_is_refused() {
         for bad in ["", &"x".repeat(256)] {
             assert_eq!(key(&with("Idempotency-Key", bad)).unwrap_err().code(), Code::BadHeader, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_tags_is_told_from_what_is_none() {
+        for tags in ["*", "\"a-1\"", "a-1", "W/\"a-1\"", "\"a\", \"b\" ,c", "\"\"", "W/a"] {
+            assert!(well_formed(&with("If-Match", tags)).is_ok(), "{tags}");
+        }
+        for none in ["", "\"", "\"a", "a\"", "a b", "a,,b", "a,", "\"a\"b"] {
+            let problem = well_formed(&with("If-Match", none)).unwrap_err();
+            assert_eq!(problem.code(), Code::BadHeader, "{none}");
         }
     }
 

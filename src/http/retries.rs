@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::body;
+use super::headers::Once;
 use super::problem::ProblemBody;
 use super::request::{caller_with, idempotency};
 use super::resources::hazard::HazardsBody;
@@ -47,7 +48,7 @@ pub enum RetryAnswer {
 }
 
 /// Opens a failed run again, from the steps that failed. What has finished keeps its output.
-#[utoipa::path(tag = "runs", request_body = Option<RetryBody>, responses((status = 200, body = RetryAnswer),
+#[utoipa::path(tag = "runs", params(Once), request_body = Option<RetryBody>, responses((status = 200, body = RetryAnswer),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/retry")]
 pub async fn retry(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {

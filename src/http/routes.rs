@@ -334,6 +334,40 @@ mod tests {
         assert_eq!(names.len(), count);
     }
 
+    /// The headers that an operation honours, as the document names them.
+    fn headers(operation: &serde_json::Value) -> Vec<&str> {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let headers = parameters.filter(|parameter| parameter["in"] == "header");
+        headers.map(|parameter| parameter["name"].as_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn whatever_changes_something_takes_an_idempotency_key_and_what_is_read_takes_none() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        // Nothing is kept of a document that is looked at, and a new token cannot be shown twice.
+        let without = ["/api/v1/workflows/validate", "/api/v1/tokens"];
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let takes_one = headers(operation).contains(&"Idempotency-Key");
+                let changes = method != "get" && !without.contains(&path.as_str());
+                assert_eq!(takes_one, changes, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn edits_of_definitions_take_a_condition_and_starts_a_wish_to_wait() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let of = |path: &str, method: &str| headers(&document["paths"][path][method]);
+        for path in ["/api/v1/workflows/{name}", "/api/v1/templates/{name}", "/api/v1/agents/{name}"] {
+            assert!(of(path, "put").contains(&"If-Match"), "{path}");
+        }
+        for path in ["/api/v1/runs", "/api/v1/workflows/{name}/runs"] {
+            assert!(of(path, "post").contains(&"Prefer"), "{path}");
+        }
+        assert!(!of("/api/v1/runs/{id}/cancel", "post").contains(&"If-Match"));
+    }
+
     #[test]
     fn a_body_that_may_be_left_out_may_not_be_null() {
         let document = serde_json::to_value(openapi()).unwrap();

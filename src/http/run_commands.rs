@@ -14,6 +14,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::body;
+use super::headers::Once;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
 use super::resources::run::AcceptedBody;
@@ -68,7 +69,7 @@ pub struct ReconcileBody {
 }
 
 /// Ends a run: nothing new starts, running attempts are asked to stop, and what was done is made good where its node says how.
-#[utoipa::path(tag = "runs", request_body = Option<CancelBody>, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", params(Once), request_body = Option<CancelBody>, responses((status = 200, body = AcceptedBody),
     (status = 202, description = "It ends when its attempts have", body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/cancel")]
@@ -88,7 +89,7 @@ pub async fn cancel(app: App, request: HttpRequest, id: Path<String>, payload: P
 }
 
 /// Starts nothing new until the run is resumed.
-#[utoipa::path(tag = "runs", request_body = Option<ReasonBody>, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", params(Once), request_body = Option<ReasonBody>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/pause")]
 pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
@@ -98,7 +99,7 @@ pub async fn pause(app: App, request: HttpRequest, id: Path<String>, payload: Pa
 }
 
 /// Goes on with a paused run; releases a quarantined one too.
-#[utoipa::path(tag = "runs", request_body = Option<EmptyBody>, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", params(Once), request_body = Option<EmptyBody>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/resume")]
 pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {
@@ -109,7 +110,7 @@ pub async fn resume(app: App, request: HttpRequest, id: Path<String>, payload: P
 }
 
 /// Says whether a write that was cut off had happened. A step that waits for this goes on.
-#[utoipa::path(tag = "runs", request_body = ReconcileBody, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", params(Once), request_body = ReconcileBody, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/steps/{path}/reconcile")]
 pub async fn reconcile(
@@ -133,7 +134,7 @@ pub async fn reconcile(
 }
 
 /// Sends a signal: the body is its payload, `{}` without one. The first step that waits for it, now or later, takes it.
-#[utoipa::path(tag = "runs", request_body = Option<Value>, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", params(Once), request_body = Option<Value>, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/signals/{name}")]
 pub async fn signal(
@@ -162,7 +163,7 @@ pub struct EditQuery {
 
 /// Lets a live run go on with another definition, which the body is. Only what has not begun may be otherwise: nodes may be
 /// added, changed and left out.
-#[utoipa::path(tag = "runs", params(EditQuery),
+#[utoipa::path(tag = "runs", params(EditQuery, Once),
     request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 200, body = AcceptedBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs/{id}/plan/edits")]
@@ -205,7 +206,7 @@ pub struct AdjustBody {
 }
 
 /// Changes the limits of a live run.
-#[utoipa::path(tag = "runs", request_body = AdjustBody, responses((status = 200, body = AcceptedBody),
+#[utoipa::path(tag = "runs", params(Once), request_body = AdjustBody, responses((status = 200, body = AcceptedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[patch("/api/v1/runs/{id}")]
 pub async fn adjust(app: App, request: HttpRequest, id: Path<String>, payload: Payload) -> Answer {

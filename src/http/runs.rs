@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::body;
+use super::headers::{Once, Wait};
 use super::paging::{labels, one_of, page};
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{PREFERENCE_APPLIED, WAIT_MAX, caller, idempotency, preferred_wait};
@@ -97,7 +98,7 @@ const LABEL_BYTES_MAX: usize = 256;
 
 /// Starts a run of a workflow. With `Idempotency-Key` it starts one run, however often it is sent; with `Prefer: wait=N`
 /// it answers when the run has ended or the time is over.
-#[utoipa::path(tag = "runs", request_body = Option<StartBody>, responses((status = 201, body = RunBody),
+#[utoipa::path(tag = "runs", params(Once, Wait), request_body = Option<StartBody>, responses((status = 201, body = RunBody),
     (status = 200, description = "With `dry_run`: what a start would do", body = DryRunBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/runs")]
@@ -123,7 +124,7 @@ pub async fn start_saved(app: App, request: HttpRequest, name: Path<String>, pay
 }
 
 /// Starts a run with a definition of its own, which is saved nowhere else.
-#[utoipa::path(tag = "runs", request_body = StartOwnBody, responses((status = 201, body = RunBody),
+#[utoipa::path(tag = "runs", params(Once, Wait), request_body = StartOwnBody, responses((status = 201, body = RunBody),
     (status = 200, description = "With `dry_run`: what a start would do", body = DryRunBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/runs")]

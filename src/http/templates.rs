@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::body;
+use super::headers::{IfMatch, Once};
 use super::paging::page;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller, caller_with, idempotency, message, precondition};
@@ -44,7 +45,7 @@ pub async fn list(app: App, request: HttpRequest) -> Answer {
 }
 
 /// Saves a template under the name that it has. With `Idempotency-Key` it saves one version, however often it is sent.
-#[utoipa::path(tag = "templates", params(MessageQuery, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
+#[utoipa::path(tag = "templates", params(MessageQuery, Once, IfMatch, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
     request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 201, body = SavedBody), (status = 200, description = "It was there already", body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
@@ -77,7 +78,7 @@ pub struct FromWorkflowBody {
 }
 
 /// Makes a template of a workflow: values become parameters, and what they are becomes the default and the type.
-#[utoipa::path(tag = "templates", request_body = FromWorkflowBody, responses((status = 200, body = MadeBody),
+#[utoipa::path(tag = "templates", params(Once, IfMatch), request_body = FromWorkflowBody, responses((status = 200, body = MadeBody),
     (status = 201, description = "With `save`", body = MadeBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/templates/from-workflow")]
 pub async fn from_workflow(app: App, request: HttpRequest, payload: Payload) -> Answer {
@@ -132,7 +133,7 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
 }
 
 /// Saves a template under this name. `If-Match` makes it an edit of the version that the client saw.
-#[utoipa::path(tag = "templates", params(MessageQuery, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
+#[utoipa::path(tag = "templates", params(MessageQuery, Once, IfMatch, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
     request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 200, body = SavedBody), (status = 201, body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
@@ -144,7 +145,7 @@ pub async fn replace(app: App, request: HttpRequest, name: Path<String>, payload
 }
 
 /// Offers a template no more. Its versions stay, and it can be restored.
-#[utoipa::path(tag = "templates", responses((status = 204), (status = "default", body = ProblemBody<'static>)))]
+#[utoipa::path(tag = "templates", params(Once, IfMatch), responses((status = 204), (status = "default", body = ProblemBody<'static>)))]
 #[delete("/api/v1/templates/{name}")]
 pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let condition = of_what_exists(&request)?;
@@ -156,7 +157,7 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
 }
 
 /// Offers a deleted template again. `If-Match` makes it a change of the version that the client saw.
-#[utoipa::path(tag = "templates", responses((status = 200, body = TemplateBody), (status = "default", body = ProblemBody<'static>)))]
+#[utoipa::path(tag = "templates", params(Once, IfMatch), responses((status = 200, body = TemplateBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/templates/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let condition = of_what_exists(&request)?;
@@ -186,7 +187,7 @@ pub async fn versions(app: App, request: HttpRequest, name: Path<String>) -> Ans
 
 /// Says whom a template is for. Nobody is kept from anything by it yet. `If-Match` makes it a change of the version that the client
 /// saw.
-#[utoipa::path(tag = "templates", request_body = VisibilityBody, responses((status = 200, body = VisibleBody),
+#[utoipa::path(tag = "templates", params(Once, IfMatch), request_body = VisibilityBody, responses((status = 200, body = VisibleBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[put("/api/v1/templates/{name}/visibility")]
 pub async fn set_visibility(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {
@@ -226,7 +227,7 @@ pub struct InstantiateBody {
 }
 
 /// Makes a workflow of a template. What is wrong with the values is told with its place in the template.
-#[utoipa::path(tag = "templates", request_body = InstantiateBody, responses((status = 200, body = MadeBody),
+#[utoipa::path(tag = "templates", params(Once, IfMatch), request_body = InstantiateBody, responses((status = 200, body = MadeBody),
     (status = 201, description = "With `save`", body = MadeBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/templates/{name}/instantiate")]
 pub async fn instantiate(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {

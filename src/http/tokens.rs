@@ -9,6 +9,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::body;
+use super::headers::Once;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller, key};
 use super::resources::page::ListBody;
@@ -63,7 +64,7 @@ pub async fn create(app: App, request: HttpRequest, payload: Payload) -> Answer 
 }
 
 /// Revokes a token: it is not accepted any more, and feeds that it opened are closed.
-#[utoipa::path(tag = "tokens", responses((status = 204), (status = "default", body = ProblemBody<'static>)))]
+#[utoipa::path(tag = "tokens", params(Once), responses((status = 204), (status = "default", body = ProblemBody<'static>)))]
 #[delete("/api/v1/tokens/{id}")]
 pub async fn revoke(app: App, request: HttpRequest, id: Path<String>) -> Answer {
     let _claim = app.harmless(&request, b"").await?;

@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::body;
 use super::children::SERVER;
+use super::headers::Once;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
 use super::resources::tree::TreeBody;
@@ -80,7 +81,7 @@ pub async fn show(app: App, request: HttpRequest) -> Answer {
 }
 
 /// Stops an actor in its order and starts it again.
-#[utoipa::path(tag = "tree", request_body = InterveneBody, responses((status = 200, body = TreeBody),
+#[utoipa::path(tag = "tree", params(Once), request_body = InterveneBody, responses((status = 200, body = TreeBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/restart")]
 pub async fn restart(app: App, request: HttpRequest, payload: Payload) -> Answer {
@@ -88,7 +89,7 @@ pub async fn restart(app: App, request: HttpRequest, payload: Payload) -> Answer
 }
 
 /// Stops an actor in its order. A permanent one stays away until it is restarted.
-#[utoipa::path(tag = "tree", request_body = InterveneBody, responses((status = 200, body = TreeBody),
+#[utoipa::path(tag = "tree", params(Once), request_body = InterveneBody, responses((status = 200, body = TreeBody),
     (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/stop")]
 pub async fn stop(app: App, request: HttpRequest, payload: Payload) -> Answer {
@@ -96,7 +97,7 @@ pub async fn stop(app: App, request: HttpRequest, payload: Payload) -> Answer {
 }
 
 /// Makes an actor panic inside its own code: `/tree/chaos` of the kind `panic`, under an older name.
-#[utoipa::path(tag = "tree", request_body = InterveneBody, responses((status = 200, body = TreeBody),
+#[utoipa::path(tag = "tree", params(Once), request_body = InterveneBody, responses((status = 200, body = TreeBody),
     (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/panic")]
 pub async fn panic(app: App, request: HttpRequest, payload: Payload) -> Answer {
@@ -106,7 +107,7 @@ pub async fn panic(app: App, request: HttpRequest, payload: Payload) -> Answer {
 
 /// Makes an actor panic, kills it or lets it hang, to show that the tree stands it. Answers only where `chaos.enabled` is
 /// switched on and the daemon listens on loopback without a proxy; else there is no such path.
-#[utoipa::path(tag = "tree", request_body = ChaosBody, responses((status = 200, body = TreeBody),
+#[utoipa::path(tag = "tree", params(Once), request_body = ChaosBody, responses((status = 200, body = TreeBody),
     (status = 204, description = "It was temporary and is gone"), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/tree/chaos")]
 pub async fn chaos(app: App, request: HttpRequest, payload: Payload) -> Answer {

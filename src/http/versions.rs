@@ -13,6 +13,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 use super::body;
+use super::headers::{IfMatch, Once};
 use super::paging::page;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency, message};
@@ -111,7 +112,7 @@ pub struct RollbackBody {
 
 /// Makes the document of an earlier version the next version. `If-Match` makes it an edit of the version that the client
 /// saw. With `Idempotency-Key` it makes one version, however often it is sent.
-#[utoipa::path(tag = "workflows", request_body = RollbackBody, responses((status = 201, body = SavedBody),
+#[utoipa::path(tag = "workflows", params(Once, IfMatch), request_body = RollbackBody, responses((status = 201, body = SavedBody),
     (status = 200, description = "It is the latest version already", body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/rollback")]
@@ -175,7 +176,7 @@ pub struct VisibleBody {
 
 /// Says whom a workflow is for. It is recorded and lists can be filtered by it; nobody is kept from anything by it yet.
 /// `If-Match` makes it a change of the version that the client saw.
-#[utoipa::path(tag = "workflows", request_body = VisibilityBody, responses((status = 200, body = VisibleBody),
+#[utoipa::path(tag = "workflows", params(Once, IfMatch), request_body = VisibilityBody, responses((status = 200, body = VisibleBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[put("/api/v1/workflows/{name}/visibility")]
 pub async fn set_visibility(app: App, request: HttpRequest, name: Path<String>, payload: Payload) -> Answer {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::body;
+use super::headers::{IfMatch, Once};
 use super::paging::page;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{MESSAGE, caller, caller_with, idempotency, message, precondition, subject_name, text};
@@ -73,7 +74,7 @@ pub fn visibility_filter(request: &HttpRequest, text: Option<&str>) -> Result<Vi
 
 /// Saves a definition as a new workflow, or as the next version of the one it names. The body is the document. With
 /// `Idempotency-Key` it saves one version, however often it is sent.
-#[utoipa::path(tag = "workflows", params(MessageQuery, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
+#[utoipa::path(tag = "workflows", params(MessageQuery, Once, IfMatch, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
     request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 201, body = SavedBody), (status = 200, description = "It was there already", body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
@@ -132,7 +133,7 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
 
 /// Saves a definition under this name. `If-Match` makes it an edit of the version that the client saw. With
 /// `Idempotency-Key` it saves one version, however often it is sent.
-#[utoipa::path(tag = "workflows", params(MessageQuery, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
+#[utoipa::path(tag = "workflows", params(MessageQuery, Once, IfMatch, ("X-Ghostlight-Message" = Option<String>, Header, description = "Why, for people")),
     request_body(content((String = "application/yaml"), (Object = "application/json"))),
     responses((status = 200, body = SavedBody), (status = 201, body = SavedBody),
     (status = "default", body = ProblemBody<'static>)))]
@@ -223,7 +224,7 @@ pub fn of_what_exists(request: &HttpRequest) -> Result<Precondition, Problem> {
 }
 
 /// Takes no new runs of a workflow. Its versions stay, and it can be restored.
-#[utoipa::path(tag = "workflows", responses((status = 204), (status = "default", body = ProblemBody<'static>)))]
+#[utoipa::path(tag = "workflows", params(Once, IfMatch), responses((status = 204), (status = "default", body = ProblemBody<'static>)))]
 #[delete("/api/v1/workflows/{name}")]
 pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let condition = of_what_exists(&request)?;
@@ -236,7 +237,7 @@ pub async fn remove(app: App, request: HttpRequest, name: Path<String>) -> Answe
 }
 
 /// Takes runs of a deleted workflow again. `If-Match` makes it a change of the version that the client saw.
-#[utoipa::path(tag = "workflows", responses((status = 200, body = WorkflowBody), (status = "default", body = ProblemBody<'static>)))]
+#[utoipa::path(tag = "workflows", params(Once, IfMatch), responses((status = 200, body = WorkflowBody), (status = "default", body = ProblemBody<'static>)))]
 #[post("/api/v1/workflows/{name}/restore")]
 pub async fn restore(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let condition = of_what_exists(&request)?;

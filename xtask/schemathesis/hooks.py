@@ -166,6 +166,17 @@ def fine_body(path, body, choose):
     return known_body(path, dict(body), choose)
 
 
+def known_headers(headers, choose):
+    """Headers that are to be accepted: some keys that were used before, and some conditions that hold."""
+    if "Idempotency-Key" in headers and choose.random() < 0.1:
+        headers["Idempotency-Key"] = f"key-{choose.randrange(20)}"
+    if "If-Match" in headers and choose.random() < 0.5:
+        headers["If-Match"] = "*"
+    if "Prefer" in headers and choose.random() < 0.5:
+        headers["Prefer"] = "wait=1"
+    return headers
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     global calls
@@ -185,5 +196,7 @@ def before_call(context, case, kwargs):
     if case.query:
         query = written(dict(case.query))
         case.query = known_query(query) if is_fine(ParameterLocation.QUERY) else query
+    if case.headers and is_fine(ParameterLocation.HEADER):
+        case.headers.update(known_headers(dict(case.headers), choose))
     if isinstance(case.body, (dict, list, float, str)) and is_fine(ParameterLocation.BODY):
         case.body = fine_body(path, whole(case.body), choose)

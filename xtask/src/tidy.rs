@@ -1,9 +1,10 @@
 //! `cargo xtask tidy`: the house rules that a program can check, each violation with its place.
 //!
 //! The rules are about how the code is laid out: how files open and how long they grow, what must not be
-//! left behind, which crate may use which, that a panic unwinds, and that the tests show what is promised. What
-//! the compiler and clippy check is left to them.
+//! left behind, which crate may use which, that modules do not know each other in circles, that a panic unwinds, and that
+//! the tests show what is promised. What the compiler and clippy check is left to them.
 
+mod circles;
 mod files;
 mod floors;
 mod profiles;
@@ -51,6 +52,7 @@ fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
     let sources = files::sources(&workspace.root)?;
     let mut violations = files::check(&sources);
     violations.extend(floors::check(workspace)?);
+    violations.extend(circles::check(&sources));
     let manifest = fs::read_to_string(workspace.root.join("Cargo.toml")).context("read Cargo.toml")?;
     violations.extend(profiles::check(&manifest)?);
     let table = fs::read_to_string(workspace.root.join(rows::TABLE))
@@ -63,7 +65,7 @@ fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
     }
     Ok(match details.len() {
         0 => Outcome::Passed(format!(
-            "{} Rust files, the floors of the workspace, profiles, promises",
+            "{} Rust files, the floors of the workspace, circles, profiles, promises",
             sources.len()
         )),
         count => Outcome::Failed { what: counted(count, "violation"), details },

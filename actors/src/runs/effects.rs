@@ -135,8 +135,16 @@ impl WorkflowActor {
         }
         self.watched.insert(id.clone());
         let timeout = self.run.find(&id.step).and_then(|at| self.run.attempt(at)).map(|it| it.timeout_ms);
-        let patience = Duration::from_millis(timeout.unwrap_or(u64::MAX)).saturating_add(OVERDUE);
-        let down = tokio::time::timeout(patience, child.down());
+        let time = Duration::from_millis(timeout.unwrap_or(u64::MAX));
+        let watched = child.clone();
+        let down = async move {
+            if let Ok(down) = tokio::time::timeout(time, watched.down()).await {
+                return Ok(down);
+            }
+            // Counted from when its time was seen to be over: in a process that stood still both were over at once, and the
+            // attempt could not say anything meanwhile.
+            tokio::time::timeout(OVERDUE, watched.down()).await
+        };
         let ended = down.into_actor(self).map(move |down, actor, ctx: &mut Context<Self>| match down {
             Ok(down) => actor.attempt_ended(id, &down, ctx),
             Err(_) => actor.attempt_is_overdue(id, child, ctx),

@@ -6,7 +6,8 @@ use ghostlight_model::event::{Attribution, Event};
 use ghostlight_model::ids::Name;
 use ghostlight_model::run::{self, Rejection, Run, evolve};
 use ghostlight_store::blobs::BlobError;
-use ghostlight_store::{Append, AppendError, NewRecord, StreamAppend, Wake, is_full};
+use ghostlight_store::{Append, AppendError, NewRecord, StreamAppend, Wake};
+use ghostlight_world::is_full;
 use jiff::Timestamp;
 
 use super::give::Answer;

@@ -5,6 +5,7 @@ use ghostlight_model::event::{
     Event, PauseReason, RunCreated, SkipCause, StepCancelled, StepCompleted, StepFailed, StepRetrying, Usage,
     kind_name,
 };
+use ghostlight_model::event_of_no_run;
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::run::RunStatus;
 use ghostlight_store::Record;
@@ -210,27 +211,7 @@ fn apply(row: &mut RunRow, event: &Event, fact: &Fact<'_>) {
         | Event::StepCompensated(_)
         | Event::StepInterrupted(_)
         | Event::StepResultDiscarded(_) => {}
-        // Not events of a run's stream.
-        Event::WorkflowSaved(_)
-        | Event::WorkflowDeleted(_)
-        | Event::WorkflowRestored(_)
-        | Event::AgentSaved(_)
-        | Event::AgentEnabled(_)
-        | Event::AgentDisabled(_)
-        | Event::KeyTaken(_)
-        | Event::KeyReleased(_)
-        | Event::BatchAccepted(_)
-        | Event::AuditRecorded(_)
-        | Event::TokenCreated(_)
-        | Event::TokenRevoked(_)
-        | Event::SystemStarted(_)
-        | Event::SystemStopped(_)
-        | Event::ActorRestarted(_)
-        | Event::SupervisorGaveUp(_)
-        | Event::ViewSetAside(_)
-        | Event::StoreCorruptionFound(_)
-        | Event::StorageChanged(_)
-        | Event::StoreCompacted(_) => {}
+        event_of_no_run!() => {}
     }
 }
 

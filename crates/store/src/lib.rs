@@ -8,7 +8,6 @@
 
 mod atomic_file;
 pub mod blobs;
-mod full_disk;
 mod index;
 pub mod journal;
 pub mod record;
@@ -16,7 +15,6 @@ pub mod sled_store;
 pub mod snapshots;
 pub mod views;
 
-pub use full_disk::is_full;
 pub use journal::{
     AppendFuture, AppendResult, FileJournal, Follow, FollowError, Journal, JournalOptions, JournalStats,
     MemoryJournal, OpenError, Outcome, Reply, SharedJournal, VerifyReport, Waking, verify,

@@ -11,7 +11,8 @@
 //! After a killed process the database is sound and a little behind; its cursors say how far.
 //!
 //! sled takes nothing more once it met the end of the disk. So nothing is written while there is little room, and when the
-//! end was met all the same the database is opened again as soon as there is room; until then the store is opening.
+//! end was met all the same the database is opened again as soon as there is room; until then the store is opening. Whatever
+//! sled says meanwhile is not taken for damage.
 //!
 //! Leaves to others: rebuilding views from the journal, recording that they were set aside, and opening the store
 //! again when it has failed ([`Readiness::Failed`]).
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ghostlight_world::{Files, RealFiles};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -33,6 +35,7 @@ mod marker;
 mod merge;
 mod opening;
 mod overlay;
+mod room;
 mod set_aside;
 mod shared;
 mod snapshots;
@@ -48,7 +51,7 @@ use shared::Shared;
 use turns::Stop;
 
 /// How a store is opened.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SledOptions {
     /// The folder of the database. Databases that are set aside are kept beside it.
     pub dir: PathBuf,
@@ -69,6 +72,8 @@ pub struct SledOptions {
     /// The most bytes of rows that may wait to be written, and once more for snapshots; at least 64 KiB. One snapshot that is larger
     /// may wait beside them.
     pub overlay_bytes_max: usize,
+    /// Who is asked for room; sled itself knows the real disk only.
+    pub files: Arc<dyn Files>,
 }
 
 impl SledOptions {
@@ -84,6 +89,7 @@ impl SledOptions {
             flush_interval: Duration::from_millis(250),
             lock_patience: Duration::from_secs(2),
             overlay_bytes_max: 16 * 1024 * 1024,
+            files: Arc::new(RealFiles),
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod clock;
 mod files;
+mod full_disk;
 mod planted;
 mod random;
 mod real_files;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use clock::{Clock, RealClock};
 pub use files::{File, Files, Lock, OpenMode, Space};
+pub use full_disk::is_full;
 pub use planted::Bug;
 pub use random::{Random, RealRandom, uuid_v7};
 pub use real_files::RealFiles;

@@ -42,6 +42,13 @@ impl Source {
         let tests = tests_of(&code);
         Self { path, text, code, tests }
     }
+
+    /// What is compiled when nothing is tested, line for line.
+    pub(super) fn code_without_tests(&self) -> String {
+        let is_tested = |at: usize| self.tests.lines.iter().any(|lines| lines.contains(&at));
+        let lines = self.code.lines().enumerate();
+        lines.map(|(at, line)| if is_tested(at) { "\n".to_owned() } else { format!("{line}\n") }).collect()
+    }
 }
 
 /// All Rust files below `root` in order of their paths, but for hidden folders and what is built.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ghostlight_model::agent::{AgentDefinition, CommandCall, SecretText};
 use ghostlight_model::failure::{ErrorClass, Failure, Happened};
+use ghostlight_world::is_full;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -133,8 +134,4 @@ fn unprepared(error: &io::Error) -> Failure {
     let message = format!("preparing the folder of the attempt failed: {error}");
     let code = if is_full(error) { DISK_FULL } else { "attempt_not_prepared" };
     Failure::new(ErrorClass::Transient, code, message, Happened::No)
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -57,6 +57,24 @@ pub enum DecodeError {
 }
 
 macro_rules! events {
+    (
+        of a run: $( $run_number:literal $run_name:literal $run_variant:ident : $run_doc:literal ),+ ;
+        of no run: $( $number:literal $name:literal $variant:ident : $doc:literal ),+ $(,)?
+    ) => {
+        kinds! {
+            $( $run_number $run_name $run_variant : $run_doc, )+
+            $( $number $name $variant : $doc, )+
+        }
+
+        /// Every event that is of no run, as a pattern: for a `match` that has an arm for each event of a run.
+        #[macro_export]
+        macro_rules! event_of_no_run {
+            () => { $( $crate::event::Event::$variant(_) )|+ };
+        }
+    };
+}
+
+macro_rules! kinds {
     ($( $number:literal $name:literal $variant:ident : $doc:literal ),+ $(,)?) => {
         /// One fact.
         #[derive(Debug, Clone, PartialEq)]
@@ -112,6 +130,7 @@ macro_rules! events {
 pub const BODY_VERSION: u8 = 1;
 
 events! {
+    of a run:
     1 "run.created" RunCreated: "A run was admitted, with everything it was given.",
     2 "run.paused" RunPaused: "No new step starts until the run is resumed.",
     3 "run.resumed" RunResumed: "A paused run goes on.",
@@ -141,7 +160,8 @@ events! {
     44 "step.compensated" StepCompensated: "What a step had done was made good, because its run was cancelled.",
     50 "approval.requested" ApprovalRequested: "A person is asked.",
     51 "approval.decided" ApprovalDecided: "The question was answered, ran out of time, or was withdrawn.",
-    52 "signal.received" SignalReceived: "Somebody sent a signal to the run.",
+    52 "signal.received" SignalReceived: "Somebody sent a signal to the run.";
+    of no run:
     70 "workflow.saved" WorkflowSaved: "A version of a workflow was saved.",
     71 "workflow.deleted" WorkflowDeleted: "A workflow takes no new runs; it can be restored.",
     72 "workflow.restored" WorkflowRestored: "A deleted workflow takes runs again.",
@@ -163,6 +183,8 @@ events! {
     126 "storage.changed" StorageChanged: "The room on the disk passed a mark, downwards or upwards.",
     127 "store.compacted" StoreCompacted: "The space of what was dropped was taken back.",
 }
+
+pub(crate) use event_of_no_run;
 
 impl Event {
     /// The body: the event's own fields beside `cause`, `by` and `trace`.

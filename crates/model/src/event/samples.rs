@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Attribution, Event, KINDS};
+use super::{Attribution, Event, KINDS, event_of_no_run};
 
 /// Kind, version, body.
 const SAMPLES: &[(u16, u8, &str)] = &[
@@ -179,6 +179,15 @@ fn every_kind_has_a_sample() {
     let sampled: BTreeSet<u16> = SAMPLES.iter().map(|(kind, _, _)| *kind).collect();
     let kinds: BTreeSet<u16> = KINDS.iter().map(|(kind, _, _)| *kind).collect();
     assert_eq!(sampled, kinds);
+}
+
+/// Each kind is written down once, with those of runs or with the others; that its number says the same is how they are chosen.
+#[test]
+fn the_kinds_that_are_of_no_run_are_those_from_70_on() {
+    for (kind, version, body) in SAMPLES {
+        let event = Event::decode(*kind, *version, body.as_bytes()).unwrap();
+        assert_eq!(matches!(event, event_of_no_run!()), *kind >= 70, "{}", event.name());
+    }
 }
 
 /// The shared fields and an event's own stand in one object.

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use super::place::StepAt;
 use super::revise;
 use super::state::{Approval, Attempt, AttemptEnd, Made, ReceivedSignal, Run, RunStatus, Step, StepState};
-use crate::event::{Decision, Event, PauseReason, SkipCause, StepStarted, StepWaiting, WaitReason};
+use crate::event::{
+    Decision, Event, PauseReason, SkipCause, StepStarted, StepWaiting, WaitReason, event_of_no_run,
+};
 use crate::failure::{EffectClass, Happened};
 use crate::ids::StepPath;
 use crate::payload::Payload;
@@ -204,27 +206,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
         }
         // The plan names only what is in the definition already.
         Event::PlanCreated(_) => {}
-        // Not events of a run's stream.
-        Event::WorkflowSaved(_)
-        | Event::WorkflowDeleted(_)
-        | Event::WorkflowRestored(_)
-        | Event::AgentSaved(_)
-        | Event::AgentEnabled(_)
-        | Event::AgentDisabled(_)
-        | Event::KeyTaken(_)
-        | Event::KeyReleased(_)
-        | Event::BatchAccepted(_)
-        | Event::AuditRecorded(_)
-        | Event::TokenCreated(_)
-        | Event::TokenRevoked(_)
-        | Event::SystemStarted(_)
-        | Event::SystemStopped(_)
-        | Event::ActorRestarted(_)
-        | Event::SupervisorGaveUp(_)
-        | Event::ViewSetAside(_)
-        | Event::StoreCorruptionFound(_)
-        | Event::StorageChanged(_)
-        | Event::StoreCompacted(_) => {}
+        event_of_no_run!() => {}
     }
 }
 

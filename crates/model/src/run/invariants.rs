@@ -12,7 +12,7 @@ use super::outstanding::{Wake, next_due, outstanding, wake};
 use super::place::StepAt;
 use super::snapshot::{freeze, thaw};
 use super::state::{AttemptEnd, Run, RunStatus, Step, StepState};
-use crate::event::{Decision, Event, StepWaiting, WaitReason};
+use crate::event::{Decision, Event, StepWaiting, WaitReason, event_of_no_run};
 use crate::ids::StepPath;
 use crate::retry::RetryPolicy;
 use crate::workflow::{Aside, Dependency, DependencyKind, NodeKind, OnError, Require, Taken};
@@ -210,26 +210,7 @@ pub fn an_event_follows_from_the_state_before_it(change: &Change<'_>) -> bool {
         Event::StepResultDiscarded(body) => state(&body.step).is_some(),
         Event::ApprovalRequested(body) => !run.approvals.contains_key(&body.approval),
         Event::ApprovalDecided(body) => run.approvals.contains_key(&body.approval),
-        Event::WorkflowSaved(_)
-        | Event::WorkflowDeleted(_)
-        | Event::WorkflowRestored(_)
-        | Event::AgentSaved(_)
-        | Event::AgentEnabled(_)
-        | Event::AgentDisabled(_)
-        | Event::KeyTaken(_)
-        | Event::KeyReleased(_)
-        | Event::BatchAccepted(_)
-        | Event::AuditRecorded(_)
-        | Event::TokenCreated(_)
-        | Event::TokenRevoked(_)
-        | Event::SystemStarted(_)
-        | Event::SystemStopped(_)
-        | Event::ActorRestarted(_)
-        | Event::SupervisorGaveUp(_)
-        | Event::ViewSetAside(_)
-        | Event::StoreCorruptionFound(_)
-        | Event::StorageChanged(_)
-        | Event::StoreCompacted(_) => false,
+        event_of_no_run!() => false,
         Event::RunArchived(_) => status.is_terminal(),
     }
 }

@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_put_that_was_cut_short_never_leaves_a_damaged_blob() {
-        for fault in [Fault::Crash, Fault::InputOutput, Fault::NoSpace] {
+        for fault in [Fault::Crash, Fault::InputOutput, Fault::NoSpace, Fault::NoQuota, Fault::TooLarge] {
             at_each_call_of_a_put(fault, |files, seed, put| {
                 files.restart(seed);
                 let got = store(files).get(&BlobId::of(b"whole or not at all"));

@@ -333,14 +333,15 @@ fn damage_in_a_sealed_segment_hits_the_reads_of_its_stream_and_no_other() {
 
 #[test]
 fn after_a_failed_sync_nothing_is_acknowledged_and_the_log_goes_on_in_a_new_segment() {
-    for fault in [Fault::InputOutput, Fault::NoSpace] {
+    for fault in [Fault::InputOutput, Fault::NoSpace, Fault::NoQuota, Fault::TooLarge] {
         let sim = Sim::new(5);
         let journal = sim.open().expect("opens");
         put(&journal, one(1, "a", 0, "x")).expect("commits");
         // The next calls are the write and its sync.
         sim.world.files.fail_at(sim.world.files.calls() + 2, fault);
         let refused = put(&journal, one(2, "a", 1, "lost")).expect_err("is not acknowledged");
-        let definite = if fault == Fault::NoSpace { AppendError::Full } else { AppendError::Unavailable };
+        let is_full = fault != Fault::InputOutput;
+        let definite = if is_full { AppendError::Full } else { AppendError::Unavailable };
         assert_eq!(refused, definite);
         assert_eq!((journal.stats().segments, journal.stats().faults), (2, 1));
         assert_eq!(journal.outcome(2_u128.to_le_bytes()).expect("is settled"), None);

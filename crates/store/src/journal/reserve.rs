@@ -9,10 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ghostlight_world::{File, Files, OpenMode};
+use ghostlight_world::{File, Files, OpenMode, is_full};
 
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentInfo};
-use crate::full_disk::is_full;
 
 /// The size of the reserve; smaller only where segments are.
 const RESERVE_BYTES: u64 = 1 << 20;

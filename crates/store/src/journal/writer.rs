@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ghostlight_world::{Bug, File, OpenMode};
+use ghostlight_world::{Bug, File, OpenMode, is_full};
 
 use super::Outcome;
 use super::frame::{AppendHead, BuiltFrame, FrameBuilder, FrameHeader};
@@ -32,7 +32,6 @@ use super::segment::{
 };
 use super::shared::{Active, Shared};
 use super::tail::Tail;
-use crate::full_disk::is_full;
 use crate::record::{
     Append, AppendError, CHAIN_START, CommitBatch, Committed, StreamAppend, StreamName, Wake,
 };
@@ -360,11 +359,32 @@ impl Writer {
         tracing::error!(segment = self.info.number, error = %cause, "the journal could not be written");
         let end = self.capacity.min(self.offset + len as u64);
         let zeros = vec![0; usize::try_from(end - self.offset).unwrap_or(len)];
-        let taken_back = self.file.write_all_at(&zeros, self.offset).and_then(|()| self.file.sync_data());
-        match taken_back {
+        let zeroed = match self.file.write_all_at(&zeros, self.offset) {
+            // A file that may not be written so far takes no zeros where it took nothing. What counts is what stands there; and
+            // the journal goes on in another file.
+            Err(error) if is_full(&error) && self.stands_nothing(zeros.len()) => {
+                self.must_roll = true;
+                Ok(())
+            }
+            zeroed => zeroed,
+        };
+        match zeroed.and_then(|()| self.file.sync_data()) {
             Ok(()) => refusal_of(cause),
             Err(error) => self.supersede(&error),
         }
+    }
+
+    /// Whether there is nothing but zeros behind the last commit, for so many bytes.
+    fn stands_nothing(&self, len: usize) -> bool {
+        let mut bytes = vec![1; len];
+        let mut read = 0;
+        while read < len {
+            match self.file.read_at(&mut bytes[read..], self.offset + read as u64) {
+                Ok(0) | Err(_) => return false,
+                Ok(more) => read += more,
+            }
+        }
+        bytes.iter().all(|byte| *byte == 0)
     }
 
     /// After a failed sync: begins a new segment that says that the commit never happened. The refusal is definite

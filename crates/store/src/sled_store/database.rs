@@ -9,11 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
+use ghostlight_world::is_full;
 use sled::{Batch, Db, Tree};
 
 use super::keys::{self, SnapshotHeader};
 use super::overlay::{SnapshotChanges, ViewFlight};
-use crate::full_disk::is_full;
 use crate::snapshots::Snapshot;
 use crate::views::ViewName;
 
@@ -42,18 +42,20 @@ pub(super) struct Fault {
     pub no_room: bool,
 }
 
+impl Fault {
+    /// What the disk said beside sled.
+    pub fn of_io(error: &io::Error) -> Self {
+        Self { detail: error.to_string().into(), damaged: false, no_room: is_full(error) }
+    }
+}
+
 /// Calls into sled.
 pub(super) fn guarded<T>(call: impl FnOnce() -> sled::Result<T>) -> Result<T, Fault> {
     // Unwind safety: after a panic the database is not used again, and the overlay is not touched in here.
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            let (damaged, no_room) = match &error {
-                sled::Error::Io(error) => (false, is_full(error)),
-                _ => (true, false),
-            };
-            Err(Fault { detail: error.to_string().into(), damaged, no_room })
-        }
+        Ok(Err(sled::Error::Io(error))) => Err(Fault::of_io(&error)),
+        Ok(Err(error)) => Err(Fault { detail: error.to_string().into(), damaged: true, no_room: false }),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");

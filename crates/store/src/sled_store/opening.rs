@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use ghostlight_world::is_full;
 use uuid::Uuid;
 
 use super::SledOptions;
 use super::database::{Database, Fault, guarded, in_use};
 use super::keys::{self, ViewHeader};
 use super::marker::{Ended, Marker};
+use super::room;
 use super::set_aside::{SetAside, SetAsideReason, move_aside, remove_oldest};
 use crate::atomic_file::sync_dir;
 use crate::views::ViewName;
@@ -40,6 +42,14 @@ pub(super) struct Opened {
     pub database: Database,
     pub marker: Marker,
     pub headers: BTreeMap<ViewName, ViewHeader>,
+}
+
+/// Why a database was not opened.
+pub(super) enum NotOpened<Why> {
+    /// The disk took no more: it is opened when there is room.
+    NoRoom(Arc<str>),
+    /// Something that room does not mend.
+    Because(Why),
 }
 
 /// The folder that belongs to sled.
@@ -94,39 +104,54 @@ pub(super) fn set_aside(options: &SledOptions, reason: SetAsideReason) -> io::Re
     Ok(SetAside { reason, moved_to })
 }
 
-/// Opens what is there and verifies it: no view may be ahead of `head`. The error is why it must be set aside.
+/// Opens what is there and verifies it: no view may be ahead of `head`. When room does not mend it, the error is why it must
+/// be set aside.
 pub(super) fn open_existing(
     options: &SledOptions,
     marker: Marker,
     head: u64,
-) -> Result<Opened, SetAsideReason> {
-    let damaged = |detail: Arc<str>| SetAsideReason::Damaged { detail };
+) -> Result<Opened, NotOpened<SetAsideReason>> {
+    let broken =
+        |fault: Fault| not_opened(options, fault.no_room, SetAsideReason::Damaged { detail: fault.detail });
     let marker = marker.reopened(options.boot.clone());
     // Before sled writes: should the machine go down now, the database must not be believed.
-    marker.write(&options.dir).map_err(|error| damaged(error.to_string().into()))?;
-    let opened = Database::open(&sled_dir(&options.dir), options.cache_bytes);
-    let database = opened.map_err(|fault| damaged(fault.detail))?;
-    let id = guarded(|| database.meta.get(DATABASE_KEY)).map_err(|fault| damaged(fault.detail))?;
+    marker.write(&options.dir).map_err(|error| broken(Fault::of_io(&error)))?;
+    let database = Database::open(&sled_dir(&options.dir), options.cache_bytes).map_err(broken)?;
+    let id = guarded(|| database.meta.get(DATABASE_KEY)).map_err(broken)?;
     if id.as_deref() != Some(marker.database.as_bytes()) {
-        return Err(SetAsideReason::Emptied);
+        return Err(not_opened(options, false, SetAsideReason::Emptied));
     }
-    let headers = read_headers(&database).map_err(|fault| damaged(fault.detail))?;
+    let headers = read_headers(&database).map_err(broken)?;
     match headers.iter().find(|(_, header)| header.cursor > head) {
-        Some((view, ViewHeader { cursor, .. })) => {
-            Err(SetAsideReason::AheadOfJournal { view: view.to_string(), cursor: *cursor, head })
-        }
+        Some((view, ViewHeader { cursor, .. })) => Err(NotOpened::Because(SetAsideReason::AheadOfJournal {
+            view: view.to_string(),
+            cursor: *cursor,
+            head,
+        })),
         None => Ok(Opened { database, marker, headers }),
     }
 }
 
+/// What `why` comes to: nothing that is said on a full disk is believed.
+fn not_opened<Why: ToString>(options: &SledOptions, no_room: bool, why: Why) -> NotOpened<Why> {
+    if no_room || !room::is_there(options) {
+        NotOpened::NoRoom(why.to_string().into())
+    } else {
+        NotOpened::Because(why)
+    }
+}
+
 /// Begins a new database.
-pub(super) fn open_fresh(options: &SledOptions) -> Result<Opened, Arc<str>> {
-    let failed = |error: io::Error| Arc::from(format!("could not begin {}: {error}", options.dir.display()));
+pub(super) fn open_fresh(options: &SledOptions) -> Result<Opened, NotOpened<Arc<str>>> {
+    let broken = |fault: Fault| not_opened(options, fault.no_room, fault.detail);
+    let failed = |error: io::Error| {
+        let detail = format!("could not begin {}: {error}", options.dir.display());
+        not_opened(options, is_full(&error), detail.into())
+    };
     fs::create_dir_all(&options.dir).map_err(failed)?;
     options.dir.parent().map_or(Ok(()), sync_dir).map_err(failed)?;
     let marker = Marker::new(Uuid::new_v4(), options.log, options.boot.clone());
     marker.clone().ended(Ended::Beginning).write(&options.dir).map_err(failed)?;
-    let broken = |fault: Fault| fault.detail;
     let database = Database::open(&sled_dir(&options.dir), options.cache_bytes).map_err(broken)?;
     guarded(|| database.meta.insert(DATABASE_KEY, marker.database.as_bytes())).map_err(broken)?;
     database.flush().map_err(broken)?;

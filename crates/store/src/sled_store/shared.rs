@@ -16,6 +16,7 @@ use super::keys::ViewHeader;
 use super::marker::{Ended, Marker};
 use super::opening::{Opened, Plan};
 use super::overlay::{SnapshotOverlay, ViewOverlay};
+use super::room;
 use super::set_aside::SetAside;
 use super::turns::Turns;
 use super::{SledOptions, SledStats};
@@ -111,9 +112,10 @@ impl Shared {
         }
     }
 
-    /// A call into the open database went wrong. Damage is noted, so that the next opening sets it aside.
+    /// A call into the open database went wrong. Damage is noted, so that the next opening sets it aside; but what is said on a
+    /// full disk is none.
     pub fn broke(&self, fault: &Fault) {
-        if fault.no_room {
+        if fault.no_room || (fault.damaged && !room::is_there(&self.options)) {
             return self.out_of_room();
         }
         let marker = match &*read(&self.phase) {

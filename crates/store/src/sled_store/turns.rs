@@ -49,6 +49,14 @@ impl Turns {
         Turn { asked: state.asked, is_flush: state.asked != state.done, stop: state.stop }
     }
 
+    /// The writer waits, whoever hurries it; answers whether it is to end.
+    pub fn pause(&self, time: Duration) -> bool {
+        let stays = |state: &mut State| state.stop.is_none();
+        let waited = self.changed.wait_timeout_while(self.state(), time, stays);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.stop.is_some()
+    }
+
     /// The writer has written what waited at the beginning of this turn.
     pub fn done(&self, turn: Turn) {
         self.state().done = turn.asked;

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-
-use ghostlight_world::{Files, RealFiles};
+use std::time::Duration;
 
 use super::database::{Database, Fault, sync_files};
 use super::marker::{Ended, Marker};
-use super::opening::{self, Opened, Plan};
+use super::opening::{self, NotOpened, Opened, Plan};
+use super::room;
 use super::shared::{Shared, lock, write};
 use super::turns::Stop;
 
 /// Rows of dropped generations that are removed in one turn.
 const SWEEP_ROWS_MAX: usize = 1000;
-/// With less room than this on the disk nothing is written: what waits stays in memory, which is bounded.
-const ROOM_BYTES_MIN: u64 = 8 << 20;
+/// How often room is asked for, and how long a database that met the end of the disk is left alone at least.
+const ROOM_AGAIN: Duration = Duration::from_millis(250);
+/// How long it is left alone when it meets the end again and again although there seems to be room.
+const ROOM_AGAIN_MAX: Duration = Duration::from_secs(2);
 
 /// Starts the thread; when the system refuses, the store has failed.
 pub(super) fn spawn(shared: &Arc<Shared>, plan: Plan) -> Option<JoinHandle<()>> {
@@ -25,25 +27,33 @@ pub(super) fn spawn(shared: &Arc<Shared>, plan: Plan) -> Option<JoinHandle<()>> 
 
 fn run(shared: &Shared, plan: Plan) {
     let _last_words = LastWords(shared);
-    let (mut plan, mut head) = (plan, shared.options.journal_head);
+    let (mut plan, mut head, mut again) = (plan, shared.options.journal_head, ROOM_AGAIN);
     loop {
-        if !has_room(shared) && !wait_for_room(shared) {
+        if !room::is_there(&shared.options) && !wait_for_room(shared) {
             return;
         }
         match open(shared, plan, head) {
             Ok(opened) => {
+                again = ROOM_AGAIN;
                 let (database, marker) = (opened.database.clone(), opened.marker.clone());
                 shared.opened(opened);
                 serve(shared, database, marker);
             }
-            // A database that could not be begun for want of room is as good as one that has met it.
-            Err(reason) if has_room(shared) => return shared.fail(reason),
-            Err(_) => {}
+            // A database that could not be opened for want of room is as good as one that has met it.
+            Err(NotOpened::NoRoom(detail)) => {
+                tracing::warn!(%detail, "there is no room to open views and snapshots");
+                again = (again * 2).min(ROOM_AGAIN_MAX);
+            }
+            Err(NotOpened::Because(reason)) => return shared.fail(reason),
         }
         if !shared.is_opening() {
             return;
         }
         shared.begin_anew();
+        // Some room may be missing that nobody sees before sled does.
+        if shared.turns.pause(again) {
+            return;
+        }
         // Where the journal is by now is not known here, and its views follow it: none can be ahead.
         (plan, head) = (Plan::Later, u64::MAX);
     }
@@ -52,23 +62,15 @@ fn run(shared: &Shared, plan: Plan) {
 /// Waits until the disk has room again; false when the store is to end before.
 fn wait_for_room(shared: &Shared) -> bool {
     loop {
-        let turn = shared.turns.next(shared.options.flush_interval);
-        if turn.stop.is_some() {
+        if shared.turns.pause(ROOM_AGAIN) {
             return false;
         }
-        if has_room(shared) {
+        if room::is_there(&shared.options) {
             return true;
         }
         // Nobody waits for a flush of what cannot be written.
-        shared.turns.done(turn);
+        shared.turns.done(shared.turns.next(Duration::ZERO));
     }
-}
-
-/// Whether the disk has so much room that sled will not meet its end: it takes nothing more once it did.
-fn has_room(shared: &Shared) -> bool {
-    let dir = shared.options.dir.parent().unwrap_or(&shared.options.dir);
-    // A system that does not tell is taken to have room.
-    RealFiles.space(dir).map_or(true, |space| space.free >= ROOM_BYTES_MIN)
 }
 
 /// Whatever ends the thread, nobody goes on waiting for it.
@@ -84,11 +86,11 @@ impl Drop for LastWords<'_> {
 }
 
 /// Opens what was planned; an existing database that does not open or verify is set aside for a new one.
-fn open(shared: &Shared, plan: Plan, head: u64) -> Result<Opened, Arc<str>> {
+fn open(shared: &Shared, plan: Plan, head: u64) -> Result<Opened, NotOpened<Arc<str>>> {
     let options = &shared.options;
     let plan = match plan {
         Plan::Later => {
-            let (plan, set_aside) = opening::plan_patiently(options)?;
+            let (plan, set_aside) = opening::plan_patiently(options).map_err(NotOpened::Because)?;
             shared.planned(&plan, set_aside);
             plan
         }
@@ -97,11 +99,12 @@ fn open(shared: &Shared, plan: Plan, head: u64) -> Result<Opened, Arc<str>> {
     if let Plan::Existing(marker) = plan {
         let reason = match opening::open_existing(options, marker, head) {
             Ok(opened) => return Ok(opened),
-            Err(reason) => reason,
+            Err(NotOpened::NoRoom(detail)) => return Err(NotOpened::NoRoom(detail)),
+            Err(NotOpened::Because(reason)) => reason,
         };
-        let set_aside = opening::set_aside(options, reason.clone());
-        let set_aside =
-            set_aside.map_err(|error| format!("{reason}, and could not be set aside: {error}"))?;
+        let set_aside = opening::set_aside(options, reason.clone()).map_err(|error| {
+            NotOpened::Because(format!("{reason}, and could not be set aside: {error}").into())
+        })?;
         shared.planned(&Plan::Fresh, Some(set_aside));
     }
     opening::open_fresh(options)
@@ -118,7 +121,7 @@ fn serve(shared: &Shared, database: Database, marker: Marker) {
         if !is_open() {
             return;
         }
-        if turn.stop.is_none() && !turn.is_flush && !has_room(shared) {
+        if turn.stop.is_none() && !turn.is_flush && !room::is_said(&shared.options) {
             // What waits can be read where it is.
             continue;
         }

@@ -17,6 +17,10 @@ pub enum Fault {
     InputOutput,
     /// The disk is full. A sync reports it like [`Fault::InputOutput`] does.
     NoSpace,
+    /// The user has no room left on the disk (`EDQUOT`); else as [`Fault::NoSpace`].
+    NoQuota,
+    /// The file may not grow so far (`EFBIG`); else as [`Fault::NoSpace`].
+    TooLarge,
     /// The machine stops in the middle of the call. Every later call fails until [`SimFiles::restart`].
     Crash,
 }
@@ -209,6 +213,8 @@ impl Fault {
         match self {
             Fault::InputOutput => device_error(),
             Fault::NoSpace => no_space(),
+            Fault::NoQuota => io::ErrorKind::QuotaExceeded.into(),
+            Fault::TooLarge => io::ErrorKind::FileTooLarge.into(),
             Fault::Crash => crashed(),
         }
     }
@@ -371,7 +377,9 @@ impl SimFile {
                     // The device may have finished although nobody was told.
                     Fault::Crash if disk.rng.bool() => state.sync(),
                     Fault::Crash => {}
-                    Fault::InputOutput | Fault::NoSpace => state.fail_sync(&mut disk.rng),
+                    Fault::InputOutput | Fault::NoSpace | Fault::NoQuota | Fault::TooLarge => {
+                        state.fail_sync(&mut disk.rng);
+                    }
                 }
                 Err(fault.error())
             }

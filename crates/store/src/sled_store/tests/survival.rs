@@ -1,5 +1,8 @@
 //! What is there after the process, the machine, or the database itself broke.
 
+use ghostlight_world::Files as _;
+use ghostlight_world::sim::SimFiles;
+
 use super::*;
 
 /// A store closed cleanly with one row at cursor 1 and one snapshot.
@@ -53,6 +56,10 @@ fn a_database_left_open_is_set_aside_in_another_boot_and_known_to_be_empty_at_on
     let store = opened(options(dir.path()));
     fill(&store);
     drop(store);
+    // sled's own threads hold its file a moment longer.
+    while database::in_use(&dir.path().join("sled/db")).unwrap() {
+        std::thread::yield_now();
+    }
     let store = SledStore::open(SledOptions { boot: Some("next boot".into()), ..options(dir.path()) });
     assert_eq!(store.views().begin(&runs(), 1), Ok(0), "without waiting for the database");
     assert_eq!(reason(&store), Some(SetAsideReason::PowerCut));
@@ -176,6 +183,67 @@ fn a_database_that_met_the_end_of_the_disk_is_opened_again_when_there_is_room() 
     store.flush();
     assert_eq!(rows(&*views).len(), 2);
     assert_eq!(store.snapshots().get("s", 3), Some(snapshot(1, vec![5; 10_000])));
+}
+
+/// A disk that says that it is full, whatever sled finds on the real one.
+fn without_room(dir: &Path) -> (SledOptions, SimFiles) {
+    let disk = SimFiles::new(1);
+    disk.create_dir_all(dir).unwrap();
+    disk.set_free_bytes(Some(0));
+    (SledOptions { files: Arc::new(disk.clone()), ..options(dir) }, disk)
+}
+
+#[test]
+fn what_is_damaged_on_a_full_disk_is_set_aside_when_there_is_room_and_not_before() {
+    let dir = tempfile::tempdir().unwrap();
+    closed_with_a_row(dir.path());
+    fs::write(dir.path().join("sled/db/db"), vec![0xA5; 1 << 20]).unwrap();
+    let (options, disk) = without_room(dir.path());
+    let marker = marker::Marker::read(&options.dir).unwrap().unwrap();
+    let opened = opening::open_existing(&options, marker.clone(), u64::MAX);
+    assert!(matches!(opened, Err(opening::NotOpened::NoRoom(_))), "nothing that sled says is believed");
+    drop(opened);
+
+    let store = SledStore::open(options);
+    assert_eq!(*store.readiness().borrow(), Readiness::Opening);
+    assert_eq!(store.set_aside(), None);
+    disk.set_free_bytes(None);
+    let reason = reason(&store);
+    assert!(matches!(reason, Some(SetAsideReason::Damaged { .. } | SetAsideReason::Emptied)), "{reason:?}");
+    begins_afresh(&store);
+}
+
+#[test]
+fn damage_that_is_met_on_a_full_disk_is_not_believed_and_the_database_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (options, disk) = without_room(dir.path());
+    disk.set_free_bytes(None);
+    let store = opened(options);
+    fill(&store);
+    disk.set_free_bytes(Some(0));
+    let detail = "a page that was not written".into();
+    store.shared.broke(&database::Fault { detail, damaged: true, no_room: false });
+    assert_eq!(*store.readiness().borrow(), Readiness::Opening);
+    disk.set_free_bytes(None);
+    assert_eq!(reason(&store), None);
+    assert_eq!(store.views().begin(&runs(), 1), Ok(1));
+    assert_eq!(rows(&*store.views()), [(Bytes::from("a"), Bytes::from("1"))]);
+}
+
+#[test]
+fn a_database_that_cannot_be_begun_on_a_full_disk_is_begun_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (options, disk) = without_room(dir.path());
+    let blocked = dir.path().join("file");
+    fs::write(&blocked, "in the way").unwrap();
+    disk.create_dir_all(&blocked).unwrap();
+    let begun = opening::open_fresh(&SledOptions { dir: blocked.join("sled"), ..options.clone() });
+    assert!(matches!(begun, Err(opening::NotOpened::NoRoom(_))), "whatever else stands in its way");
+    let store = SledStore::open(options);
+    assert_eq!(*store.readiness().borrow(), Readiness::Opening);
+    disk.set_free_bytes(None);
+    assert_eq!(reason(&store), None);
+    begins_afresh(&store);
 }
 
 const ABORTING_DIR: &str = "GHOSTLIGHT_TEST_ABORTING_DIR";

@@ -2,9 +2,6 @@
 //!
 //! It is a file system in a file, which takes the right to mount. Where that is missing the test is skipped, and says so.
 
-#![allow(dead_code, reason = "each test uses its own part")]
-#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
-
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
