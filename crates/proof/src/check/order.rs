@@ -8,10 +8,12 @@ use super::facts::Facts;
 /// Global sequences are dense from 1, those of a stream too, and what was found after a fault is still the beginning.
 pub(super) fn sequences_are_dense_and_prefixes_stay(facts: &Facts<'_>, told: &mut Told) {
     let mut streams: HashMap<&str, u64> = HashMap::new();
-    for (record, wanted) in facts.journal.records.iter().zip(1..) {
-        told.unless(record.sequence == wanted, || {
-            format!("the record {} stands in the place of {wanted}", record.sequence)
+    let mut before = 0;
+    for record in &facts.journal.records {
+        told.unless(record.sequence == before + 1, || {
+            format!("the record {} follows on {before}", record.sequence)
         });
+        before = record.sequence;
         let last = streams.entry(&record.stream).or_default();
         *last += 1;
         told.unless(record.stream_sequence == *last, || {
