@@ -249,3 +249,46 @@ fn a_large_map_goes_on_by_itself_after_the_daemon_was_killed_between_two_portion
     assert_eq!((&ended["status"], &ended["output"]["last"]), (&json!("completed"), &json!(7)), "{ended}");
     assert!(daemon.stop().success());
 }
+
+const PATIENT: &str = "
+ghostlight: 1
+name: patient
+nodes:
+  ask: { type: human_gate, action: 'Go on?' }
+";
+const ABOVE: &str = "
+ghostlight: 1
+name: above
+nodes:
+  each: { type: map, over: $input.list, node: { type: workflow, workflow: patient } }
+";
+const CHILDREN: usize = 24;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A parent tells its children one after another, and is killed in the middle of it.
+#[test]
+fn children_that_had_not_heard_how_urgent_their_parent_has_become_hear_it_after_a_kill() {
+    let home = Home::new();
+    home.workflow("patient", PATIENT);
+    home.workflow("above", ABOVE);
+    let mut daemon = Daemon::start(&home);
+    let list: Vec<usize> = (0..CHILDREN).collect();
+    let body = json!({ "input": { "list": list } });
+    let parent = daemon.post("/api/v1/workflows/above/runs", &body).unwrap().ok();
+    let parent = format!("/api/v1/runs/{}", parent["id"].as_str().unwrap());
+    let questions = "/api/v1/approvals?status=pending&limit=200";
+    until("all of them ask", PATIENCE, || {
+        (daemon.get(questions)?.ok()["items"].as_array()?.len() == CHILDREN).then_some(())
+    });
+    for priority in [10, 20, 30, 40] {
+        daemon.ask("PATCH", &parent, Some(&json!({ "priority": priority }))).unwrap().ok();
+        daemon.kill();
+        daemon = Daemon::start(&home);
+        until("all of them are as urgent", PATIENCE, || {
+            let page = daemon.get("/api/v1/runs?workflow=patient&limit=200").filter(|it| it.status == 200)?;
+            let runs = page.body["items"].as_array()?;
+            let are = runs.iter().filter(|run| run["priority"] == priority).count();
+            (are == CHILDREN).then_some(())
+        });
+    }
+}

@@ -140,6 +140,28 @@ fn runs_that_ended_are_archived_dropped_and_their_space_is_taken_back() {
     assert_eq!(run["output"]["a"], large);
 }
 
+/// Found by the histories of kills: it was answered as if the run were there.
+#[test]
+fn a_start_that_is_repeated_under_its_key_tells_that_its_run_was_archived() {
+    let home = home("completed = \"1s\"\narchive_dir = \"archives\"\n");
+    let mut daemon = Daemon::start(&home);
+    let start = |daemon: &Daemon| {
+        let body = json!({ "input": 1 });
+        daemon.ask_under(Some("once"), "POST", "/api/v1/workflows/echo/runs", Some(&body)).unwrap()
+    };
+    let run = start(&daemon).ok()["id"].as_str().unwrap().to_owned();
+    let read = until("the run is dropped", PATIENCE, || {
+        daemon.get(&format!("/api/v1/runs/{run}")).filter(|answer| answer.status == 410)
+    });
+    for _ in 0..2 {
+        let again = start(&daemon);
+        assert_eq!((again.status, &again.body["code"]), (410, &json!("run_archived")), "{}", again.body);
+        assert_eq!(again.body["state"], read.body["state"]);
+        daemon.kill();
+        daemon = Daemon::start(&home);
+    }
+}
+
 #[test]
 fn a_store_whose_lists_are_made_again_shows_what_it_showed() {
     let home = home("completed = \"1s\"\n");

@@ -207,7 +207,11 @@ async fn begin(app: &App, request: &HttpRequest, start: StartRun) -> Answer {
     let Awaited { started, now, waited } = begun.map_err(|error| not_started(app, error))?;
     let now = match now {
         Some(now) => Ok(*now),
-        None => app.read(started.run).await.map(RunNow::from),
+        None => match app.read(started.run).await {
+            // An earlier request has started it, and it was dropped since.
+            Err(problem) if problem.code() == Code::RunArchived => return Err(problem),
+            read => read.map(RunNow::from),
+        },
     };
     // What the client waited for is part of what it has seen.
     let sequence = now.as_ref().map_or(started.sequence, |now| now.sequence.max(started.sequence));

@@ -145,10 +145,24 @@ impl Daemon {
 
     /// One request on a connection of its own.
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Answer> {
+        self.ask_under(None, method, path, body)
+    }
+
+    /// The same under an idempotency key.
+    pub fn ask_under(
+        &self,
+        key: Option<&str>,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Option<Answer> {
         let client = reqwest_client();
         let (url, method) = (format!("{}{path}", self.url()), method.parse().unwrap());
         runtime().block_on(async {
             let mut request = client.request(method, url);
+            if let Some(key) = key {
+                request = request.header("idempotency-key", key);
+            }
             if let Some(body) = body {
                 request = request.json(body);
             }

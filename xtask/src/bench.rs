@@ -15,6 +15,7 @@ mod latencies;
 mod load;
 mod machine;
 mod mixed;
+mod overload;
 mod peers;
 mod process;
 mod silent;
@@ -50,6 +51,8 @@ enum What {
     Waiting(waiting::Options),
     /// A mixed day: chains, gates and failing agents side by side, for minutes
     Mixed(mixed::Options),
+    /// More runs than the daemon can do: how many complete in time, and how many are refused
+    Overload(overload::Options),
     /// A feed that many watch, one of whom never reads
     Feeds(feeds::Options),
     /// The load alone, and beside clients of the feed that never read
@@ -85,6 +88,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     let chosen = match &options.what {
         Some(What::Waiting(options)) => &options.place,
         Some(What::Mixed(options)) => &options.place,
+        Some(What::Overload(options)) => &options.place,
         Some(What::Feeds(options)) => &options.place,
         Some(What::Silent(options)) => &options.place,
         Some(What::Peers(options)) => &options.place,
@@ -102,6 +106,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
     let measured = match &options.what {
         Some(What::Waiting(options)) => waiting::measure(workspace, options, &place, &mut table),
         Some(What::Mixed(options)) => mixed::measure(options, &place, &mut table),
+        Some(What::Overload(options)) => overload::measure(options, &place, &mut table),
         Some(What::Feeds(options)) => feeds::measure(options, &place, &mut table),
         Some(What::Silent(options)) => silent::measure(options, &place, &mut table),
         Some(What::Peers(options)) => peers::measure(workspace, options, &place),

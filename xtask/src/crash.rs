@@ -15,8 +15,10 @@ use crate::workspace::Workspace;
 mod power;
 
 /// How often the daemon is killed in the tests, and how often with cuts of power.
-const ROUNDS_SHORT: u32 = 25;
-const ROUNDS_POWER: u32 = 12;
+const ROUNDS_SHORT: u32 = 33;
+const ROUNDS_POWER: u32 = 20;
+/// In so many of them runs that ended are archived and dropped.
+const ROUNDS_RETENTION: u32 = 8;
 
 /// How much.
 #[derive(clap::Args)]
@@ -24,6 +26,9 @@ pub struct Options {
     /// How often the daemon is killed while it serves
     #[arg(long, default_value_t = 1_000)]
     rounds: u32,
+    /// In how many of these rounds runs that ended are archived and dropped [default: a third]
+    #[arg(long)]
+    retention: Option<u32>,
     /// How many clients work it
     #[arg(long, default_value_t = 12)]
     clients: u32,
@@ -38,9 +43,23 @@ pub struct Options {
     planted: bool,
 }
 
-/// The planted bugs that show in a history. All others show by tests of the store, and of loading runs.
-const IN_HISTORIES: [&str; 5] =
-    ["bug_key_changes", "bug_double_approval", "bug_apply_twice", "bug_lost_timer", "bug_retry_forever"];
+impl Options {
+    /// So many rounds, some of them with retention.
+    fn of(rounds: u32, retention: u32) -> Self {
+        Self { rounds, retention: Some(retention), clients: 12, power: false, seed: None, planted: false }
+    }
+}
+
+/// The planted bugs that show in a history, and whether anything is dropped in it. All others show by tests of the store, and of
+/// loading runs.
+const IN_HISTORIES: [(&str, bool); 6] = [
+    ("bug_key_changes", false),
+    ("bug_double_approval", false),
+    ("bug_apply_twice", false),
+    ("bug_lost_timer", false),
+    ("bug_retry_forever", false),
+    ("bug_compact_too_much", true),
+];
 /// Kills of one history in which a planted bug is looked for, and how many histories are looked through.
 const ROUNDS_PLANTED: u32 = 12;
 const SEEDS_PLANTED: u64 = 5;
@@ -59,21 +78,21 @@ fn planted(workspace: &Workspace) -> anyhow::Result<bool> {
     let mut report = Report::new("cargo xtask crash --planted");
     let runner = Runner::find();
     let built = report.step("build tests", || runner.build(workspace));
-    report.step("six by tests", || match built {
+    report.step("seven by tests", || match built {
         true => runner.run(workspace, Suite::PlantedBugs, "default", &[]),
         false => Outcome::Skipped("the tests do not compile".into()),
     });
-    for bug in IN_HISTORIES {
-        report.step(bug, || looked_for(bug));
+    for (bug, retention) in IN_HISTORIES {
+        report.step(bug, || looked_for(bug, retention));
     }
     Ok(report.finish())
 }
 
 /// Looks for a planted bug in one history after another.
-fn looked_for(bug: &str) -> Outcome {
+fn looked_for(bug: &str, retention: bool) -> Outcome {
+    let retention = if retention { ROUNDS_PLANTED } else { 0 };
     for seed in 1..=SEEDS_PLANTED {
-        let options =
-            Options { rounds: ROUNDS_PLANTED, clients: 12, power: false, seed: Some(seed), planted: false };
+        let options = Options { seed: Some(seed), ..Options::of(ROUNDS_PLANTED, retention) };
         let ended = proof(&options).and_then(|mut command| {
             command::run(command.env("GHOSTLIGHT_PLANTED_BUG", bug).env("RUST_BACKTRACE", "0"))
         });
@@ -103,7 +122,7 @@ fn looked_for(bug: &str) -> Outcome {
 
 /// The short size, as a step of the tests, with which the programs were built.
 pub fn step() -> Outcome {
-    judged(&Options { rounds: ROUNDS_SHORT, clients: 12, power: false, seed: None, planted: false })
+    judged(&Options::of(ROUNDS_SHORT, ROUNDS_RETENTION))
 }
 
 /// The same with cuts of power, where the machine lets them be made.
@@ -111,7 +130,7 @@ pub fn power_step() -> Outcome {
     if let Err(missing) = power::prepare() {
         return Outcome::Skipped(missing);
     }
-    judged(&Options { rounds: ROUNDS_POWER, clients: 12, power: true, seed: None, planted: false })
+    judged(&Options { power: true, ..Options::of(ROUNDS_POWER, ROUNDS_RETENTION) })
 }
 
 fn judged(options: &Options) -> Outcome {
@@ -152,6 +171,9 @@ fn proof(options: &Options) -> anyhow::Result<Command> {
     command.args(["--rounds", &options.rounds.to_string(), "--clients", &options.clients.to_string()]);
     if options.power {
         command.arg("--power");
+    }
+    if let Some(retention) = options.retention {
+        command.args(["--retention", &retention.to_string()]);
     }
     if let Some(seed) = options.seed {
         command.args(["--seed", &seed.to_string()]);

@@ -34,13 +34,22 @@ pub struct StartChild {
     pub parent: ParentStep,
 }
 
+/// Since when there is a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Birth {
+    /// It was started just now, as it was asked to be.
+    Now,
+    /// An earlier life of whoever asks has started it.
+    Before,
+}
+
 /// Its output, or why there is none.
 pub type ChildOutcome = Result<Arc<Value>, Failure>;
 
 /// Whoever carries runs, as a run sees it.
 pub trait ChildRuns: Send + Sync {
     /// Starts a run, unless it was started before. Answers when it is durable.
-    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<(), StartError>>;
+    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<Birth, StartError>>;
 
     /// Tells a run how urgent the run is that started it.
     fn inherit(&self, run: RunId, priority: Priority) -> BoxFuture<'static, Result<(), CommandError>>;

@@ -17,7 +17,7 @@ use ghostlight_supervision::Context;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::child_runs::{ChildOutcome, ChildRuns, ChildWish, Guidance, StartChild};
+use super::child_runs::{Birth, ChildOutcome, ChildRuns, ChildWish, Guidance, StartChild};
 use super::families::FAMILY_MAX;
 use super::words::{CommandError, StartError};
 use super::workflow::WorkflowActor;
@@ -66,7 +66,9 @@ impl WorkflowActor {
         let guidance = Guidance { wish: ChildWish::Output, priority: self.run.priority };
         let (guide, guided) = watch::channel(guidance);
         self.children.insert(child.run, guide);
-        let ended = async move { see_to(&*runs, &start, guided).await };
+        // Who was loaded does not know whether an earlier life had told its children how urgent it has become.
+        let tells_again = self.run.was_reprioritised;
+        let ended = async move { see_to(&*runs, &start, guided, tells_again).await };
         let told = ended.into_actor(self).map(move |outcome, actor, ctx: &mut Context<Self>| {
             drop(member);
             // If the store does not take it, it is found out again.
@@ -105,13 +107,19 @@ async fn see_to(
     runs: &dyn ChildRuns,
     start: &StartChild,
     mut guided: watch::Receiver<Guidance>,
+    tells_again: bool,
 ) -> ChildOutcome {
     let mut wait = AGAIN;
-    // Of one that was started before, an earlier life has said how urgent it is.
-    let mut priority = start.priority;
+    // How urgent the child knows this run to be; none when nobody knows.
+    let mut priority = Some(start.priority).filter(|_| !tells_again);
     while guided.borrow().wish == ChildWish::Output {
         match runs.start(start.clone()).await {
-            Ok(()) => break,
+            Ok(birth) => {
+                if birth == Birth::Now {
+                    priority = Some(start.priority);
+                }
+                break;
+            }
             Err(StartError::NotAdmitted(_) | StartError::Store(_) | StartError::Key(_)) => {
                 pause(&mut wait).await;
             }
@@ -137,9 +145,9 @@ async fn see_to(
                 }
             }
         }
-        if priority != wanted {
+        if priority != Some(wanted) {
             match runs.inherit(start.run, wanted).await {
-                Ok(()) | Err(CommandError::Rejected(_)) => priority = wanted,
+                Ok(()) | Err(CommandError::Rejected(_)) => priority = Some(wanted),
                 Err(CommandError::UnknownRun(_)) => return Err(never_there(start)),
                 // Less matters than its end, which is waited for meanwhile.
                 Err(_) => pause(&mut wait).await,

@@ -15,7 +15,7 @@ use ghostlight_supervision::{SendError, StableAddr};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use super::child_runs::{ChildOutcome, ChildRuns, StartChild};
+use super::child_runs::{Birth, ChildOutcome, ChildRuns, StartChild};
 use super::chosen::{Chosen, Resolved};
 use super::give::Give;
 use super::origin::{CreateError, NewRun};
@@ -158,9 +158,9 @@ impl Runs {
     ///
     /// # Errors
     /// As [`Runs::start`].
-    async fn start_child(&self, start: &StartChild) -> Result<(), StartError> {
+    async fn start_child(&self, start: &StartChild) -> Result<Birth, StartError> {
         if self.head(start.run).await?.is_some() {
-            return Ok(());
+            return Ok(Birth::Before);
         }
         let definition = Definition::Saved { name: start.workflow.clone(), version: start.version };
         let resolved = self.resolve(&definition).await?;
@@ -181,12 +181,12 @@ impl Runs {
         let new = NewRun { workflow: resolved.workflow, create, key: None, caller, answer, end: None };
         self.bring_to_life(start.run, new)?;
         match answered.await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => Ok(Birth::Now),
             Ok(Err(CreateError::Rejected(rejection))) => Err(StartError::Rejected(rejection)),
             // Who was quicker is an earlier life of the same step.
             Ok(Err(CreateError::Store(_) | CreateError::KeyTaken)) | Err(_) => {
                 match self.head(start.run).await? {
-                    Some(_) => Ok(()),
+                    Some(_) => Ok(Birth::Before),
                     None => Err(StartError::Store(StoreError::Unavailable)),
                 }
             }
@@ -397,7 +397,7 @@ impl OfSteps {
 }
 
 impl ChildRuns for OfSteps {
-    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<(), StartError>> {
+    fn start(&self, start: StartChild) -> BoxFuture<'static, Result<Birth, StartError>> {
         let runs = self.runs();
         async move {
             match runs {

@@ -1,7 +1,8 @@
 //! Whether the journal that is left fits what was seen.
 //!
-//! The rules have the numbers of the list that they come from, H0 to H15. Each is a function of the facts and tells all that
-//! violates it. A history that shows too little (H0) is no proof, and counts as a violation too.
+//! The rules have the numbers of the list that they come from, H0 to H15; R1 to R5 are about what is dropped. Each is a function
+//! of the facts and tells all that violates it. A history that shows too little (H0) is no proof, and counts as a violation too.
+//! What was archived and dropped is judged like everything else: the journal that is left and the archives are put together first.
 
 mod commands;
 mod effects;
@@ -9,13 +10,14 @@ mod facts;
 mod feed;
 mod order;
 mod reads;
+mod retention;
 mod steps;
 mod vacuum;
 
 use std::fmt;
 
 use crate::history::History;
-use crate::journal::Journal;
+use crate::journal::{Archives, Journal};
 use facts::Facts;
 
 /// How many violations of a rule are told.
@@ -56,6 +58,11 @@ const RULES: &[(&str, Rule)] = &[
     ("H13", steps::times_are_waited_for),
     ("H14", effects::limits_hold_at_the_agents),
     ("H15", order::epochs_rise),
+    ("R1", retention::only_what_ended_long_ago_is_dropped),
+    ("R2", retention::what_is_gone_was_archived_before),
+    ("R3", order::chains_stay_whole),
+    ("R4", retention::what_was_dropped_is_known_as_such),
+    ("R5", retention::lists_show_what_is_kept),
     ("live", steps::everything_ends),
 ];
 
@@ -82,10 +89,11 @@ impl Told {
     }
 }
 
-/// Everything that is wrong with a history and the journal that is left of it.
+/// Everything that is wrong with a history, the journal that is left of it, and the archives of what was dropped.
 #[must_use]
-pub fn check(history: &History, journal: &Journal) -> Vec<Violation> {
-    let facts = Facts::of(history, journal);
+pub fn check(history: &History, left: &Journal, archives: &Archives) -> Vec<Violation> {
+    let journal = left.with(archives);
+    let facts = Facts::of(history, &journal, left, archives);
     let mut all = Vec::new();
     for (rule, check) in RULES {
         let mut told = Told { rule, violations: Vec::new(), more: 0 };

@@ -2,6 +2,8 @@
 //!
 //! All times are microseconds since the beginning of the history, on one clock of one process.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Everything that was seen.
@@ -85,6 +87,10 @@ pub enum What {
     Gap {
         /// Which reader.
         reader: u32,
+        /// The last sequence before it.
+        from: u64,
+        /// The last sequence of it.
+        to: u64,
     },
     /// Something was done to the daemon.
     Nemesis {
@@ -97,6 +103,26 @@ pub enum What {
         head: u64,
         /// Hash over the chain hashes of all its records.
         prefix: String,
+        /// The stretches of sequences that were not there any more: the first and the last of each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        gone: Vec<(u64, u64)>,
+    },
+    /// From the beginning on, completed and cancelled runs are archived and dropped. Failed ones are kept.
+    Retains {
+        /// How long after their end, in microseconds.
+        ended_us: u64,
+    },
+    /// The files of archives as they were found with the journal: hashes by names.
+    Shelf {
+        /// All that have the name of one.
+        files: BTreeMap<String, String>,
+    },
+    /// What the lists show.
+    Listed {
+        /// All runs.
+        runs: Vec<String>,
+        /// The runs of all questions.
+        asked: Vec<String>,
     },
 }
 

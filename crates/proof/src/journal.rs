@@ -1,7 +1,8 @@
-//! The journal as `store export` writes it, read without any code of the daemon.
+//! The journal as `store export` writes it, and the archives of runs that were dropped, read without any code of the daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use serde::Deserialize;
@@ -12,6 +13,18 @@ use serde_json::Value;
 pub struct Journal {
     /// All records, in their order.
     pub records: Vec<Record>,
+}
+
+/// The files of archives, by their names.
+pub type Archives = BTreeMap<String, Archive>;
+
+/// A file with runs that were dropped.
+#[derive(Debug, Clone)]
+pub struct Archive {
+    /// Hash of its bytes.
+    pub hash: String,
+    /// What is in it, or why it cannot be read.
+    pub read: Result<Journal, String>,
 }
 
 /// Something that happened.
@@ -25,7 +38,7 @@ pub struct Record {
     pub stream_sequence: u64,
     /// Which append it was part of, counted from 1: what was decided at once.
     pub append: u64,
-    /// The epoch it was written in.
+    /// The epoch it was written in; 0 when nobody says, as of what is only in the archive of a run.
     pub epoch: u64,
     /// When it happened, in microseconds since 1970.
     pub time_us: i64,
@@ -33,6 +46,8 @@ pub struct Record {
     pub kind: String,
     /// The chain hash up to and with it.
     pub chain: String,
+    /// The stream's chain hash before it, where that is said: of the first record of an append that is not the first of its stream.
+    pub before: Option<String>,
     /// What is said of it.
     pub body: Value,
     /// Hash of the body as it stands.
@@ -94,6 +109,8 @@ enum Line {
 #[derive(Deserialize)]
 struct Part {
     stream: String,
+    #[serde(default)]
+    before: Option<String>,
     records: Vec<RecordLine>,
 }
 
@@ -137,13 +154,15 @@ impl Journal {
                 Line::Tail { end, head, blake3 } => {
                     ensure!(head_seen, "the archive has no beginning");
                     ensure!(hash.finalize().to_hex().as_str() == blake3, "the archive was changed");
-                    ensure!(end.contains_key("appends") || records.is_empty(), "the archive counts nothing");
+                    let counted = end.get("appends").copied().unwrap_or_default();
+                    ensure!(counted == append, "{counted} appends are said to be there, {append} are");
+                    let journal = Self { records };
                     ensure!(
-                        head == records.len() as u64,
-                        "{head} records are said to be there, {} are",
-                        records.len()
+                        head == journal.head(),
+                        "the last record is said to be {head}, and is {}",
+                        journal.head()
                     );
-                    return Ok(Self { records });
+                    return Ok(journal);
                 }
             }
             hash.update(line.as_bytes());
@@ -158,14 +177,60 @@ impl Journal {
         self.records.last().map_or(0, |record| record.sequence)
     }
 
-    /// Hash over the chain hashes of the first records.
+    /// Hash over the chain hashes of the records up to `head`, without those in these stretches.
     #[must_use]
-    pub fn prefix(&self, records: usize) -> String {
+    pub fn prefix(&self, head: u64, without: &[(u64, u64)]) -> String {
+        let is_in = |sequence: u64| without.iter().any(|(from, to)| (*from..=*to).contains(&sequence));
         let mut hash = blake3::Hasher::new();
-        for record in self.records.iter().take(records) {
-            hash.update(record.chain.as_bytes());
+        for record in self.records.iter().take_while(|record| record.sequence <= head) {
+            if !is_in(record.sequence) {
+                hash.update(record.chain.as_bytes());
+            }
         }
         hash.finalize().to_hex().to_string()
+    }
+
+    /// The stretches of sequences that are not there: the first and the last of each.
+    #[must_use]
+    pub fn gone(&self) -> Vec<(u64, u64)> {
+        let (mut gone, mut last) = (Vec::new(), 0);
+        for record in &self.records {
+            if record.sequence > last + 1 {
+                gone.push((last + 1, record.sequence - 1));
+            }
+            last = record.sequence;
+        }
+        gone
+    }
+
+    /// The journal as if nothing of it had gone that an archive holds. Whether they say the same of what is in both is another
+    /// question.
+    #[must_use]
+    pub fn with(&self, archives: &Archives) -> Self {
+        let here: BTreeSet<u64> = self.records.iter().map(|record| record.sequence).collect();
+        let mut gone: BTreeMap<u64, (usize, &Record)> = BTreeMap::new();
+        for (source, archive) in (1..).zip(archives.values().filter_map(|archive| archive.read.as_ref().ok()))
+        {
+            for record in archive.records.iter().filter(|record| !here.contains(&record.sequence)) {
+                gone.entry(record.sequence).or_insert((source, record));
+            }
+        }
+        let mut all: Vec<(usize, &Record)> = Vec::with_capacity(self.records.len() + gone.len());
+        for record in &self.records {
+            let later = gone.split_off(&record.sequence);
+            all.extend(std::mem::replace(&mut gone, later).into_values());
+            all.push((0, record));
+        }
+        all.extend(gone.into_values());
+        // What was decided at once stands together, in whichever file it is.
+        let (mut append, mut last) = (0, None);
+        let records = all.into_iter().map(|(source, record)| {
+            append += u64::from(last != Some((source, record.append)));
+            last = Some((source, record.append));
+            let epoch = if source == 0 { record.epoch } else { 0 };
+            Record { append, epoch, ..record.clone() }
+        });
+        Self { records: records.collect() }
     }
 
     /// The records of each run, in their order.
@@ -183,9 +248,10 @@ impl Journal {
 
 impl Part {
     fn records(self, append: u64, epoch: u64) -> impl Iterator<Item = Record> {
-        let stream = self.stream;
+        let (stream, mut before) = (self.stream, self.before);
         self.records.into_iter().map(move |line| Record {
             sequence: line.sequence,
+            before: before.take(),
             stream: stream.clone(),
             stream_sequence: line.stream_sequence,
             append,
@@ -197,6 +263,48 @@ impl Part {
             body_hash: digest(&serde_json::from_str(&line.text).unwrap_or(Value::Null)),
         })
     }
+}
+
+/// The files in a folder that have the name of an archive, by their names; none when there is no such folder.
+///
+/// # Errors
+/// The folder, or one of its files, cannot be read at all.
+pub fn archives_in(folder: &Path) -> anyhow::Result<Archives> {
+    let mut archives = Archives::new();
+    for (name, bytes) in files_in(folder)? {
+        let read = Journal::read(&bytes[..]).map_err(|error| format!("{error:#}"));
+        archives.insert(name, Archive { hash: hash_of(&bytes), read });
+    }
+    Ok(archives)
+}
+
+/// The hashes of these files.
+///
+/// # Errors
+/// As [`archives_in`].
+pub fn shelf_of(folder: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    Ok(files_in(folder)?.into_iter().map(|(name, bytes)| (name, hash_of(&bytes))).collect())
+}
+
+fn files_in(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let mut files = Vec::new();
+    if !folder.exists() {
+        return Ok(files);
+    }
+    for entry in std::fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        // One that is being written has another name.
+        if name.ends_with(".jsonl") {
+            let bytes = std::fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+            files.push((name, bytes));
+        }
+    }
+    Ok(files)
+}
+
+fn hash_of(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..16].to_owned()
 }
 
 /// A short hash of a value, for comparing.

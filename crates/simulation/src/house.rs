@@ -115,6 +115,8 @@ pub struct House {
     pub(crate) next_node: NodeId,
     pub(crate) next_call: u64,
     pub(crate) waits: BTreeMap<u64, (NodeId, Wait)>,
+    /// Which of these calls their supervisors have heard.
+    pub(crate) heard: BTreeSet<u64>,
     pub(crate) lives: BTreeMap<LifeKey, Life>,
     pub(crate) carriers: BTreeMap<RunId, Carrier>,
     pub(crate) next_carrier: u64,
@@ -165,6 +167,7 @@ impl House {
             next_node: 0,
             next_call: 0,
             waits: BTreeMap::new(),
+            heard: BTreeSet::new(),
             lives: BTreeMap::new(),
             carriers: BTreeMap::new(),
             next_carrier: 0,
@@ -263,6 +266,7 @@ impl House {
         self.nodes.clear();
         self.root = None;
         self.waits.clear();
+        self.heard.clear();
         self.lives.clear();
         self.carriers.clear();
         self.places.clear();

@@ -160,6 +160,9 @@ impl House {
             }
             return;
         };
+        if let Event::Call(call, _) = &event {
+            self.heard.insert(call.0);
+        }
         let may_restart = Witness::may_restart(&event);
         let was_lost = matches!(event, Event::Lost(_));
         node.witness.hear(&event);
@@ -275,6 +278,7 @@ impl House {
     }
 
     fn replied(&mut self, call: CallId, answer: Result<Answer, SupervisorError>) {
+        self.heard.remove(&call.0);
         match (self.waits.remove(&call.0).map(|(_, wait)| wait), answer) {
             (Some(Wait::Attempt(run, attempt)), Err(error)) => {
                 self.attempt_not_started(run, attempt, error.may_have_begun());
@@ -490,11 +494,17 @@ impl House {
         }
     }
 
-    /// Who waits for an answer of a supervisor that is gone hears that.
+    /// Who waits for an answer of a supervisor that is gone hears that, and whether it had heard what it was asked.
     fn leave_unanswered(&mut self, node: NodeId) {
         let asked: Vec<u64> =
             self.waits.iter().filter(|(_, (of, _))| *of == node).map(|(call, _)| *call).collect();
-        asked.into_iter().for_each(|call| self.replied(CallId(call), Err(SupervisorError::NotRunning)));
+        for call in asked {
+            let error = match self.heard.contains(&call) {
+                true => SupervisorError::Unanswered,
+                false => SupervisorError::NotRunning,
+            };
+            self.replied(CallId(call), Err(error));
+        }
     }
 
     /// A life says something of itself, after what it said before.

@@ -55,7 +55,7 @@ pub(crate) fn ask(
     };
     async move {
         sent?;
-        answer.await.unwrap_or(Err(SupervisorError::NotRunning))
+        answer.await.unwrap_or(Err(SupervisorError::Unanswered))
     }
 }
 
@@ -278,5 +278,33 @@ impl ChildRef {
 impl fmt::Debug for ChildRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.path(), self.incarnation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inbox::Mail;
+
+    /// Who asks again has to know whether anything was done.
+    #[tokio::test]
+    async fn what_a_supervisor_never_heard_was_not_begun_and_what_it_did_not_answer_may_have_been() {
+        let inbox = Arc::new(Inbox::default());
+        let restart = || Asked::Restart(Key::id("child"));
+        let heard = ask(Some(&inbox), restart());
+        let mail = inbox.take();
+        assert!(matches!(mail, Some(Mail::Call(..))));
+        let unheard = ask(Some(&inbox), restart());
+        inbox.close();
+        drop(mail);
+        let late = ask(Some(&inbox), restart());
+        let outcomes = [heard.await, unheard.await, late.await, ask(None, restart()).await];
+        let [heard, others @ ..] = outcomes.map(|outcome| outcome.err().expect("nobody answers"));
+        assert_eq!(heard, SupervisorError::Unanswered);
+        assert!(heard.may_have_begun());
+        for error in others {
+            assert_eq!(error, SupervisorError::NotRunning);
+            assert!(!error.may_have_begun());
+        }
     }
 }

@@ -115,13 +115,18 @@ impl Inbox {
         self.waker.register(waker);
     }
 
-    /// Refuses everything from now on. Waiting callers learn it by their dropped answer.
+    /// Refuses everything from now on. Who was not heard is told so; who was heard and waits learns it by the dropped answer.
     pub(crate) fn close(&self) {
         let left = {
             let mut queue = self.queue();
             queue.closed = true;
             std::mem::take(&mut queue.mail)
         };
-        drop(left);
+        for mail in left {
+            if let Mail::Call(_, answer) = mail {
+                // A caller that went away does not need the answer.
+                let _ = answer.send(Err(SupervisorError::NotRunning));
+            }
+        }
     }
 }

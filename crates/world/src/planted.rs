@@ -26,11 +26,13 @@ pub enum Bug {
     RetryForever,
     /// The idempotency key is another one with each attempt.
     KeyChanges,
+    /// With what was dropped goes whatever was written together with it.
+    CompactTooMuch,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AckBeforeSync,
         Self::NoDirFsync,
         Self::ApplyTwice,
@@ -42,6 +44,7 @@ impl Bug {
         Self::SnapshotAhead,
         Self::RetryForever,
         Self::KeyChanges,
+        Self::CompactTooMuch,
     ];
 
     /// What it is called in the variable.
@@ -59,6 +62,7 @@ impl Bug {
             Self::SnapshotAhead => "bug_snapshot_ahead",
             Self::RetryForever => "bug_retry_forever",
             Self::KeyChanges => "bug_key_changes",
+            Self::CompactTooMuch => "bug_compact_too_much",
         }
     }
 

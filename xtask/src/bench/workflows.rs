@@ -83,10 +83,19 @@ impl Load {
 
     /// Starts a run and waits until it has ended; anything but a completed run is an error.
     pub fn run(&self, client: &mut Client) -> anyhow::Result<()> {
+        ensure!(self.attempt(client)?, "a run of {} was refused because of too much to do", self.name);
+        Ok(())
+    }
+
+    /// The same for whoever may be refused because there is too much to do; says whether the run completed.
+    pub fn attempt(&self, client: &mut Client) -> anyhow::Result<bool> {
         let answer = client.post(&self.runs(), &[("prefer", "wait=30")], r#"{"input":{"n":1}}"#)?;
+        if matches!(answer.status, 429 | 503) {
+            return Ok(false);
+        }
         answer.expect_success()?;
         ensure!(answer.has("\"status\":\"completed\""), "a run of {} did not complete", self.name);
-        Ok(())
+        Ok(true)
     }
 
     /// Starts a run and returns its id, without waiting for anything but its creation.

@@ -76,6 +76,9 @@ pub struct PlanRevised {
     /// How urgent it is from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<Priority>,
+    /// Whether the run whose step started it said so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inherited: bool,
     /// That definition, compiled.
     #[serde(skip)]
     pub plan: AtHand,

@@ -115,7 +115,7 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         }
         Command::Adjust { max_parallel, priority } => adjust(&mut draft, max_parallel, priority),
         Command::Inherit { .. } if run.status.is_terminal() => {}
-        Command::Inherit { priority } => adjust(&mut draft, None, Some(priority.max(run.workflow.priority))),
+        Command::Inherit { priority } => inherit(&mut draft, priority),
         Command::Revise { next, reason } => revise(&mut draft, next, reason)?,
         Command::ChildEnded { step, child, outcome, usage } => {
             child_ended(&mut draft, &step, child, outcome, usage);
@@ -131,6 +131,15 @@ fn adjust(draft: &mut Draft<'_>, max_parallel: Option<u32>, priority: Option<Pri
     let priority = priority.filter(|priority| draft.run.priority != *priority);
     if max_parallel.is_some() || priority.is_some() {
         draft.emit(PlanRevised { max_parallel, priority, ..PlanRevised::default() });
+    }
+}
+
+/// The run above says how urgent it is. It may have said so before: after a crash it does not know whether it had, and what
+/// somebody said of this run since holds.
+fn inherit(draft: &mut Draft<'_>, priority: Priority) {
+    let priority = priority.max(draft.run.workflow.priority);
+    if draft.run.inherited != Some(priority) {
+        draft.emit(PlanRevised { priority: Some(priority), inherited: true, ..PlanRevised::default() });
     }
 }
 

@@ -32,6 +32,7 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             run.labels = Arc::new(created.labels.clone());
             run.parent.clone_from(&created.parent);
             run.priority = created.priority;
+            run.inherited = created.parent.as_ref().map(|_| created.priority);
             run.created_at = Some(at);
         }
         Event::RunPaused(paused) => pause(run, paused.reason),
@@ -89,7 +90,13 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             .push(Arc::new(ReceivedSignal { name: signal.name.clone(), payload: signal.payload.clone() })),
         Event::PlanRevised(revised) => {
             run.max_parallel = revised.max_parallel.or(run.max_parallel);
-            run.priority = revised.priority.unwrap_or(run.priority);
+            if let Some(priority) = revised.priority {
+                run.was_reprioritised |= priority != run.priority;
+                run.priority = priority;
+                if revised.inherited {
+                    run.inherited = Some(priority);
+                }
+            }
             run.version = revised.version.unwrap_or(run.version);
             if let Some(next) = revise::plan(revised) {
                 revise::adopt(run, next);

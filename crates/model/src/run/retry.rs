@@ -127,6 +127,7 @@ pub(super) fn reopen(draft: &mut Draft<'_>, retry: Retry) -> Result<(), Rejectio
             reason: format!("retried with version {}", revision.version),
             max_parallel: None,
             priority: next.as_ref().and_then(|next| revise::priority(&draft.run, next)),
+            inherited: false,
             plan: AtHand(next),
         });
     }

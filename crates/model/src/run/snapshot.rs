@@ -18,7 +18,7 @@ use crate::priority::Priority;
 use crate::workflow::Workflow;
 
 /// The format that this program writes. Raised with every change of the state.
-pub const SNAPSHOT_FORMAT: u32 = 6;
+pub const SNAPSHOT_FORMAT: u32 = 7;
 
 #[derive(Serialize, Deserialize)]
 struct Frozen<'a> {
@@ -39,6 +39,8 @@ struct Frozen<'a> {
     bytes: u64,
     max_parallel: Option<u32>,
     priority: Priority,
+    inherited: Option<Priority>,
+    was_reprioritised: bool,
     parent: Cow<'a, Option<ParentStep>>,
     created_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
@@ -70,6 +72,8 @@ pub fn freeze(run: &Run, bytes_max: usize) -> Option<Vec<u8>> {
         bytes: run.bytes,
         max_parallel: run.max_parallel,
         priority: run.priority,
+        inherited: run.inherited,
+        was_reprioritised: run.was_reprioritised,
         parent: Cow::Borrowed(&run.parent),
         created_at: run.created_at,
         ended_at: run.ended_at,
@@ -141,6 +145,8 @@ impl Frozen<'_> {
             bytes: self.bytes,
             max_parallel: self.max_parallel,
             priority: self.priority,
+            inherited: self.inherited,
+            was_reprioritised: self.was_reprioritised,
             parent: self.parent.into_owned(),
             created_at: self.created_at,
             ended_at: self.ended_at,

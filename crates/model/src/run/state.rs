@@ -358,6 +358,10 @@ pub struct Run {
     pub max_parallel: Option<u32>,
     /// How urgent it is.
     pub priority: Priority,
+    /// How urgent the run whose step started it made it last; somebody else may have said otherwise since.
+    pub inherited: Option<Priority>,
+    /// Whether its priority was ever changed. As long as it was not, runs that its steps started know it from their beginning.
+    pub was_reprioritised: bool,
     /// The run whose step started it.
     pub parent: Option<ParentStep>,
     /// When it was created.
@@ -385,6 +389,8 @@ impl Run {
             steps: vec![fresh; workflow.nodes.len()],
             max_parallel: workflow.max_parallel,
             priority: workflow.priority,
+            inherited: None,
+            was_reprioritised: false,
             workflow,
             id,
             version: 0,

@@ -3,22 +3,42 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::history::{Fault, History, Op, Outcome, What};
-use crate::journal::{Journal, Record};
+use crate::journal::{Archives, Journal, Record};
 
 /// What is known.
 pub struct Facts<'h> {
     pub history: &'h History,
+    /// Everything that happened, as the journal that is left and the archives tell it together.
     pub journal: &'h Journal,
+    /// The journal that is left.
+    pub left: &'h Journal,
+    /// The files of archives.
+    pub archives: &'h Archives,
     /// The records of each run.
     pub runs: BTreeMap<&'h str, Vec<&'h Record>>,
+    /// The last word about each run that was dropped.
+    pub dropped: BTreeMap<&'h str, &'h Record>,
+    /// How long after their end runs are kept, in microseconds; none where nothing is ever dropped.
+    pub retains: Option<u64>,
     /// The requests, in the order in which they began.
     pub requests: Vec<Request<'h>>,
     /// What the agents were asked, by idempotency key.
     pub calls: BTreeMap<&'h str, Vec<Call<'h>>>,
     /// What was done to the daemon.
     pub faults: Vec<(u64, Fault)>,
-    /// Heads of the journal that were found after faults: when, and how far it went.
-    pub found: Vec<(u64, u64, &'h str)>,
+    /// What was found of the journal after faults.
+    pub found: Vec<Found<'h>>,
+    /// The files of archives that were found with it: when, and their hashes.
+    pub shelves: Vec<(u64, &'h BTreeMap<String, String>)>,
+}
+
+/// The journal as it was found after a fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'h> {
+    pub at: u64,
+    pub head: u64,
+    pub prefix: &'h str,
+    pub gone: &'h [(u64, u64)],
 }
 
 /// A request.
@@ -44,15 +64,22 @@ pub struct Call<'h> {
 }
 
 impl<'h> Facts<'h> {
-    pub fn of(history: &'h History, journal: &'h Journal) -> Self {
+    /// Of a history, the journal that is left and the archives; `journal` is what these two tell together.
+    pub fn of(history: &'h History, journal: &'h Journal, left: &'h Journal, archives: &'h Archives) -> Self {
+        let ends = journal.records.iter().filter(|record| record.kind == "run.archived");
         let mut facts = Self {
             history,
             journal,
+            left,
+            archives,
             runs: journal.runs(),
+            dropped: ends.filter_map(|end| Some((end.run()?, end))).collect(),
+            retains: None,
             requests: Vec::new(),
             calls: BTreeMap::new(),
             faults: Vec::new(),
             found: Vec::new(),
+            shelves: Vec::new(),
         };
         let mut open: HashMap<u64, usize> = HashMap::new();
         for entry in &history.entries {
@@ -83,8 +110,12 @@ impl<'h> Facts<'h> {
                     }
                 }
                 What::Nemesis { fault } => facts.faults.push((entry.at, *fault)),
-                What::Found { head, prefix } => facts.found.push((entry.at, *head, prefix)),
-                What::Open { .. } | What::Frame { .. } | What::Gap { .. } => {}
+                What::Found { head, prefix, gone } => {
+                    facts.found.push(Found { at: entry.at, head: *head, prefix, gone });
+                }
+                What::Retains { ended_us } => facts.retains = Some(*ended_us),
+                What::Shelf { files } => facts.shelves.push((entry.at, files)),
+                What::Open { .. } | What::Frame { .. } | What::Gap { .. } | What::Listed { .. } => {}
             }
         }
         facts
@@ -99,8 +130,8 @@ impl<'h> Facts<'h> {
 
     /// The head of the journal at the first fault after this time: what was acknowledged by then is in it.
     pub fn head_after(&self, at: u64) -> u64 {
-        let found = self.found.iter().find(|(when, ..)| *when >= at);
-        found.map_or_else(|| self.journal.head(), |(_, head, _)| *head)
+        let found = self.found.iter().find(|found| found.at >= at);
+        found.map_or_else(|| self.journal.head(), |found| found.head)
     }
 }
 

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use crate::history::What;
 
 /// Sequences rise by one from where a reader began, over all its connections; everything it saw is in the journal, the same;
-/// and when all is over it has seen everything.
+/// and when all is over it has seen everything. Only where a run was dropped it may have been told so instead.
 pub(super) fn readers_see_the_journal_and_nothing_else(facts: &Facts<'_>, told: &mut Told) {
     let mut last: BTreeMap<u32, u64> = BTreeMap::new();
     for entry in &facts.history.entries {
@@ -30,8 +30,19 @@ pub(super) fn readers_see_the_journal_and_nothing_else(facts: &Facts<'_>, told: 
                     format!("reader {reader} was shown {sequence} as {kind}; in the journal it is {is:?}")
                 });
             }
-            What::Gap { reader } => {
-                told.tell(format!("reader {reader} was told of a gap, and there can be none"))
+            What::Gap { reader, from, to } => {
+                let seen = last.entry(*reader).or_default();
+                told.unless(*seen == *from && to > from, || {
+                    format!("reader {reader} was told that {from} to {to} are gone, and saw {seen}")
+                });
+                *seen = *to;
+                let head = facts.head_after(entry.at);
+                for sequence in *from + 1..=*to {
+                    let end = facts.record(sequence).and_then(|is| facts.dropped.get(is.run()?));
+                    told.unless(end.is_some_and(|end| end.sequence <= head), || {
+                        format!("reader {reader} was told that {sequence} is gone, and its run is kept")
+                    });
+                }
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use crate::journal::Record;
 use crate::shapes::{ATTEMPTS_MAX, Does, Shape, shape};
 
-fn ends_a_run(kind: &str) -> bool {
+pub(super) fn ends_a_run(kind: &str) -> bool {
     matches!(kind, "run.completed" | "run.failed" | "run.cancelled")
 }
 
@@ -44,9 +44,8 @@ pub(super) fn everything_ends_once(facts: &Facts<'_>, told: &mut Told) {
                 }
                 continue;
             }
-            told.unless(ended.is_none() || kind == "step.result_discarded", || {
-                format!("{} stands after the end", place())
-            });
+            let may_follow = matches!(kind, "step.result_discarded" | "run.archived");
+            told.unless(ended.is_none() || may_follow, || format!("{} stands after the end", place()));
             if ends_a_run(kind) {
                 ended = Some(kind);
             }
@@ -169,7 +168,7 @@ pub(super) fn times_are_waited_for(facts: &Facts<'_>, told: &mut Told) {
     }
 }
 
-/// When nothing is done to the daemon any more, every run ends.
+/// When nothing is done to the daemon any more, every run ends, and what has ended is dropped if it is not to be kept.
 pub(super) fn everything_ends(facts: &Facts<'_>, told: &mut Told) {
     for (run, records) in &facts.runs {
         let last =
@@ -187,5 +186,9 @@ pub(super) fn everything_ends(facts: &Facts<'_>, told: &mut Told) {
             }
         }
         told.unless(open.is_empty(), || format!("{run} has ended, and {open:?} has not"));
+        let may_go = last.is_some_and(|last| matches!(last.kind.as_str(), "run.completed" | "run.cancelled"));
+        told.unless(facts.retains.is_none() || !may_go || facts.dropped.contains_key(run), || {
+            format!("{run} ended long ago and was not dropped")
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Told;
 use super::facts::Facts;
-use crate::history::{Fault, What};
+use crate::history::{Fault, Op, Outcome, What};
 
 /// Of so many requests of a kind at least one has to be done: else a history of refusals would pass.
 const WORDS: [&str; 9] =
@@ -42,8 +42,39 @@ pub(super) fn shows_enough(facts: &Facts<'_>, told: &mut Told) {
     told.unless(frames as u64 >= facts.journal.head() / 2, || {
         format!("the readers saw {frames} of {} records", facts.journal.head())
     });
+    if facts.retains.is_some() {
+        dropping_shows_enough(facts, told);
+    }
     for kind in ["step.interrupted", "step.retrying", "run.failed", "run.cancelled", "run.completed"] {
         let happened = facts.journal.records.iter().any(|record| record.kind == kind);
         told.unless(happened, || format!("no {kind} ever happened"));
     }
+}
+
+/// Runs were dropped while the daemon was killed again and again, space was taken back, and people came by what is gone.
+fn dropping_shows_enough(facts: &Facts<'_>, told: &mut Told) {
+    let was_dropped =
+        facts.found.iter().any(|found| facts.dropped.values().any(|end| end.sequence <= found.head));
+    told.unless(was_dropped, || "nothing was dropped between two faults".to_owned());
+    let taken_back =
+        facts.left.records.iter().filter(|it| it.kind == "store.compacted" && it.number("records") > 0);
+    told.unless(taken_back.count() > 0, || "no space was ever taken back".to_owned());
+    let is_told = |op: fn(&Op) -> bool| {
+        let archived =
+            |outcome: &Outcome| matches!(outcome, Outcome::Refused { code, .. } if code == "run_archived");
+        facts.requests.iter().any(|request| op(request.op) && archived(request.outcome))
+    };
+    told.unless(is_told(|op| matches!(op, Op::Get { .. })), || {
+        "nobody looked for what was dropped".to_owned()
+    });
+    told.unless(is_told(|op| matches!(op, Op::Start { .. })), || {
+        "no key of a run that was dropped was used again".to_owned()
+    });
+    let entries = &facts.history.entries;
+    told.unless(entries.iter().any(|entry| matches!(entry.what, What::Gap { .. })), || {
+        "no reader came by what is gone".to_owned()
+    });
+    told.unless(entries.iter().any(|entry| matches!(entry.what, What::Listed { .. })), || {
+        "nobody looked at the lists".to_owned()
+    });
 }

@@ -16,6 +16,11 @@ use crate::shapes::SHAPES;
 const RECENT: usize = 60;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// What makes the runs of a history large in which space is to be taken back.
+const PADDING_BYTES: usize = 16 << 10;
+
+/// What a run is for us that was dropped.
+const ARCHIVED: &str = "archived";
 
 /// What all clients share. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +29,8 @@ pub struct Shared {
     pub address: SocketAddr,
     pub http: reqwest::Client,
     pub effects: Effects,
+    /// Whether runs that ended are dropped.
+    pub retains: bool,
     runs: Arc<Mutex<Vec<Run>>>,
 }
 
@@ -46,7 +53,7 @@ pub struct Client {
 }
 
 /// A start with a key: the workflow, what tells it from others, the key.
-type Keyed = (&'static str, String, String);
+pub type Keyed = (&'static str, String, String);
 
 /// An answer, as far as it matters.
 struct Answer {
@@ -56,9 +63,9 @@ struct Answer {
 }
 
 impl Shared {
-    pub fn new(log: Log, address: SocketAddr, effects: Effects) -> anyhow::Result<Self> {
+    pub fn new(log: Log, address: SocketAddr, effects: Effects, retains: bool) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { log, address, http, effects, runs: Arc::default() })
+        Ok(Self { log, address, http, effects, retains, runs: Arc::default() })
     }
 
     fn runs(&self) -> std::sync::MutexGuard<'_, Vec<Run>> {
@@ -146,6 +153,7 @@ impl Client {
         key: Option<&str>,
         body: Option<&Value>,
     ) -> bool {
+        let about = op.run().map(str::to_owned);
         let id = self.shared.log.invoke(self.number, op);
         let answer = self.shared.ask(method, path, key, body).await;
         let reached = answer.is_some();
@@ -163,7 +171,12 @@ impl Client {
                 status => Outcome::Refused { status, code: text("code").unwrap_or_default() },
             }
         });
-        if let Outcome::Ok { run: Some(run), status: Some(status), .. } = &outcome {
+        let seen = match &outcome {
+            Outcome::Ok { run: Some(run), status: Some(status), .. } => Some((run.clone(), status.clone())),
+            Outcome::Refused { status: 410, .. } => about.map(|run| (run, ARCHIVED.to_owned())),
+            _ => None,
+        };
+        if let Some((run, status)) = &seen {
             let known = self.shared.runs().iter().find(|known| known.id == *run).map(|known| known.workflow);
             if let Some(workflow) = known {
                 self.shared.saw(run, workflow, status);
@@ -197,7 +210,10 @@ impl Client {
         };
         let op = Op::Start { workflow: workflow.to_owned(), nonce: nonce.clone(), key: key.clone() };
         let id = self.shared.log.invoke(self.number, op);
-        let body = json!({ "input": { "nonce": nonce } });
+        let mut body = json!({ "input": { "nonce": nonce } });
+        if self.shared.retains {
+            body["input"]["padding"] = "x".repeat(PADDING_BYTES).into();
+        }
         let path = format!("/workflows/{workflow}/runs");
         let answer = self.shared.ask(Method::POST, &path, key.as_deref(), Some(&body)).await;
         let outcome = match answer {
@@ -217,6 +233,14 @@ impl Client {
             Outcome::Ok { run, .. } => run,
             Outcome::Refused { .. } | Outcome::Unknown => None,
         }
+    }
+
+    /// Starts a run under a key; it can be asked for once more.
+    pub async fn begin_with_key(&mut self, workflow: &'static str) -> Keyed {
+        let nonce = self.nonce();
+        let keyed = (workflow, nonce.clone(), format!("key-{nonce}"));
+        self.begin(workflow, Some(keyed.clone())).await;
+        keyed
     }
 
     /// One of the latest runs of which this holds as far as is known.
@@ -355,5 +379,5 @@ impl Client {
 }
 
 pub fn has_ended(status: &str) -> bool {
-    matches!(status, "completed" | "failed" | "cancelled")
+    matches!(status, "completed" | "failed" | "cancelled" | ARCHIVED)
 }

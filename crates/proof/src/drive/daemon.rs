@@ -1,5 +1,6 @@
 //! The daemon as a process.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::net::SocketAddr;
@@ -11,11 +12,14 @@ use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::device::Device;
-use crate::journal::Journal;
+use crate::journal::{Archives, Journal, archives_in, shelf_of};
 use crate::shapes::{AGENTS, SHAPES};
 
 /// How long the daemon may take to be ready, and to end.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long after their end runs are dropped, where any are.
+pub const KEPT: Duration = Duration::from_secs(1);
 
 /// Runs a program, `$1`, with a file in place of the one that says which boot of the machine this is, `$0`.
 const IN_BOOT: &str = r#"mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@""#;
@@ -44,6 +48,7 @@ impl Place {
         folder: &Path,
         agents: SocketAddr,
         device: Option<Device>,
+        retains: bool,
     ) -> anyhow::Result<Self> {
         let write = |kind: &str, name: &str, text: String| {
             let folder = folder.join("config").join(kind);
@@ -57,11 +62,51 @@ impl Place {
             write("workflows", shape.name, shape.file()).context("write a workflow's file")?;
         }
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        Ok(Self { program: program.to_owned(), folder: folder.to_owned(), address, device })
+        let place = Self { program: program.to_owned(), folder: folder.to_owned(), address, device };
+        if retains {
+            let settings = folder.join("config").join("ghostlight.toml");
+            std::fs::write(settings, place.retention()).context("write the settings")?;
+        }
+        Ok(place)
+    }
+
+    /// Settings by which what has ended is soon archived and dropped, in segments that are soon full. What failed is kept.
+    fn retention(&self) -> String {
+        let (kept, archives) = (KEPT.as_secs(), self.archives().display().to_string());
+        format!(
+            "[data]\nsegment_bytes = \"1MiB\"\n[retention]\nevery = \"1s\"\ncompleted = \"{kept}s\"\n\
+             cancelled = \"{kept}s\"\narchive_dir = {archives:?}\n"
+        )
+    }
+
+    fn disk(&self) -> PathBuf {
+        self.device.as_ref().map_or_else(|| self.folder.clone(), Device::mounted)
     }
 
     fn data(&self) -> PathBuf {
-        self.device.as_ref().map_or_else(|| self.folder.clone(), Device::mounted).join("data")
+        self.disk().join("data")
+    }
+
+    /// Where archives are, on the disk that its data are on.
+    fn archives(&self) -> PathBuf {
+        self.disk().join("archives")
+    }
+
+    /// The files of archives, by their names and hashes.
+    pub fn shelf(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        shelf_of(&self.archives())
+    }
+
+    /// What is in the archives; `keep` takes copies of them, unless they are there already.
+    pub fn read_archives(&self, keep: &Path) -> anyhow::Result<Archives> {
+        let folder = self.archives();
+        if folder != keep && folder.exists() {
+            std::fs::create_dir_all(keep)?;
+            for name in self.shelf()?.into_keys() {
+                std::fs::copy(folder.join(&name), keep.join(&name))?;
+            }
+        }
+        archives_in(&folder)
     }
 
     /// Starts the daemon and does not wait.
@@ -142,15 +187,18 @@ impl Place {
         Journal::read(BufReader::new(&bytes[..]))
     }
 
-    /// Whether `store verify` finds the journal whole; what it said if not.
+    /// Whether `store verify` finds the journal and all archives whole; what it said if not.
     pub fn verify(&self) -> anyhow::Result<Result<(), String>> {
-        let ended =
-            Command::new(&self.program).args(["store", "verify", "--data"]).arg(self.data()).output()?;
-        Ok(if ended.status.success() {
-            Ok(())
-        } else {
-            Err(String::from_utf8_lossy(&ended.stdout).into_owned())
-        })
+        let files = self.shelf()?.into_keys().map(|name| vec![self.archives().join(name)]);
+        for what in [vec![PathBuf::from("--data"), self.data()]].into_iter().chain(files) {
+            let ended = Command::new(&self.program).args(["store", "verify"]).args(&what).output()?;
+            if !ended.status.success() {
+                let (out, err) =
+                    (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+                return Ok(Err(format!("{what:?}: {out}{err}")));
+            }
+        }
+        Ok(Ok(()))
     }
 }
 

@@ -10,14 +10,14 @@ use tokio::task::JoinSet;
 
 use super::agents::{self, Effects};
 use super::clients::{Client, Shared};
-use super::daemon::{Daemon, Place};
+use super::daemon::{Daemon, KEPT, Place};
 use super::device::Device;
 use super::finish;
 use super::log::Log;
 use super::reader;
 use crate::check::{Violation, check};
 use crate::history::{Fault, History, What};
-use crate::journal::Journal;
+use crate::journal::{Archives, Journal};
 
 /// How long readers of the feed may be behind when all is over.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,6 +36,8 @@ pub struct Settings {
     pub clients: u32,
     /// Whether the power is cut as it is killed, each other time.
     pub power: bool,
+    /// Whether runs that ended are archived, dropped, and their space taken back.
+    pub retention: bool,
     /// What all choices follow from. What comes of them is a matter of time too.
     pub seed: u64,
 }
@@ -66,12 +68,16 @@ pub struct Episode {
     pub calls: u64,
     /// Records of the journal.
     pub records: u64,
+    /// Runs that were archived and dropped.
+    pub dropped: u64,
+    /// Records that are not in the journal any more.
+    pub gone: u64,
     /// Records that readers of the feed were shown.
     pub frames: u64,
 }
 
 /// Makes one history and checks it. The history (`history.jsonl`) and the archive of the journal (`archive.jsonl`) stay in the
-/// folder.
+/// folder, and with them the archives of runs (`archives`).
 ///
 /// # Errors
 /// The daemon does not start or end, or its journal cannot be read: what makes a history impossible to judge.
@@ -80,12 +86,15 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let (log, effects) = (Log::new(), Effects::default());
     let agents = agents::serve(log.clone(), effects.clone(), random.u64(..))?;
     let device = settings.power.then(|| Device::make(&settings.folder.join("power"))).transpose()?;
-    let mut place = Place::prepare(&settings.program, &settings.folder, agents, device)?;
-    let shared = Shared::new(log.clone(), place.address, effects)?;
+    let mut place = Place::prepare(&settings.program, &settings.folder, agents, device, settings.retention)?;
+    let shared = Shared::new(log.clone(), place.address, effects, settings.retention)?;
+    if settings.retention {
+        log.push(What::Retains { ended_us: u64::try_from(KEPT.as_micros())? });
+    }
     let daemon = place.start(&shared.http).await?;
     log.fault(Fault::Ready);
 
-    let seen: Vec<Arc<AtomicU64>> = (0..READERS).map(|_| Arc::default()).collect();
+    let mut seen: Vec<Arc<AtomicU64>> = (0..READERS).map(|_| Arc::default()).collect();
     let mut readers = JoinSet::new();
     for (reader, seen) in (0..).zip(&seen) {
         readers.spawn(reader::read(log.clone(), reader, place.address, seen.clone()));
@@ -98,6 +107,12 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     log.fault(Fault::Quiet);
     clients.shutdown().await;
     finish::let_everything_end(&mut Client::new(0, shared.clone(), random.u64(..))).await;
+    if settings.retention {
+        // Who comes late comes by what is gone.
+        let late = Arc::<AtomicU64>::default();
+        readers.spawn(reader::read(log.clone(), READERS, place.address, late.clone()));
+        seen.push(late);
+    }
 
     let head = place.journal(None)?.head();
     let until = Instant::now() + PATIENCE;
@@ -110,7 +125,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     let history = log.history();
     std::fs::write(settings.folder.join("history.jsonl"), history.write())?;
     let journal = place.journal(Some(&settings.folder.join("archive.jsonl")))?;
-    let mut violations = check(&history, &journal);
+    let archives = place.read_archives(&settings.folder.join("archives"))?;
+    let mut violations = check(&history, &journal, &archives);
     if !ended_well {
         violations.push(Violation {
             rule: "end",
@@ -120,7 +136,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<Outcome> {
     if let Err(said) = place.verify()? {
         violations.push(Violation { rule: "verify", what: said });
     }
-    Ok(Outcome { violations, episode: count(&history, &journal) })
+    Ok(Outcome { violations, episode: count(&history, &journal, &archives) })
 }
 
 /// Kills the daemon again and again; returns the one that is left.
@@ -133,7 +149,9 @@ async fn rounds(
     mut daemon: Daemon,
 ) -> anyhow::Result<Daemon> {
     for round in 0..settings.rounds {
-        tokio::time::sleep(Duration::from_millis(random.u64(60..600))).await;
+        // The daemon begins to drop a second after its start, so that most of these kills come while it does.
+        let life_ms = if settings.retention && round % 4 != 3 { 900..2_600 } else { 60..600 };
+        tokio::time::sleep(Duration::from_millis(random.u64(life_ms))).await;
         if round % 8 == 2 {
             log.fault(Fault::Stop);
             daemon.stand_still();
@@ -168,18 +186,23 @@ async fn rounds(
     Ok(daemon)
 }
 
-/// Writes down how far the journal goes while nobody writes it.
+/// Writes down how far the journal goes while nobody writes it, what of it is gone, and which archives are there.
 fn found(place: &Place, log: &Log) -> anyhow::Result<()> {
     let journal = place.journal(None)?;
-    log.push(What::Found { head: journal.head(), prefix: journal.prefix(journal.records.len()) });
+    let (head, gone) = (journal.head(), journal.gone());
+    log.push(What::Found { head, prefix: journal.prefix(head, &gone), gone });
+    log.push(What::Shelf { files: place.shelf()? });
     Ok(())
 }
 
-fn count(history: &History, journal: &Journal) -> Episode {
+fn count(history: &History, left: &Journal, archives: &Archives) -> Episode {
     use crate::history::Outcome::{Ok, Unknown};
 
+    let journal = left.with(archives);
     let mut episode = Episode { records: journal.records.len() as u64, ..Episode::default() };
     episode.runs = journal.runs().len() as u64;
+    episode.dropped = journal.records.iter().filter(|record| record.kind == "run.archived").count() as u64;
+    episode.gone = episode.records - left.records.len() as u64;
     for entry in &history.entries {
         match &entry.what {
             What::Return { outcome: Ok { .. }, .. } => episode.acknowledged += 1,
@@ -202,5 +225,6 @@ pub fn fresh(base: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let folder = base.join(name);
     std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     ensure!(std::fs::read_dir(&folder)?.next().is_none(), "{} is not empty", folder.display());
-    Ok(folder)
+    // The daemon is started in it, and told of what is in it.
+    folder.canonicalize().with_context(|| format!("find {}", folder.display()))
 }

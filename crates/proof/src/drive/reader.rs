@@ -33,13 +33,16 @@ pub async fn read(log: Log, reader: u32, address: SocketAddr, seen: Arc<AtomicU6
 fn frame(log: &Log, reader: u32, text: &str, seen: &AtomicU64) {
     let Ok(frame) = serde_json::from_str::<Value>(text) else { return };
     let kind = frame["type"].as_str().unwrap_or_default().to_owned();
+    let number = |value: &Value| value.as_str().and_then(|text| text.parse().ok());
     if kind == "feed.gap" {
-        log.push(What::Gap { reader });
+        let (from, to) = (&frame["data"]["from"], &frame["data"]["to"]);
+        let (from, to) = (number(from).unwrap_or_default(), number(to).unwrap_or_default());
+        log.push(What::Gap { reader, from, to });
+        seen.fetch_max(to, Ordering::AcqRel);
+        return;
     }
     // Frames of the moment have no sequence.
-    let Some(sequence) = frame["sequence"].as_str().and_then(|sequence| sequence.parse().ok()) else {
-        return;
-    };
+    let Some(sequence) = number(&frame["sequence"]) else { return };
     log.push(What::Frame { reader, sequence, kind, body: digest(&frame["data"]) });
     seen.store(sequence, Ordering::Release);
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use ghostlight_world::{File, OpenMode};
+use ghostlight_world::{Bug, File, OpenMode};
 
 use super::frame::{
     AppendHead, FLAG_CLOSED, FLAG_OPENED, FLAG_SPARSE, FRAME_HEADER_BYTES, FrameHeader, PartHead, appends_of,
@@ -304,7 +304,10 @@ pub(crate) fn thinned(
     let mut out = vec![0; FRAME_HEADER_BYTES];
     let mut header = FrameHeader { append_count: 0, ..*header };
     for append in appends {
-        let kept: Vec<_> = append.parts.iter().filter(|part| stays(part)).collect();
+        let mut kept: Vec<_> = append.parts.iter().filter(|part| stays(part)).collect();
+        if kept.len() < append.parts.len() && Bug::CompactTooMuch.is_planted() {
+            kept.clear();
+        }
         let lost: u32 = append.parts.iter().map(|part| part.record_count).sum::<u32>()
             - kept.iter().map(|part| part.record_count).sum::<u32>();
         if lost > 0 {

@@ -156,6 +156,32 @@ fn what_was_dropped_goes_and_everything_else_stays_where_it_was() {
     check(&open(&sim).expect("opens"));
 }
 
+/// A run and the key that it was started under are written together; the key serves longer than the run is kept.
+#[test]
+fn what_was_written_together_with_what_was_dropped_stays() {
+    let sim = SimWorld::new(1);
+    let journal = open(&sim).expect("opens");
+    let (runs, keys) = (names(20), (0..20).map(|number| stream(&format!("k{number}"))).collect::<Vec<_>>());
+    for (run, key) in runs.iter().zip(&keys) {
+        let mut both = append(run, 0, "begins", Wake::Idle);
+        both.parts.extend(append(key, 0, "stands for it", Wake::Done).parts);
+        put(&journal, both).expect("commits");
+    }
+    runs.iter().for_each(|run| drop(drop_stream(&journal, run).expect("commits")));
+    fill(&journal, &[stream("other")], 20);
+    let compacted = journal.compact(&Compaction::of_all_dropped()).expect("compacts");
+    assert!(compacted.records >= 30, "{compacted:?}");
+    let check = |journal: &FileJournal| {
+        for key in &keys {
+            assert_eq!(journal.read(key, 1, 10).expect("reads").len(), 2, "{key} was to stay");
+        }
+    };
+    check(&journal);
+    drop(journal);
+    check(&open(&sim).expect("opens"));
+    is_sound(&sim);
+}
+
 #[test]
 fn a_stream_that_was_dropped_takes_nothing_more_and_wakes_nobody() {
     let sim = SimWorld::new(1);
@@ -554,4 +580,19 @@ fn a_machine_that_stops_at_any_call_loses_nothing_that_was_to_stay_and_brings_no
 fn a_call_that_fails_or_finds_the_disk_full_loses_nothing_that_was_to_stay() {
     run_all(Fault::InputOutput, 1);
     run_all(Fault::NoSpace, 1);
+}
+
+/// The proof that these tests can fail.
+#[cfg(feature = "planted-bugs")]
+#[test]
+fn planted_bug_of_a_compaction_that_takes_too_much_is_found() {
+    let program = std::env::current_exe().expect("this test has a program");
+    let test = "journal::file::compact_tests::what_was_written_together_with_what_was_dropped_stays";
+    let found = std::process::Command::new(program)
+        .args(["--exact", test, "--nocapture"])
+        .env("GHOSTLIGHT_PLANTED_BUG", ghostlight_world::Bug::CompactTooMuch.name())
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&found.stderr);
+    assert!(!found.status.success() && said.contains("was to stay"), "{said}");
 }

@@ -269,9 +269,12 @@ pub enum SupervisorError {
     /// The supervisor is ending.
     #[error("the supervisor is shutting down")]
     ShuttingDown,
-    /// The supervisor is not there.
+    /// The supervisor is not there: what it was asked has never come to it, and nothing was done.
     #[error("the supervisor is not running")]
     NotRunning,
+    /// The supervisor had heard what it was asked, and ended without an answer. Nobody knows how far it came.
+    #[error("the supervisor ended before it answered")]
+    Unanswered,
     /// Too many calls are waiting.
     #[error("the supervisor has too many calls waiting")]
     Overloaded,
@@ -283,7 +286,7 @@ impl SupervisorError {
     #[must_use]
     pub fn may_have_begun(&self) -> bool {
         match self {
-            Self::Stopped | Self::Stuck | Self::NotRunning => true,
+            Self::Stopped | Self::Stuck | Self::Unanswered => true,
             // What it did on a thread that is lost nobody knows.
             Self::StartFailed(reason) => *reason == ExitReason::ArbiterLost,
             Self::NotFound
@@ -296,6 +299,7 @@ impl SupervisorError {
             | Self::SimpleOneForOne
             | Self::Invalid(_)
             | Self::ShuttingDown
+            | Self::NotRunning
             | Self::Overloaded => false,
         }
     }

@@ -298,6 +298,25 @@ fn a_run_is_as_urgent_as_its_file_says_or_its_start_and_a_child_never_less_than_
     assert_eq!(urgency(own(-9), Some(above())), 5, "as urgent as its own file says");
 }
 
+#[test]
+fn what_the_run_above_says_twice_changes_nothing_that_somebody_said_of_this_one_since() {
+    let priority = |number: i64| Priority::try_from(number).unwrap();
+    let adjust = |number: i64| Command::Adjust { max_parallel: None, priority: Some(priority(number)) };
+    let inherit = |number: i64| Command::Inherit { priority: priority(number) };
+    let mut bench = Bench::start(&file(PRIORITY), empty());
+    assert!(!bench.run.was_reprioritised);
+    assert_eq!(bench.give(inherit(40)).unwrap(), ["plan.revised"]);
+    assert!(bench.give(inherit(40)).unwrap().is_empty(), "it has heard that");
+    bench.give(adjust(-7)).unwrap();
+    bench.crash();
+    assert!(bench.give(inherit(40)).unwrap().is_empty(), "a parent that was loaded again says so once more");
+    assert_eq!(bench.run.priority, priority(-7));
+    // What it had not heard yet holds.
+    assert_eq!(bench.give(inherit(-7)).unwrap(), ["plan.revised"]);
+    assert_eq!(bench.run.priority, priority(5), "as urgent as its own file says");
+    assert!(bench.give(inherit(-7)).unwrap().is_empty());
+}
+
 /// Shows S4-T4e.
 #[test]
 fn how_urgent_a_live_run_is_can_be_changed_and_an_edit_of_its_file_changes_what_nobody_else_has() {
@@ -318,6 +337,7 @@ fn how_urgent_a_live_run_is_can_be_changed_and_an_edit_of_its_file_changes_what_
     assert_eq!(bench.run.priority, priority(30), "as urgent as its own file says");
     bench.crash();
     assert_eq!(bench.run.priority, priority(30));
+    assert!(bench.run.was_reprioritised);
     bench.give(Command::Cancel { reason: String::new(), kill: false }).unwrap();
     assert!(bench.give(adjust(1)).is_err());
     assert!(
