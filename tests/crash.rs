@@ -167,7 +167,7 @@ fn is_write(key: &str) -> bool {
     key.contains("/b3/") || key.contains("/e1/")
 }
 
-/// P1, P8, P10, S0-3.3a, S0-3.3b, S0-3.3c, S1-4.1f, S2-1.1a, S3-3g, S3-10a, S2-TRs, S2-SMh, S4-QAn.
+/// P1, P8, P10, S0-4.2e, S1-4.3n2, S0-3.3a, S0-3.3b, S0-3.3c, S1-4.1f, S2-1.1a, S3-3g, S3-10a, S2-TRs, S2-SMh, S4-QAn.
 #[test]
 fn fifty_kills_lose_nothing_and_repeat_nothing_that_was_finished() {
     let home = Home::new();

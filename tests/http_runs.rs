@@ -207,6 +207,7 @@ async fn a_question_is_answered_once_and_a_second_answer_gets_the_first() {
     assert_eq!(ended["status"], "completed", "{ended}");
 }
 
+/// P14.
 #[tokio::test]
 async fn of_sixty_four_people_who_answer_at_once_one_decides_and_the_others_learn_how() {
     let inside = Inside::start();
@@ -220,7 +221,7 @@ async fn of_sixty_four_people_who_answer_at_once_one_decides_and_the_others_lear
             .await;
         let approval = list["items"][0]["id"].as_str().unwrap().to_owned();
         let answer = |person: usize| {
-            let verb = if (person + question) % 2 == 0 { "approve" } else { "reject" };
+            let verb = if (person + question).is_multiple_of(2) { "approve" } else { "reject" };
             let path = format!("/api/v1/approvals/{approval}/{verb}");
             let inside = &inside;
             async move {

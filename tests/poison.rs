@@ -28,6 +28,7 @@ fn dies_touching(home: &Home, daemon: &mut Daemon, run: &str) {
     std::fs::write(marks, mark.as_bytes()).unwrap();
 }
 
+/// P18.
 #[test]
 fn a_run_that_the_process_died_of_twice_is_set_aside_and_the_others_go_on() {
     let home = Home::new();

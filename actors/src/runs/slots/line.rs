@@ -251,7 +251,7 @@ mod tests {
             let agents = ["a", "b", "c", "d"];
             let named = |mask: u8| -> Vec<Limited> {
                 let of_mask = agents.iter().enumerate().filter(move |(at, _)| mask & (1 << at) != 0);
-                of_mask.map(|(_, name)| (Name::new(*name).unwrap(), None)).collect()
+                of_mask.map(|(_, name)| (Name::new(name).unwrap(), None)).collect()
             };
             let mut line = Line::default();
             for (n, (urgency, wants)) in (0..).zip(&runs) {
