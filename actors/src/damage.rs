@@ -15,8 +15,9 @@ use ghostlight_store::{
 };
 use uuid::Uuid;
 
-/// So many places are remembered; of more it is known that there are more.
-const PLACES_MAX: usize = 1_000;
+/// So many places are remembered, and recorded: no more than may wait to be recorded at the start. Of more it is known that there
+/// are more.
+const PLACES_MAX: usize = 200;
 
 /// What was found so far. Cheap to clone.
 #[derive(Clone, Default)]
@@ -301,6 +302,16 @@ mod tests {
         assert!(!System::new(ledger.clone()).started("1").await.unwrap().clean);
         let head = journal.head_of(&streams::system()).unwrap().unwrap();
         assert_eq!(head.sequence, 3);
+
+        // Nothing can follow on what cannot be proved: this life has a stream of its own.
+        journal.damage_beyond_proof(&streams::system());
+        let again = System::new(ledger.clone());
+        let boot = again.started("1").await.unwrap();
+        assert!(!boot.clean);
+        again.stopped().await.unwrap();
+        assert_eq!(journal.head_of(&streams::system()).unwrap().unwrap().sequence, 3);
+        let own = streams::instead_of(&streams::system(), boot.epoch);
+        assert_eq!(journal.head_of(&own).unwrap().unwrap().sequence, 2);
         assert!(agents(&ledger).await.get(&name("noop")).is_some());
     }
 }

@@ -22,6 +22,7 @@ use crate::caller::{Caller, StoreError};
 use crate::codec;
 use crate::keys::{self, Begun, Claim, KeyRefusal, Keys};
 use crate::storage::Storage;
+use crate::streams;
 
 /// How often a decision is made again because somebody else wrote in between. Each conflict means that another writer
 /// got through, so this many in a row say that the stream is fought over.
@@ -106,6 +107,21 @@ impl Ledger {
             Ok(state) => Ok(Some(state)),
             Err(StoreError::Damaged(_)) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The stream of the daemon's own that goes by this name: another one for this epoch, when its last record is damaged so that
+    /// nothing can follow on it; and how many records it has. Blocks on the disk.
+    pub(crate) fn own_stream(&self, stream: StreamName) -> Result<(StreamName, u64), StoreError> {
+        let head_of =
+            |stream: &StreamName| self.journal.head_of(stream).map_err(|error| StoreError::of_read(&error));
+        match head_of(&stream)? {
+            Some(head) if head.is_in_doubt => {
+                let instead = streams::instead_of(&stream, self.journal.epoch());
+                let sequence = head_of(&instead)?.map_or(0, |head| head.sequence);
+                Ok((instead, sequence))
+            }
+            head => Ok((stream, head.map_or(0, |head| head.sequence))),
         }
     }
 

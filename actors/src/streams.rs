@@ -66,6 +66,12 @@ pub fn audit(day: &str) -> StreamName {
     named("audit", day)
 }
 
+/// The stream in whose place the daemon writes on in this epoch, when nothing can follow on the records of its own stream.
+#[must_use]
+pub fn instead_of(stream: &StreamName, epoch: u64) -> StreamName {
+    named(stream.kind(), &format!("{}.{epoch}", stream.id()))
+}
+
 fn named(kind: &str, id: &str) -> StreamName {
     // Ids are uuids, names, hashes and dates of our own making: short, printable and not empty.
     StreamName::new(kind, NAMESPACE, id).expect("ids of our own making are valid parts of a stream's name")

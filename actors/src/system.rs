@@ -18,7 +18,7 @@ pub struct System {
     ledger: Ledger,
     /// The fold of the stream; none until it was read, and after a write whose outcome is not known. Held during an
     /// append: there is one writer, and what it writes is rare.
-    state: Arc<Mutex<Option<Running>>>,
+    state: Arc<Mutex<Option<(StreamName, Running)>>>,
 }
 
 /// What was written at a start.
@@ -95,19 +95,18 @@ impl System {
     }
 
     async fn change(&self, mut event: impl FnMut(&Running) -> Event) -> Result<u64, StoreError> {
-        let stream = streams::system();
         let mut kept = self.state.lock().await;
-        let state = match kept.take() {
-            Some(state) => state,
+        let (stream, state) = match kept.take() {
+            Some(known) => known,
             None => {
-                let (ledger, stream) = (self.ledger.clone(), stream.clone());
-                blocking(move || running(&ledger, &stream)).await?
+                let ledger = self.ledger.clone();
+                blocking(move || running(&ledger)).await?
             }
         };
         let decide = |state: &Running, _| Ok::<_, Infallible>(vec![event(state)]);
         match self.ledger.change(&stream, state, &Caller::runtime(), decide).await {
             Ok(changed) => {
-                *kept = Some(changed.state);
+                *kept = Some((stream, changed.state));
                 Ok(changed.sequence.unwrap_or_default())
             }
             Err(ChangeError::Store(error)) => Err(error),
@@ -116,14 +115,12 @@ impl System {
     }
 }
 
-/// Where the stream of the system stands; one whose records are damaged says nothing of an orderly stop. Blocks on the disk.
-fn running(ledger: &Ledger, stream: &StreamName) -> Result<Running, StoreError> {
-    if let Some(running) = ledger.fold_unless_damaged(stream)? {
-        return Ok(running);
-    }
-    let head = ledger.journal.head_of(stream).map_err(|error| StoreError::of_read(&error))?;
-    let stream_sequence = head.map_or(0, |head| head.sequence);
-    Ok(Running { running: true, stream_sequence })
+/// The stream of the system and where it stands; one whose records are damaged says nothing of an orderly stop. Blocks on the
+/// disk.
+fn running(ledger: &Ledger) -> Result<(StreamName, Running), StoreError> {
+    let known = ledger.fold_unless_damaged(&streams::system())?;
+    let (stream, stream_sequence) = ledger.own_stream(streams::system())?;
+    Ok((stream, known.unwrap_or(Running { running: true, stream_sequence })))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use ghostlight_model::definitions::key::Holding;
 use ghostlight_model::definitions::{Fact, Fold};
 use ghostlight_model::event::AuditRecorded;
+use ghostlight_store::StreamName;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::Mutex;
@@ -36,12 +37,12 @@ struct Shared {
     ledger: Ledger,
     flood: SyncMutex<Flood>,
     /// Where the stream of the day stands. Held during an append: the records of a day come one after another.
-    day: Mutex<Day>,
+    day: Mutex<Option<Day>>,
 }
 
-#[derive(Default)]
 struct Day {
     name: String,
+    stream: StreamName,
     place: Place,
 }
 
@@ -183,14 +184,16 @@ impl Audit {
         let ledger = &self.shared.ledger;
         let mut day = self.shared.day.lock().await;
         let today = day_of(ledger.world.clock.now());
-        if day.name != today {
-            let head = ledger.journal.head_of(&streams::audit(&today));
-            let head = head.map_err(|error| ChangeError::Store(StoreError::of_read(&error)))?;
-            *day = Day { name: today, place: Place(head.map_or(0, |head| head.sequence)) };
-        }
-        let stream = streams::audit(&day.name);
+        let day = match &mut *day {
+            Some(day) if day.name == today => day,
+            other => {
+                let own = ledger.own_stream(streams::audit(&today)).map_err(ChangeError::Store)?;
+                let (stream, place) = (own.0, Place(own.1));
+                other.insert(Day { name: today, stream, place })
+            }
+        };
         let decide = |_: &Place, _| Ok(vec![recorded.clone().into()]);
-        let changed = ledger.change_once(&stream, day.place, claim, caller, decide).await?;
+        let changed = ledger.change_once(&day.stream, day.place, claim, caller, decide).await?;
         if !changed.is_again {
             day.place = changed.state;
         }

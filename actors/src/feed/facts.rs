@@ -47,13 +47,15 @@ impl Facts {
     }
 
     /// The facts of a run from memory or else from the journal, on which it blocks. A run without a first record has no
-    /// labels.
+    /// labels, and neither has one whose first record is damaged.
     pub fn find(&self, journal: &dyn Journal, run: RunId) -> Result<Arc<RunFacts>, ReadError> {
         if let Some(facts) = self.get(run) {
             return Ok(facts);
         }
-        if let Some(first) = journal.read(&streams::run(run), 1, 1)?.first() {
-            self.learn(first);
+        match journal.read(&streams::run(run), 1, 1) {
+            Ok(records) => records.iter().for_each(|first| self.learn(first)),
+            Err(ReadError::Corrupt(_)) => {}
+            Err(error) => return Err(error),
         }
         Ok(self.get(run).unwrap_or_default())
     }

@@ -168,7 +168,7 @@ impl<P: Projection> Writer<P> {
         let mut records = Vec::new();
         let mut next = follow.next().await;
         if next.is_ok() {
-            self.gather().await;
+            self.gather(follow).await;
         }
         for taken in 1.. {
             match next {
@@ -187,12 +187,12 @@ impl<P: Projection> Writer<P> {
     }
 
     /// Lets commits gather, for longer while many come; not a moment when somebody waits for them.
-    async fn gather(&self) {
+    async fn gather(&self, follow: &Follow) {
         let mut gathered = 0;
         for _ in 0..GATHERINGS_MAX {
             self.handle.shared.status(P::KIND).linger(GATHER).await;
             let behind = self.journal.head().saturating_sub(self.cursor);
-            if behind < gathered + BUSY_RECORDS {
+            if behind < gathered + BUSY_RECORDS || follow.is_filling() {
                 return;
             }
             gathered = behind;

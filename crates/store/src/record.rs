@@ -342,6 +342,8 @@ pub struct StreamHead {
     pub wake: Wake,
     /// The routing word of its last append.
     pub route: Arc<str>,
+    /// Whether its last record is damaged, and what it says of itself not proved: nothing can follow on it.
+    pub is_in_doubt: bool,
 }
 
 /// Why an append was refused, by what its writer can do about it.

@@ -160,6 +160,12 @@ impl Follow {
         self.start
     }
 
+    /// Whether so much waits that whoever lets commits gather should take them now, before the oldest are dropped.
+    pub fn is_filling(&self) -> bool {
+        let queue = lock(&self.queue);
+        queue.commits.len() >= QUEUED_COMMITS_MAX / 2 || queue.bytes >= QUEUED_BYTES_MAX / 2
+    }
+
     /// The next commit, or `None` when it is not there yet.
     ///
     /// # Errors

@@ -55,6 +55,14 @@ impl MemoryJournal {
         state.damaged.insert(stream.clone(), last);
     }
 
+    /// The same, and nothing can follow on it.
+    pub fn damage_beyond_proof(&self, stream: &StreamName) {
+        self.damage(stream);
+        if let Some(stream) = self.state().streams.get_mut(stream) {
+            stream.head.is_in_doubt = true;
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,6 +107,9 @@ impl State {
             if self.streams.get(&part.stream).is_some_and(|stream| stream.head.wake == Wake::Dropped) {
                 return Err(AppendError::Dropped);
             }
+            if self.streams.get(&part.stream).is_some_and(|stream| stream.head.is_in_doubt) {
+                return Err(AppendError::Damaged { stream: part.stream.clone() });
+            }
             let actual = self.streams.get(&part.stream).map_or(0, |stream| stream.head.sequence);
             if actual != part.expected {
                 let (stream, expected) = (part.stream.clone(), part.expected);
@@ -117,6 +128,7 @@ impl State {
                     chain: CHAIN_START,
                     wake: part.wake,
                     route: part.route.clone(),
+                    is_in_doubt: false,
                 },
                 records: Vec::new(),
             });

@@ -46,7 +46,13 @@ pub(crate) struct StreamEntry {
 
 impl StreamEntry {
     pub fn head(&self) -> StreamHead {
-        StreamHead { sequence: self.last, chain: self.chain, wake: self.wake, route: self.route.clone() }
+        StreamHead {
+            sequence: self.last,
+            chain: self.chain,
+            wake: self.wake,
+            route: self.route.clone(),
+            is_in_doubt: self.is_in_doubt,
+        }
     }
 }
 
