@@ -86,7 +86,8 @@ async fn a_rush_of_five_times_what_there_is_room_for_is_shed_and_what_was_accept
     let later = visits.values().filter(|visit| **visit == Visit::Later).count();
     assert!(later > 0, "nobody was turned away");
     let started = visits.values().filter(|visit| matches!(visit, Visit::Started(_))).count();
-    assert!(started >= ROOM, "{started} of {} were served", visits.len());
+    // One of the connections is that of the regular.
+    assert!(started >= ROOM - 1, "{started} of {} were served", visits.len());
 
     // The rush is over: all who come again are served, and nothing that was accepted is forgotten or done twice.
     for (key, visit) in &visits {

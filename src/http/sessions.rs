@@ -32,6 +32,13 @@ impl Socket {
     pub fn shut(&self) -> bool {
         rustix::net::shutdown(&self.0, Shutdown::Both).is_ok()
     }
+
+    /// The same against somebody who goes on sending: a peer whose window is closed then hears nothing of an end, and would wait for
+    /// minutes. So the connection is reset when it is closed; what was sent to him he can read all the same.
+    pub fn reset(&self) -> bool {
+        let no_farewell = sockopt::set_socket_linger(&self.0, Some(Duration::ZERO));
+        self.shut() && no_farewell.is_ok()
+    }
 }
 
 /// Sets up a socket that was just accepted: probes that find a dead peer, and a bound on unacknowledged bytes.

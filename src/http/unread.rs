@@ -94,6 +94,12 @@ impl Unread {
             socket.shut();
         }
     }
+
+    fn reset(&self) {
+        if let Some(socket) = self.socket.upgrade() {
+            socket.reset();
+        }
+    }
 }
 
 fn is_long(request: &ServiceRequest) -> bool {
@@ -147,7 +153,7 @@ impl Lingering {
                 }
             }
         }
-        self.unread.shut();
+        self.unread.reset();
         Poll::Ready(())
     }
 }
