@@ -517,6 +517,50 @@ fn a_sync_that_fails_after_damage_was_found_begins_a_new_segment_as_ever() {
     assert!(journal.read(&stream("hit"), 1, 9).is_err());
 }
 
+/// Changes a segment as a device does that loses what was on it.
+fn lose(sim: &SimWorld, at: std::ops::Range<u64>) {
+    change(sim, 1, at.start, |bytes| bytes.fill(0), (at.end - at.start) as usize);
+    let file = sim.files.open(&segment_path(1), OpenMode::Write).expect("is there");
+    file.sync_all().expect("syncs");
+}
+
+#[test]
+fn what_a_failed_sync_loses_behind_or_within_a_known_damage_is_not_taken_for_that_damage() {
+    for what in ["the next commit", "all behind it", "a whole part in it", "nothing"] {
+        let (sim, words) = (SimWorld::new(3), "some words of it ".repeat(8));
+        let journal = open(&sim).expect("opens");
+        for round in 0..3 {
+            let both = ["hit", "beside"].map(|name| part(&stream(name), round, &[&words]));
+            put(&journal, Append { id: [round as u8; 16], parts: both.into() }).expect("commits");
+            put(&journal, one(round + 10, "other", round, &words)).expect("commits");
+        }
+        kill(&sim, journal);
+        let all = commits(&sim, 1);
+        let hit: Vec<_> = all.iter().enumerate().filter(|(_, commit)| commit.parts.len() == 2).collect();
+        let (at, [of_hit, beside]) = (hit[1].0, [0, 1].map(|part| hit[1].1.parts[part].0.clone()));
+        change(&sim, 1, of_hit.start + IN_BODY, |byte| byte[0] ^= 1, 1);
+        let journal = open(&sim).expect("opens");
+        assert!(journal.read(&stream("beside"), 1, 9).is_ok());
+        let end = journal.shared.state().active.end;
+        match what {
+            "the next commit" => lose(&sim, all[at + 1].at.clone()),
+            "all behind it" => lose(&sim, all[at + 1].at.start..end),
+            "a whole part in it" => lose(&sim, beside),
+            _ => {}
+        }
+        sim.files.fail_at(sim.files.calls() + 2, Fault::InputOutput);
+        let unsynced = put(&journal, one(90, "new", 0, "x"));
+        let later: Vec<_> = (91..94).map(|number| put(&journal, one(number, "new", 0, "x"))).collect();
+        if what == "nothing" {
+            assert_eq!(unsynced, Err(AppendError::Unavailable), "and settled");
+            assert!(later[0].is_ok());
+            continue;
+        }
+        assert_eq!(unsynced, Err(AppendError::OutcomeUnknown), "{what}");
+        assert!(later.iter().all(|put| *put == Err(AppendError::Unavailable)), "{what}: {later:?}");
+    }
+}
+
 #[test]
 fn what_became_of_an_append_is_not_told_where_a_commit_is_damaged() {
     let (sim, at) = three_streams(3);

@@ -353,11 +353,11 @@ fn recover(
         zero(&*file, end.offset, end.torn_end).and_then(|()| file.sync_data()).map_err(device)?;
     }
     let capacity = file.len().map_err(device)?;
-    let Walked { indexed: Indexed { tail, damages, damaged_at }, mut outcomes, .. } = walked;
+    let Walked { indexed: Indexed { tail, damages, stretches }, mut outcomes, .. } = walked;
     // What a damaged commit held may be asked for, and its appends are not known.
     outcomes.damages = damages;
     let (info, file) = (Arc::new(info), file.into());
-    let active = Active { info, file, tail, end: end.offset, capacity, damaged_at };
+    let active = Active { info, file, tail, end: end.offset, capacity, damages: stretches };
     Ok(Recovered { active, end, outcomes, torn_bytes })
 }
 

@@ -9,6 +9,7 @@ use ghostlight_world::{File, Lock, World};
 use uuid::Uuid;
 
 use super::outcomes::Outcomes;
+use super::salvage::KnownDamage;
 use super::sealed::Sealed;
 use super::segment::SegmentInfo;
 use super::tail::{PartAt, Tail};
@@ -66,8 +67,8 @@ pub(crate) struct Active {
     pub end: u64,
     /// The length of its file, which is reserved on the disk.
     pub capacity: u64,
-    /// Where commits were found damaged when it was opened.
-    pub damaged_at: Vec<u64>,
+    /// What was found damaged in it when it was opened.
+    pub damages: Vec<KnownDamage>,
 }
 
 /// Outcomes in memory, and how far back they were read.
