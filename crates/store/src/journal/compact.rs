@@ -137,13 +137,13 @@ impl Shared {
         let mut going = Going { sealed_until, ..Going::default() };
         let mut after: Option<StreamName> = None;
         loop {
-            let page = sealed.ask(files, |index| index.names("", after.as_ref(), PAGE))?;
+            let page = self.ask(sealed, |index| index.names("", after.as_ref(), PAGE))?;
             let Some(last) = page.last() else { return Ok(going) };
             after = Some(last.clone());
             for stream in page {
                 let Some(head) = self.entry(&stream)? else { continue };
                 let key = Fingerprint::of(stream.as_str().as_bytes());
-                let found = sealed.ask(files, |index| index.parts(&stream, key, 0, usize::MAX))?;
+                let found = self.ask(sealed, |index| index.parts(&stream, key, 0, usize::MAX))?;
                 let Some((here, parts)) = found else { continue };
                 let bytes = parts.iter().map(|part| u64::from(part.len)).sum::<u64>();
                 if head.wake == Wake::Dropped {
@@ -233,7 +233,7 @@ impl Shared {
             going.expired.iter().any(|stream| {
                 let key = Fingerprint::of(stream.as_str().as_bytes());
                 // One whose index cannot be asked may know it.
-                !matches!(sealed.ask(&*self.world.files, |index| index.entry(stream, key)), Ok(None))
+                !matches!(self.ask(sealed, |index| index.entry(stream, key)), Ok(None))
             })
         })
     }

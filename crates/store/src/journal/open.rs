@@ -20,17 +20,15 @@ use super::frame::{AppendHead, FLAG_OPENED, FrameHeader};
 use super::indexing::{Before, Indexed, Indexing};
 use super::manifest::{FORMAT, Manifest, ManifestError};
 use super::outcomes::Outcomes;
-use super::sealed::Sealed;
+use super::sealed::{Sealed, known_to};
 use super::segment::{
     Damage, FrameReader, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, Walker, scan,
     segment_name, segment_number, walk,
 };
 use super::shared::{Active, Opened, Shared, State};
-use super::tail::StreamEntry;
 use super::writer::Writer;
 use super::{OUTCOMES_KEPT, Outcome, manifest, reserve};
-use crate::index::Fingerprint;
-use crate::record::{Corruption, ReadError, StreamName};
+use crate::record::{Corruption, StreamName};
 
 /// Why a journal cannot be opened. Nothing of it was changed.
 #[derive(Debug, Error)]
@@ -290,22 +288,6 @@ fn seal_all_but_last(
         sealed.push(Arc::new(opened.map_err(|error| layout.scan_error(error))?));
     }
     Ok((sealed, last))
-}
-
-/// What the newest of these segments that knows a stream says of it.
-fn known_to(
-    files: &dyn Files,
-    sealed: &[Arc<Sealed>],
-    stream: &StreamName,
-) -> Result<Option<StreamEntry>, ReadError> {
-    let key = Fingerprint::of(stream.as_str().as_bytes());
-    for sealed in sealed.iter().rev() {
-        let entry = sealed.ask(files, |index| index.entry(stream, key))?;
-        if entry.is_some() {
-            return Ok(entry);
-        }
-    }
-    Ok(None)
 }
 
 struct Recovered {

@@ -200,7 +200,7 @@ impl Shared {
         };
         let key = Fingerprint::of(stream.as_str().as_bytes());
         for sealed in sealed.iter().rev() {
-            if let Some(entry) = sealed.ask(&*self.world.files, |index| index.entry(stream, key))? {
+            if let Some(entry) = self.ask(sealed, |index| index.entry(stream, key))? {
                 return Ok(Some(entry));
             }
         }
@@ -217,7 +217,7 @@ impl Shared {
         };
         let key = Fingerprint::of(&alias);
         for sealed in sealed.iter().rev() {
-            if let Some(stream) = sealed.ask(&*self.world.files, |index| index.alias(&alias, key))? {
+            if let Some(stream) = self.ask(sealed, |index| index.alias(&alias, key))? {
                 return Ok(Some(stream));
             }
         }
@@ -299,7 +299,7 @@ impl Shared {
         };
         let key = Fingerprint::of(stream.as_str().as_bytes());
         for sealed in sealed.iter().rev() {
-            let found = sealed.ask(&*self.world.files, |index| index.parts(stream, key, from, limit))?;
+            let found = self.ask(sealed, |index| index.parts(stream, key, from, limit))?;
             let Some((entry, parts)) = found else { continue };
             if entry.last >= from {
                 places.push(Parts { info: sealed.info.clone(), file: None, parts });
@@ -337,7 +337,7 @@ impl Shared {
                 let after = state.sealed.partition_point(|sealed| sealed.end_sequence <= next);
                 let sealed = state.sealed.get(after).cloned().ok_or(ReadError::Unavailable)?;
                 drop(state);
-                let start = sealed.ask(&*self.world.files, |index| index.frame_before(next))?;
+                let start = self.ask(&sealed, |index| index.frame_before(next))?;
                 let end_commit = Some(sealed.end_commit);
                 (sealed.info.clone(), None, start, u64::MAX, sealed.end_sequence, end_commit)
             }
@@ -434,7 +434,7 @@ impl Shared {
         while found.len() < limit {
             for (source, sealed) in sources.iter_mut().zip(sealed.iter()) {
                 source.refill(|cursor, page| {
-                    sealed.ask(&*self.world.files, |index| index.waking(until, cursor, page))
+                    self.ask(sealed, |index| index.waking(until, cursor, page))
                 })?;
             }
             let fronts =
@@ -459,7 +459,7 @@ impl Shared {
         }
         let key = Fingerprint::of(stream.as_str().as_bytes());
         for sealed in newer {
-            if sealed.ask(&*self.world.files, |index| index.entry(stream, key))?.is_some() {
+            if self.ask(sealed, |index| index.entry(stream, key))?.is_some() {
                 return Ok(true);
             }
         }
@@ -478,7 +478,7 @@ impl Shared {
             (state.active.tail.names(prefix, after, limit), state.sealed.clone())
         };
         for sealed in sealed.iter() {
-            names.extend(sealed.ask(&*self.world.files, |index| index.names(prefix, after, limit))?);
+            names.extend(self.ask(sealed, |index| index.names(prefix, after, limit))?);
         }
         names.sort_unstable();
         names.dedup();

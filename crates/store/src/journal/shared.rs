@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::outcomes::Outcomes;
 use super::salvage::KnownDamage;
-use super::sealed::Sealed;
+use super::sealed::{Sealed, SegmentIndex};
 use super::segment::SegmentInfo;
 use super::tail::{PartAt, Tail};
 use super::{JournalStats, Publisher, StreamBytes};
-use crate::index::Fingerprint;
+use crate::index::{Fingerprint, SidecarError};
 use crate::record::{ReadError, StreamName};
 
 /// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `let_go`, `state`; `outcomes` and `stats` are held for a moment and
@@ -211,6 +211,21 @@ impl Shared {
         }
     }
 
+    /// Asks the index of a sealed segment, which is built again when its sidecar turns out to be damaged. Not to be called with the
+    /// state locked.
+    pub fn ask<T>(
+        &self,
+        sealed: &Sealed,
+        question: impl Fn(&SegmentIndex) -> Result<T, SidecarError>,
+    ) -> Result<T, ReadError> {
+        if let Some(answer) = sealed.ask_as_is(&question)? {
+            return Ok(answer);
+        }
+        let all = self.state().sealed.clone();
+        let older = all.partition_point(|other| other.info.number < sealed.info.number);
+        sealed.ask(&*self.world.files, &all[..older], question)
+    }
+
     /// How many bytes a stream takes, by the indexes alone.
     pub fn bytes_of(&self, stream: &StreamName) -> Result<StreamBytes, ReadError> {
         let sum = |parts: &[PartAt]| parts.iter().map(|part| u64::from(part.len)).sum::<u64>();
@@ -221,7 +236,7 @@ impl Shared {
         let key = Fingerprint::of(stream.as_str().as_bytes());
         let mut sealed = 0;
         for segment in segments.iter() {
-            let found = segment.ask(&*self.world.files, |index| index.parts(stream, key, 0, usize::MAX))?;
+            let found = self.ask(segment, |index| index.parts(stream, key, 0, usize::MAX))?;
             sealed += found.map_or(0, |(_, parts)| sum(&parts));
         }
         Ok(StreamBytes { sealed, active })
