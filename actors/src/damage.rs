@@ -172,7 +172,9 @@ impl Journal for Watched {
     }
 
     fn compact(&self, how: &Compaction<'_>) -> Result<Compacted, ReadError> {
-        self.seen(self.journal.compact(how))
+        let compacted = self.seen(self.journal.compact(how));
+        compacted.iter().flat_map(|done| &done.damages).for_each(|corruption| self.damages.note(corruption));
+        compacted
     }
 
     fn bytes_of(&self, stream: &StreamName) -> Result<StreamBytes, ReadError> {

@@ -65,7 +65,7 @@ fn opened(dir: &Path, segment_bytes: u64) -> Result<Option<Offline>, DaemonError
 }
 
 /// What was taken back by hand.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct TakenBack {
     /// Of the journal.
     pub compacted: Compacted,
@@ -87,7 +87,7 @@ pub async fn compact(config: &Config) -> Result<Option<TakenBack>, DaemonError> 
         .map_err(|error| failed(std::io::Error::other(error)))?
         .map_err(|error| failed(std::io::Error::other(error)))?;
     if compacted != Compacted::default() || swept != Swept::default() {
-        System::new(offline.ledger.clone()).note(retention::event_of(compacted, swept)).await?;
+        System::new(offline.ledger.clone()).note(retention::event_of(&compacted, swept)).await?;
     }
     offline.close().await?;
     Ok(Some(TakenBack { compacted, swept }))

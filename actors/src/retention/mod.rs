@@ -202,7 +202,7 @@ fn sweep_whole(
 
 /// What is written of it.
 #[must_use]
-pub fn event_of(compacted: Compacted, swept: Swept) -> Event {
+pub fn event_of(compacted: &Compacted, swept: Swept) -> Event {
     StoreCompacted {
         segments: compacted.segments,
         records: compacted.records,

@@ -343,7 +343,7 @@ impl Rounds {
         let (compacted, swept) = taken.await??;
         if compacted.segments > 0 || swept != Swept::default() {
             tracing::info!(?compacted, ?swept, "the store was compacted");
-            self.keeper.system.note(event_of(compacted, swept)).await?;
+            self.keeper.system.note(event_of(&compacted, swept)).await?;
         }
         Ok(compacted)
     }

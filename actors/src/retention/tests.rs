@@ -197,7 +197,7 @@ async fn a_run_that_is_damaged_is_kept_and_the_others_go() {
 #[tokio::test]
 async fn a_clock_that_is_far_ahead_of_the_newest_events_is_given_an_hour_to_be_corrected() {
     let house = House::new(care());
-    let note = || house.keeper.system.note(event_of(Compacted::default(), Swept::default()));
+    let note = || house.keeper.system.note(event_of(&Compacted::default(), Swept::default()));
     note().await.unwrap();
     assert_eq!(first_wait(&house.keeper).await, house.keeper.care.every, "all of it is new");
     house.run(0, None, Some(completed()));

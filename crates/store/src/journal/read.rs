@@ -510,7 +510,7 @@ impl Shared {
         for sealed in sealed.iter().rev() {
             let file = self.world.files.open(&sealed.info.path, OpenMode::Read)?;
             let mut found = None;
-            scan(&sealed.info, &*file, Some(sealed.end_commit), |_, _, _, appends| {
+            scan(&sealed.info, &*file, Some(sealed.end()), |_, _, _, appends| {
                 passed += appends.len();
                 let append = appends.iter().find(|append| append.id == append_id);
                 found = found.or(append.map(|append| Outcome {

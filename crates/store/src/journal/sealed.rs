@@ -90,6 +90,11 @@ impl Sealed {
         }
     }
 
+    /// The first commit that is not in it, and its first sequence.
+    pub fn end(&self) -> (u64, u64) {
+        (self.end_commit, self.end_sequence)
+    }
+
     /// How many records are left in it.
     pub fn record_count(&self) -> u64 {
         let all = self.end_sequence.saturating_sub(self.info.first_sequence);
@@ -145,10 +150,9 @@ impl Sealed {
             return Ok(answer);
         }
         tracing::warn!(segment = self.info.number, "the index of a segment is damaged and is built again");
-        let end = (self.end_commit, self.end_sequence);
         // A damaged part of a stream that began before this segment may be told by what was known of it then alone.
         let before = |stream: &StreamName| known_to(files, older, stream);
-        let tail = Arc::new(index_of(files, &self.info, end, &before)?);
+        let tail = Arc::new(index_of(files, &self.info, self.end(), &before)?);
         let rebuilt = SegmentIndex::Memory(tail);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = rebuilt.clone();
         if let Err(error) = self.write_index(files) {
