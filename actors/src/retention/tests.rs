@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use ghostlight_model::event::{Event, ParentStep, RunArchived, RunCancelled, RunReopened};
 use ghostlight_model::run::RunStatus;
 use ghostlight_store::Wake;
-use ghostlight_store::blobs::MemoryBlobs;
+use ghostlight_store::blobs::{BlobError, BlobId, MemoryBlobs};
 use ghostlight_store::journal::{FileJournal, JournalOptions};
 use ghostlight_store::snapshots::MemorySnapshots;
 use ghostlight_store::views::MemoryViews;
@@ -25,6 +25,7 @@ struct House {
     keeper: Keeper,
     present: Arc<Mutex<BTreeSet<RunId>>>,
     folder: tempfile::TempDir,
+    sim: SimWorld,
 }
 
 impl House {
@@ -52,7 +53,7 @@ impl House {
             is_present: Arc::new(move |run| is_present.lock().unwrap().contains(&run)),
             world: sim.world(),
         };
-        Self { log: Log { journal }, keeper, present, folder }
+        Self { log: Log { journal }, keeper, present, folder, sim }
     }
 
     /// A run with these events; one that ends is done.
@@ -133,6 +134,49 @@ async fn what_may_go_goes_from_journal_and_lists_and_everything_else_stays() {
     house.keeper.views.forget(ViewKind::Runs).unwrap();
     house.fold(ViewKind::Runs).await;
     assert_eq!(house.listed(), 5);
+}
+
+/// A sweep that fails, every time.
+struct NoSweep;
+
+impl Blobs for NoSweep {
+    fn put(&self, bytes: &[u8]) -> Result<BlobId, BlobError> {
+        Ok(BlobId::of(bytes))
+    }
+    fn get(&self, id: &BlobId) -> Result<bytes::Bytes, BlobError> {
+        Err(BlobError::NotFound { id: *id })
+    }
+    fn contains(&self, _: &BlobId) -> Result<bool, BlobError> {
+        Ok(false)
+    }
+    fn remove(&self, _: &BlobId) -> Result<bool, BlobError> {
+        Ok(false)
+    }
+    fn list(&self, _: Option<&BlobId>, _: usize) -> Result<Vec<BlobId>, BlobError> {
+        Err(BlobError::Io { action: "list", source: std::io::ErrorKind::PermissionDenied.into() })
+    }
+}
+
+#[tokio::test]
+async fn what_was_compacted_is_written_down_also_when_the_sweep_behind_it_fails() {
+    let mut house = House::new(care());
+    house.keeper.blobs = Arc::new(NoSweep);
+    for number in 0..30 {
+        house.run(number, None, Some(completed()));
+    }
+    for view in [ViewKind::Runs, ViewKind::Approvals] {
+        house.fold(view).await;
+    }
+    let mut rounds = Rounds::new(house.keeper.clone());
+    house.sim.clock.advance(SWEEP_EVERY);
+    let failed = rounds.round().await;
+    assert!(matches!(failed, Err(CareError::Sweep(_))), "{failed:?}");
+    let system = house.log.journal.read(&streams::system(), 1, 10).unwrap();
+    let is_it = |record: &ghostlight_store::Record| match crate::codec::decode(record).unwrap().event {
+        Event::StoreCompacted(compacted) => compacted.segments > 0 && compacted.blobs == 0,
+        _ => false,
+    };
+    assert!(system.iter().any(is_it));
 }
 
 #[tokio::test]
