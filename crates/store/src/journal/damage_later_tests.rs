@@ -112,3 +112,52 @@ fn an_index_that_is_damaged_later_is_built_again_with_what_was_known_before_its_
     assert!(journal.damages().is_empty(), "what is written last is whole");
     assert!(sim.files.exists(&segment_path(3)).expect("looks"));
 }
+
+#[test]
+fn a_damaged_stretch_is_laid_out_once_for_all_who_come_by_it() {
+    let sim = SimWorld::new(3);
+    let journal = open_with(&sim, 16 << 20).expect("opens");
+    put(&journal, one(1, "hit", 0, &"some words of it ".repeat(8))).expect("commits");
+    for number in 0..6 {
+        put(&journal, one(2 + number, "filler", number, &"x".repeat(1_000_000))).expect("commits");
+    }
+    kill(&sim, journal);
+    let at = commits(&sim, 1).iter().find_map(|commit| Some(commit.parts.first()?.0.start));
+    change(&sim, 1, at.expect("it is there") + IN_BODY, |byte| byte[0] ^= 1, 1);
+    let journal = open_with(&sim, 16 << 20).expect("opens");
+    let reads = || {
+        let before = sim.files.reads();
+        assert!(matches!(journal.read_all(0, 9), Err(ReadError::Corrupt(_))));
+        assert_eq!(journal.damage_behind(0).expect("is told"), Some(1));
+        sim.files.reads() - before
+    };
+    let (first, second) = (reads(), reads());
+    assert!(second < first, "{second} reads after {first}");
+    assert_eq!(reads(), second);
+}
+
+#[test]
+fn what_is_damaged_later_in_a_stretch_that_is_known_is_damage_too() {
+    let sim = SimWorld::new(3);
+    let journal = open(&sim).expect("opens");
+    let words = "some words of it ".repeat(8);
+    for round in 0..3 {
+        let all = ["hit", "later", "spared"].map(|name| part(&stream(name), round, &[&words]));
+        put(&journal, Append { id: [round as u8; 16], parts: all.into() }).expect("commits");
+    }
+    kill(&sim, journal);
+    let all = commits(&sim, 1);
+    let parts = &all.iter().filter(|commit| commit.parts.len() == 3).nth(1).expect("it is there").parts;
+    change(&sim, 1, parts[0].0.start + IN_BODY, |byte| byte[0] ^= 1, 1);
+    let journal = open(&sim).expect("opens");
+    let damages = || super::damage_tests::read_around(&journal);
+    let (records, found) = damages();
+    assert_eq!((records.len(), found.len()), (8, 1));
+    change(&sim, 1, parts[1].0.start + IN_BODY, |byte| byte[0] ^= 1, 1);
+    for _ in 0..2 {
+        let (records, found) = damages();
+        let hit: Vec<_> = found.iter().map(|it| (it.offset, it.streams.clone())).collect();
+        let is = |part: usize| (parts[part].0.start, vec![parts[part].1.clone()]);
+        assert_eq!((records.len(), hit), (7, vec![is(0), is(1)]));
+    }
+}

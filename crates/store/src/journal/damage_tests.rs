@@ -120,7 +120,7 @@ pub(super) fn commits(sim: &SimWorld, segment: u64) -> Vec<Commit> {
 }
 
 /// All that can be read of a journal in the order of its sequences, and what cannot.
-fn read_around(journal: &FileJournal) -> (Vec<Record>, Vec<Corruption>) {
+pub(super) fn read_around(journal: &FileJournal) -> (Vec<Record>, Vec<Corruption>) {
     let (mut records, mut damages, mut after) = (Vec::new(), Vec::new(), 0);
     loop {
         match journal.read_all(after, 500) {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use ghostlight_world::{File, Lock, World};
 use uuid::Uuid;
 
+use super::layouts::Layouts;
 use super::outcomes::Outcomes;
 use super::salvage::KnownDamage;
 use super::sealed::{Sealed, SegmentIndex};
@@ -17,8 +18,8 @@ use super::{JournalStats, Publisher, StreamBytes};
 use crate::index::{Fingerprint, SidecarError};
 use crate::record::{ReadError, StreamName};
 
-/// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `let_go`, `state`; `outcomes` and `stats` are held for a moment and
-/// alone.
+/// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `let_go`, `state`; `outcomes`, `stats` and `layouts` are held for a
+/// moment and alone.
 pub(crate) struct Shared {
     pub world: World,
     pub index_dir: PathBuf,
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub head: AtomicU64,
     outcomes: Mutex<KnownOutcomes>,
     stats: Mutex<JournalStats>,
+    layouts: Mutex<Layouts>,
     pub publisher: Publisher,
     /// Appends are taken.
     pub available: AtomicBool,
@@ -110,6 +112,7 @@ impl Shared {
             head: AtomicU64::new(opened.head),
             outcomes: Mutex::new(KnownOutcomes { recent: opened.outcomes, complete }),
             stats: Mutex::new(JournalStats { torn_bytes: opened.torn_bytes, ..JournalStats::default() }),
+            layouts: Mutex::default(),
             publisher: Publisher::new(opened.head),
             available: AtomicBool::new(true),
             in_doubt: AtomicBool::new(false),
@@ -176,6 +179,10 @@ impl Shared {
 
     pub fn sealing(&self) -> MutexGuard<'_, ()> {
         lock(&self.sealing)
+    }
+
+    pub fn layouts(&self) -> MutexGuard<'_, Layouts> {
+        lock(&self.layouts)
     }
 
     pub fn outcomes(&self) -> MutexGuard<'_, KnownOutcomes> {
