@@ -222,10 +222,10 @@ pub trait Journal: Send + Sync {
     /// compacted: nobody drops a stream whose last append he does not know.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] while the journal itself does not know: ask again. [`ReadError::Corrupt`] for every append that is
-    /// not known, as long as the journal is open that had [`Journal::damages`] when it was opened: it may be in a commit that is damaged.
-    /// That is said of appends since the opening too, which cannot be in one: by its id nobody can tell when an append was
-    /// submitted. So whoever gets no answer there has to look into the stream, or wait for another opening without that damage.
+    /// [`ReadError::Unavailable`] while the journal itself does not know: ask again. [`ReadError::Corrupt`] for an append that is not
+    /// known, where commits are damaged in which it could be: while the journal is open that had [`Journal::damages`] at its opening,
+    /// and where a damaged segment has to be looked through. Appends since the opening cannot be in one, and it is said of these
+    /// too: by its id nobody can tell when an append was submitted. Who is answered so has to look into the stream.
     fn outcome(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError>;
 
     /// Takes back the space of streams that were dropped. Blocks, for as long as it takes to look through the whole journal; commits
