@@ -41,7 +41,7 @@ pub(super) struct Rounds {
     /// When large values were swept last, or when this began.
     swept_at: Duration,
     /// How many sweeps before now were kept out by others, one after the other.
-    kept_out: u32,
+    pub(super) kept_out: u32,
     files: u64,
     /// Runs that could not be archived because they are damaged.
     damaged: BTreeSet<RunId>,
@@ -326,7 +326,7 @@ impl Rounds {
     }
 
     /// Takes back the space of what was dropped, and says so in the journal.
-    async fn take_back(&mut self, percent_min: u64) -> Result<Compacted, CareError> {
+    pub(super) async fn take_back(&mut self, percent_min: u64) -> Result<Compacted, CareError> {
         let goes_on = GoesOn(Arc::new(AtomicBool::new(true)));
         let (keeper, flag) = (self.keeper.clone(), goes_on.0.clone());
         let now = self.keeper.world.clock.now();

@@ -6,10 +6,11 @@ use std::sync::Mutex;
 use ghostlight_model::event::{Event, ParentStep, RunArchived, RunCancelled, RunReopened};
 use ghostlight_model::run::RunStatus;
 use ghostlight_store::Wake;
-use ghostlight_store::blobs::{BlobError, BlobId, MemoryBlobs};
+use ghostlight_store::blobs::{BlobError, BlobId, BlobsHeld, FileBlobs, MemoryBlobs};
 use ghostlight_store::journal::{FileJournal, JournalOptions};
 use ghostlight_store::snapshots::MemorySnapshots;
 use ghostlight_store::views::MemoryViews;
+use ghostlight_world::RealFiles;
 use ghostlight_world::sim::SimWorld;
 
 use super::round::Rounds;
@@ -177,6 +178,26 @@ async fn what_was_compacted_is_written_down_also_when_the_sweep_behind_it_fails(
         _ => false,
     };
     assert!(system.iter().any(is_it));
+}
+
+#[tokio::test]
+async fn sweeps_that_an_export_keeps_out_are_counted_until_one_may_go_on() {
+    let mut house = House::new(care());
+    let folder = house.folder.path().join("blobs");
+    let blobs = FileBlobs::open(Arc::new(RealFiles), &folder, 1_024).unwrap();
+    house.keeper.blobs = Arc::new(blobs);
+    let mut rounds = Rounds::new(house.keeper.clone());
+    let export = BlobsHeld::take(&RealFiles, &folder).unwrap();
+    for count in 1..=KEPT_OUT_MAX {
+        house.sim.clock.advance(SWEEP_EVERY);
+        rounds.take_back(PERCENT_MIN).await.unwrap();
+        rounds.take_back(PERCENT_MIN).await.unwrap();
+        assert_eq!(rounds.kept_out, count, "it is tried once an hour");
+    }
+    drop(export);
+    house.sim.clock.advance(SWEEP_EVERY);
+    rounds.take_back(PERCENT_MIN).await.unwrap();
+    assert_eq!(rounds.kept_out, 0);
 }
 
 #[tokio::test]
