@@ -173,7 +173,9 @@ impl Journal for Watched {
     }
 
     fn compact(&self, how: &Compaction<'_>) -> Result<Compacted, ReadError> {
-        self.seen(self.journal.compact(how))
+        let compacted = self.seen(self.journal.compact(how));
+        compacted.iter().flat_map(|done| &done.damages).for_each(|corruption| self.damages.note(corruption));
+        compacted
     }
 
     fn bytes_of(&self, stream: &StreamName) -> Result<StreamBytes, ReadError> {
@@ -191,7 +193,9 @@ impl Journal for Watched {
 
 #[cfg(test)]
 mod tests {
-    use ghostlight_store::MemoryJournal;
+    use ghostlight_store::journal::{FileJournal, JournalOptions};
+    use ghostlight_store::{MemoryJournal, NewRecord, StreamAppend, Wake};
+    use ghostlight_world::World;
 
     use super::*;
     use crate::definition_files::FileOutcome;
@@ -231,6 +235,44 @@ mod tests {
         let at = |byte: u64| (format!("journal segment 1, byte {byte}"), streams::system().to_string());
         assert_eq!(said, [at(1), at(2)]);
         assert_eq!((damages.found().places.len(), damages.found().more), (2, false));
+    }
+
+    #[test]
+    fn damage_that_only_a_compaction_meets_is_told_and_not_again_by_who_reads_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = JournalOptions { segment_bytes: 4 << 10, ..JournalOptions::default() };
+        let journal = Arc::new(FileJournal::open(&World::real(), dir.path(), &options).unwrap());
+        let put = |id: &str, expected: u64, wake: Wake| {
+            let body = bytes::Bytes::from(format!("of {id}: {}", "words ".repeat(100)));
+            let part = StreamAppend {
+                stream: StreamName::new("run", "default", id).unwrap(),
+                expected,
+                records: vec![NewRecord { kind: 1, version: 1, time_us: 0, body }],
+                wake,
+                route: "".into(),
+                aliases: Vec::new(),
+            };
+            let id = u128::from(journal.head()).to_le_bytes();
+            journal.append(Append::one(id, part)).wait().unwrap();
+        };
+        put("kept", 0, Wake::Idle);
+        (0..20).for_each(|expected| put("dropped", expected, Wake::Idle));
+        put("dropped", 20, Wake::Dropped);
+        (1..12).for_each(|expected| put("kept", expected, Wake::Idle));
+        let path = dir.path().join("journal/0000000001.seg");
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = bytes.windows(8).position(|found| found == b"of kept:").unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let damages = Damages::default();
+        let watched = damages.watching(journal.clone());
+        let done = watched.compact(&Compaction::of_all_dropped()).unwrap();
+        assert!(done.segments > 0 && done.damages.len() == 1, "{done:?}");
+        let found = damages.found();
+        assert_eq!(found.places.values().collect::<Vec<_>>(), done.damages.iter().collect::<Vec<_>>());
+        let kept = StreamName::new("run", "default", "kept").unwrap();
+        assert!(watched.read(&kept, 1, 10).is_err() && watched.read_all(0, 10).is_err());
+        assert_eq!(damages.found(), found);
     }
 
     #[tokio::test]

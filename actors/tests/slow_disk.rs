@@ -53,6 +53,9 @@ impl Files for SlowDisk {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         RealFiles.lock(path)
     }
+    fn lock_existing(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        RealFiles.lock_existing(path)
+    }
     fn exists(&self, path: &Path) -> io::Result<bool> {
         RealFiles.exists(path)
     }

@@ -138,17 +138,20 @@ async fn compact(config: &Config, context: &Context) -> Result<Exit, CliError> {
         "segments": compacted.segments,
         "records": compacted.records,
         "bytes": compacted.bytes,
-        "damaged_segments": compacted.damaged,
+        "damaged_segments": compacted.damages.len(),
         "blobs": swept.blobs,
         "blob_bytes": swept.bytes,
     });
     context.print(&value, || {
         let (segments, records, blobs) = (compacted.segments, compacted.records, swept.blobs);
         let kib = (compacted.bytes + swept.bytes).div_ceil(1024);
-        let left = match compacted.damaged {
+        let mut left = match compacted.damages.len() {
             0 => String::new(),
             count => format!("\n  {count} segments are damaged and stay as they are: see `ghostlight store verify`"),
         };
+        if swept.was_kept_out {
+            left += "\n  large values that nothing names are left: an export is running, or its locks in `blobs` are another user's";
+        }
         format!(
             "{} {kib} KiB taken back: {segments} segments without {records} records, {blobs} large values{left}",
             "✓".green()

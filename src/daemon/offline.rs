@@ -65,7 +65,7 @@ fn opened(dir: &Path, segment_bytes: u64) -> Result<Option<Offline>, DaemonError
 }
 
 /// What was taken back by hand.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct TakenBack {
     /// Of the journal.
     pub compacted: Compacted,
@@ -86,10 +86,12 @@ pub async fn compact(config: &Config) -> Result<Option<TakenBack>, DaemonError> 
     let (compacted, swept) = taken
         .map_err(|error| failed(std::io::Error::other(error)))?
         .map_err(|error| failed(std::io::Error::other(error)))?;
-    if compacted != Compacted::default() || swept != Swept::default() {
-        System::new(offline.ledger.clone()).note(retention::event_of(compacted, swept)).await?;
+    let gone = swept.as_ref().copied().unwrap_or_default();
+    if retention::has_gone(&compacted, &gone) {
+        System::new(offline.ledger.clone()).note(retention::event_of(&compacted, gone)).await?;
     }
     offline.close().await?;
+    let swept = swept.map_err(|error| failed(std::io::Error::other(error)))?;
     Ok(Some(TakenBack { compacted, swept }))
 }
 

@@ -63,7 +63,7 @@ impl ExportError {
 }
 
 /// Writes everything that is committed in `folder` to `to`, beside a running daemon too. Large values are not swept meanwhile;
-/// who may not write in `folder` cannot say so, and misses those that are.
+/// who may not read the locks in `folder` cannot say so, and misses those that are. Nothing is made in `folder`.
 ///
 /// # Errors
 /// [`ExportError`].
@@ -130,7 +130,7 @@ fn blobs(folder: &Path, out: &mut Out<impl Write>) -> Result<u64, ExportError> {
     if files.list(&folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Ok(0);
     }
-    let blobs = FileBlobs::open(files, &folder, BLOB_BYTES_MAX_DEFAULT).map_err(failed)?;
+    let blobs = FileBlobs::open_to_read(files, &folder, BLOB_BYTES_MAX_DEFAULT);
     let (mut count, mut after) = (0, None);
     loop {
         let page = blobs.list(after.as_ref(), BLOBS_PAGE).map_err(failed)?;
@@ -199,14 +199,14 @@ mod tests {
     impl SweptMeanwhile<'_> {
         fn sweep(&self) -> Swept {
             let files: Arc<dyn Files> = Arc::new(RealFiles);
-            let blobs = FileBlobs::open(files, self.folder.join("blobs"), BLOB_BYTES_MAX_DEFAULT).unwrap();
+            let blobs = FileBlobs::open_to_read(files, self.folder.join("blobs"), BLOB_BYTES_MAX_DEFAULT);
             sweep(&MemoryJournal::new(), &blobs, &|| true).unwrap()
         }
     }
 
     impl Write for SweptMeanwhile<'_> {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            assert_eq!(self.sweep(), Swept::default());
+            assert_eq!(self.sweep(), Swept { was_kept_out: true, ..Swept::default() });
             self.sweeps += 1;
             self.archive.write(bytes)
         }
@@ -223,11 +223,25 @@ mod tests {
         let files: Arc<dyn Files> = Arc::new(RealFiles);
         let blobs = FileBlobs::open(files, dir.path().join("blobs"), BLOB_BYTES_MAX_DEFAULT).unwrap();
         let id = blobs.put(b"what a run named that is dropped meanwhile").unwrap();
+        let names = || RealFiles.list(&dir.path().join("blobs")).unwrap();
+        let before = names();
         let mut to = SweptMeanwhile { archive: Vec::new(), folder: dir.path(), sweeps: 0 };
         let exported = export(dir.path(), &mut to).unwrap();
         assert!(to.sweeps > 2, "it was tried");
         assert_eq!(exported.blobs, 1);
         assert!(String::from_utf8(to.archive.clone()).unwrap().contains(&id.to_string()));
+        assert_eq!(names(), before);
         assert_eq!(to.sweep().blobs, 1, "afterwards it goes");
+    }
+
+    /// With the rights of another user it would make them for itself, and the daemon could not open them.
+    #[test]
+    fn an_export_makes_no_lock_where_there_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(FileJournal::open(&World::real(), dir.path(), &JournalOptions::default()).unwrap());
+        let blobs = dir.path().join("blobs");
+        RealFiles.create_dir_all(&blobs).unwrap();
+        assert_eq!(export(dir.path(), &mut Vec::new()).unwrap().blobs, 0);
+        assert!(RealFiles.list(&blobs).unwrap().is_empty());
     }
 }

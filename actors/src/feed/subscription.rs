@@ -273,7 +273,11 @@ impl Subscription {
     async fn step_over_damage(&mut self, corruption: Corruption) -> Result<(), ReadError> {
         let (journal, from) = (self.shared.journal.clone(), self.reached);
         let last = match &self.source {
-            Source::All => blocking(move || journal.damage_behind(from)).await?,
+            Source::All => {
+                // What is damaged is looked at bit by bit: few do that at a time too.
+                let _permit = self.shared.replays.clone().acquire_owned().await;
+                blocking(move || journal.damage_behind(from)).await?
+            }
             Source::Run(..) => None,
         };
         let Some(to) = last.filter(|last| *last > from) else { return Err(corruption.into()) };

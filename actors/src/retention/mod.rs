@@ -35,6 +35,8 @@ use crate::views::{ViewError, ViewsHandle};
 const PERCENT_MIN: u64 = 25;
 /// The least time between two sweeps of large values, in which whoever has put one names it.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How many sweeps in a row may be kept out by others before somebody is told.
+const KEPT_OUT_MAX: u32 = 3;
 /// How long nothing is dropped when the clock may be wrong.
 const CLOCK_WAIT: Duration = Duration::from_secs(3600);
 /// How many of the latest records are asked for their time.
@@ -171,18 +173,18 @@ pub fn compact(
     journal.compact(&Compaction { expired: &expired, percent_min, goes_on })
 }
 
-/// The same by hand: whatever can be taken back, and large values that nothing names.
+/// The same by hand: whatever can be taken back, and large values that nothing names. What came of the sweep is told apart: what was
+/// compacted before is to be noted whatever that is.
 ///
 /// # Errors
-/// [`CareError`]; what was done stays done.
+/// As [`compact`].
 pub fn compact_all(
     journal: &dyn Journal,
     blobs: &dyn Blobs,
     now: Timestamp,
-) -> Result<(Compacted, Swept), CareError> {
+) -> Result<(Compacted, Result<Swept, SweepError>), ReadError> {
     let compacted = compact(journal, 0, now, &|| true)?;
-    let swept = sweep_whole(journal, blobs, &|| true)?;
-    Ok((compacted, swept))
+    Ok((compacted, sweep_whole(journal, blobs, &|| true)))
 }
 
 /// Sweeps, unless anything in the journal is damaged: what that named stays with it.
@@ -200,9 +202,15 @@ fn sweep_whole(
     }
 }
 
+/// Whether anything was taken back, so that it is worth writing.
+#[must_use]
+pub fn has_gone(compacted: &Compacted, swept: &Swept) -> bool {
+    compacted.segments > 0 || swept.blobs > 0
+}
+
 /// What is written of it.
 #[must_use]
-pub fn event_of(compacted: Compacted, swept: Swept) -> Event {
+pub fn event_of(compacted: &Compacted, swept: Swept) -> Event {
     StoreCompacted {
         segments: compacted.segments,
         records: compacted.records,

@@ -15,7 +15,9 @@ use ghostlight_store::journal::{Compacted, StreamBytes};
 use ghostlight_store::{Append, AppendError, Journal, ReadError, StreamAppend, Wake};
 use jiff::Timestamp;
 
-use super::{CareError, Keeper, PERCENT_MIN, SWEEP_EVERY, compact, event_of, sweep_whole};
+use super::{
+    CareError, KEPT_OUT_MAX, Keeper, PERCENT_MIN, SWEEP_EVERY, compact, event_of, has_gone, sweep_whole,
+};
 use crate::archive::{ExportError, archive_runs};
 use crate::blocking::blocking;
 use crate::caller::{Caller, StoreError};
@@ -38,6 +40,8 @@ pub(super) struct Rounds {
     has_looked: bool,
     /// When large values were swept last, or when this began.
     swept_at: Duration,
+    /// How many sweeps before now were kept out by others, one after the other.
+    pub(super) kept_out: u32,
     files: u64,
     /// Runs that could not be archived because they are damaged.
     damaged: BTreeSet<RunId>,
@@ -71,7 +75,7 @@ impl Drop for GoesOn {
 impl Rounds {
     pub fn new(keeper: Keeper) -> Self {
         let swept_at = keeper.world.clock.monotonic();
-        Self { keeper, has_looked: false, swept_at, files: 0, damaged: BTreeSet::new() }
+        Self { keeper, has_looked: false, swept_at, kept_out: 0, files: 0, damaged: BTreeSet::new() }
     }
 
     /// Drops what may be dropped, and takes back its space.
@@ -322,7 +326,7 @@ impl Rounds {
     }
 
     /// Takes back the space of what was dropped, and says so in the journal.
-    async fn take_back(&mut self, percent_min: u64) -> Result<Compacted, CareError> {
+    pub(super) async fn take_back(&mut self, percent_min: u64) -> Result<Compacted, CareError> {
         let goes_on = GoesOn(Arc::new(AtomicBool::new(true)));
         let (keeper, flag) = (self.keeper.clone(), goes_on.0.clone());
         let now = self.keeper.world.clock.now();
@@ -334,18 +338,36 @@ impl Rounds {
         let taken = blocking(move || {
             let goes_on = || flag.load(Ordering::Relaxed);
             let compacted = compact(&*keeper.journal, percent_min, now, &goes_on)?;
-            let swept = match sweeps {
-                true => sweep_whole(&*keeper.journal, &*keeper.blobs, &goes_on)?,
-                false => Swept::default(),
-            };
+            let swept = sweeps.then(|| sweep_whole(&*keeper.journal, &*keeper.blobs, &goes_on));
             Ok::<_, CareError>((compacted, swept))
         });
         let (compacted, swept) = taken.await??;
-        if compacted.segments > 0 || swept != Swept::default() {
-            tracing::info!(?compacted, ?swept, "the store was compacted");
-            self.keeper.system.note(event_of(compacted, swept)).await?;
+        // What was compacted is noted whatever became of the sweep.
+        let (swept, failure) = match swept.transpose() {
+            Ok(swept) => (swept, None),
+            Err(error) => (None, Some(error)),
+        };
+        if let Some(swept) = &swept {
+            self.count_kept_out(swept);
         }
-        Ok(compacted)
+        let swept = swept.unwrap_or_default();
+        if has_gone(&compacted, &swept) {
+            tracing::info!(?compacted, ?swept, "the store was compacted");
+            self.keeper.system.note(event_of(&compacted, swept)).await?;
+        }
+        failure.map_or(Ok(compacted), |error| Err(error.into()))
+    }
+
+    /// An export that nobody reads on holds the large values for as long as it lives: that may go on for ever, so somebody has to know.
+    fn count_kept_out(&mut self, swept: &Swept) {
+        self.kept_out = if swept.was_kept_out { self.kept_out.saturating_add(1) } else { 0 };
+        if self.kept_out >= KEPT_OUT_MAX {
+            tracing::warn!(
+                sweeps = self.kept_out,
+                "large values that nothing names were not removed: an export of this store is still running, or the locks in \
+                 its folder `blobs` cannot be opened; end the export, or give the locks to the daemon's user"
+            );
+        }
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::Mutex;
 use ghostlight_model::event::{Event, ParentStep, RunArchived, RunCancelled, RunReopened};
 use ghostlight_model::run::RunStatus;
 use ghostlight_store::Wake;
-use ghostlight_store::blobs::MemoryBlobs;
+use ghostlight_store::blobs::{BlobError, BlobId, BlobsHeld, FileBlobs, MemoryBlobs};
 use ghostlight_store::journal::{FileJournal, JournalOptions};
 use ghostlight_store::snapshots::MemorySnapshots;
 use ghostlight_store::views::MemoryViews;
+use ghostlight_world::RealFiles;
 use ghostlight_world::sim::SimWorld;
 
 use super::round::Rounds;
@@ -25,6 +26,7 @@ struct House {
     keeper: Keeper,
     present: Arc<Mutex<BTreeSet<RunId>>>,
     folder: tempfile::TempDir,
+    sim: SimWorld,
 }
 
 impl House {
@@ -52,7 +54,7 @@ impl House {
             is_present: Arc::new(move |run| is_present.lock().unwrap().contains(&run)),
             world: sim.world(),
         };
-        Self { log: Log { journal }, keeper, present, folder }
+        Self { log: Log { journal }, keeper, present, folder, sim }
     }
 
     /// A run with these events; one that ends is done.
@@ -135,6 +137,69 @@ async fn what_may_go_goes_from_journal_and_lists_and_everything_else_stays() {
     assert_eq!(house.listed(), 5);
 }
 
+/// A sweep that fails, every time.
+struct NoSweep;
+
+impl Blobs for NoSweep {
+    fn put(&self, bytes: &[u8]) -> Result<BlobId, BlobError> {
+        Ok(BlobId::of(bytes))
+    }
+    fn get(&self, id: &BlobId) -> Result<bytes::Bytes, BlobError> {
+        Err(BlobError::NotFound { id: *id })
+    }
+    fn contains(&self, _: &BlobId) -> Result<bool, BlobError> {
+        Ok(false)
+    }
+    fn remove(&self, _: &BlobId) -> Result<bool, BlobError> {
+        Ok(false)
+    }
+    fn list(&self, _: Option<&BlobId>, _: usize) -> Result<Vec<BlobId>, BlobError> {
+        Err(BlobError::Io { action: "list", source: std::io::ErrorKind::PermissionDenied.into() })
+    }
+}
+
+#[tokio::test]
+async fn what_was_compacted_is_written_down_also_when_the_sweep_behind_it_fails() {
+    let mut house = House::new(care());
+    house.keeper.blobs = Arc::new(NoSweep);
+    for number in 0..30 {
+        house.run(number, None, Some(completed()));
+    }
+    for view in [ViewKind::Runs, ViewKind::Approvals] {
+        house.fold(view).await;
+    }
+    let mut rounds = Rounds::new(house.keeper.clone());
+    house.sim.clock.advance(SWEEP_EVERY);
+    let failed = rounds.round().await;
+    assert!(matches!(failed, Err(CareError::Sweep(_))), "{failed:?}");
+    let system = house.log.journal.read(&streams::system(), 1, 10).unwrap();
+    let is_it = |record: &ghostlight_store::Record| match crate::codec::decode(record).unwrap().event {
+        Event::StoreCompacted(compacted) => compacted.segments > 0 && compacted.blobs == 0,
+        _ => false,
+    };
+    assert!(system.iter().any(is_it));
+}
+
+#[tokio::test]
+async fn sweeps_that_an_export_keeps_out_are_counted_until_one_may_go_on() {
+    let mut house = House::new(care());
+    let folder = house.folder.path().join("blobs");
+    let blobs = FileBlobs::open(Arc::new(RealFiles), &folder, 1_024).unwrap();
+    house.keeper.blobs = Arc::new(blobs);
+    let mut rounds = Rounds::new(house.keeper.clone());
+    let export = BlobsHeld::take(&RealFiles, &folder).unwrap();
+    for count in 1..=KEPT_OUT_MAX {
+        house.sim.clock.advance(SWEEP_EVERY);
+        rounds.take_back(PERCENT_MIN).await.unwrap();
+        rounds.take_back(PERCENT_MIN).await.unwrap();
+        assert_eq!(rounds.kept_out, count, "it is tried once an hour");
+    }
+    drop(export);
+    house.sim.clock.advance(SWEEP_EVERY);
+    rounds.take_back(PERCENT_MIN).await.unwrap();
+    assert_eq!(rounds.kept_out, 0);
+}
+
 #[tokio::test]
 async fn a_run_that_somebody_opened_again_meanwhile_is_kept() {
     let retention = Retention { failed: Some(Duration::ZERO), ..Retention::default() };
@@ -197,7 +262,7 @@ async fn a_run_that_is_damaged_is_kept_and_the_others_go() {
 #[tokio::test]
 async fn a_clock_that_is_far_ahead_of_the_newest_events_is_given_an_hour_to_be_corrected() {
     let house = House::new(care());
-    let note = || house.keeper.system.note(event_of(Compacted::default(), Swept::default()));
+    let note = || house.keeper.system.note(event_of(&Compacted::default(), Swept::default()));
     note().await.unwrap();
     assert_eq!(first_wait(&house.keeper).await, house.keeper.care.every, "all of it is new");
     house.run(0, None, Some(completed()));

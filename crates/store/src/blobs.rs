@@ -48,6 +48,11 @@ pub trait Blobs: Send + Sync {
         Ok(Some(SweepPermit::default()))
     }
 
+    /// Goes on with a sweep that gave its permit up. None as in [`Blobs::begin_sweep`]. Errors: [`BlobError::Io`].
+    fn resume_sweep(&self) -> Result<Option<SweepPermit>, BlobError> {
+        Ok(Some(SweepPermit::default()))
+    }
+
     /// Removes a blob for a sweep, unless it was put lately, and tells how many bytes that were. Who keeps no account of what was put
     /// removes nothing. Errors: [`BlobError::Io`].
     fn sweep_away(&self, _id: &BlobId) -> Result<Option<u64>, BlobError> {

@@ -17,6 +17,7 @@ mod file;
 mod follow;
 pub(crate) mod frame;
 mod indexing;
+mod layouts;
 mod manifest;
 mod memory;
 mod open;
@@ -221,7 +222,10 @@ pub trait Journal: Send + Sync {
     /// compacted: nobody drops a stream whose last append he does not know.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] while the journal itself does not know: ask again.
+    /// [`ReadError::Unavailable`] while the journal itself does not know: ask again. [`ReadError::Corrupt`] for an append that is not
+    /// known, where commits are damaged in which it could be: while the journal is open that had [`Journal::damages`] at its opening,
+    /// and where a damaged segment has to be looked through. Appends since the opening cannot be in one, and it is said of these
+    /// too: by its id nobody can tell when an append was submitted. Who is answered so has to look into the stream.
     fn outcome(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError>;
 
     /// Takes back the space of streams that were dropped. Blocks, for as long as it takes to look through the whole journal; commits

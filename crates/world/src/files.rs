@@ -57,6 +57,9 @@ pub trait Files: Send + Sync {
     /// against other processes. Held elsewhere: [`io::ErrorKind::WouldBlock`] at once.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
 
+    /// Takes the same lock on a file that is there. It has to be readable and no more, and nothing is made.
+    fn lock_existing(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+
     /// Whether a file or folder of this name is there.
     fn exists(&self, path: &Path) -> io::Result<bool>;
 

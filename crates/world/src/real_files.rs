@@ -33,6 +33,14 @@ fn options(mode: OpenMode) -> fs::OpenOptions {
     options
 }
 
+fn locked(file: fs::File) -> io::Result<Box<dyn Lock>> {
+    match file.try_lock() {
+        Ok(()) => Ok(Box::new(RealLock(file))),
+        Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
 impl Files for RealFiles {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Box<dyn File>> {
         Ok(Box::new(RealFile(options(mode).open(path)?)))
@@ -68,12 +76,11 @@ impl Files for RealFiles {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        let file = options(OpenMode::Create).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Box::new(RealLock(file))),
-            Err(fs::TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
-            Err(fs::TryLockError::Error(error)) => Err(error),
-        }
+        locked(options(OpenMode::Create).open(path)?)
+    }
+
+    fn lock_existing(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        locked(options(OpenMode::Read).open(path)?)
     }
 
     fn exists(&self, path: &Path) -> io::Result<bool> {
@@ -195,5 +202,21 @@ mod tests {
         assert_eq!(RealFiles.lock(&path).err().map(|e| e.kind()), Some(io::ErrorKind::WouldBlock));
         drop(held);
         RealFiles.lock(&path).map(drop)
+    }
+
+    #[test]
+    fn a_file_that_may_only_be_read_can_be_locked_and_one_that_is_missing_is_not_made() -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("lock");
+        let kind = |lock: io::Result<Box<dyn Lock>>| lock.err().map(|error| error.kind());
+        assert_eq!(kind(RealFiles.lock_existing(&path)), Some(io::ErrorKind::NotFound));
+        assert!(!RealFiles.exists(&path)?);
+        RealFiles.lock(&path).map(drop)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400))?;
+        let held = RealFiles.lock_existing(&path)?;
+        assert_eq!(kind(RealFiles.lock_existing(&path)), Some(io::ErrorKind::WouldBlock));
+        drop(held);
+        RealFiles.lock_existing(&path).map(drop)
     }
 }

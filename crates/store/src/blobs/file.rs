@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use ghostlight_world::{Files, OpenMode};
 
+use super::held::make_locks;
 use super::{BlobError, BlobId, Blobs, SweepPermit};
 
 /// What a blob is called while it is written, after its name.
@@ -38,8 +39,8 @@ pub struct FileBlobs {
 }
 
 impl FileBlobs {
-    /// Opens or creates the folder `root`; blobs may have up to `bytes_max` bytes each. Blocking. Errors:
-    /// [`BlobError::Io`].
+    /// Opens or creates the folder `root`; blobs may have up to `bytes_max` bytes each. Makes also what others need to hold the
+    /// blobs ([`super::BlobsHeld`]), where it may. Blocking. Errors: [`BlobError::Io`].
     pub fn open(
         files: Arc<dyn Files>,
         root: impl Into<PathBuf>,
@@ -51,10 +52,19 @@ impl FileBlobs {
             root.parent().map_or(Ok(()), |parent| files.sync_dir(parent))
         };
         prepare().map_err(io_error("open the folder of"))?;
+        if let Err(error) = make_locks(&*files, &root) {
+            // They are needed for sweeping alone, which tries again.
+            tracing::warn!(%error, "the locks of large values could not be made");
+        }
+        Ok(Self::open_to_read(files, root, bytes_max))
+    }
+
+    /// The folder `root`, as it is: nothing is made. For another process than the one that the folder belongs to.
+    pub fn open_to_read(files: Arc<dyn Files>, root: impl Into<PathBuf>, bytes_max: usize) -> Self {
         let writing = (0..STRIPES).map(|_| Mutex::default()).collect();
         let put_at = (0..=usize::from(u16::MAX)).map(|_| AtomicU32::new(0)).collect();
-        let sweeps = AtomicU32::new(1);
-        Ok(Self { files, root, bytes_max, writing, put_at, sweeps, durable_dirs: Mutex::default() })
+        let (root, sweeps) = (root.into(), AtomicU32::new(1));
+        Self { files, root, bytes_max, writing, put_at, sweeps, durable_dirs: Mutex::default() }
     }
 
     /// Removes what writes that were cut short have left; returns how many. Needed for the space only. Blocking,
@@ -201,11 +211,15 @@ impl Blobs for FileBlobs {
     }
 
     fn begin_sweep(&self) -> Result<Option<SweepPermit>, BlobError> {
-        let permit = SweepPermit::take(&*self.files, &self.root).map_err(io_error("sweep"))?;
+        let permit = self.resume_sweep()?;
         if permit.is_some() {
             self.sweeps.fetch_add(1, Ordering::AcqRel);
         }
         Ok(permit)
+    }
+
+    fn resume_sweep(&self) -> Result<Option<SweepPermit>, BlobError> {
+        SweepPermit::take(&*self.files, &self.root).map_err(io_error("lock"))
     }
 
     fn sweep_away(&self, id: &BlobId) -> Result<Option<u64>, BlobError> {

@@ -5,17 +5,23 @@
 //! whole journal, so that memory does not grow with their number.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{BlobError, BlobId, Blobs};
+use super::{BlobError, BlobId, Blobs, SweepPermit};
 use crate::journal::{Journal, READ_RECORDS_MAX};
 use crate::record::ReadError;
 
 /// How many blobs are looked for at the same time.
 const SHARE: usize = 100_000;
+/// How many are listed at once.
+const PAGE: usize = 1_000;
 /// How many digits a name has.
 const DIGITS: usize = 64;
+
+/// How long others may take hold of the blobs between two shares: longer than whoever waits for that pauses.
+const BETWEEN_SHARES: Duration = Duration::from_millis(500);
 
 /// What a sweep removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub struct Swept {
     pub blobs: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Whether it ended early because another process holds the blobs, or because the locks could not be opened.
+    pub was_kept_out: bool,
 }
 
 /// Why a sweep ended before its time. What it removed nobody named.
@@ -39,7 +47,7 @@ pub enum SweepError {
 
 /// Removes the blobs that no record of the journal names and that were not put lately. Blocks, for as long as it takes to
 /// read the whole journal; puts and commits go on meanwhile. `goes_on` is asked now and then. While another process holds the
-/// blobs ([`super::BlobsHeld`]) nothing is removed.
+/// blobs ([`super::BlobsHeld`]) nothing is removed; nor is anything where that cannot be known, which is logged.
 ///
 /// # Errors
 /// [`SweepError`].
@@ -48,19 +56,29 @@ pub fn sweep(
     blobs: &dyn Blobs,
     goes_on: &dyn Fn() -> bool,
 ) -> Result<Swept, SweepError> {
+    sweep_in_shares(journal, blobs, goes_on, SHARE, &mut || std::thread::sleep(BETWEEN_SHARES))
+}
+
+/// The same in shares of so many blobs. In `between` others may take hold of the blobs: each share looks at the whole journal anew,
+/// so that what was swept before they came is named by nothing that they will read, and no other share begins until they are gone.
+fn sweep_in_shares(
+    journal: &dyn Journal,
+    blobs: &dyn Blobs,
+    goes_on: &dyn Fn() -> bool,
+    share: usize,
+    between: &mut dyn FnMut(),
+) -> Result<Swept, SweepError> {
     let (mut swept, mut after) = (Swept::default(), None);
-    let Some(_permit) = blobs.begin_sweep()? else {
-        tracing::info!("large values are read by another process and are swept later");
-        return Ok(swept);
-    };
-    loop {
+    let mut permit = permitted(blobs.begin_sweep());
+    while permit.is_some() {
         let mut unnamed = HashSet::new();
-        while unnamed.len() < SHARE {
-            let page = blobs.list(after.as_ref(), 1_000)?;
+        while unnamed.len() < share {
+            let page = blobs.list(after.as_ref(), PAGE.min(share - unnamed.len()))?;
             let Some(last) = page.last() else { break };
             after = Some(*last);
             unnamed.extend(page);
         }
+        let is_last = unnamed.len() < share;
         if unnamed.is_empty() || !mark(journal, &mut unnamed, goes_on)? {
             return Ok(swept);
         }
@@ -73,7 +91,26 @@ pub fn sweep(
                 swept.bytes += bytes;
             }
         }
+        if is_last {
+            return Ok(swept);
+        }
+        drop(permit);
+        between();
+        permit = permitted(blobs.resume_sweep());
     }
+    Ok(Swept { was_kept_out: true, ..swept })
+}
+
+fn permitted(permit: Result<Option<SweepPermit>, BlobError>) -> Option<SweepPermit> {
+    match permit {
+        Ok(None) => tracing::info!("large values are read by another process and are swept later"),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, cause, "large values are not swept: the locks beside them cannot be opened");
+        }
+        Ok(permit) => return permit,
+    }
+    None
 }
 
 /// Takes out what any record names, up to those that are committed meanwhile. Says whether it came to the end.
@@ -119,7 +156,8 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
-    use ghostlight_world::sim::SimFiles;
+    use ghostlight_world::Files;
+    use ghostlight_world::sim::{Fault, SimFiles};
 
     use super::*;
     use crate::blobs::{BlobsHeld, FileBlobs};
@@ -137,6 +175,10 @@ mod tests {
 
     fn blobs() -> FileBlobs {
         FileBlobs::open(Arc::new(SimFiles::new(1)), "/data/blobs", 1024).unwrap()
+    }
+
+    fn of(blobs: u64, bytes: u64) -> Swept {
+        Swept { blobs, bytes, was_kept_out: false }
     }
 
     fn sweep_now(journal: &MemoryJournal, blobs: &FileBlobs) -> Swept {
@@ -159,7 +201,7 @@ mod tests {
         put(&journal, &cut.to_uppercase());
         // Of an earlier life of the process nothing can be under way.
         let blobs = FileBlobs::open(files, "/data/blobs", 1024).unwrap();
-        assert_eq!(sweep_now(&journal, &blobs), Swept { blobs: 1, bytes: 7 });
+        assert_eq!(sweep_now(&journal, &blobs), of(1, 7));
         assert!(blobs.contains(&named).unwrap() && blobs.contains(&within).unwrap());
         assert!(!blobs.contains(&unnamed).unwrap());
         assert_eq!(sweep_now(&journal, &blobs), Swept::default());
@@ -174,7 +216,7 @@ mod tests {
         blobs.put(b"under way").unwrap();
         assert_eq!(sweep_now(&journal, &blobs), Swept::default());
         assert!(blobs.contains(&id).unwrap());
-        assert_eq!(sweep_now(&journal, &blobs), Swept { blobs: 1, bytes: 9 });
+        assert_eq!(sweep_now(&journal, &blobs), of(1, 9));
     }
 
     #[test]
@@ -186,15 +228,66 @@ mod tests {
         let hold = || BlobsHeld::take(&*files, Path::new("/data/blobs")).unwrap();
         let readers = (hold(), hold());
         assert!(readers.0.is_some() && readers.1.is_some(), "there may be several");
-        assert_eq!(sweep_now(&journal, &blobs), Swept::default());
+        let kept_out = Swept { was_kept_out: true, ..Swept::default() };
+        assert_eq!(sweep_now(&journal, &blobs), kept_out);
         drop(readers.0);
-        assert_eq!(sweep_now(&journal, &blobs), Swept::default());
+        assert_eq!(sweep_now(&journal, &blobs), kept_out);
         drop(readers.1);
         let sweeping = blobs.begin_sweep().unwrap();
         assert!(sweeping.is_some() && hold().is_none());
         drop(sweeping);
-        assert_eq!(sweep_now(&journal, &blobs), Swept { blobs: 1, bytes: 7 });
+        assert_eq!(sweep_now(&journal, &blobs), of(1, 7));
         assert!(hold().is_some());
+    }
+
+    #[test]
+    fn between_two_shares_others_may_take_hold_and_what_is_left_waits_for_them() {
+        let (journal, files) = (MemoryJournal::new(), Arc::new(SimFiles::new(1)));
+        let first = FileBlobs::open(files.clone(), "/data/blobs", 1024).unwrap();
+        (0..5_u8).for_each(|n| assert_eq!(first.put(&[n]).unwrap(), BlobId::of(&[n])));
+        let last = (0..5_u8).max_by_key(|n| BlobId::of(&[*n])).unwrap();
+        put(&journal, "nothing");
+        let blobs = FileBlobs::open(files.clone(), "/data/blobs", 1024).unwrap();
+        let (mut reader, mut rests) = (None, 0);
+        let swept = sweep_in_shares(&journal, &blobs, &|| true, 2, &mut || {
+            // Put meanwhile: the whole of a sweep counts as one, however many shares it has.
+            blobs.put(&[last]).unwrap();
+            rests += 1;
+            if rests == 2 {
+                reader = BlobsHeld::take(&*files, Path::new("/data/blobs")).unwrap();
+            }
+        });
+        assert_eq!(swept.unwrap(), Swept { was_kept_out: true, ..of(4, 4) });
+        assert!(reader.is_some() && rests == 2);
+        drop(reader);
+        assert_eq!(sweep_now(&journal, &blobs), Swept::default(), "it was put lately");
+        assert_eq!(sweep_now(&journal, &blobs), of(1, 1));
+    }
+
+    #[test]
+    fn a_reader_makes_no_lock_and_whoever_keeps_the_blobs_makes_all_of_them() {
+        let files = SimFiles::new(1);
+        let root = Path::new("/data/blobs");
+        files.create_dir_all(root).unwrap();
+        let held = BlobsHeld::take(&files, root);
+        assert_eq!(held.err().map(|error| error.kind()), Some(std::io::ErrorKind::NotFound));
+        assert!(files.list(root).unwrap().is_empty());
+        FileBlobs::open(Arc::new(files.clone()), root, 1024).unwrap();
+        assert_eq!(files.list(root).unwrap().len(), 8);
+        assert!(BlobsHeld::take(&files, root).unwrap().is_some());
+    }
+
+    #[test]
+    fn where_a_lock_cannot_be_opened_nothing_is_swept_and_that_is_no_failure() {
+        let (journal, files) = (MemoryJournal::new(), Arc::new(SimFiles::new(1)));
+        FileBlobs::open(files.clone(), "/data/blobs", 1024).unwrap().put(b"unnamed").unwrap();
+        put(&journal, "nothing");
+        let blobs = FileBlobs::open(files.clone(), "/data/blobs", 1024).unwrap();
+        files.remove(Path::new("/data/blobs/reader-3.lock")).unwrap();
+        files.fail_at(files.calls() + 1, Fault::InputOutput);
+        let kept_out = Swept { was_kept_out: true, ..Swept::default() };
+        assert_eq!(sweep_now(&journal, &blobs), kept_out);
+        assert_eq!(sweep_now(&journal, &blobs), of(1, 7));
     }
 
     #[test]

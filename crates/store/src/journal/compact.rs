@@ -60,7 +60,7 @@ impl Compaction<'static> {
 }
 
 /// What a compaction did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compacted {
     /// Segments that were written anew.
     pub segments: u64,
@@ -68,15 +68,15 @@ pub struct Compacted {
     pub records: u64,
     /// By how many bytes the segments' files are smaller.
     pub bytes: u64,
-    /// Segments that stay as they are because they are damaged.
-    pub damaged: u64,
+    /// Why segments stay as they are: the first damage that was met in each that is damaged.
+    pub damages: Vec<Corruption>,
 }
 
 impl Compacted {
     /// A segment that is damaged is evidence, and is not touched; the others do not wait for it.
-    fn leave_damaged(&mut self, corruption: &Corruption) {
+    fn leave_damaged(&mut self, corruption: Corruption) {
         tracing::warn!(%corruption, "a damaged segment is not compacted");
-        self.damaged += 1;
+        self.damages.push(corruption);
     }
 }
 
@@ -112,7 +112,7 @@ impl Shared {
             }
             let going = match self.going(sealed, how) {
                 Err(ReadError::Corrupt(corruption)) => {
-                    done.leave_damaged(&corruption);
+                    done.leave_damaged(corruption);
                     continue;
                 }
                 going => going?,
@@ -123,7 +123,7 @@ impl Shared {
                 continue;
             }
             match self.rewrite(sealed, &going, &mut done) {
-                Err(ReadError::Corrupt(corruption)) => done.leave_damaged(&corruption),
+                Err(ReadError::Corrupt(corruption)) => done.leave_damaged(corruption),
                 rewritten => rewritten?,
             }
         }
@@ -137,13 +137,13 @@ impl Shared {
         let mut going = Going { sealed_until, ..Going::default() };
         let mut after: Option<StreamName> = None;
         loop {
-            let page = sealed.ask(files, |index| index.names("", after.as_ref(), PAGE))?;
+            let page = self.ask(sealed, |index| index.names("", after.as_ref(), PAGE))?;
             let Some(last) = page.last() else { return Ok(going) };
             after = Some(last.clone());
             for stream in page {
                 let Some(head) = self.entry(&stream)? else { continue };
                 let key = Fingerprint::of(stream.as_str().as_bytes());
-                let found = sealed.ask(files, |index| index.parts(&stream, key, 0, usize::MAX))?;
+                let found = self.ask(sealed, |index| index.parts(&stream, key, 0, usize::MAX))?;
                 let Some((here, parts)) = found else { continue };
                 let bytes = parts.iter().map(|part| u64::from(part.len)).sum::<u64>();
                 if head.wake == Wake::Dropped {
@@ -233,7 +233,7 @@ impl Shared {
             going.expired.iter().any(|stream| {
                 let key = Fingerprint::of(stream.as_str().as_bytes());
                 // One whose index cannot be asked may know it.
-                !matches!(sealed.ask(&*self.world.files, |index| index.entry(stream, key)), Ok(None))
+                !matches!(self.ask(sealed, |index| index.entry(stream, key)), Ok(None))
             })
         })
     }
@@ -260,7 +260,7 @@ impl Shared {
             tail: Tail::default(),
             failed: None,
         };
-        scan(&old.info, &*source, Some(old.end_commit), |offset, header, bytes, appends| {
+        scan(&old.info, &*source, Some(old.end()), |offset, header, bytes, appends| {
             let stays = |part: &PartHead| match part.wake {
                 Wake::Dropped => true,
                 _ => !going.dropped.contains(&part.stream) && !going.expired.contains(&part.stream),
@@ -286,8 +286,7 @@ impl Shared {
         let info = SegmentInfo { salt, left: Some(left), ..(*old.info).clone() };
         file.write_all_at(&info.encode(), 0)?;
         file.sync_all()?;
-        let end = (old.end_commit, old.end_sequence);
-        let sealed = Sealed::from_tail(Arc::new(info), end, left.end, tail, &self.index_dir);
+        let sealed = Sealed::from_tail(Arc::new(info), old.end(), left.end, tail, &self.index_dir);
         Ok(Rest { sealed, records: records - left.records })
     }
 }

@@ -29,7 +29,9 @@ fn a_damaged_segment_stays_as_it_is_and_those_behind_it_are_compacted() {
     file.write_all_at(&[read()[900] ^ 1], 900).expect("writes");
     let damaged = read();
     let done = journal.compact(&Compaction::of_all_dropped()).expect("goes on");
-    assert_eq!((done.damaged, done.segments), (1, whole.segments - 1));
+    assert_eq!((done.damages.len(), done.segments), (1, whole.segments - 1));
+    // Who reads the records is told of the same place.
+    assert_eq!(done.damages, verify(&*sim.files, dir()).expect("there is a store").findings);
     assert!(done.bytes > 0 && read() == damaged);
     let is_whole = |name: &&StreamName| journal.read(name, 1, 1_000).is_ok_and(|it| it.len() == 20);
     assert!(kept.iter().filter(is_whole).count() >= kept.len() - 1, "one stream at most is hit");

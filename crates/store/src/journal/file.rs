@@ -296,6 +296,9 @@ mod compact_tests;
 #[path = "compact_trouble_tests.rs"]
 mod compact_trouble_tests;
 #[cfg(test)]
+#[path = "damage_later_tests.rs"]
+mod damage_later_tests;
+#[cfg(test)]
 #[path = "damage_tests.rs"]
 mod damage_tests;
 #[cfg(test)]

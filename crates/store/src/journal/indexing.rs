@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ghostlight_world::{File, Files, OpenMode};
 
 use super::frame::{AppendHead, FrameHeader, PartHead};
-use super::salvage::{DamagedPart, NOT_ACCOUNTED, ONLY_THE_FRAME, Piece, Told, salvage};
+use super::salvage::{DamagedPart, KnownDamage, NOT_ACCOUNTED, ONLY_THE_FRAME, Piece, Told, salvage};
 use super::segment::{Damage, ScanError, SegmentInfo, Walker, walk};
 use super::tail::{StreamEntry, Tail};
 use crate::record::{Corruption, ReadError, StreamName, Wake};
@@ -22,16 +22,16 @@ pub(crate) struct Indexing<'a> {
     pub tail: Tail,
     /// What is damaged, in order.
     pub damages: Vec<Corruption>,
-    /// Where commits are damaged.
-    pub damaged_at: Vec<u64>,
+    /// The stretches in which that is.
+    pub stretches: Vec<KnownDamage>,
     /// Claims that nothing confirms yet: the stream, its last sequence by the claim, and the damage.
     claims: Vec<(StreamName, u64, Corruption)>,
 }
 
 impl<'a> Indexing<'a> {
     pub fn new(before: Before<'a>) -> Self {
-        let (damages, damaged_at, claims) = (Vec::new(), Vec::new(), Vec::new());
-        Self { before, tail: Tail::default(), damages, damaged_at, claims }
+        let (damages, stretches, claims) = (Vec::new(), Vec::new(), Vec::new());
+        Self { before, tail: Tail::default(), damages, stretches, claims }
     }
 
     /// What was built, if nothing of it is in doubt.
@@ -42,7 +42,7 @@ impl<'a> Indexing<'a> {
         for corruption in &self.damages {
             tracing::error!(%corruption, "committed records are damaged: their streams are, others are not");
         }
-        Ok(Indexed { tail: self.tail, damages: self.damages, damaged_at: self.damaged_at })
+        Ok(Indexed { tail: self.tail, damages: self.damages, stretches: self.stretches })
     }
 
     fn known(&self, stream: &StreamName) -> Result<Option<StreamEntry>, ReadError> {
@@ -116,7 +116,7 @@ impl Walker for Indexing<'_> {
         if self.damages.len() == before {
             self.damages.push(Corruption { reason: ONLY_THE_FRAME, streams: Vec::new(), ..corruption });
         }
-        self.damaged_at.push(stretch.offset);
+        self.stretches.push(stretch.known());
         Ok(())
     }
 }
@@ -125,7 +125,7 @@ impl Walker for Indexing<'_> {
 pub(crate) struct Indexed {
     pub tail: Tail,
     pub damages: Vec<Corruption>,
-    pub damaged_at: Vec<u64>,
+    pub stretches: Vec<KnownDamage>,
 }
 
 /// Builds the index of a segment that ends before the commit and the sequence `end`.

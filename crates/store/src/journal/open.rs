@@ -20,17 +20,15 @@ use super::frame::{AppendHead, FLAG_OPENED, FrameHeader};
 use super::indexing::{Before, Indexed, Indexing};
 use super::manifest::{FORMAT, Manifest, ManifestError};
 use super::outcomes::Outcomes;
-use super::sealed::Sealed;
+use super::sealed::{Sealed, known_to};
 use super::segment::{
     Damage, FrameReader, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, Walker, scan,
     segment_name, segment_number, walk,
 };
 use super::shared::{Active, Opened, Shared, State};
-use super::tail::StreamEntry;
 use super::writer::Writer;
 use super::{OUTCOMES_KEPT, Outcome, manifest, reserve};
-use crate::index::Fingerprint;
-use crate::record::{Corruption, ReadError, StreamName};
+use crate::record::{Corruption, StreamName};
 
 /// Why a journal cannot be opened. Nothing of it was changed.
 #[derive(Debug, Error)]
@@ -292,22 +290,6 @@ fn seal_all_but_last(
     Ok((sealed, last))
 }
 
-/// What the newest of these segments that knows a stream says of it.
-fn known_to(
-    files: &dyn Files,
-    sealed: &[Arc<Sealed>],
-    stream: &StreamName,
-) -> Result<Option<StreamEntry>, ReadError> {
-    let key = Fingerprint::of(stream.as_str().as_bytes());
-    for sealed in sealed.iter().rev() {
-        let entry = sealed.ask(files, |index| index.entry(stream, key))?;
-        if entry.is_some() {
-            return Ok(entry);
-        }
-    }
-    Ok(None)
-}
-
 struct Recovered {
     active: Active,
     end: SegmentEnd,
@@ -353,11 +335,11 @@ fn recover(
         zero(&*file, end.offset, end.torn_end).and_then(|()| file.sync_data()).map_err(device)?;
     }
     let capacity = file.len().map_err(device)?;
-    let Walked { indexed: Indexed { tail, damages, damaged_at }, mut outcomes, .. } = walked;
+    let Walked { indexed: Indexed { tail, damages, stretches }, mut outcomes, .. } = walked;
     // What a damaged commit held may be asked for, and its appends are not known.
     outcomes.damages = damages;
     let (info, file) = (Arc::new(info), file.into());
-    let active = Active { info, file, tail, end: end.offset, capacity, damaged_at };
+    let active = Active { info, file, tail, end: end.offset, capacity, damages: stretches };
     Ok(Recovered { active, end, outcomes, torn_bytes })
 }
 

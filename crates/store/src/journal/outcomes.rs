@@ -1,9 +1,14 @@
 //! The latest appends by their ids, for writers who never got their answer.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 
+use ghostlight_world::OpenMode;
+
+use super::segment::scan;
+use super::shared::Shared;
 use super::{OUTCOMES_KEPT, Outcome};
-use crate::record::Corruption;
+use crate::record::{Corruption, ReadError};
 
 /// A bounded memory of what was committed.
 #[derive(Debug, Default)]
@@ -30,6 +35,50 @@ impl Outcomes {
 
     pub fn get(&self, id: &[u8; 16]) -> Option<Outcome> {
         self.known.get(id).copied()
+    }
+}
+
+impl Shared {
+    pub fn outcome(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError> {
+        if self.in_doubt.load(Ordering::Acquire) {
+            return Err(ReadError::Unavailable);
+        }
+        let complete = {
+            let outcomes = self.outcomes();
+            if let Some(outcome) = outcomes.recent.get(&append_id) {
+                return Ok(Some(outcome));
+            }
+            if let Some(corruption) = outcomes.recent.damages.first() {
+                return Err(corruption.clone().into());
+            }
+            outcomes.complete
+        };
+        if complete { Ok(None) } else { self.steady(|| self.outcome_in_sealed(append_id)) }
+    }
+
+    /// Looks for an append of an earlier life, as far back as is promised.
+    fn outcome_in_sealed(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError> {
+        let mut passed = 0;
+        let sealed = self.state().sealed.clone();
+        for sealed in sealed.iter().rev() {
+            let file = self.world.files.open(&sealed.info.path, OpenMode::Read)?;
+            let mut found = None;
+            scan(&sealed.info, &*file, Some(sealed.end()), |_, _, _, appends| {
+                passed += appends.len();
+                let append = appends.iter().find(|append| append.id == append_id);
+                found = found.or(append.map(|append| Outcome {
+                    first_sequence: append.first_sequence,
+                    last_sequence: append.last_sequence,
+                }));
+            })?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            if passed >= OUTCOMES_KEPT {
+                break;
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -10,12 +10,12 @@ use bytes::Bytes;
 use ghostlight_world::{File, OpenMode};
 
 use super::frame::{appends_of, decode_part};
-use super::salvage::{Piece, Stretch, salvage};
+use super::layouts::{DamagedAt, LaidOut, PieceAt};
 use super::sealed::Sealed;
-use super::segment::{FRAME_BYTES_MAX, FrameReader, SEGMENT_HEADER_BYTES, SegmentInfo, scan};
+use super::segment::{FRAME_BYTES_MAX, FrameReader, SEGMENT_HEADER_BYTES, SegmentInfo};
 use super::shared::Shared;
 use super::tail::{FrameAt, PartAt, StreamEntry};
-use super::{OUTCOMES_KEPT, Outcome, READ_BYTES_MAX, READ_RECORDS_MAX, Waking, WholePart};
+use super::{READ_BYTES_MAX, READ_RECORDS_MAX, Waking, WholePart};
 use crate::index::Fingerprint;
 use crate::record::{Corruption, ReadError, Record, StreamName, Wake};
 
@@ -57,22 +57,35 @@ impl Page {
 }
 
 impl Page {
-    /// Takes what is whole of a damaged stretch, from the sequence `next` on, up to the first damaged part.
-    fn take_pieces(&mut self, info: &SegmentInfo, stretch: &Stretch, pieces: Vec<Piece>, next: u64) {
-        for piece in pieces {
-            match piece {
-                Piece::Whole(_, records) => {
+    /// Takes what is whole of a damaged stretch, from the sequence `next` on, up to the first damaged part. Says whether all is as it
+    /// was when it was laid out; if not, it may be called again.
+    fn take_pieces(
+        &mut self,
+        reader: &mut FrameReader<'_>,
+        laid_out: &LaidOut,
+        next: u64,
+    ) -> std::io::Result<bool> {
+        let next = self.records.last().map_or(next, |last| next.max(last.sequence + 1));
+        for piece in laid_out.pieces.iter().filter(|piece| piece.sequences.end > next) {
+            if self.is_full() {
+                break;
+            }
+            match &piece.what {
+                PieceAt::Whole { offset, len } => {
+                    let Ok((_, records)) = decode_part(&reader.bytes_at(*offset, *len)?) else {
+                        return Ok(false);
+                    };
                     records
                         .into_iter()
                         .filter(|record| record.sequence >= next)
                         .for_each(|record| self.push(record));
                 }
-                Piece::Damaged(part) if part.sequences.end > next && !self.is_full() => {
-                    self.damage = Some((part.corruption(info, stretch), part.sequences));
+                PieceAt::Damaged(corruption) => {
+                    self.damage = Some((corruption.clone(), piece.sequences.clone()));
                 }
-                Piece::Damaged(_) => {}
             }
         }
+        Ok(true)
     }
 }
 
@@ -101,7 +114,7 @@ impl WakeSource {
 impl Shared {
     /// Reads, and once more when a segment was replaced meanwhile by what was left of it: places that were looked up before
     /// lead nowhere then.
-    fn steady<T>(&self, read: impl Fn() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    pub(super) fn steady<T>(&self, read: impl Fn() -> Result<T, ReadError>) -> Result<T, ReadError> {
         loop {
             let replaced = self.replaced.load(Ordering::Acquire);
             match read() {
@@ -200,7 +213,7 @@ impl Shared {
         };
         let key = Fingerprint::of(stream.as_str().as_bytes());
         for sealed in sealed.iter().rev() {
-            if let Some(entry) = sealed.ask(&*self.world.files, |index| index.entry(stream, key))? {
+            if let Some(entry) = self.ask(sealed, |index| index.entry(stream, key))? {
                 return Ok(Some(entry));
             }
         }
@@ -217,7 +230,7 @@ impl Shared {
         };
         let key = Fingerprint::of(&alias);
         for sealed in sealed.iter().rev() {
-            if let Some(stream) = sealed.ask(&*self.world.files, |index| index.alias(&alias, key))? {
+            if let Some(stream) = self.ask(sealed, |index| index.alias(&alias, key))? {
                 return Ok(Some(stream));
             }
         }
@@ -299,7 +312,7 @@ impl Shared {
         };
         let key = Fingerprint::of(stream.as_str().as_bytes());
         for sealed in sealed.iter().rev() {
-            let found = sealed.ask(&*self.world.files, |index| index.parts(stream, key, from, limit))?;
+            let found = self.ask(sealed, |index| index.parts(stream, key, from, limit))?;
             let Some((entry, parts)) = found else { continue };
             if entry.last >= from {
                 places.push(Parts { info: sealed.info.clone(), file: None, parts });
@@ -337,7 +350,7 @@ impl Shared {
                 let after = state.sealed.partition_point(|sealed| sealed.end_sequence <= next);
                 let sealed = state.sealed.get(after).cloned().ok_or(ReadError::Unavailable)?;
                 drop(state);
-                let start = sealed.ask(&*self.world.files, |index| index.frame_before(next))?;
+                let start = self.ask(&sealed, |index| index.frame_before(next))?;
                 let end_commit = Some(sealed.end_commit);
                 (sealed.info.clone(), None, start, u64::MAX, sealed.end_sequence, end_commit)
             }
@@ -361,17 +374,19 @@ impl Shared {
                     // What was put in the place of the file that was looked for is not damaged: it is looked for again.
                     let is_it = SegmentInfo::read(&*file, &info.path, info.number)?
                         .is_ok_and(|found| found.salt == info.salt);
-                    let stretch = match is_it {
-                        true => reader.stretch(&info, offset, 0, behind)?,
+                    let at = DamagedAt { segment: info.number, salt: info.salt, offset, sequence };
+                    let laid_out = match is_it {
+                        true => self.laid_out(&info, &mut reader, at, behind)?,
                         false => None,
                     };
-                    let pieces = stretch.as_ref().and_then(|stretch| salvage(stretch, sequence));
-                    let (Some(stretch), Some(pieces)) = (stretch, pieces) else {
+                    let Some(laid_out) = laid_out else {
                         let bytes = reader.bytes_at(offset, FRAME_BYTES_MAX)?;
                         return Err(info.corruption(offset, reason, &bytes).into());
                     };
-                    page.take_pieces(&info, &stretch, pieces, next);
-                    (offset, sequence) = (stretch.end(), stretch.next_sequence);
+                    match page.take_pieces(&mut reader, &laid_out, next)? {
+                        true => (offset, sequence) = (laid_out.end, laid_out.next_sequence),
+                        false => self.layouts().forget(at),
+                    }
                     continue;
                 }
             };
@@ -433,9 +448,7 @@ impl Shared {
         let mut found = Vec::new();
         while found.len() < limit {
             for (source, sealed) in sources.iter_mut().zip(sealed.iter()) {
-                source.refill(|cursor, page| {
-                    sealed.ask(&*self.world.files, |index| index.waking(until, cursor, page))
-                })?;
+                source.refill(|cursor, page| self.ask(sealed, |index| index.waking(until, cursor, page)))?;
             }
             let fronts =
                 sources.iter().enumerate().filter_map(|(at, source)| Some((source.buffer.front()?, at)));
@@ -459,7 +472,7 @@ impl Shared {
         }
         let key = Fingerprint::of(stream.as_str().as_bytes());
         for sealed in newer {
-            if sealed.ask(&*self.world.files, |index| index.entry(stream, key))?.is_some() {
+            if self.ask(sealed, |index| index.entry(stream, key))?.is_some() {
                 return Ok(true);
             }
         }
@@ -478,54 +491,12 @@ impl Shared {
             (state.active.tail.names(prefix, after, limit), state.sealed.clone())
         };
         for sealed in sealed.iter() {
-            names.extend(sealed.ask(&*self.world.files, |index| index.names(prefix, after, limit))?);
+            names.extend(self.ask(sealed, |index| index.names(prefix, after, limit))?);
         }
         names.sort_unstable();
         names.dedup();
         names.truncate(limit);
         Ok(names)
-    }
-
-    pub fn outcome(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError> {
-        if self.in_doubt.load(Ordering::Acquire) {
-            return Err(ReadError::Unavailable);
-        }
-        let complete = {
-            let outcomes = self.outcomes();
-            if let Some(outcome) = outcomes.recent.get(&append_id) {
-                return Ok(Some(outcome));
-            }
-            if let Some(corruption) = outcomes.recent.damages.first() {
-                return Err(corruption.clone().into());
-            }
-            outcomes.complete
-        };
-        if complete { Ok(None) } else { self.steady(|| self.outcome_in_sealed(append_id)) }
-    }
-
-    /// Looks for an append of an earlier life, as far back as is promised.
-    fn outcome_in_sealed(&self, append_id: [u8; 16]) -> Result<Option<Outcome>, ReadError> {
-        let mut passed = 0;
-        let sealed = self.state().sealed.clone();
-        for sealed in sealed.iter().rev() {
-            let file = self.world.files.open(&sealed.info.path, OpenMode::Read)?;
-            let mut found = None;
-            scan(&sealed.info, &*file, Some(sealed.end_commit), |_, _, _, appends| {
-                passed += appends.len();
-                let append = appends.iter().find(|append| append.id == append_id);
-                found = found.or(append.map(|append| Outcome {
-                    first_sequence: append.first_sequence,
-                    last_sequence: append.last_sequence,
-                }));
-            })?;
-            if found.is_some() {
-                return Ok(found);
-            }
-            if passed >= OUTCOMES_KEPT {
-                break;
-            }
-        }
-        Ok(None)
     }
 }
 

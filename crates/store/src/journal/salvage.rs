@@ -41,9 +41,26 @@ pub(crate) struct Stretch {
     may_lack: bool,
 }
 
+/// What a stretch was when it was looked at, so that another one is told from it also where it begins with the same byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownDamage {
+    offset: u64,
+    end: u64,
+    next_commit: u64,
+    next_sequence: u64,
+    /// Of its bytes: what is whole in it may be lost later.
+    hash: blake3::Hash,
+}
+
 impl Stretch {
     pub fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
+    }
+
+    pub fn known(&self) -> KnownDamage {
+        let Self { offset, next_commit, next_sequence, .. } = *self;
+        let hash = blake3::hash(&self.bytes);
+        KnownDamage { offset, end: self.end(), next_commit, next_sequence, hash }
     }
 }
 

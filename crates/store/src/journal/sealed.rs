@@ -90,6 +90,11 @@ impl Sealed {
         }
     }
 
+    /// The first commit that is not in it, and its first sequence.
+    pub fn end(&self) -> (u64, u64) {
+        (self.end_commit, self.end_sequence)
+    }
+
     /// How many records are left in it.
     pub fn record_count(&self) -> u64 {
         let all = self.end_sequence.saturating_sub(self.info.first_sequence);
@@ -121,21 +126,33 @@ impl Sealed {
         }
     }
 
-    /// Asks the index; when its sidecar turns out to be damaged, builds it again from the segment and asks once
-    /// more.
+    /// Asks the index as it is; none when its sidecar turns out to be damaged.
+    pub fn ask_as_is<T>(
+        &self,
+        question: impl Fn(&SegmentIndex) -> Result<T, SidecarError>,
+    ) -> Result<Option<T>, ReadError> {
+        match question(&self.index()) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(SidecarError::Device(error)) => Err(error.into()),
+            Err(SidecarError::Damaged) => Ok(None),
+        }
+    }
+
+    /// The same, and when the sidecar turns out to be damaged, builds it again from the segment and asks once more. `older` are
+    /// the segments before it.
     pub fn ask<T>(
         &self,
         files: &dyn Files,
+        older: &[Arc<Self>],
         question: impl Fn(&SegmentIndex) -> Result<T, SidecarError>,
     ) -> Result<T, ReadError> {
-        match question(&self.index()) {
-            Ok(answer) => return Ok(answer),
-            Err(SidecarError::Device(error)) => return Err(error.into()),
-            Err(SidecarError::Damaged) => {}
+        if let Some(answer) = self.ask_as_is(&question)? {
+            return Ok(answer);
         }
         tracing::warn!(segment = self.info.number, "the index of a segment is damaged and is built again");
-        let end = (self.end_commit, self.end_sequence);
-        let tail = Arc::new(index_of(files, &self.info, end, &|_| Ok(None))?);
+        // A damaged part of a stream that began before this segment may be told by what was known of it then alone.
+        let before = |stream: &StreamName| known_to(files, older, stream);
+        let tail = Arc::new(index_of(files, &self.info, self.end(), &before)?);
         let rebuilt = SegmentIndex::Memory(tail);
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = rebuilt.clone();
         if let Err(error) = self.write_index(files) {
@@ -143,6 +160,22 @@ impl Sealed {
         }
         question(&rebuilt).map_err(|error| ReadError::Device(std::io::Error::other(error)))
     }
+}
+
+/// What the newest of these segments that knows a stream says of it.
+pub(crate) fn known_to(
+    files: &dyn Files,
+    sealed: &[Arc<Sealed>],
+    stream: &StreamName,
+) -> Result<Option<StreamEntry>, ReadError> {
+    let key = Fingerprint::of(stream.as_str().as_bytes());
+    for (at, newest) in sealed.iter().enumerate().rev() {
+        let entry = newest.ask(files, &sealed[..at], |index| index.entry(stream, key))?;
+        if entry.is_some() {
+            return Ok(entry);
+        }
+    }
+    Ok(None)
 }
 
 impl From<ReadError> for ScanError {

@@ -17,7 +17,7 @@ use super::frame::{
     AppendHead, Defect, FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader, appends_of, check_frame,
     damaged_streams,
 };
-use super::salvage::Stretch;
+use super::salvage::{Stretch, first_damage};
 use crate::record::Corruption;
 
 /// Frames begin here. The header's own sector is never written again.
@@ -366,7 +366,7 @@ pub(crate) struct Damage {
     pub sequence: u64,
 }
 
-/// A walk that damage ends.
+/// A walk that damage ends, which is told with the place that who reads the records is told.
 struct Strict<F>(F);
 
 impl<F: FnMut(u64, &FrameHeader, &Bytes, Vec<AppendHead>)> Walker for Strict<F> {
@@ -374,25 +374,26 @@ impl<F: FnMut(u64, &FrameHeader, &Bytes, Vec<AppendHead>)> Walker for Strict<F> 
         (self.0)(offset, header, bytes, appends);
     }
 
-    fn damage(&mut self, _: &SegmentInfo, damage: Damage) -> Result<(), ScanError> {
-        Err(ScanError::Corrupt(damage.corruption))
+    fn damage(&mut self, info: &SegmentInfo, damage: Damage) -> Result<(), ScanError> {
+        let Damage { corruption, stretch, sequence } = damage;
+        Err(ScanError::Corrupt(first_damage(info, &stretch, sequence).unwrap_or(corruption)))
     }
 }
 
-/// Walks a segment's commits in order and hands each to `visit` with its offset; the first damage ends it. `end_commit` is
-/// the first commit that is not in the segment.
+/// Walks a segment's commits in order and hands each to `visit` with its offset; the first damage ends it. `behind` as in
+/// [`walk`].
 pub(crate) fn scan(
     info: &SegmentInfo,
     file: &dyn File,
-    end_commit: Option<u64>,
+    behind: Option<(u64, u64)>,
     visit: impl FnMut(u64, &FrameHeader, &Bytes, Vec<AppendHead>),
 ) -> Result<SegmentEnd, ScanError> {
-    walk(info, file, end_commit.map(|commit| (commit, u64::MAX)), &mut Strict(visit))
+    walk(info, file, behind, &mut Strict(visit))
 }
 
 /// Walks a segment's commits in order.
 ///
-/// `end` is the first commit that is not in it and its first sequence, as the next segment's header says: what is missing
+/// `behind` is the first commit that is not in it and its first sequence, as the next segment's header says: what is missing
 /// before is corruption, and what lies behind was never acknowledged. Without it the segment is the last one: damage that no
 /// valid commit follows is a torn tail. Of a segment that was compacted the header says what is left, and nothing of that
 /// may be missing.

@@ -8,16 +8,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use ghostlight_world::{File, Lock, World};
 use uuid::Uuid;
 
+use super::layouts::Layouts;
 use super::outcomes::Outcomes;
-use super::sealed::Sealed;
+use super::salvage::KnownDamage;
+use super::sealed::{Sealed, SegmentIndex};
 use super::segment::SegmentInfo;
 use super::tail::{PartAt, Tail};
 use super::{JournalStats, Publisher, StreamBytes};
-use crate::index::Fingerprint;
+use crate::index::{Fingerprint, SidecarError};
 use crate::record::{ReadError, StreamName};
 
-/// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `let_go`, `state`; `outcomes` and `stats` are held for a moment and
-/// alone.
+/// Lock order: `compacting`, `deciding`, `sealing`, `replacing`, `let_go`, `state`; `outcomes`, `stats` and `layouts` are held for a
+/// moment and alone.
 pub(crate) struct Shared {
     pub world: World,
     pub index_dir: PathBuf,
@@ -29,6 +31,7 @@ pub(crate) struct Shared {
     pub head: AtomicU64,
     outcomes: Mutex<KnownOutcomes>,
     stats: Mutex<JournalStats>,
+    layouts: Mutex<Layouts>,
     pub publisher: Publisher,
     /// Appends are taken.
     pub available: AtomicBool,
@@ -66,8 +69,8 @@ pub(crate) struct Active {
     pub end: u64,
     /// The length of its file, which is reserved on the disk.
     pub capacity: u64,
-    /// Where commits were found damaged when it was opened.
-    pub damaged_at: Vec<u64>,
+    /// What was found damaged in it when it was opened.
+    pub damages: Vec<KnownDamage>,
 }
 
 /// Outcomes in memory, and how far back they were read.
@@ -109,6 +112,7 @@ impl Shared {
             head: AtomicU64::new(opened.head),
             outcomes: Mutex::new(KnownOutcomes { recent: opened.outcomes, complete }),
             stats: Mutex::new(JournalStats { torn_bytes: opened.torn_bytes, ..JournalStats::default() }),
+            layouts: Mutex::default(),
             publisher: Publisher::new(opened.head),
             available: AtomicBool::new(true),
             in_doubt: AtomicBool::new(false),
@@ -177,6 +181,10 @@ impl Shared {
         lock(&self.sealing)
     }
 
+    pub fn layouts(&self) -> MutexGuard<'_, Layouts> {
+        lock(&self.layouts)
+    }
+
     pub fn outcomes(&self) -> MutexGuard<'_, KnownOutcomes> {
         lock(&self.outcomes)
     }
@@ -210,6 +218,21 @@ impl Shared {
         }
     }
 
+    /// Asks the index of a sealed segment, which is built again when its sidecar turns out to be damaged. Not to be called with the
+    /// state locked.
+    pub fn ask<T>(
+        &self,
+        sealed: &Sealed,
+        question: impl Fn(&SegmentIndex) -> Result<T, SidecarError>,
+    ) -> Result<T, ReadError> {
+        if let Some(answer) = sealed.ask_as_is(&question)? {
+            return Ok(answer);
+        }
+        let all = self.state().sealed.clone();
+        let older = all.partition_point(|other| other.info.number < sealed.info.number);
+        sealed.ask(&*self.world.files, &all[..older], question)
+    }
+
     /// How many bytes a stream takes, by the indexes alone.
     pub fn bytes_of(&self, stream: &StreamName) -> Result<StreamBytes, ReadError> {
         let sum = |parts: &[PartAt]| parts.iter().map(|part| u64::from(part.len)).sum::<u64>();
@@ -220,7 +243,7 @@ impl Shared {
         let key = Fingerprint::of(stream.as_str().as_bytes());
         let mut sealed = 0;
         for segment in segments.iter() {
-            let found = segment.ask(&*self.world.files, |index| index.parts(stream, key, 0, usize::MAX))?;
+            let found = self.ask(segment, |index| index.parts(stream, key, 0, usize::MAX))?;
             sealed += found.map_or(0, |(_, parts)| sum(&parts));
         }
         Ok(StreamBytes { sealed, active })

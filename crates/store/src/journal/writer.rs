@@ -9,6 +9,8 @@
 //! - while neither works, appends are refused, and the outcome of the failed commit is unknown: a restart may find
 //!   it whole on the disk.
 
+mod settling;
+
 use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
@@ -16,20 +18,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
-use ghostlight_world::{Bug, File, OpenMode, is_full};
+use ghostlight_world::{Bug, File, is_full};
 
 use super::Outcome;
-use super::frame::{AppendHead, BuiltFrame, FrameBuilder, FrameHeader};
+use super::frame::{BuiltFrame, FrameBuilder};
 use super::queue::Job;
 use super::reply::Reply;
 use super::reserve;
 use super::restore::{Place, Restored};
 use super::sealed::Sealed;
-use super::segment::{
-    Damage, FRAME_BYTES_MAX, SEGMENT_HEADER_BYTES, ScanError, SegmentEnd, SegmentInfo, Walker, segment_name,
-    walk,
-};
+use super::segment::{FRAME_BYTES_MAX, SEGMENT_HEADER_BYTES, SegmentEnd, SegmentInfo, segment_name};
 use super::shared::{Active, Shared};
 use super::tail::Tail;
 use crate::record::{
@@ -353,100 +351,6 @@ impl Writer {
         self.next_sequence = frame.next_sequence;
     }
 
-    /// After a failed write: nothing was synced, so zeros over it make sure that it never happened.
-    fn take_back(&mut self, cause: &io::Error, len: usize) -> AppendError {
-        self.shared.count(|stats| stats.faults += 1);
-        tracing::error!(segment = self.info.number, error = %cause, "the journal could not be written");
-        let end = self.capacity.min(self.offset + len as u64);
-        let zeros = vec![0; usize::try_from(end - self.offset).unwrap_or(len)];
-        let zeroed = match self.file.write_all_at(&zeros, self.offset) {
-            // A file that may not be written so far takes no zeros where it took nothing. What counts is what stands there; and
-            // the journal goes on in another file.
-            Err(error) if is_full(&error) && self.stands_nothing(zeros.len()) => {
-                self.must_roll = true;
-                Ok(())
-            }
-            zeroed => zeroed,
-        };
-        match zeroed.and_then(|()| self.file.sync_data()) {
-            Ok(()) => refusal_of(cause),
-            Err(error) => self.supersede(&error),
-        }
-    }
-
-    /// Whether there is nothing but zeros behind the last commit, for so many bytes.
-    fn stands_nothing(&self, len: usize) -> bool {
-        let mut bytes = vec![1; len];
-        let mut read = 0;
-        while read < len {
-            match self.file.read_at(&mut bytes[read..], self.offset + read as u64) {
-                Ok(0) | Err(_) => return false,
-                Ok(more) => read += more,
-            }
-        }
-        bytes.iter().all(|byte| *byte == 0)
-    }
-
-    /// After a failed sync: begins a new segment that says that the commit never happened. The refusal is definite
-    /// when that works.
-    fn supersede(&mut self, cause: &io::Error) -> AppendError {
-        self.shared.count(|stats| stats.faults += 1);
-        tracing::error!(segment = self.info.number, error = %cause, "the journal could not be synced");
-        self.must_verify = true;
-        self.must_roll = true;
-        self.shared.in_doubt.store(true, Ordering::Release);
-        match self.make_ready() {
-            Ok(()) => refusal_of(cause),
-            Err(_) => AppendError::OutcomeUnknown,
-        }
-    }
-
-    /// Settles what an earlier failure left open. Until that works, appends are refused.
-    fn make_ready(&mut self) -> Result<(), AppendError> {
-        if !(self.lost || self.must_verify || self.must_roll) {
-            return Ok(());
-        }
-        let settled = self.verify_segment().and_then(|()| if self.must_roll { self.roll(0) } else { Ok(()) });
-        self.shared.available.store(settled.is_ok(), Ordering::Release);
-        match settled {
-            Ok(()) => {
-                self.shared.in_doubt.store(false, Ordering::Release);
-                Ok(())
-            }
-            Err(error) => Err(self.refusal(&error)),
-        }
-    }
-
-    fn refusal(&self, error: &io::Error) -> AppendError {
-        if self.lost { AppendError::Unavailable } else { refusal_of(error) }
-    }
-
-    /// Reads back from the disk what was committed in this segment.
-    fn verify_segment(&mut self) -> io::Result<()> {
-        if self.lost {
-            return Err(io::Error::other("committed records are gone from the disk"));
-        }
-        if !self.must_verify {
-            return Ok(());
-        }
-        let file = self.shared.world.files.open(&self.info.path, OpenMode::Read)?;
-        file.drop_cache(0..self.offset);
-        let damaged_at = self.shared.state().active.damaged_at.clone();
-        let behind = Some((self.next_commit, self.next_sequence));
-        match walk(&self.info, &*file, behind, &mut NothingNew { damaged_at }) {
-            Ok(_) => {
-                self.must_verify = false;
-                Ok(())
-            }
-            Err(ScanError::Device(error)) => Err(error),
-            Err(ScanError::Corrupt(corruption)) => {
-                self.lost = true;
-                tracing::error!(%corruption, "after a failed sync committed records are gone from the disk");
-                Err(io::Error::other(corruption))
-            }
-        }
-    }
-
     /// Begins a new segment, in which a frame of `frame_bytes` has room. After an error nothing may be written to the old one, because the new one may have its
     /// name on the disk all the same, and it says that the old one ends here.
     fn roll(&mut self, frame_bytes: u64) -> io::Result<()> {
@@ -481,8 +385,8 @@ impl Writer {
         {
             let mut state = self.shared.state_mut();
             let (end, capacity) = (self.offset, self.capacity);
-            let (tail, damaged_at) = (Tail::default(), Vec::new());
-            let active = Active { info, file, tail, end, capacity, damaged_at };
+            let (tail, damages) = (Tail::default(), Vec::new());
+            let active = Active { info, file, tail, end, capacity, damages };
             let old = std::mem::replace(&mut state.active, active);
             let end = (self.next_commit, self.next_sequence);
             let sealed = Sealed::from_tail(old.info, end, file_bytes, old.tail, &self.shared.index_dir);
@@ -510,22 +414,6 @@ impl Writer {
             Err(error) => {
                 tracing::warn!(%error, "no thread for the index of a segment, which stays in memory")
             }
-        }
-    }
-}
-
-/// A walk that damage ends, unless it was known before.
-struct NothingNew {
-    damaged_at: Vec<u64>,
-}
-
-impl Walker for NothingNew {
-    fn commit(&mut self, _: u64, _: &FrameHeader, _: &Bytes, _: Vec<AppendHead>) {}
-
-    fn damage(&mut self, _: &SegmentInfo, damage: Damage) -> Result<(), ScanError> {
-        match self.damaged_at.contains(&damage.stretch.offset) {
-            true => Ok(()),
-            false => Err(ScanError::Corrupt(damage.corruption)),
         }
     }
 }

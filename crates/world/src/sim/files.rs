@@ -311,7 +311,12 @@ impl Files for SimFiles {
         if self.alive(None)?.node(path).is_err() {
             self.open(path, OpenMode::Create)?;
         }
+        self.lock_existing(path)
+    }
+
+    fn lock_existing(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let mut disk = self.alive(None)?;
+        disk.node(path)?;
         if !disk.locks.insert(path.to_owned()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
