@@ -15,7 +15,6 @@ use super::give::Give;
 use super::partition::Idle;
 use super::place::Resident;
 use super::workflow::WorkflowActor;
-use crate::caller::Caller;
 
 /// A run that waits only for people or for a far time leaves memory after this much quiet.
 const QUIET_BEFORE_PASSIVE: Duration = Duration::from_secs(2);
@@ -279,7 +278,7 @@ impl WorkflowActor {
     }
 
     pub(super) fn give_itself(&mut self, command: Command) {
-        self.waiting.push_back(Give { command, caller: Caller::runtime(), key: None, answer: None });
+        self.waiting.push_back(Give::by_runtime(command));
     }
 
     /// Whether the run waits only for people or for a time that is far away.

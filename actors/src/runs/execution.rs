@@ -28,7 +28,7 @@ use super::signs::Entered;
 use super::slots::SlotGuard;
 use super::supervision::patience_when_stopped;
 use super::words::CommandError;
-use crate::caller::{Caller, StoreError};
+use crate::caller::StoreError;
 use crate::feed::LiveEvent;
 
 /// How long a cancelled agent has to end by itself, and its report to be taken.
@@ -50,7 +50,7 @@ pub struct Execution {
     cancel: CancelToken,
     /// How long it reports to a workflow that is not there, once it was told to stop.
     patience: Duration,
-    /// Held for as long as the attempt lives.
+    /// Held until the workflow decides about its outcome, which may go on in it.
     slot: Option<SlotGuard>,
     /// Its signs of life can be seen while its agent works.
     shown: Option<Entered>,
@@ -160,7 +160,8 @@ impl Execution {
             (place.services.is_draining() && unheard >= GONE_PATIENCE)
                 || (cancel.is_cancelled() && unheard >= patience)
         };
-        let report = repeat_report(self.place.clone(), self.id.clone(), outcome, usage, is_for_nothing);
+        let (place, id, slot) = (self.place.clone(), self.id.clone(), self.slot.take());
+        let report = repeat_report(place, id, outcome, usage, slot, is_for_nothing);
         ctx.spawn(report.into_actor(self).map(|(), _, ctx: &mut Context<Self>| ctx.stop()));
     }
 }
@@ -189,6 +190,7 @@ async fn repeat_report(
     attempt: AttemptId,
     outcome: Result<Arc<Value>, Failure>,
     usage: Usage,
+    mut slot: Option<SlotGuard>,
     is_for_nothing: impl Fn(Duration) -> bool,
 ) {
     let mut wait = REPORT_RETRY;
@@ -196,7 +198,7 @@ async fn repeat_report(
     loop {
         let (answer, answered) = oneshot::channel();
         let command = Command::Report { attempt: attempt.clone(), outcome: outcome.clone(), usage };
-        let give = Give { command, caller: Caller::runtime(), key: None, answer: Some(answer) };
+        let give = Give { answer: Some(answer), slot: slot.take(), ..Give::by_runtime(command) };
         if place.workflow.send(give).await.is_ok() {
             match answered.await {
                 Ok(Ok(_)) => return,
@@ -204,7 +206,8 @@ async fn repeat_report(
                     if outcome.is_ok() =>
                 {
                     let outcome = Err(too_large(bytes, bytes_max));
-                    return Box::pin(repeat_report(place, attempt, outcome, usage, is_for_nothing)).await;
+                    return Box::pin(repeat_report(place, attempt, outcome, usage, None, is_for_nothing))
+                        .await;
                 }
                 Ok(Err(CommandError::Rejected(rejection))) => {
                     tracing::warn!(run = %place.id, %attempt, %rejection, "a report was refused");

@@ -14,7 +14,6 @@ use jiff::Timestamp;
 
 use super::give::Give;
 use super::place::RunPlace;
-use crate::caller::Caller;
 
 /// The longest sleep before the wall clock is looked at again: it may be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -56,7 +55,7 @@ impl Gate {
 
     /// The time is over: the run decides what that means.
     fn tell(&mut self, ctx: &mut Context<Self>) {
-        let tick = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
+        let tick = Give::by_runtime(Command::Tick);
         match self.place.workflow.try_send(tick) {
             Ok(()) => ctx.stop(),
             Err(_) => drop(ctx.run_later(TELL_AGAIN, Self::tell)),

@@ -4,6 +4,7 @@ use actix::Message;
 use ghostlight_model::run::Command;
 use tokio::sync::oneshot;
 
+use super::slots::SlotGuard;
 use super::words::{Accepted, CommandError};
 use crate::caller::Caller;
 use crate::keys::Claim;
@@ -23,4 +24,14 @@ pub struct Give {
     pub key: Option<Claim>,
     /// Who waits for the answer.
     pub answer: Option<Answer>,
+    /// The slot of the attempt whose end it reports.
+    pub slot: Option<SlotGuard>,
+}
+
+impl Give {
+    /// What the runtime wants by itself, and nobody waits for.
+    #[must_use]
+    pub fn by_runtime(command: Command) -> Self {
+        Self { command, caller: Caller::runtime(), key: None, answer: None, slot: None }
+    }
 }

@@ -17,11 +17,12 @@ const SLOT_LOOKS_MAX: usize = 8;
 impl WorkflowActor {
     /// Runs a decision with as many slots as it can have: first as if there were enough, then with what there is of those that
     /// are short, and so on, so that calls of a busy agent do not stand in the way of others. Each time it knows the same of how
-    /// busy agents are.
+    /// busy agents are. `own` is the slot of the attempt whose end is decided about; what follows on it may go on in it.
     pub(super) fn with_slots(
         &self,
         (workflow, over): (&Workflow, &[Name]),
         priority: Priority,
+        mut own: Option<SlotGuard>,
         directory: &AgentDirectory,
         mut decision: impl FnMut(Slots, Workload) -> Result<Vec<Event>, Rejection>,
     ) -> Result<(Vec<Event>, Vec<SlotGuard>), Rejection> {
@@ -69,7 +70,7 @@ impl WorkflowActor {
             }
             // What was missing before keeps its place in line.
             missing.extend(wishes);
-            let taken = self.services().slots.take(self.place.id, priority, &missing);
+            let taken = self.services().slots.take(self.place.id, priority, &missing, own.take());
             missing = beyond(missing, &taken);
             guards.extend(taken);
             if missing.is_empty() {

@@ -280,6 +280,7 @@ impl Runs {
                 caller: caller.clone(),
                 key: claim.clone(),
                 answer: Some(answer),
+                slot: None,
             };
             match self.router.route(Route { run, give }) {
                 Ok(()) => match answered.await {

@@ -31,7 +31,7 @@ use super::timers::{DueSoon, Timers, due_soon};
 use super::words::CommandError;
 use super::workflow::{CutOff, Drain, StartNothing, WorkflowActor};
 use crate::blocking::blocking;
-use crate::caller::{Caller, StoreError};
+use crate::caller::StoreError;
 use crate::streams;
 
 /// How many commands wait for one run that is being started. More are refused as busy.
@@ -431,7 +431,7 @@ impl Partition {
     /// Takes a run back into memory, if it is not there, to look at the clock.
     fn revive(&mut self, id: RunId, ctx: &mut Context<Self>) {
         if !lock(&self.entries).contains_key(&id) {
-            let give = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
+            let give = Give::by_runtime(Command::Tick);
             self.activate(id, give, ctx);
         }
     }

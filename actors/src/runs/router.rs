@@ -8,7 +8,6 @@ use ghostlight_supervision::{SendError, StableAddr};
 
 use super::give::Give;
 use super::partition::{EndAttempts, Partition, Quiesce, Revive, Route};
-use crate::caller::Caller;
 
 /// The partitions, and which of them carries a run.
 #[derive(Clone)]
@@ -41,7 +40,7 @@ impl Router {
 
     /// Lets a run look at the clock and at its slots. False when its partition cannot take it now.
     pub fn look(&self, run: RunId) -> bool {
-        let give = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
+        let give = Give::by_runtime(Command::Tick);
         self.route(Route { run, give }).is_ok()
     }
 

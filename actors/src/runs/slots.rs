@@ -5,6 +5,9 @@
 //! use it, so what a newcomer finds free is of no use to anybody who waits, and one who waits for a busy agent does not
 //! hold up the others. Who is given one stands behind its equals again.
 //!
+//! A run whose attempt has ended may go on in its slot with what comes next ([`HELD_ON_FOR`]): quick steps do not pay for the line,
+//! and calls that take their time go back to it.
+//!
 //! Who holds a slot also says how its attempt ended: that is what is known of how agents do, [`AGENTS_KEPT`] of them, from the
 //! start of the process on.
 
@@ -24,6 +27,9 @@ pub use line::FAIR_EVERY;
 
 /// Of so many agents it is remembered how they did; then the one that ended something longest ago is forgotten.
 pub const AGENTS_KEPT: usize = 1_024;
+/// For so long a run goes on in the slot that it was given, while others wait that are no more urgent: nobody waits longer for it than
+/// this, and under load a run of quick steps is finished before others are begun. Each stay in line costs an append and two decisions.
+pub const HELD_ON_FOR: Duration = Duration::from_millis(250);
 
 /// An agent, and how many of its attempts may run at the same time.
 pub type Limited = (Name, Option<u32>);
@@ -85,6 +91,10 @@ struct Card {
 /// One slot; free again when dropped.
 pub struct SlotGuard {
     agent: Name,
+    /// When its run was given it, for this attempt or one before.
+    given: Instant,
+    /// It is counted no more: its run goes on in it under another guard.
+    is_spent: bool,
     shared: Arc<Shared>,
     /// Since when an attempt is made in it.
     began: Option<Instant>,
@@ -143,28 +153,48 @@ impl SlotPool {
     }
 
     /// Takes slots for `wishes`, in order, as far as there are any; what is missing puts `run` in line, with the turn
-    /// that it had.
+    /// that it had. `own` is the slot of its attempt that has just ended, which it goes on in if it may.
     #[must_use]
-    pub fn take(&self, run: RunId, priority: Priority, wishes: &[Wish]) -> Vec<SlotGuard> {
+    pub fn take(
+        &self,
+        run: RunId,
+        priority: Priority,
+        wishes: &[Wish],
+        own: Option<SlotGuard>,
+    ) -> Vec<SlotGuard> {
+        let now = Instant::now();
         let mut inner = self.shared.lock();
         let before = inner.line.remove(run);
         let turn = before.as_ref().map(|waiting| waiting.turn);
-        let mut kept = before.map_or_else(Vec::new, |waiting| waiting.kept);
+        let mut kept: Vec<(Name, Instant)> = Vec::new();
+        kept.extend(before.into_iter().flat_map(|waiting| waiting.kept).map(|agent| (agent, now)));
+        let mut called = Vec::new();
+        if let Some(mut own) = own {
+            own.is_spent = true;
+            inner.settle(&own);
+            if inner.may_go_on(&own, priority, now) {
+                kept.push((own.agent.clone(), own.given));
+            } else {
+                inner.free(&own.agent);
+                called.extend(inner.offer());
+            }
+        }
         let (mut taken, mut open) = (Vec::new(), Vec::new());
         for wish in wishes {
-            match kept.iter().position(|agent| *agent == wish.agent.0) {
+            match kept.iter().position(|(agent, _)| *agent == wish.agent.0) {
                 Some(own) => taken.push(kept.swap_remove(own)),
                 None => open.push(wish),
             }
         }
         // What was kept for it and is not what it wants now is first of all its own to change for another one.
         let mut offers = kept.len();
-        kept.iter().for_each(|agent| inner.free(agent));
+        kept.iter().for_each(|(agent, _)| inner.free(agent));
+        let mut given = kept.into_iter().map(|(_, given)| given);
         let mut missing = Vec::new();
         for wish in open {
             if inner.has_room(&wish.agent) {
                 inner.occupy(&wish.agent.0);
-                taken.push(wish.agent.0.clone());
+                taken.push((wish.agent.0.clone(), given.next().unwrap_or(now)));
             } else {
                 // Somebody who would do as well may have room, and then nobody else's end tells of it.
                 offers += usize::from(!wish.or.is_empty());
@@ -174,10 +204,13 @@ impl SlotPool {
         if !missing.is_empty() {
             inner.line.enter(run, priority, turn, missing);
         }
-        let called: Vec<RunId> = (0..offers).map_while(|_| inner.offer()).collect();
+        called.extend((0..offers).map_while(|_| inner.offer()));
         drop(inner);
         self.shared.call(called);
-        let guard = |agent| SlotGuard { agent, shared: self.shared.clone(), began: None, ended: None };
+        let guard = |(agent, given)| {
+            let shared = self.shared.clone();
+            SlotGuard { agent, given, is_spent: false, shared, began: None, ended: None }
+        };
         taken.into_iter().map(guard).collect()
     }
 
@@ -188,7 +221,7 @@ impl SlotPool {
 
     /// Takes `run` out of the line.
     pub fn leave(&self, run: RunId) {
-        drop(self.take(run, Priority::default(), &[]));
+        drop(self.take(run, Priority::default(), &[], None));
     }
 
     /// How busy these agents are, and how they did. What is kept for `run` is not in its own way, nor are the attempts of the
@@ -252,6 +285,32 @@ impl Inner {
         count_down(&mut self.of_agent, agent);
     }
 
+    /// Whether a run as urgent as this may go on in its slot: nobody could use it, or it is given it for a while yet and the first
+    /// who could is no more urgent.
+    fn may_go_on(&self, own: &SlotGuard, priority: Priority, now: Instant) -> bool {
+        let has_room = |(agent, limit): &Limited| {
+            let of_agent = self.of_agent.get(agent).copied().unwrap_or(0);
+            self.used <= self.total
+                && limit.is_none_or(|limit| of_agent < limit + u32::from(*agent == own.agent))
+        };
+        let first = self.line.most_urgent(has_room);
+        first.is_none_or(|first| first <= priority && now.duration_since(own.given) < HELD_ON_FOR)
+    }
+
+    /// The attempt of this slot is over.
+    fn settle(&mut self, slot: &SlotGuard) {
+        if slot.began.is_some() {
+            count_down(&mut self.under_way, &slot.agent);
+        }
+        match (slot.ended, slot.began) {
+            (Some(Ended::Well(took)), _) => self.note(&slot.agent, true, took),
+            (Some(Ended::Badly(took)), _) => self.note(&slot.agent, false, took),
+            // Its actor has crashed or was killed.
+            (None, Some(began)) => self.note(&slot.agent, false, began.elapsed()),
+            (Some(Ended::Stopped), _) | (None, None) => {}
+        }
+    }
+
     /// Keeps a free slot for the first in line who can use it; answers who that is.
     fn offer(&mut self) -> Option<RunId> {
         if self.used >= self.total {
@@ -304,18 +363,12 @@ impl Shared {
 
 impl Drop for SlotGuard {
     fn drop(&mut self) {
+        if self.is_spent {
+            return;
+        }
         let mut inner = self.shared.lock();
+        inner.settle(self);
         inner.free(&self.agent);
-        if self.began.is_some() {
-            count_down(&mut inner.under_way, &self.agent);
-        }
-        match (self.ended, self.began) {
-            (Some(Ended::Well(took)), _) => inner.note(&self.agent, true, took),
-            (Some(Ended::Badly(took)), _) => inner.note(&self.agent, false, took),
-            // Its actor has crashed or was killed.
-            (None, Some(began)) => inner.note(&self.agent, false, began.elapsed()),
-            (Some(Ended::Stopped), _) | (None, None) => {}
-        }
         let called = inner.offer();
         drop(inner);
         self.shared.call(called);

@@ -22,7 +22,6 @@ use super::give::Give;
 use super::partition::Route;
 use super::router::Router;
 use super::services::Services;
-use crate::caller::Caller;
 use crate::streams;
 
 /// How far ahead the index is read.
@@ -179,7 +178,7 @@ impl Timers {
         let sent = if due_us == i64::MIN {
             self.router.revive(run)
         } else {
-            let give = Give { command: Command::Tick, caller: Caller::runtime(), key: None, answer: None };
+            let give = Give::by_runtime(Command::Tick);
             self.router.route(Route { run, give })
         };
         if sent.is_err() {

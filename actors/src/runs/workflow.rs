@@ -159,7 +159,7 @@ impl WorkflowActor {
         let at = self.services().now();
         let directory = self.services().agents.directory();
         let priority = run::first_priority(&new.create, &new.workflow);
-        let made = self.with_slots((&new.workflow, &[]), priority, &directory, |slots, workload| {
+        let made = self.with_slots((&new.workflow, &[]), priority, None, &directory, |slots, workload| {
             let context = self.context(at, &directory, (slots, workload), new.caller.subject.as_deref());
             run::create(self.place.id, &new.workflow, new.create.clone(), context)
         });
@@ -279,10 +279,13 @@ impl WorkflowActor {
         in_unit || self.decided.contains(id)
     }
 
-    fn decide_one(&self, give: Give, directory: &AgentDirectory, unit: &mut Unit) -> Reply {
+    fn decide_one(&self, mut give: Give, directory: &AgentDirectory, unit: &mut Unit) -> Reply {
         let by = give.caller.subject.clone();
+        let own = give.slot.take();
+        let was_own = own.as_ref().map(|slot| slot.agent().clone());
+        unit.over.extend(was_own.clone());
         if !unit.next.workflow.capabilities.is_empty()
-            && let Command::Report { attempt, .. } | Command::Lost { attempt, .. } = &give.command
+            && let Command::Lost { attempt, .. } = &give.command
         {
             let ended = unit.next.find(&attempt.step).and_then(|at| unit.next.attempt(at));
             unit.over.extend(ended.filter(|it| it.number == attempt.number).map(|it| it.agent.clone()));
@@ -290,12 +293,15 @@ impl WorkflowActor {
         let decided = self.with_slots(
             (&unit.next.workflow, &unit.over),
             unit.next.priority,
+            own,
             directory,
             |slots, workload| {
                 let context = self.context(unit.at, directory, (slots, workload), by.as_deref());
                 decide(&unit.next, give.command.clone(), context)
             },
         );
+        // Its slot is free again by now, or that of what follows.
+        was_own.and_then(|_| unit.over.pop());
         match decided {
             Err(rejection) => Reply::Refused(rejection),
             Ok((events, slots)) => {

@@ -95,6 +95,15 @@ impl Line {
         self.waiting.len()
     }
 
+    /// How urgent the first in line is who would take a slot of one of the agents that have room.
+    pub fn most_urgent(&self, has_room: impl Fn(&Limited) -> bool) -> Option<Priority> {
+        let queues = self.queues.iter().filter(|(agent, _)| has_room(agent));
+        queues
+            .filter_map(|(_, queue)| queue.by_urgency.first())
+            .map(|(Reverse(priority), ..)| *priority)
+            .max()
+    }
+
     /// Gives a slot to the next in line who wants one of an agent that has room; answers who that is, and whose slot.
     pub fn offer(&mut self, has_room: impl Fn(&Limited) -> bool) -> Option<(RunId, Name)> {
         let is_fair = (self.given + 1).is_multiple_of(FAIR_EVERY);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Told;
 use super::facts::{Call, Facts};
 use crate::history::{Fault, Op};
-use crate::journal::digest;
+use crate::journal::{Record, digest};
 use crate::shapes::{AGENTS, agent};
 
 /// Every step that completed was called with its key, always with the input that was written down before, and its output is one that the agent gave;
@@ -88,7 +88,8 @@ pub(super) fn effects_are_what_their_class_promises(facts: &Facts<'_>, told: &mu
     }
 }
 
-/// Of each agent no more calls of one daemon are under way than its limit allows.
+/// Of each agent no more calls of one daemon are under way than its limit allows. A call whose attempt was given up does not count: an
+/// agent that is called over HTTP goes on with it although nobody waits for its answer, and the daemon has no part in that.
 pub(super) fn limits_hold_at_the_agents(facts: &Facts<'_>, told: &mut Told) {
     let is_end =
         |fault: &Fault| matches!(fault, Fault::Kill | Fault::PowerCut | Fault::KillInRecovery | Fault::End);
@@ -97,7 +98,9 @@ pub(super) fn limits_hold_at_the_agents(facts: &Facts<'_>, told: &mut Told) {
     for (agent, limit) in AGENTS.iter().filter_map(|agent| Some((agent, agent.concurrency?))) {
         // What begins counts behind what ends at the same time.
         let mut changes: BTreeMap<usize, Vec<(u64, i32)>> = BTreeMap::new();
-        for call in facts.calls.values().flatten().filter(|call| call.agent == agent.name) {
+        let calls = facts.calls.iter().flat_map(|(key, calls)| calls.iter().map(move |call| (*key, call)));
+        let counted = calls.filter(|(key, call)| call.agent == agent.name && !is_given_up(facts, key, call));
+        for (_, call) in counted {
             let of_life = changes.entry(life(call.began)).or_default();
             of_life.push((call.began, 1));
             if let Some((at, _)) = call.done {
@@ -117,5 +120,26 @@ pub(super) fn limits_hold_at_the_agents(facts: &Facts<'_>, told: &mut Told) {
                 });
             }
         }
+    }
+}
+
+/// Whether the journal says that the attempt ended otherwise than with this call's answer.
+fn is_given_up(facts: &Facts<'_>, key: &str, call: &Call<'_>) -> bool {
+    let Some((run, step)) = key.split_once('/').and_then(|(run, rest)| Some((run, rest.rsplit_once('/')?.0)))
+    else {
+        return false;
+    };
+    let Some(records) = facts.runs.get(run) else { return facts.dropped.contains_key(run) };
+    records.iter().any(|record| record.step() == step && is_end_of(record, call.attempt))
+}
+
+/// Whether a record of a step says that this attempt is over without an answer that counts.
+fn is_end_of(record: &Record, attempt: u32) -> bool {
+    match record.kind.as_str() {
+        "step.cancelled" => true,
+        "step.failed" | "step.retrying" | "step.interrupted" | "step.result_discarded" => {
+            record.body["attempt"].as_u64().is_none_or(|ended| ended == u64::from(attempt))
+        }
+        _ => false,
     }
 }

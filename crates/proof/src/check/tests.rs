@@ -2,7 +2,7 @@
 
 mod dropped;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use fastrand::Rng;
@@ -376,7 +376,8 @@ const WAYS: &[Way] = &[
     }),
     ("an agent has more to do than it may", "H14", |spoiled| {
         let at = spoiled.entry(|what| is_call(what, "narrow"))?;
-        for number in 0..2 {
+        // One more than its limit: the call that is there may be one that was given up.
+        for number in 0..3 {
             let (key, agent) = (format!("{number}"), "narrow".to_owned());
             spoiled.insert(at, What::Call { key, agent, attempt: 1, input: String::new() });
         }
@@ -451,6 +452,35 @@ fn a_command_that_changed_nothing_beside_one_that_did_is_answered_with_its_place
     }
     let violations = check(&good.history, &good.journal, &good.archives);
     assert!(violations.is_empty(), "{violations:#?}");
+}
+
+/// An agent that is called over HTTP goes on with a call that its daemon has given up.
+#[test]
+fn a_call_that_was_given_up_counts_no_more_however_long_its_agent_goes_on() {
+    let mut good = GOOD.with(1);
+    let over_limit = |good: &Spoiled| {
+        let violations = check(&good.history, &good.journal, &good.archives);
+        violations.iter().filter(|violation| violation.rule == "H14").count()
+    };
+    let mut narrow = BTreeSet::new();
+    for entry in &good.history.entries {
+        if let What::Call { key, agent, .. } = &entry.what {
+            narrow.extend((agent == "narrow").then(|| key.clone()));
+        }
+    }
+    good.history
+        .entries
+        .retain(|entry| !matches!(&entry.what, What::Done { key, .. } if narrow.contains(key)));
+    assert_ne!(over_limit(&good), 0, "calls that never end are too many");
+    for record in &mut good.journal.records {
+        let step = record.step();
+        let of_run =
+            |key: &&String| record.run().is_some_and(|run| key.starts_with(&format!("{run}/{step}/")));
+        if record.kind.starts_with("step.") && narrow.iter().any(|key| of_run(&key)) {
+            "step.cancelled".clone_into(&mut record.kind);
+        }
+    }
+    assert_eq!(over_limit(&good), 0);
 }
 
 /// PROMISES.md section 5: all mutants are rejected, each by the rule that is there for it.
