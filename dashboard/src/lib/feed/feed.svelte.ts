@@ -1,0 +1,180 @@
+/**
+ * One connection to a feed, which keeps itself alive: it connects, resumes after the last sequence that it saw, drops what it has
+ * seen already, and says whether what is on the screen is `live`. Nothing here polls; while the way is cut it tries again, each time
+ * after a longer while and with some chance, so that a daemon that comes back is not stormed.
+ */
+import { decode, type FeedEvent, type Live, type Recorded } from './decode';
+
+/** `stale`: what is shown may be behind, because the connection was lost and is not back. */
+export type FeedState = 'idle' | 'connecting' | 'live' | 'stale';
+
+export interface FeedOptions {
+  /** `/api/v1/feed` or `/api/v1/runs/{id}/feed`. */
+  path: string;
+  /** Type patterns, `run.*,step.*`; everything when left out. */
+  types?: string;
+  workflow?: string;
+  label?: string;
+  /** Also progress and tokens. */
+  live?: boolean;
+  /** Begin after this sequence. Without it a run's feed begins at its beginning, the feed of all at its head. */
+  after?: bigint;
+  onRecorded?: (events: Recorded[]) => void;
+  onLive?: (events: Live[]) => void;
+  /** What was read before has to be read anew: the log is another one, or there is a hole that the feed cannot fill. */
+  onReset?: () => void;
+  /** Events are handed over together, at most so often (milliseconds). */
+  coalesce?: number;
+}
+
+const FIRST_WAIT = 300;
+const LONGEST_WAIT = 10_000;
+/** A connection that says nothing for this long, pings included, is given up: the server pings every 15 s. */
+const SILENCE = 50_000;
+
+export class Feed {
+  state = $state<FeedState>('idle');
+  /** Since when it is stale. */
+  staleSince = $state<number | null>(null);
+  /** The last sequence that was handed over. */
+  seen = $state.raw<bigint | null>(null);
+
+  #options: FeedOptions;
+  #socket: WebSocket | null = null;
+  #log: string | null = null;
+  #wait = FIRST_WAIT;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  #flush: ReturnType<typeof setTimeout> | undefined;
+  #recorded: Recorded[] = [];
+  #live: Live[] = [];
+  #outbox = new Map<string, string>();
+  #closed = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.seen = options.after ?? null;
+  }
+
+  open(): this {
+    this.#closed = false;
+    addEventListener('online', this.#now);
+    addEventListener('visibilitychange', this.#now);
+    this.#connect();
+    return this;
+  }
+
+  close(): void {
+    this.#closed = true;
+    removeEventListener('online', this.#now);
+    removeEventListener('visibilitychange', this.#now);
+    clearTimeout(this.#retry);
+    clearTimeout(this.#silence);
+    this.#handOver();
+    this.#socket?.close(1000);
+    this.#socket = null;
+    this.state = 'idle';
+  }
+
+  /** Says something to the server, again after each reconnect: the last word under each `key` counts. */
+  say(key: string, message: unknown): void {
+    const text = JSON.stringify(message);
+    this.#outbox.set(key, text);
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
+  }
+
+  /** Somebody is looking again, or the network is back: there is no reason to wait any longer. */
+  #now = (): void => {
+    if (!this.#closed && !this.#socket && document.visibilityState !== 'hidden') {
+      clearTimeout(this.#retry);
+      this.#connect();
+    }
+  };
+
+  #connect(): void {
+    this.state = this.state === 'stale' ? 'stale' : 'connecting';
+    const socket = new WebSocket(this.#address());
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#outbox.forEach((text) => socket.send(text));
+      this.#heard();
+    };
+    socket.onmessage = (message: MessageEvent<string>) => {
+      if (this.#socket !== socket) return;
+      this.#heard();
+      const event = decode(message.data);
+      if (event) this.#take(event);
+    };
+    socket.onclose = () => this.#lost(socket);
+    socket.onerror = () => socket.close();
+  }
+
+  #address(): string {
+    const { path, types, workflow, label, live } = this.#options;
+    const url = new URL(path, location.href);
+    url.protocol = url.protocol.replace('http', 'ws');
+    const query = { types, workflow, label, live: live ? 'true' : undefined, log: this.#log ?? undefined };
+    for (const [key, value] of Object.entries(query)) if (value) url.searchParams.set(key, value);
+    if (this.seen !== null) url.searchParams.set('after', String(this.seen));
+    return url.href;
+  }
+
+  #heard(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#socket?.close(), SILENCE);
+  }
+
+  #take(event: FeedEvent): void {
+    switch (event.kind) {
+      case 'hello':
+        if (this.#log !== null && this.#log !== event.log) {
+          this.seen = null;
+          this.#options.onReset?.();
+        }
+        this.#log = event.log;
+        this.#wait = FIRST_WAIT;
+        this.state = 'live';
+        this.staleSince = null;
+        return;
+      case 'gap':
+        this.seen = event.to;
+        this.#options.onReset?.();
+        return;
+      case 'lagged':
+        // The feed goes on from the cursor by itself.
+        return;
+      case 'closing':
+        this.#socket?.close();
+        return;
+      case 'recorded':
+        if (this.seen !== null && event.sequence <= this.seen) return;
+        this.seen = event.sequence;
+        this.#recorded.push(event);
+        break;
+      case 'live':
+        this.#live.push(event);
+    }
+    this.#flush ??= setTimeout(() => this.#handOver(), this.#options.coalesce ?? 100);
+  }
+
+  #handOver(): void {
+    clearTimeout(this.#flush);
+    this.#flush = undefined;
+    const [recorded, live] = [this.#recorded, this.#live];
+    this.#recorded = [];
+    this.#live = [];
+    if (recorded.length > 0) this.#options.onRecorded?.(recorded);
+    if (live.length > 0) this.#options.onLive?.(live);
+  }
+
+  #lost(socket: WebSocket): void {
+    if (this.#closed || this.#socket !== socket) return;
+    this.#socket = null;
+    clearTimeout(this.#silence);
+    this.state = 'stale';
+    this.staleSince ??= Date.now();
+    const wait = this.#wait * (0.5 + Math.random());
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+    this.#retry = setTimeout(() => this.#connect(), wait);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Who one is. Where the daemon asks for tokens, one logs in with one once: it becomes a cookie that scripts cannot read, and every
+ * change carries a word (`csrf`) that other sites do not know. On a daemon without tokens there is nothing to log in to.
+ */
+import { api, csrf, data } from '$lib/api/client';
+import { ApiError } from '$lib/api/problem';
+
+export interface Who {
+  subject: string;
+  role?: string | null;
+  csrf?: string | null;
+  login: boolean;
+}
+
+/** `asking` until the daemon has answered; the shell is shown meanwhile only when it has been before. */
+type State = 'asking' | 'in' | 'out';
+
+class Session {
+  state = $state<State>('asking');
+  who = $state.raw<Who | null>(null);
+
+  async ask(): Promise<void> {
+    try {
+      this.#in(await this.#get());
+    } catch (error) {
+      // A daemon that does not answer is told by the shell, which goes on trying.
+      if (error instanceof ApiError && error.status === 401) this.state = 'out';
+      else this.state = 'in';
+    }
+  }
+
+  /** Logs in with an access token. Throws what the daemon says against it. */
+  async login(token: string): Promise<void> {
+    this.#in((await data(api.POST('/api/v1/session' as never, { body: { token } } as never))) as Who);
+  }
+
+  async logout(): Promise<void> {
+    await api.DELETE('/api/v1/session' as never);
+    csrf.token = null;
+    this.who = null;
+    this.state = 'out';
+  }
+
+  async #get(): Promise<Who> {
+    return (await data(api.GET('/api/v1/session' as never))) as Who;
+  }
+
+  #in(who: Who): void {
+    this.who = who;
+    csrf.token = who.csrf ?? null;
+    this.state = 'in';
+  }
+}
+
+export const session = new Session();
