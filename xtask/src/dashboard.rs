@@ -79,6 +79,14 @@ pub fn browser_step(workspace: &Workspace) -> Outcome {
     })
 }
 
+/// Whether Node, its packages and a browser are there, which `scripts/paint.mjs` needs.
+pub fn ready(workspace: &Workspace) -> anyhow::Result<()> {
+    has_node()?;
+    install(&workspace.root.join("dashboard"))?;
+    ensure!(chromium()?.is_some(), "Chromium is missing: apt-get install chromium");
+    Ok(())
+}
+
 fn with_node(workspace: &Workspace, steps: impl FnOnce(&Path) -> anyhow::Result<Outcome>) -> Outcome {
     let folder = workspace.root.join("dashboard");
     match has_node().and_then(|()| install(&folder)) {
