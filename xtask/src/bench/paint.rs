@@ -58,9 +58,17 @@ pub fn measure(
     ] {
         browser.paints(&daemon, &format!("screen, {what}"), path, wanted, table)?;
     }
-    for (tab, wanted) in [("timeline", "#panel-timeline *"), ("steps", "#panel-steps *"), ("events", "#panel-events *")] {
+    for (tab, wanted) in
+        [("timeline", "#panel-timeline *"), ("steps", "#panel-steps *"), ("events", "#panel-events *")]
+    {
         let path = format!("/runs/{run}?tab={tab}");
-        browser.paints(&daemon, &format!("screen, a run of {} steps, {tab}", options.steps), &path, wanted, table)?;
+        browser.paints(
+            &daemon,
+            &format!("screen, a run of {} steps, {tab}", options.steps),
+            &path,
+            wanted,
+            table,
+        )?;
     }
     drop(client);
     daemon.stop()?;
