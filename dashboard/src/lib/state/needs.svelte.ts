@@ -1,25 +1,67 @@
-/** How much waits for a person: open questions, writes of which nobody knows whether they happened, runs that were set aside. */
-import { pulse, countOpen } from './pulse.svelte';
+/**
+ * How much waits for a person: open questions, runs with writes of which nobody knows whether they happened, and runs that were set
+ * aside. The numbers of all runs come with it, since they are the same answer of the daemon.
+ */
+import { isNotThere, runCounts, type RunCounts } from '$lib/api/numbers';
 import { Loaded } from './load.svelte';
+import { countOpen, pulse } from './pulse.svelte';
+
+interface Needs {
+  approvals: number;
+  reconcile: number;
+  quarantined: number;
+  /** Missing where the daemon does not count runs. */
+  counts: RunCounts | null;
+}
 
 class NeedsYou {
-  #open = new Loaded((signal) => countOpen(signal));
+  #now = new Loaded<Needs>(read);
 
   get count(): number {
-    return this.#open.value ?? 0;
+    const { approvals = 0, reconcile = 0, quarantined = 0 } = this.#now.value ?? {};
+    return approvals + reconcile + quarantined;
+  }
+
+  get parts(): Needs | undefined {
+    return this.#now.value;
+  }
+
+  get counts(): RunCounts | null | undefined {
+    return this.#now.value?.counts;
+  }
+
+  get error(): unknown {
+    return this.#now.error;
+  }
+
+  refresh(): void {
+    void this.#now.refresh();
   }
 
   /** Follows the feed; answers how to stop. */
   start(): () => void {
-    void this.#open.refresh();
-    return pulse.listen(
+    this.refresh();
+    const stop = pulse.listen(
       (events) => {
-        const concerns = (type: string) =>
-          type.startsWith('approval.') || type === 'step.reconciled' || type.startsWith('run.');
-        if (events.some((event) => concerns(event.type))) void this.#open.refresh();
+        if (events.some((event) => event.subject.run !== undefined)) this.refresh();
       },
-      () => void this.#open.refresh(),
+      () => this.refresh(),
     );
+    return () => {
+      stop();
+      this.#now.stop();
+    };
+  }
+}
+
+async function read(signal: AbortSignal): Promise<Needs> {
+  try {
+    const counts = await runCounts({}, signal);
+    const { waiting_approvals: approvals, waiting, quarantined } = counts;
+    return { approvals, reconcile: waiting.reconcile, quarantined, counts };
+  } catch (error) {
+    if (!isNotThere(error)) throw error;
+    return { approvals: await countOpen(signal), reconcile: 0, quarantined: 0, counts: null };
   }
 }
 
