@@ -1,47 +1,36 @@
-/** How each type of node is called and looks: one table for canvas, palette, lists and forms. */
-import Bot from '@lucide/svelte/icons/bot';
-import CircleHelp from '@lucide/svelte/icons/circle-question-mark';
-import Clock from '@lucide/svelte/icons/clock';
-import GitBranch from '@lucide/svelte/icons/git-branch';
-import GitFork from '@lucide/svelte/icons/git-fork';
-import GitMerge from '@lucide/svelte/icons/git-merge';
-import List from '@lucide/svelte/icons/list';
-import Radio from '@lucide/svelte/icons/radio';
-import Repeat from '@lucide/svelte/icons/repeat';
-import UserRoundCheck from '@lucide/svelte/icons/user-round-check';
-import Variable from '@lucide/svelte/icons/variable';
-import Workflow from '@lucide/svelte/icons/workflow';
-import Wrench from '@lucide/svelte/icons/wrench';
+/** What types of nodes are for, and how they are sorted where one chooses among them. Names and icons are those of every graph. */
 import type { Tone } from '$lib/status';
+import { typeLook, type TypeLook } from './look';
 
-export interface Kind {
-  label: string;
+export interface Kind extends TypeLook {
   /** What it is for. */
   does: string;
   group: 'Work' | 'People' | 'Flow' | 'Data';
   tone: Tone;
-  icon: typeof Bot;
 }
 
-const kinds: Record<string, Kind> = {
-  agent_call: { label: 'Agent', does: 'Calls an agent', group: 'Work', tone: 'blue', icon: Bot },
-  tool_call: { label: 'Tool', does: 'Calls a tool', group: 'Work', tone: 'blue', icon: Wrench },
-  workflow: { label: 'Workflow', does: 'Runs another workflow', group: 'Work', tone: 'blue', icon: Workflow },
-  human_gate: { label: 'Approval', does: 'Asks a person', group: 'People', tone: 'violet', icon: UserRoundCheck },
-  condition: { label: 'Condition', does: 'Goes on, or chooses a way', group: 'Flow', tone: 'amber', icon: GitBranch },
-  parallel: { label: 'Parallel', does: 'Opens branches', group: 'Flow', tone: 'amber', icon: GitFork },
-  join: { label: 'Join', does: 'Gathers branches', group: 'Flow', tone: 'amber', icon: GitMerge },
-  map: { label: 'Map', does: 'The same for each item of a list', group: 'Flow', tone: 'amber', icon: List },
-  loop: { label: 'Loop', does: 'The same until something holds', group: 'Flow', tone: 'amber', icon: Repeat },
-  wait: { label: 'Wait', does: 'For a time or a signal', group: 'Flow', tone: 'amber', icon: Clock },
-  emit: { label: 'Emit', does: 'Writes an event to the feed', group: 'Data', tone: 'green', icon: Radio },
-  transform: { label: 'Transform', does: 'Makes a value', group: 'Data', tone: 'green', icon: Variable },
+type More = Pick<Kind, 'does' | 'group'>;
+
+const kinds: Record<string, More> = {
+  agent_call: { does: 'Calls an agent', group: 'Work' },
+  tool_call: { does: 'Calls a tool', group: 'Work' },
+  workflow: { does: 'Runs another workflow', group: 'Work' },
+  human_gate: { does: 'Asks a person', group: 'People' },
+  condition: { does: 'Goes on, or chooses a way', group: 'Flow' },
+  parallel: { does: 'Opens branches', group: 'Flow' },
+  join: { does: 'Gathers branches', group: 'Flow' },
+  map: { does: 'Does the same for each item of a list', group: 'Flow' },
+  loop: { does: 'Does the same until something holds', group: 'Flow' },
+  wait: { does: 'Waits for a time or a signal', group: 'Flow' },
+  emit: { does: 'Writes an event to the feed', group: 'Data' },
+  transform: { does: 'Makes a value', group: 'Data' },
 };
-
-export function kindOf(type: string): Kind {
-  return (
-    kinds[type] ?? { label: type || 'Step', does: 'Of a type that is not known', group: 'Data', tone: 'grey', icon: CircleHelp }
-  );
-}
+const TONES = { Work: 'blue', People: 'violet', Flow: 'amber', Data: 'green' } as const;
 
 export const KIND_GROUPS = ['Work', 'People', 'Flow', 'Data'] as const;
+
+export function kindOf(type: string): Kind {
+  const more = kinds[type];
+  if (!more) return { ...typeLook(type || undefined), does: 'Is of a type that is not known', group: 'Data', tone: 'grey' };
+  return { ...typeLook(type), ...more, tone: TONES[more.group] };
+}

@@ -9,6 +9,7 @@ import { draftOf, dropDraft, keepDraft, keepPlaces, NEW, placesOf } from './draf
 import { graphOf, type Graph } from './model/graph';
 import { History, type Moved } from './model/history';
 import { placed, type Placed } from './model/place';
+import { copied, disconnect, paste, removeNodes } from './model/operations';
 import { EditRefused, read } from './model/text';
 
 /** After so long without another key the text is read, and then checked (milliseconds). */
@@ -154,6 +155,37 @@ export class Builder {
     this.selected = ids;
     this.depth = depth;
     if (ids.length > 0) this.selectedEdge = null;
+  }
+
+  /** Takes the selected nodes away, or the selected edge. */
+  removeSelected(): void {
+    const edge = this.graph.edges.find((one) => one.id === this.selectedEdge);
+    const ids = this.selected;
+    if (edge) {
+      this.edit(`disconnecting ${edge.from} and ${edge.to}`, (text) => disconnect(text, edge));
+    } else if (ids.length > 0) {
+      const what = ids.length === 1 ? `deleting ${ids[0]}` : `deleting ${ids.length} steps`;
+      if (this.edit(what, (text) => removeNodes(text, ids))) this.select([]);
+    }
+  }
+
+  /** The selected nodes as text that can be pasted, here or into a file. */
+  get clip(): string {
+    return copied(this.graph, this.selected);
+  }
+
+  paste(clip: string, label = 'pasting'): void {
+    let ids: string[] = [];
+    const done = this.edit(label, (text) => {
+      const added = paste(text, clip);
+      ids = added.ids;
+      return added.text;
+    });
+    if (done) this.select(ids);
+  }
+
+  duplicateSelected(): void {
+    if (this.selected.length > 0) this.paste(this.clip, 'duplicating');
   }
 
   /**
