@@ -223,6 +223,11 @@ export class Builder {
     }
   }
 
+  /** Another text instead of this one; the way back is undoing. */
+  replace(text: string, label: string): void {
+    this.#set(text, this.moved, label);
+  }
+
   /** Goes on with another text on the ground of their version. */
   rebase(theirs: Latest, text: string, label: string): void {
     this.base = { version: theirs.workflow.version, etag: theirs.etag, source: theirs.workflow.source };

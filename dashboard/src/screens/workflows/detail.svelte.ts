@@ -65,12 +65,14 @@ export class Detail {
     return workflow ? graphOf(workflow.definition ?? read(workflow.source).toJS()) : graphOf({});
   });
 
+  /** Follows what happens. Which version is shown is for the page to say, and when it is read. */
   start(): () => void {
     const all = () => {
       this.readDefinition();
       this.readRuns();
     };
-    all();
+    void this.versions.refresh();
+    this.readRuns();
     const stop = pulse.listen((events) => {
       if (events.some((event) => event.subject.workflow === this.name)) this.readDefinition();
       const own = new Set(this.runs.value?.map((run) => run.id));
