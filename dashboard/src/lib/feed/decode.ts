@@ -29,7 +29,9 @@ export type Control =
   | { kind: 'hello'; log: string; head: bigint }
   | { kind: 'gap'; from: bigint; to: bigint; reason: string }
   | { kind: 'lagged' }
-  | { kind: 'closing'; reason: string };
+  | { kind: 'closing'; reason: string }
+  /** It did not understand what was said to it. */
+  | { kind: 'error'; code: string; detail: string };
 
 export type FeedEvent = Recorded | Live | Control;
 
@@ -70,6 +72,8 @@ export function decode(text: string): FeedEvent | null {
       return { kind: 'lagged' };
     case 'feed.closing':
       return { kind: 'closing', reason: String(body.reason ?? '') };
+    case 'feed.error':
+      return { kind: 'error', code: String(body.code ?? ''), detail: String(body.detail ?? '') };
   }
   const about = {
     type: frame.type,
