@@ -22,6 +22,8 @@ export interface Live {
   subject: Subject;
   time: Date;
   data: Record<string, unknown>;
+  /** Of presence: the id under which this connection is among the people. */
+  you?: string;
 }
 
 /** What the feed says of itself. */
@@ -50,6 +52,7 @@ interface Frame {
   time?: string;
   sequence?: string | number;
   streamsequence?: string | number;
+  you?: string;
   data?: Record<string, unknown>;
 }
 
@@ -81,7 +84,9 @@ export function decode(text: string): FeedEvent | null {
     time: new Date(frame.time ?? Date.now()),
     data: body,
   };
-  if (frame.sequence === undefined) return { kind: 'live', ...about };
+  if (frame.sequence === undefined) {
+    return { kind: 'live', ...about, ...(typeof frame.you === 'string' && { you: frame.you }) };
+  }
   return {
     kind: 'recorded',
     ...about,
