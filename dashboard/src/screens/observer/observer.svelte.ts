@@ -129,7 +129,7 @@ export class Observer {
 
   #hear(events: (Recorded | Live)[]): void {
     const news = events.flatMap((event) => newsOf(event) ?? []);
-    if (news.length > 0) this.news = [...news.toReversed(), ...this.news].slice(0, NEWS_MAX);
+    if (news.length > 0) this.news = together(news, this.news);
     if (events.some((event) => /^(store|storage|view)\./.test(event.type))) void this.#readHealth();
     this.#soon();
   }
@@ -143,6 +143,20 @@ export class Observer {
       void this.readTree();
     }, wait);
   }
+}
+
+/** The newest first. An end that was answered by a restart is told once, as that. */
+function together(news: News[], before: News[]): News[] {
+  let all = before;
+  for (const one of news) {
+    const isItsEnd = (old: News) =>
+      old.what === 'ended' && old.path === one.path && Math.abs(old.at.getTime() - one.at.getTime()) < 5_000;
+    const hasAnswer = (old: News) =>
+      old.what === 'restarted' && old.path === one.path && Math.abs(old.at.getTime() - one.at.getTime()) < 1_000;
+    if (one.what === 'ended' && all.some(hasAnswer)) continue;
+    all = [one, ...(one.what === 'restarted' ? all.filter((old) => !isItsEnd(old)) : all)];
+  }
+  return all.slice(0, NEWS_MAX);
 }
 
 function newsOf(event: Recorded | Live): News | undefined {
