@@ -1,7 +1,7 @@
 //! What every handler works with, and the few things that many of them do.
 
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
@@ -18,7 +18,8 @@ use super::problem::{Code, Problem};
 use super::request::{SEQUENCE, idempotency};
 use super::sessions::Sessions;
 use super::settings::HttpSettings;
-use crate::access::{Policy, Throttle};
+use crate::access::logins::{Login, LoginId, Logins};
+use crate::access::{Known, Policy, Throttle};
 use crate::metrics::Metrics;
 
 /// What every handler works with.
@@ -34,6 +35,7 @@ pub struct Surface {
     /// What is measured.
     pub metrics: Metrics,
     throttle: Mutex<Throttle>,
+    logins: Mutex<Logins>,
 }
 
 /// As handlers get it.
@@ -55,7 +57,8 @@ impl Surface {
             allowed_hosts: settings.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
         let sessions = Sessions::new(settings.feeds_max);
-        Self { ghostlight, settings, policy, sessions, metrics, throttle: Mutex::default() }
+        let (throttle, logins) = (Mutex::default(), Mutex::default());
+        Self { ghostlight, settings, policy, sessions, metrics, throttle, logins }
     }
 
     /// The time.
@@ -71,6 +74,11 @@ impl Surface {
     pub fn refused_token(&self, source: std::net::IpAddr) -> Result<(), Duration> {
         let now = self.ghostlight.world().clock.monotonic();
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner).refused(source, now)
+    }
+
+    /// Who has logged in. Held for a moment, and never while something is waited for.
+    pub fn logins(&self) -> MutexGuard<'_, Logins> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key of a request that may be repeated without harm, so that it does not take it. Held while the request is
@@ -127,6 +135,24 @@ impl Surface {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl Known for Surface {
+    fn any_token(&self) -> bool {
+        self.ghostlight.tokens.any()
+    }
+
+    fn token(&self, text: &str) -> Option<String> {
+        self.ghostlight.tokens.verify(text).map(|info| info.id)
+    }
+
+    fn is_accepted(&self, token: &str) -> bool {
+        self.ghostlight.tokens.get(token).is_some_and(|info| info.facts.is_accepted(self.now()))
+    }
+
+    fn login(&self, id: LoginId) -> Option<Login> {
+        self.logins().get(id, self.now()).cloned()
     }
 }
 
