@@ -1,15 +1,19 @@
 //! The control plane over HTTP: it translates, authorises, asks, and answers; the rules live below.
 //!
-//! Every route stands in one table (`routes`) that the OpenAPI document is made of too. Refusals are problem details
+//! Every route stands in one table (`routes`) that the OpenAPI document is made of too; whatever is none of them is the
+//! dashboard's (`dashboard`). Refusals are problem details
 //! with stable codes ([`problem`]). What comes from outside is bounded in size and time, and never causes a 500.
 
+mod admission;
 mod agents;
 mod approvals;
 mod batches;
 mod body;
 mod bundles;
 mod children;
+mod cookies;
 mod crowd;
+mod dashboard;
 mod descriptors;
 mod docs;
 mod feeds;
@@ -18,6 +22,7 @@ mod graph;
 mod headers;
 mod health;
 mod listener;
+mod logins;
 mod middleware;
 mod paging;
 mod presence;

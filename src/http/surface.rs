@@ -1,7 +1,7 @@
 //! What every handler works with, and the few things that many of them do.
 
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
@@ -19,7 +19,8 @@ use super::request::{SEQUENCE, idempotency};
 use super::seats::Seats;
 use super::sessions::Sessions;
 use super::settings::HttpSettings;
-use crate::access::{Policy, Throttle};
+use crate::access::logins::{Login, LoginId, Logins};
+use crate::access::{Known, Policy, Throttle};
 use crate::metrics::Metrics;
 
 /// What every handler works with.
@@ -40,6 +41,7 @@ pub struct Surface {
     pub started_at: Timestamp,
     began: Duration,
     throttle: Mutex<Throttle>,
+    logins: Mutex<Logins>,
 }
 
 /// As handlers get it.
@@ -62,9 +64,9 @@ impl Surface {
         };
         let sessions = Sessions::new(settings.feeds_max);
         let clock = ghostlight.world().clock.clone();
-        let (started_at, began, throttle) = (clock.now(), clock.monotonic(), Mutex::default());
-        let seats = Seats::new(clock);
-        Self { ghostlight, settings, policy, sessions, seats, metrics, started_at, began, throttle }
+        let (started_at, began) = (clock.now(), clock.monotonic());
+        let (throttle, logins, seats) = (Mutex::default(), Mutex::default(), Seats::new(clock));
+        Self { ghostlight, settings, policy, sessions, seats, metrics, started_at, began, throttle, logins }
     }
 
     /// The time.
@@ -86,6 +88,11 @@ impl Surface {
     pub fn refused_token(&self, source: std::net::IpAddr) -> Result<(), Duration> {
         let now = self.ghostlight.world().clock.monotonic();
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner).refused(source, now)
+    }
+
+    /// Who has logged in. Held for a moment, and never while something is waited for.
+    pub fn logins(&self) -> MutexGuard<'_, Logins> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key of a request that may be repeated without harm, so that it does not take it. Held while the request is
@@ -142,6 +149,24 @@ impl Surface {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl Known for Surface {
+    fn any_token(&self) -> bool {
+        self.ghostlight.tokens.any()
+    }
+
+    fn token(&self, text: &str) -> Option<String> {
+        self.ghostlight.tokens.verify(text).map(|info| info.id)
+    }
+
+    fn is_accepted(&self, token: &str) -> bool {
+        self.ghostlight.tokens.get(token).is_some_and(|info| info.facts.is_accepted(self.now()))
+    }
+
+    fn login(&self, id: LoginId) -> Option<Login> {
+        self.logins().get(id, self.now()).cloned()
     }
 }
 
