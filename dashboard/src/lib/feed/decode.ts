@@ -22,6 +22,8 @@ export interface Live {
   subject: Subject;
   time: Date;
   data: Record<string, unknown>;
+  /** Of presence: the id under which this connection is among the people. */
+  you?: string;
 }
 
 /** What the feed says of itself. */
@@ -29,7 +31,9 @@ export type Control =
   | { kind: 'hello'; log: string; head: bigint }
   | { kind: 'gap'; from: bigint; to: bigint; reason: string }
   | { kind: 'lagged' }
-  | { kind: 'closing'; reason: string };
+  | { kind: 'closing'; reason: string }
+  /** It did not understand what was said to it. */
+  | { kind: 'error'; code: string; detail: string };
 
 export type FeedEvent = Recorded | Live | Control;
 
@@ -48,6 +52,7 @@ interface Frame {
   time?: string;
   sequence?: string | number;
   streamsequence?: string | number;
+  you?: string;
   data?: Record<string, unknown>;
 }
 
@@ -70,6 +75,8 @@ export function decode(text: string): FeedEvent | null {
       return { kind: 'lagged' };
     case 'feed.closing':
       return { kind: 'closing', reason: String(body.reason ?? '') };
+    case 'feed.error':
+      return { kind: 'error', code: String(body.code ?? ''), detail: String(body.detail ?? '') };
   }
   const about = {
     type: frame.type,
@@ -77,7 +84,9 @@ export function decode(text: string): FeedEvent | null {
     time: new Date(frame.time ?? Date.now()),
     data: body,
   };
-  if (frame.sequence === undefined) return { kind: 'live', ...about };
+  if (frame.sequence === undefined) {
+    return { kind: 'live', ...about, ...(typeof frame.you === 'string' && { you: frame.you }) };
+  }
   return {
     kind: 'recorded',
     ...about,

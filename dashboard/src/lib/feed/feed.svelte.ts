@@ -29,8 +29,17 @@ export interface FeedOptions {
 
 const FIRST_WAIT = 300;
 const LONGEST_WAIT = 10_000;
-/** A connection that says nothing for this long, pings included, is given up: the server pings every 15 s. */
-const SILENCE = 50_000;
+/** A connection that lived for this long was a good one: the next try is soon again. */
+const GOOD = 5_000;
+/**
+ * After this long without a word the server is asked for one. Its own pings are no help here: the browser answers them and tells nobody,
+ * and a way that was cut in silence is noticed only by using it.
+ */
+const SILENCE = 25_000;
+/** For so long an answer, or a connection, is waited for. */
+const PATIENCE = 10_000;
+/** Says nothing, and is answered by a `feed.error`: a sign of life from any daemon. */
+const PROBE = '{}';
 
 export class Feed {
   state = $state<FeedState>('idle');
@@ -43,6 +52,7 @@ export class Feed {
   #socket: WebSocket | null = null;
   #log: string | null = null;
   #wait = FIRST_WAIT;
+  #liveSince = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #flush: ReturnType<typeof setTimeout> | undefined;
@@ -83,6 +93,11 @@ export class Feed {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
   }
 
+  /** Is not said again after the next reconnect. */
+  unsay(key: string): void {
+    this.#outbox.delete(key);
+  }
+
   /** Somebody is looking again, or the network is back: there is no reason to wait any longer. */
   #now = (): void => {
     if (!this.#closed && !this.#socket && document.visibilityState !== 'hidden') {
@@ -95,6 +110,7 @@ export class Feed {
     this.state = this.state === 'stale' ? 'stale' : 'connecting';
     const socket = new WebSocket(this.#address());
     this.#socket = socket;
+    this.#giveUpAfter(PATIENCE);
     socket.onopen = () => {
       this.#outbox.forEach((text) => socket.send(text));
       this.#heard();
@@ -121,27 +137,44 @@ export class Feed {
 
   #heard(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#socket?.close(), SILENCE);
+    this.#silence = setTimeout(() => {
+      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(PROBE);
+      this.#giveUpAfter(PATIENCE);
+    }, SILENCE);
+  }
+
+  /** Closing a connection that is dead takes the browser minutes: it counts as lost at once. */
+  #giveUpAfter(wait: number): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      const socket = this.#socket;
+      if (!socket) return;
+      socket.close();
+      this.#lost(socket);
+    }, wait);
   }
 
   #take(event: FeedEvent): void {
     switch (event.kind) {
       case 'hello':
         if (this.#log !== null && this.#log !== event.log) {
-          this.seen = null;
-          this.#options.onReset?.();
+          this.#reset(null);
         }
         this.#log = event.log;
-        this.#wait = FIRST_WAIT;
+        // A feed of everything begins here: what happens before the first event has come must not be missed by who reconnects.
+        if (this.#beginsAtHead) this.seen ??= event.head;
+        this.#liveSince = Date.now();
         this.state = 'live';
         this.staleSince = null;
         return;
       case 'gap':
-        this.seen = event.to;
-        this.#options.onReset?.();
+        this.#reset(event.to);
         return;
       case 'lagged':
         // The feed goes on from the cursor by itself.
+        return;
+      case 'error':
+        // The answer to a probe, or an older daemon that does not know what was said.
         return;
       case 'closing':
         this.#socket?.close();
@@ -155,6 +188,17 @@ export class Feed {
         this.#live.push(event);
     }
     this.#flush ??= setTimeout(() => this.#handOver(), this.#options.coalesce ?? 100);
+  }
+
+  /** What came before the hole is handed over before it is told. */
+  #reset(seen: bigint | null): void {
+    this.#handOver();
+    this.seen = seen;
+    this.#options.onReset?.();
+  }
+
+  get #beginsAtHead(): boolean {
+    return !this.#options.path.includes('/runs/');
   }
 
   #handOver(): void {
@@ -173,6 +217,8 @@ export class Feed {
     clearTimeout(this.#silence);
     this.state = 'stale';
     this.staleSince ??= Date.now();
+    if (this.#liveSince > 0 && Date.now() - this.#liveSince >= GOOD) this.#wait = FIRST_WAIT;
+    this.#liveSince = 0;
     const wait = this.#wait * (0.5 + Math.random());
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
     this.#retry = setTimeout(() => this.#connect(), wait);

@@ -5,6 +5,8 @@
 import ELK, { type ElkNode } from 'elkjs/lib/elk-api';
 import ElkWorker from 'elkjs/lib/elk-worker.min.js?worker';
 
+import { layoutByLevels } from './levels';
+
 export interface LayoutNode {
   id: string;
   width: number;
@@ -29,6 +31,9 @@ export type Direction = 'right' | 'down';
 let elk: InstanceType<typeof ELK> | undefined;
 const kept = new Map<string, Promise<Placed>>();
 const KEPT_MAX = 20;
+/** From so many nodes or edges on the layered layout would take seconds. */
+const LAYERED_NODES_MAX = 600;
+const LAYERED_EDGES_MAX = 1500;
 
 /** Places nodes; edges to or from nodes that are not there are left out. */
 export function layout(
@@ -47,6 +52,19 @@ export function layout(
 }
 
 async function compute(nodes: LayoutNode[], edges: LayoutEdge[], direction: Direction): Promise<Placed> {
+  if (nodes.length > LAYERED_NODES_MAX || edges.length > LAYERED_EDGES_MAX) {
+    return layoutByLevels(nodes, edges, direction);
+  }
+  try {
+    return await layered(nodes, edges, direction);
+  } catch (error) {
+    // A browser that starts no worker: a plainer picture is better than none.
+    console.warn('the layered layout could not be computed', error);
+    return layoutByLevels(nodes, edges, direction);
+  }
+}
+
+async function layered(nodes: LayoutNode[], edges: LayoutEdge[], direction: Direction): Promise<Placed> {
   elk ??= new ELK({ workerFactory: () => new ElkWorker() });
   const ids = new Set(nodes.map((node) => node.id));
   const graph: ElkNode = {
@@ -56,7 +74,7 @@ async function compute(nodes: LayoutNode[], edges: LayoutEdge[], direction: Dire
       'elk.direction': direction === 'right' ? 'RIGHT' : 'DOWN',
       'elk.spacing.nodeNode': '28',
       'elk.layered.spacing.nodeNodeBetweenLayers': '64',
-      'elk.layered.nodePlacement.strategy': nodes.length > 1000 ? 'SIMPLE' : 'NETWORK_SIMPLEX',
+      'elk.layered.nodePlacement.strategy': 'NETWORK_SIMPLEX',
       'elk.layered.considerModelOrder.strategy': 'NODES_AND_EDGES',
       'elk.separateConnectedComponents': 'true',
     },

@@ -35,6 +35,16 @@ class Pulse {
     };
   }
 
+  /** Says something to the daemon, again after each reconnect; the last word under each key counts. */
+  say(key: string, message: unknown): void {
+    this.feed.say(key, message);
+  }
+
+  unsay(key: string): void {
+    this.feed.unsay(key);
+  }
+
+  /** Hears of what is shown and not recorded: on this feed, who is present. */
   listenLive(listener: (events: Live[]) => void): () => void {
     this.#live.add(listener);
     return () => this.#live.delete(listener);

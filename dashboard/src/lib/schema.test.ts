@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { fieldsOf, sampleOf, typeOf } from './schema';
+
+describe('a schema in words', () => {
+  it('says of each field what it is, whether it has to be there, and what narrows it down', () => {
+    const fields = fieldsOf({
+      type: 'object',
+      required: ['url'],
+      properties: {
+        url: { type: 'string', format: 'uri', description: 'Where' },
+        tries: { type: 'integer', minimum: 1, default: 3 },
+        level: { enum: ['low', 'high'] },
+      },
+    });
+    expect(fields).toEqual([
+      { name: 'url', depth: 0, required: true, type: 'text', limits: ['uri'], description: 'Where' },
+      { name: 'tries', depth: 0, required: false, type: 'whole number', limits: ['at least 1', 'default: 3'], description: '' },
+      { name: 'level', depth: 0, required: false, type: 'one of low, high', limits: [], description: '' },
+    ]);
+  });
+
+  it('shows what is inside of objects and lists below them', () => {
+    const fields = fieldsOf({
+      properties: { hosts: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } } },
+    });
+    expect(fields.map((field) => [field.depth, field.name, field.type])).toEqual([
+      [0, 'hosts', 'list of object'],
+      [1, 'name', 'text'],
+    ]);
+  });
+
+  it('knows of fields that are only required', () => {
+    expect(fieldsOf({ type: 'object', required: ['path'] })).toMatchObject([{ name: 'path', required: true, type: 'anything' }]);
+  });
+
+  it('names types that may be one of several', () => {
+    expect(typeOf({ type: ['string', 'null'] })).toBe('text or nothing');
+    expect(typeOf({ anyOf: [{ type: 'string' }, { type: 'integer' }] })).toBe('text or whole number');
+    expect(typeOf({ const: 4 })).toBe('always 4');
+    expect(typeOf({})).toBe('anything');
+    expect(typeOf(undefined)).toBe('anything');
+  });
+
+  it('stops in a schema that has no end', () => {
+    const endless: Record<string, unknown> = { type: 'object' };
+    endless.properties = { again: endless };
+    expect(fieldsOf(endless).length).toBeLessThan(10);
+    endless.required = ['again'];
+    expect(() => sampleOf(endless)).not.toThrow();
+  });
+});
+
+describe('a value to begin with', () => {
+  it('has what is required and what has a default', () => {
+    const schema = {
+      type: 'object',
+      required: ['service', 'tries', 'hard'],
+      properties: {
+        service: { type: 'string' },
+        tries: { type: 'integer', minimum: 1 },
+        hard: { type: 'boolean' },
+        limit: { type: 'integer', default: 5 },
+        note: { type: 'string' },
+      },
+    };
+    expect(sampleOf(schema)).toEqual({ service: '', tries: 1, hard: false, limit: 5 });
+  });
+
+  it('of no schema is an empty object', () => {
+    expect(sampleOf(undefined)).toEqual({});
+  });
+});

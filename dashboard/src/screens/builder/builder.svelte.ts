@@ -1,0 +1,337 @@
+/**
+ * A workflow that is being edited. The text is the truth: the canvas is read from it, and what is done on the canvas or in a form is an
+ * edit of it. One history takes back both. What is not saved is kept in this browser.
+ */
+import { ApiError } from '$lib/api/problem';
+import { notices } from '$lib/state/notices.svelte';
+import { check, ifThere, latest, save, type Latest, type Plan } from './definitions';
+import { draftOf, dropDraft, keepDraft, keepPlaces, NEW, placesOf } from './draft';
+import { graphOf, type Graph } from './model/graph';
+import { History, type Moved } from './model/history';
+import { placed, type Placed } from './model/place';
+import { copied, disconnect, paste, removeNodes } from './model/operations';
+import { EditRefused, read } from './model/text';
+
+/** After so long without another key the text is read, and then checked (milliseconds). */
+const READ_AFTER = 140;
+const CHECK_AFTER = 350;
+const KEEP_AFTER = 500;
+
+export interface Base {
+  version: number;
+  etag: string | null;
+  source: string;
+}
+
+export class Builder {
+  /** The workflow that is edited; null while it was never saved. */
+  name = $state<string | null>(null);
+  base = $state.raw<Base | null>(null);
+  text = $state('');
+  moved = $state.raw<Moved>({});
+  graph = $state.raw<Graph>(graphOf({}));
+  /** Why the text cannot be read; the canvas shows what could be read last, and changes nothing. */
+  broken = $state<string | null>(null);
+  problems = $state.raw<Placed[]>([]);
+  plan = $state.raw<Plan | null>(null);
+  /** `unreached`: the daemon could not be asked. */
+  checked = $state<'checking' | 'valid' | 'invalid' | 'unreached'>('checking');
+  selected = $state.raw<readonly string[]>([]);
+  selectedEdge = $state<string | null>(null);
+  /** How deep within the selected map or loop: 0 is the node itself. */
+  depth = $state(0);
+  /** Since when there is a draft that was found here and not made now. */
+  found = $state<number | null>(null);
+  saving = $state(false);
+  /** Somebody has saved another version meanwhile. */
+  conflict = $state.raw<Latest | null>(null);
+  undoes = $state<string | null>(null);
+  redoes = $state<string | null>(null);
+  /** A draft could not be kept here. */
+  unkept = $state(false);
+
+  #history = new History({ text: '', moved: {} });
+  #reading: ReturnType<typeof setTimeout> | undefined;
+  #checking: ReturnType<typeof setTimeout> | undefined;
+  #keeping: ReturnType<typeof setTimeout> | undefined;
+  #asked: AbortController | null = null;
+
+  get isDirty(): boolean {
+    return this.base === null ? this.text !== '' : this.text !== this.base.source;
+  }
+
+  /** The one node that is selected, when it is one. */
+  get one() {
+    const [id, another] = this.selected;
+    return another === undefined ? this.graph.nodes.find((node) => node.id === id) : undefined;
+  }
+
+  /** Opens the latest version of a workflow, or the draft of it that is kept here. */
+  async open(name: string): Promise<void> {
+    const { workflow, etag } = await latest(name);
+    this.name = name;
+    this.base = { version: workflow.version, etag, source: workflow.source };
+    const draft = draftOf(name);
+    if (draft && draft.text !== workflow.source) {
+      // What the draft was made of, so that saving it is refused when there is a newer version.
+      if (draft.version !== null) this.base = { version: draft.version, etag: draft.etag, source: draft.base };
+      this.found = draft.at;
+      this.#begin(draft.text, placesOf(name));
+      if (draft.version !== workflow.version) this.conflict = null;
+    } else {
+      this.#begin(workflow.source, placesOf(name));
+    }
+  }
+
+  /** Begins a workflow that does not exist yet. */
+  start(text: string): void {
+    this.name = null;
+    this.base = null;
+    this.found = null;
+    this.#begin(text, {});
+    this.#keepSoon();
+  }
+
+  /** Goes on with what is kept here of a workflow that was never saved. */
+  resume(): boolean {
+    const draft = draftOf(NEW);
+    if (!draft) return false;
+    this.start(draft.text);
+    this.found = draft.at;
+    return true;
+  }
+
+  /** Back to the saved version. The way to the draft is undoing. */
+  discard(): void {
+    this.#set(this.base?.source ?? '', this.moved, 'discarding the draft');
+    dropDraft(this.name ?? NEW);
+    this.found = null;
+  }
+
+  /** Does something to the text by one of the operations of the model; a refusal is told and changes nothing. */
+  edit(label: string, change: (text: string) => string): boolean {
+    try {
+      if (this.#reading) this.#read();
+      if (this.broken) throw new EditRefused('The text cannot be read. Mend it first.');
+      this.#set(change(this.text), this.moved, label);
+      return true;
+    } catch (error) {
+      if (!(error instanceof EditRefused)) throw error;
+      notices.say({ tone: 'bad', title: 'That cannot be done here', text: error.message });
+      return false;
+    }
+  }
+
+  /** What somebody types. */
+  type(text: string): void {
+    if (text === this.text) return;
+    this.text = text;
+    this.#history.push({ text, moved: this.moved }, 'typing', Date.now(), 'typing');
+    clearTimeout(this.#reading);
+    this.#reading = setTimeout(() => this.#read(), READ_AFTER);
+    this.#after();
+  }
+
+  move(places: Moved): void {
+    this.#set(this.text, { ...this.moved, ...places }, 'moving');
+  }
+
+  /** Lets the layout place everything. */
+  tidy(): void {
+    this.#set(this.text, {}, 'tidying up');
+  }
+
+  undo(): void {
+    const moment = this.#history.undo();
+    if (moment) this.#show(moment.text, moment.moved);
+  }
+
+  redo(): void {
+    const moment = this.#history.redo();
+    if (moment) this.#show(moment.text, moment.moved);
+  }
+
+  select(ids: readonly string[], depth = 0): void {
+    this.selected = ids;
+    this.depth = depth;
+    if (ids.length > 0) this.selectedEdge = null;
+  }
+
+  /** Takes the selected nodes away, or the selected edge. */
+  removeSelected(): void {
+    const edge = this.graph.edges.find((one) => one.id === this.selectedEdge);
+    const ids = this.selected;
+    if (edge) {
+      this.edit(`disconnecting ${edge.from} and ${edge.to}`, (text) => disconnect(text, edge));
+    } else if (ids.length > 0) {
+      const what = ids.length === 1 ? `deleting ${ids[0]}` : `deleting ${ids.length} steps`;
+      if (this.edit(what, (text) => removeNodes(text, ids))) this.select([]);
+    }
+  }
+
+  /** The selected nodes as text that can be pasted, here or into a file. */
+  get clip(): string {
+    return copied(this.graph, this.selected);
+  }
+
+  paste(clip: string, label = 'pasting'): void {
+    let ids: string[] = [];
+    const done = this.edit(label, (text) => {
+      const added = paste(text, clip);
+      ids = added.ids;
+      return added.text;
+    });
+    if (done) this.select(ids);
+  }
+
+  duplicateSelected(): void {
+    if (this.selected.length > 0) this.paste(this.clip, 'duplicating');
+  }
+
+  /**
+   * Saves the next version. Answers the name when it was saved; `null` when somebody else has saved meanwhile, which is then in
+   * `conflict`. Throws what the daemon says against it.
+   */
+  async save(message: string, over?: Latest): Promise<string | null> {
+    const name = this.graph.name;
+    const text = this.text;
+    this.saving = true;
+    try {
+      const isSame = this.name === name && this.base !== null;
+      if (!isSame && !over) {
+        const other = await ifThere(name);
+        if (other) {
+          this.conflict = other;
+          return null;
+        }
+      }
+      const etag = over ? over.etag : isSame ? (this.base?.etag ?? null) : null;
+      const { saved, etag: now } = await save(name, text, message, etag);
+      dropDraft(this.name ?? NEW);
+      keepPlaces(name, this.moved);
+      this.name = name;
+      this.base = { version: saved.version, etag: now, source: text };
+      this.conflict = null;
+      this.found = null;
+      return name;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 412) throw error;
+      this.conflict = await latest(name);
+      return null;
+    } finally {
+      this.saving = false;
+    }
+  }
+
+  /** Another text instead of this one; the way back is undoing. */
+  replace(text: string, label: string): void {
+    this.#set(text, this.moved, label);
+  }
+
+  /** Goes on with another text on the ground of their version. */
+  rebase(theirs: Latest, text: string, label: string): void {
+    this.base = { version: theirs.workflow.version, etag: theirs.etag, source: theirs.workflow.source };
+    this.conflict = null;
+    this.#set(text, this.moved, label);
+  }
+
+  /** Asks the daemon again, now. */
+  recheck(): void {
+    clearTimeout(this.#checking);
+    void this.#check();
+  }
+
+  stop(): void {
+    [this.#reading, this.#checking].forEach((timer) => clearTimeout(timer));
+    this.#asked?.abort();
+    this.#keep();
+  }
+
+  #begin(text: string, moved: Moved): void {
+    this.#history = new History({ text, moved });
+    this.selected = [];
+    this.#show(text, moved);
+  }
+
+  #set(text: string, moved: Moved, label: string): void {
+    this.#history.push({ text, moved }, label, Date.now());
+    this.#show(text, moved);
+  }
+
+  #show(text: string, moved: Moved): void {
+    const isOther = text !== this.text;
+    this.text = text;
+    this.moved = moved;
+    if (this.name) keepPlaces(this.name, moved);
+    if (isOther || this.#reading) this.#read();
+    this.#after();
+  }
+
+  #after(): void {
+    this.undoes = this.#history.undoes;
+    this.redoes = this.#history.redoes;
+    clearTimeout(this.#checking);
+    this.#checking = setTimeout(() => void this.#check(), CHECK_AFTER);
+    this.#keepSoon();
+  }
+
+  #read(): void {
+    clearTimeout(this.#reading);
+    this.#reading = undefined;
+    const doc = read(this.text);
+    const [error] = doc.errors;
+    if (error) {
+      this.broken = error.message.split('\n')[0] ?? 'It is no YAML';
+      return;
+    }
+    this.broken = null;
+    this.graph = graphOf(doc.toJS());
+    const ids = new Set(this.graph.nodes.map((node) => node.id));
+    const left = this.selected.filter((id) => ids.has(id));
+    if (left.length !== this.selected.length) this.select(left);
+    if (this.selectedEdge && !this.graph.edges.some((edge) => edge.id === this.selectedEdge)) this.selectedEdge = null;
+  }
+
+  async #check(): Promise<void> {
+    this.#asked?.abort();
+    const asked = new AbortController();
+    this.#asked = asked;
+    const text = this.text;
+    if (text.trim() === '') {
+      this.problems = [];
+      this.plan = null;
+      this.checked = 'invalid';
+      return;
+    }
+    try {
+      const { valid, diagnostics, plan } = await check(text, asked.signal);
+      if (asked.signal.aborted || text !== this.text) return;
+      this.problems = placed(diagnostics, text, this.graph.nodes.map((node) => node.id));
+      this.plan = plan;
+      this.checked = valid ? 'valid' : 'invalid';
+    } catch (error) {
+      if (asked.signal.aborted) return;
+      this.checked = 'unreached';
+      if (error instanceof ApiError && error.problem.diagnostics) {
+        this.problems = placed(error.problem.diagnostics, text, []);
+        this.checked = 'invalid';
+      }
+    }
+  }
+
+  #keepSoon(): void {
+    clearTimeout(this.#keeping);
+    this.#keeping = setTimeout(() => this.#keep(), KEEP_AFTER);
+  }
+
+  #keep(): void {
+    clearTimeout(this.#keeping);
+    const key = this.name ?? NEW;
+    if (!this.isDirty) {
+      dropDraft(key);
+      return;
+    }
+    const { version = null, etag = null, source = '' } = this.base ?? {};
+    this.unkept = !keepDraft(key, { text: this.text, version, etag, base: source, at: Date.now() });
+  }
+}

@@ -1,0 +1,65 @@
+/** What is kept in this browser only: drafts that were not saved, and where nodes were moved to. */
+import type { Moved } from './model/history';
+
+export interface Draft {
+  text: string;
+  /** What it was made of; null for a workflow that was never saved. */
+  version: number | null;
+  etag: string | null;
+  /** That version's text, without which a conflict could not be merged. */
+  base: string;
+  at: number;
+}
+
+const draftKey = (name: string) => `ghostlight.draft.${name}`;
+const placesKey = (name: string) => `ghostlight.places.${name}`;
+/** The name under which the draft of a new workflow is kept: no workflow can have it. */
+export const NEW = '+new';
+
+export function draftOf(name: string): Draft | null {
+  const draft = stored<Draft>(draftKey(name));
+  return draft && typeof draft.text === 'string' ? draft : null;
+}
+
+/** False when the browser keeps nothing: then leaving loses it. */
+export function keepDraft(name: string, draft: Draft): boolean {
+  return store(draftKey(name), draft);
+}
+
+export function dropDraft(name: string): void {
+  forget(draftKey(name));
+}
+
+export function placesOf(name: string): Moved {
+  return stored<Moved>(placesKey(name)) ?? {};
+}
+
+export function keepPlaces(name: string, moved: Moved): void {
+  if (Object.keys(moved).length === 0) forget(placesKey(name));
+  else store(placesKey(name), moved);
+}
+
+function stored<T>(key: string): T | null {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? 'null') as T | null;
+  } catch {
+    return null;
+  }
+}
+
+function store(key: string, value: unknown): boolean {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function forget(key: string): void {
+  try {
+    localStorage.removeItem(key);
+  } catch {
+    // A browser that stores nothing has nothing to forget.
+  }
+}

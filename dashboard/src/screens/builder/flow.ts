@@ -1,0 +1,89 @@
+/** From a graph to what the canvas draws. */
+import { MarkerType, Position, type Edge, type Node } from '@xyflow/svelte';
+import { duration } from '$lib/format';
+import { kindOf } from '$lib/graph/kinds';
+import type { Builder } from './builder.svelte';
+import type { GraphNode } from './model/graph';
+import { caseY, heightOf, NODE_WIDTH } from './model/size';
+
+export type Places = ReadonlyMap<string, { x: number; y: number }>;
+
+export function flowNodes(
+  builder: Builder,
+  places: Places,
+  showPlan: boolean,
+  onpick: (id: string, depth: number) => void,
+): Node[] {
+  const counts = countsOf(builder);
+  const planned = new Map((showPlan ? (builder.plan?.nodes ?? []) : []).map((node) => [node.id, node]));
+  const selected = new Set(builder.selected);
+  return builder.graph.nodes.map((node) => {
+    const [errors, warnings] = counts.get(node.id) ?? [0, 0];
+    const plan = planned.get(node.id);
+    const position = builder.moved[node.id] ?? places.get(node.id) ?? { x: 0, y: 0 };
+    const height = heightOf(node);
+    return {
+      id: node.id,
+      type: 'step',
+      position,
+      width: NODE_WIDTH,
+      height,
+      handles: handlesOf(node, height),
+      selected: selected.has(node.id),
+      draggable: !builder.broken,
+      connectable: !builder.broken,
+      ariaLabel: spoken(node, errors, warnings),
+      data: {
+        node,
+        errors,
+        warnings,
+        critical: plan?.critical ?? false,
+        estimate: plan && plan.estimate.p50_ms > 0 ? duration(plan.estimate.p50_ms) : '',
+        depth: builder.depth,
+        onpick,
+      },
+    };
+  });
+}
+
+export function flowEdges(builder: Builder, showPlan: boolean): Edge[] {
+  const path = showPlan ? (builder.plan?.critical_path ?? []) : [];
+  const critical = new Set(path.slice(1).map((id, at) => `${path[at]}>${id}`));
+  return builder.graph.edges.map((edge) => {
+    const isCritical = critical.has(`${edge.from}>${edge.to}`);
+    return {
+      id: edge.id,
+      type: 'step',
+      source: edge.from,
+      target: edge.to,
+      sourceHandle: edge.source === 'cases' ? `case-${edge.path[3]}` : null,
+      selected: edge.id === builder.selectedEdge,
+      data: { edge, critical: isCritical },
+      markerEnd: { type: MarkerType.ArrowClosed, width: 15, height: 15 },
+      ariaLabel: `From ${edge.from} to ${edge.to}, ${edge.kind}${edge.label ? `, ${edge.label}` : ''}`,
+    };
+  });
+}
+
+function handlesOf(node: GraphNode, height: number): NonNullable<Node['handles']> {
+  const size = { width: 12, height: 12 };
+  const out = { type: 'source' as const, position: Position.Right, x: NODE_WIDTH - 6, ...size };
+  const into = { type: 'target' as const, position: Position.Left, x: -6, y: height / 2 - 6, ...size };
+  if (node.cases.length === 0) return [into, { ...out, y: height / 2 - 6 }];
+  return [into, ...node.cases.map((_, at) => ({ ...out, id: `case-${at}`, y: caseY(at) - 6 }))];
+}
+
+function spoken(node: GraphNode, errors: number, warnings: number): string {
+  const found = errors > 0 ? `, ${errors} mistakes` : warnings > 0 ? `, ${warnings} warnings` : '';
+  return `${node.id}, ${kindOf(node.type).label}${node.summary ? `, ${node.summary}` : ''}${found}`;
+}
+
+function countsOf(builder: Builder): Map<string, [number, number]> {
+  const counts = new Map<string, [number, number]>();
+  for (const { node, severity } of builder.problems) {
+    if (!node || severity === 'info') continue;
+    const [errors, warnings] = counts.get(node) ?? [0, 0];
+    counts.set(node, severity === 'error' ? [errors + 1, warnings] : [errors, warnings + 1]);
+  }
+  return counts;
+}

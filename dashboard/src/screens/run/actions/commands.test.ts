@@ -1,0 +1,44 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { decide, reconcile, retryHazards, withMember } from './commands';
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** What was sent, with an answer that holds for anything. */
+function heard(answer: unknown = {}) {
+  const sent: { url: string; body: string; key: string | null }[] = [];
+  vi.stubGlobal('fetch', async (request: Request) => {
+    sent.push({
+      url: new URL(request.url).pathname,
+      body: await request.text(),
+      key: request.headers.get('Idempotency-Key'),
+    });
+    return new Response(JSON.stringify(answer), { headers: { 'Content-Type': 'application/json' } });
+  });
+  return sent;
+}
+
+test('a value is put in as it was written', () => {
+  expect(withMember('{}', 'output', '{"id":12345678901234567890}')).toBe('{"output":{"id":12345678901234567890}}');
+  expect(withMember('{"a":1}', 'b', '1.0')).toBe('{"a":1,"b":1.0}');
+});
+
+test('numbers that no double holds reach the daemon', async () => {
+  const sent = heard();
+  await reconcile('r', 'pay.2', 'yes', 3, '{"id":12345678901234567890}');
+  expect(sent[0]?.url).toBe('/api/v1/runs/r/steps/pay.2/reconcile');
+  expect(sent[0]?.body).toBe('{"happened":"yes","attempt":3,"output":{"id":12345678901234567890}}');
+  expect(sent[0]?.key).toBeTruthy();
+});
+
+test('a no takes no changes with it', async () => {
+  const sent = heard();
+  await decide('q', 'reject', 'not now', '{"n":1}');
+  await decide('q', 'approve', '', '{"n":1.0}');
+  expect(sent.map((one) => one.body)).toEqual(['{"comment":"not now"}', '{"changes":{"n":1.0}}']);
+});
+
+test('asking what a retry would do takes no key', async () => {
+  const sent = heard({ again: [] });
+  await retryHazards('r', { version: 2 });
+  expect(sent[0]).toMatchObject({ body: '{"version":2,"dry_run":true}', key: null });
+});

@@ -1,0 +1,44 @@
+/** Paths of steps: `each.2` is the third item of `each`, `better.1` a pass of a loop, `pay.compensate` what makes `pay` good. */
+
+/** The node of the plan that a step belongs to. */
+export function nodeOf(path: string): string {
+  const dot = path.indexOf('.');
+  return dot < 0 ? path : path.slice(0, dot);
+}
+
+/** What a step is an item or pass of; `null` at the top. */
+export function ownerOf(path: string): string | null {
+  const dot = path.lastIndexOf('.');
+  return dot < 0 ? null : path.slice(0, dot);
+}
+
+/** Whether it is an item or a pass, and not something that belongs to a step otherwise. */
+export function isItem(path: string): boolean {
+  return /^\d+$/.test(path.slice(path.lastIndexOf('.') + 1)) && path.includes('.');
+}
+
+/** How people read it: `each[2]`, `each[2][0]`, `pay · compensate`. */
+export function said(path: string): string {
+  const [first = '', ...rest] = path.split('.');
+  return rest.reduce((text, part) => (/^\d+$/.test(part) ? `${text}[${part}]` : `${text} · ${part}`), first);
+}
+
+/** By node as the plan lists them, and items by their number. */
+export function comparePaths(order: ReadonlyMap<string, number>): (a: string, b: string) => number {
+  return (a, b) => {
+    const [left, right] = [a.split('.'), b.split('.')];
+    const first =
+      (order.get(left[0] ?? '') ?? Number.MAX_SAFE_INTEGER) -
+      (order.get(right[0] ?? '') ?? Number.MAX_SAFE_INTEGER);
+    if (first !== 0) return first;
+    for (let at = 0; at < Math.max(left.length, right.length); at += 1) {
+      const [x, y] = [left[at], right[at]];
+      if (x === undefined) return -1;
+      if (y === undefined) return 1;
+      if (x === y) continue;
+      const [m, n] = [Number(x), Number(y)];
+      return Number.isNaN(m) || Number.isNaN(n) ? x.localeCompare(y) : m - n;
+    }
+    return 0;
+  };
+}

@@ -1,0 +1,41 @@
+/** What is looked at: one choice for graph, timeline, steps and events, kept in the URL. */
+import { param, setParams } from '$lib/state/url.svelte';
+
+export const TABS = [
+  { id: 'timeline', label: 'Timeline' },
+  { id: 'steps', label: 'Steps' },
+  { id: 'state', label: 'State' },
+  { id: 'events', label: 'Events' },
+  { id: 'plan', label: 'Plan' },
+] as const;
+export type TabId = (typeof TABS)[number]['id'];
+
+export const picked = {
+  get tab(): TabId {
+    const tab = param('tab', 'timeline');
+    return TABS.find((one) => one.id === tab)?.id ?? 'timeline';
+  },
+  get step(): string | null {
+    return param('step') || null;
+  },
+  get attempt(): number | null {
+    return Number(param('attempt')) || null;
+  },
+  /** The event that the state is looked at after; the last one when none is chosen. */
+  get at(): number | null {
+    return Number(param('at')) || null;
+  },
+
+  show(tab: TabId): void {
+    setParams({ tab: tab === 'timeline' ? null : tab }, true);
+  },
+  select(step: string | null, attempt: number | null = null): void {
+    setParams({ step, attempt: attempt === null ? null : String(attempt) });
+  },
+  open(step: string, attempt: number | null = null): void {
+    setParams({ tab: 'steps', step, attempt: attempt === null ? null : String(attempt) }, true);
+  },
+  goTo(at: number | null): void {
+    setParams({ at: at === null ? null : String(at) });
+  },
+};

@@ -1,0 +1,85 @@
+/** The steps as rows of a tree: nodes of the plan, and below maps and loops that are open their items and passes. */
+import type { Step } from './fold';
+import { comparePaths, ownerOf } from './paths';
+
+export interface TreeRow {
+  path: string;
+  step: Step;
+  depth: number;
+  /** It has items or passes. */
+  box: boolean;
+  open: boolean;
+}
+
+export interface TreeQuery {
+  text: string;
+  /** Statuses that are shown; all when empty. */
+  statuses: readonly string[];
+}
+
+/** Rows in order. While something is sought all that fits is shown, however deep, below what it belongs to. */
+export function treeOf(
+  steps: ReadonlyMap<string, Step>,
+  order: ReadonlyMap<string, number>,
+  open: ReadonlySet<string>,
+  query: TreeQuery,
+): TreeRow[] {
+  const boxes = new Set<string>();
+  for (const path of steps.keys()) {
+    const owner = ownerOf(path);
+    if (owner !== null) boxes.add(owner);
+  }
+  const sought = query.text.trim().toLowerCase();
+  const seeking = sought !== '' || query.statuses.length > 0;
+  const fits = (step: Step) =>
+    (query.statuses.length === 0 || query.statuses.includes(step.status)) &&
+    (sought === '' ||
+      step.path.toLowerCase().includes(sought) ||
+      (step.agent ?? '').toLowerCase().includes(sought) ||
+      step.description.toLowerCase().includes(sought));
+  const shown = new Set<string>();
+  for (const [path, step] of steps) {
+    if (seeking) {
+      if (!fits(step)) continue;
+      for (let at: string | null = path; at !== null && !shown.has(at); at = ownerOf(at)) shown.add(at);
+    } else if (isOpen(path, open)) {
+      shown.add(path);
+    }
+  }
+  return [...shown]
+    .sort(comparePaths(order))
+    .flatMap((path): TreeRow[] => {
+      const step = steps.get(path);
+      if (!step) return [];
+      return [
+        {
+          path,
+          step,
+          depth: path.split('.').length - 1,
+          box: boxes.has(path),
+          open: boxes.has(path) && (seeking || open.has(path)),
+        },
+      ];
+    });
+}
+
+/** Whether all that a step stands in is open. */
+function isOpen(path: string, open: ReadonlySet<string>): boolean {
+  for (let owner = ownerOf(path); owner !== null; owner = ownerOf(owner)) {
+    if (!open.has(owner)) return false;
+  }
+  return true;
+}
+
+/** What has to be open for a step to be seen. */
+export function owners(path: string): string[] {
+  const found: string[] = [];
+  for (let owner = ownerOf(path); owner !== null; owner = ownerOf(owner)) found.push(owner);
+  return found;
+}
+
+export function countBy(steps: Iterable<Step>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const step of steps) counts.set(step.status, (counts.get(step.status) ?? 0) + 1);
+  return counts;
+}

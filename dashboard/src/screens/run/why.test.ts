@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import type { components } from '$lib/api/schema';
+import { newStep, type Step } from './fold';
+import { why } from './why';
+
+const run = (more: object) =>
+  ({ status: 'running', cancel_requested: false, ...more }) as components['schemas']['Run'];
+const step = (path: string, more: Partial<Step>): Step => ({ ...newStep(path), type: 'agent_call', ...more });
+const now = Date.UTC(2026, 0, 1);
+
+test('a write of which nobody knows is told before all else', () => {
+  const told = why(
+    run({}),
+    [
+      step('a', { status: 'running' }),
+      step('b', { status: 'waiting', reason: 'approval' }),
+      step('c', { status: 'waiting', reason: 'reconcile' }),
+    ],
+    now,
+  );
+  expect(told).toMatchObject({ step: 'c', tone: 'ask' });
+});
+
+test('what waits for a person says for how long, and that others run', () => {
+  const began = new Date(now - 90_000).toISOString();
+  const told = why(
+    run({}),
+    [step('ok', { status: 'waiting', reason: 'approval', started_at: began }), step('a', { status: 'running' })],
+    now,
+  );
+  expect(told.text).toBe('ok waits for a person for 1 min 30 s; 1 other step runs.');
+});
+
+test('what is tried again says when', () => {
+  const retry_at = new Date(now + 12_000).toISOString();
+  expect(why(run({}), [step('a.2', { status: 'retrying', retry_at })], now).text).toBe(
+    'a[2] failed and is tried again in 12 s.',
+  );
+});
+
+test('many are not all named, and a map is not among them', () => {
+  const steps = Array.from({ length: 9 }, (_, n) => step(`each.${n}`, { status: 'running' }));
+  expect(why(run({}), [step('each', { type: 'map', status: 'running' }), ...steps], now).text).toBe(
+    'each[0], each[1], each[2] and 6 more run.',
+  );
+});
+
+test('a run that failed says what failed', () => {
+  const error = { class: 'data', code: 'x', message: 'the log is empty', step: 'logs' };
+  expect(why(run({ status: 'failed', error }), [], now)).toEqual({
+    text: 'logs: the log is empty',
+    step: 'logs',
+    tone: 'bad',
+  });
+});
