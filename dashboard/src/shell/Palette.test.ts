@@ -24,8 +24,12 @@ beforeEach(async () => {
   get.mockReset().mockImplementation(async (path: string) => {
     const items: Record<string, object[]> = {
       '/api/v1/workflows': [{ name: 'deploy-shop', description: 'Brings the shop out' }],
-      '/api/v1/agents': [{ name: 'http-probe', description: '', capabilities: ['health-check'], enabled: true }],
-      '/api/v1/runs': [{ id: '01980c2a-77e1-7c50-8b1a-3f0e9a7d5c21', workflow: 'deploy-shop', status: 'failed' }],
+      '/api/v1/agents': [
+        { name: 'http-probe', description: '', capabilities: ['health-check'], enabled: true },
+      ],
+      '/api/v1/runs': [
+        { id: '01980c2a-77e1-7c50-8b1a-3f0e9a7d5c21', workflow: 'deploy-shop', status: 'failed' },
+      ],
     };
     return { data: { items: items[path] ?? [] } };
   });

@@ -15,7 +15,7 @@ import { session } from '$lib/state/session.svelte';
 import { settings } from '$lib/state/settings.svelte';
 import { lookOf } from '$lib/status';
 import { overlays } from './overlays.svelte';
-import { runIdIn, type Command } from './palette';
+import { runIdIn, type Command } from './find';
 import { places, settingsPlace } from './places';
 
 type Schemas = components['schemas'];
@@ -77,7 +77,14 @@ function pasted(query: string, runs: Schemas['Run'][]): Command[] {
   const id = runIdIn(query);
   if (!id || runs.some((run) => run.id === id)) return [];
   return [
-    { id: `run/${id}`, group: 'Runs', label: `Run …${shortId(id)}`, words: query, icon: Play, href: `/runs/${id}` },
+    {
+      id: `run/${id}`,
+      group: 'Runs',
+      label: `Run …${shortId(id)}`,
+      words: query,
+      icon: Play,
+      href: `/runs/${id}`,
+    },
   ];
 }
 

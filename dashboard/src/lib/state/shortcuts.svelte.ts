@@ -89,7 +89,9 @@ export function shown(keys: string, isMac = /Mac|iP(hone|ad)/.test(navigator.pla
   return keys
     .split(' ')
     .map((key) =>
-      (key === '+' ? ['+'] : key.split('+')).map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part)),
+      (key === '+' ? ['+'] : key.split('+')).map(
+        (part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part),
+      ),
     );
 }
 
@@ -98,11 +100,16 @@ function isWriting(event: KeyboardEvent): boolean {
   const inner = event.composedPath()[0];
   if (!(inner instanceof HTMLElement)) return false;
   if (inner.isContentEditable || inner.matches('textarea, select')) return true;
-  return inner instanceof HTMLInputElement && !/^(button|checkbox|radio|range|submit|reset)$/.test(inner.type);
+  return (
+    inner instanceof HTMLInputElement && !/^(button|checkbox|radio|range|submit|reset)$/.test(inner.type)
+  );
 }
 
 function isDialogOpen(): boolean {
-  return document.querySelector('[role="dialog"][data-state="open"], [role="alertdialog"][data-state="open"]') !== null;
+  return (
+    document.querySelector('[role="dialog"][data-state="open"], [role="alertdialog"][data-state="open"]') !==
+    null
+  );
 }
 
 export const shortcuts = new Shortcuts();

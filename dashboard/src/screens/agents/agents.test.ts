@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { choices, filtered, healthOf, usesIn, type AgentSummary, type Statistics } from './agents';
 
 function agent(name: string, more: Partial<AgentSummary> = {}): AgentSummary {
-  return { name, kind: 'builtin', description: '', capabilities: [], enabled: true, managed_by: 'file', ...more };
+  return {
+    name,
+    kind: 'builtin',
+    description: '',
+    capabilities: [],
+    enabled: true,
+    managed_by: 'file',
+    ...more,
+  };
 }
 
 const statistics = (finished: number, failed: number): Statistics => ({

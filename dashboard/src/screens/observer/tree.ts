@@ -103,7 +103,11 @@ function exitOf(value: unknown): Exit | null {
 /** The actors above one, from the root on. */
 export function above(reading: Reading, path: string): Actor[] {
   const found: Actor[] = [];
-  for (let at = reading.byPath.get(path); at; at = at.parent === null ? undefined : reading.byPath.get(at.parent)) {
+  for (
+    let at = reading.byPath.get(path);
+    at;
+    at = at.parent === null ? undefined : reading.byPath.get(at.parent)
+  ) {
     found.unshift(at);
   }
   return found;
@@ -154,7 +158,7 @@ export function treeRows(reading: Reading, query: string, folded: ReadonlyMap<st
     const shown = new Set<string>();
     for (const actor of reading.all) {
       if (!fits(actor, words)) continue;
-      for (let at: Actor | undefined = actor; at && !shown.has(at.path); ) {
+      for (let at: Actor | undefined = actor; at && !shown.has(at.path);) {
         shown.add(at.path);
         at = at.parent === null ? undefined : reading.byPath.get(at.parent);
       }
