@@ -132,6 +132,13 @@ describe('paths', () => {
     expect(above(read(house(), 0), 'gone')).toEqual([]);
   });
 
+  it('are shown as short as tells their actors apart', () => {
+    const shown = read(house(), 0).all.map(shortName);
+    expect(shown).toContain('…9a7d5c21');
+    expect(shown).toContain('planner');
+    expect(shortPath(`runs/p0/runs/${RUN}/workflow`)).toBe('runs/p0/runs/…9a7d5c21/workflow');
+  });
+
   it('say which run an actor belongs to', () => {
     expect(runOf(`runs/p0/runs/${RUN}/executions/verify@2`)).toBe(RUN);
     expect(runOf('runs/p0/router')).toBeUndefined();

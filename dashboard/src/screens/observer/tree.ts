@@ -178,6 +178,17 @@ export function isFolded(actor: Actor, folded: ReadonlyMap<string, boolean>): bo
   return folded.get(actor.path) ?? actor.children.length > OPEN_MAX;
 }
 
+/** As short as tells actors of one supervisor apart: ids of runs by their end, as their beginning is the time. */
+export function shortName(actor: Actor): string {
+  const last = actor.name.split('/').at(-1) ?? actor.name;
+  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(last) ? `…${last.slice(-8)}` : last;
+}
+
+/** A path with the ids of runs cut to their end. */
+export function shortPath(path: string): string {
+  return path.replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}([0-9a-f]{8})/gi, '…$1');
+}
+
 /** The run that an actor belongs to: `runs/p3/runs/<id>/workflow`. */
 export function runOf(path: string): string | undefined {
   return /(?:^|\/)runs\/([0-9a-f]{8}-[0-9a-f-]{27})(?:\/|$)/i.exec(path)?.[1];
