@@ -59,7 +59,10 @@ export function healthOf(agent: AgentSummary, statistics: Statistics | null | un
       why: agent.disabled_reason || 'It is not called any more.',
     };
   }
-  if (!statistics || statistics.finished === 0) {
+  if (!statistics) {
+    return { label: 'Enabled', tone: 'grey', status: 'pending', why: 'How its calls went is not known yet.' };
+  }
+  if (statistics.finished === 0) {
     return {
       label: 'Not called yet',
       tone: 'grey',
