@@ -6,6 +6,8 @@ import {
   isJust,
   read,
   runOf,
+  shortName,
+  shortPath,
   sorted,
   treeRows,
   wordsOf,
