@@ -104,6 +104,7 @@ function isWriting(event: KeyboardEvent): boolean {
   return (
     inner instanceof HTMLInputElement && !/^(button|checkbox|radio|range|submit|reset)$/.test(inner.type)
   );
+<<<<<<< HEAD
 }
 
 /** Enter and Space mean what has the focus, when that does something by itself. */
@@ -114,6 +115,8 @@ function belongsToFocus(event: KeyboardEvent): boolean {
     inner instanceof Element &&
     inner.closest('a, button, summary, input, [role="option"], [role="menuitem"]') !== null
   );
+=======
+>>>>>>> wt-d-observe
 }
 
 function isDialogOpen(): boolean {
