@@ -1,6 +1,8 @@
-import { render, screen } from '@testing-library/svelte';
-import { expect, test } from 'vitest';
+import { cleanup, render, screen } from '@testing-library/svelte';
+import { afterEach, expect, test } from 'vitest';
 import Payload from './Payload.svelte';
+
+afterEach(cleanup);
 
 test('the raw text is what came, byte for byte', async () => {
   const text = '{"id":12345678901234567890,"n":1.0,"s":"\\u00e9"}';
@@ -20,7 +22,11 @@ test('of megabytes only a part is put on the page', async () => {
 });
 
 test('no value is said, and markup in a value stays text', async () => {
-  const { container, rerender } = render(Payload, { text: undefined, name: 'input', none: 'It was given nothing.' });
+  const { container, rerender } = render(Payload, {
+    text: undefined,
+    name: 'input',
+    none: 'It was given nothing.',
+  });
   expect(screen.getByText('It was given nothing.')).toBeTruthy();
   await rerender({ text: '<img src=x onerror=alert(1)>', name: 'input' });
   expect(container.querySelector('img')).toBeNull();
