@@ -102,3 +102,8 @@ test('what ran side by side took less time than it worked', () => {
     busy: 250,
   });
 });
+
+test('a step that runs a workflow of its own waits for it', () => {
+  const child = step({ type: 'workflow', status: 'waiting', reason: 'child', child: 'r' });
+  expect(kinds(partsOf(child, [], T + 5, T + 50))).toEqual(['wait 5-50']);
+});

@@ -61,12 +61,10 @@ export function partsOf(step: Step, spans: Span[], readyAt: number | null, now: 
         ...more,
       });
   };
+  // A step that runs a workflow of its own begins when it is ready; the daemon does not say it otherwise.
+  const begun = step.started_at ?? (step.type === 'workflow' && step.child ? iso(readyAt) : null);
   const sorted = [...spans].sort((a, b) => Date.parse(a.started_at) - Date.parse(b.started_at));
-  const first = sorted[0]
-    ? Date.parse(sorted[0].started_at)
-    : step.started_at
-      ? Date.parse(step.started_at)
-      : null;
+  const first = sorted[0] ? Date.parse(sorted[0].started_at) : begun ? Date.parse(begun) : null;
   if (readyAt !== null && first !== null && first - readyAt >= 1) put('queue', readyAt, first);
   if (readyAt !== null && first === null && step.status === 'ready')
     put('queue', readyAt, now, { open: true });
@@ -84,9 +82,9 @@ export function partsOf(step: Step, spans: Span[], readyAt: number | null, now: 
     end = Math.max(end ?? 0, to);
   }
   const over = step.ended_at ? Date.parse(step.ended_at) : null;
-  if (sorted.length === 0 && step.started_at) {
+  if (sorted.length === 0 && begun) {
     const kind = step.type === 'human_gate' ? 'approval' : waits(step) ? 'wait' : 'run';
-    put(kind, Date.parse(step.started_at), over ?? now, { open: over === null, outcome: step.status });
+    put(kind, Date.parse(begun), over ?? now, { open: over === null, outcome: step.status });
   } else if (end !== null) {
     if (step.status === 'retrying') put('retry', end, now, { open: true });
     else if (step.status === 'waiting' && !parts.at(-1)?.open) {
@@ -103,6 +101,10 @@ export function partsOf(step: Step, spans: Span[], readyAt: number | null, now: 
     } else if (over !== null && over > end + 1) put('wait', end, over);
   }
   return parts;
+}
+
+function iso(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
 }
 
 function waits(step: Step): boolean {

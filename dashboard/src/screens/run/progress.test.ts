@@ -8,6 +8,8 @@ const steps = (statuses: Record<string, string>) =>
 test('a run that goes on is never done', () => {
   const all = steps({ a: 'completed', b: 'completed' });
   expect(progressOf({ status: 'running' }, { progress: 1, counts: {} }, all).share).toBe(0.99);
+  const half = steps({ a: 'completed', b: 'waiting' });
+  expect(progressOf({ status: 'running' }, { progress: 1, counts: {} }, half).share).toBe(0.5);
   expect(progressOf({ status: 'completed' }, { progress: 1, counts: {} }, all).share).toBe(1);
   expect(progressOf({ status: 'failed' }, { progress: 1, counts: {} }, all).share).toBe(0.99);
 });

@@ -49,8 +49,10 @@ export function progressOf(
   const done = [...counts].reduce((sum, [name, n]) => (isOver(name) ? sum + n : sum), 0);
   // What the daemon says goes by estimates of the plan, and that does not know how many items there are.
   const counted = total === 0 ? 0 : done / total;
-  const reported = boxes.size > 0 ? counted : (status?.progress ?? counted);
   const over = isOver(run.status);
+  const said = status?.progress ?? counted;
+  // All that was estimated is done, and the run is not: what waits has no estimate.
+  const reported = boxes.size > 0 || (said >= 0.99 && !over) ? counted : said;
   return {
     share: over && run.status === 'completed' ? 1 : Math.min(reported, 0.99),
     counted: boxes.size > 0,
