@@ -104,7 +104,6 @@ function isWriting(event: KeyboardEvent): boolean {
   return (
     inner instanceof HTMLInputElement && !/^(button|checkbox|radio|range|submit|reset)$/.test(inner.type)
   );
-<<<<<<< HEAD
 }
 
 /** Enter and Space mean what has the focus, when that does something by itself. */
@@ -115,8 +114,6 @@ function belongsToFocus(event: KeyboardEvent): boolean {
     inner instanceof Element &&
     inner.closest('a, button, summary, input, [role="option"], [role="menuitem"]') !== null
   );
-=======
->>>>>>> wt-d-observe
 }
 
 function isDialogOpen(): boolean {
