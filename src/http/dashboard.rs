@@ -55,6 +55,7 @@ const MEDIA_TYPES: &[(&str, &str)] = &[
     ("js", "text/javascript; charset=utf-8"),
     ("json", "application/json"),
     ("map", "application/json"),
+    ("md", "text/markdown; charset=utf-8"),
     ("png", "image/png"),
     ("svg", "image/svg+xml"),
     ("txt", "text/plain; charset=utf-8"),
