@@ -40,7 +40,9 @@ function inOrder(paths) {
 function sources() {
   const isOurs = (name) => !name.startsWith('.');
   const isSource = (name) => FILES.includes(name) || PATTERNS.some((pattern) => pattern.test(name));
-  const top = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isFile() && isSource(entry.name));
+  const top = readdirSync(root, { withFileTypes: true }).filter(
+    (entry) => entry.isFile() && isSource(entry.name),
+  );
   const deep = FOLDERS.flatMap((folder) => below(join(root, folder), isOurs, `${folder}/`));
   return inOrder([...top.map((entry) => entry.name), ...deep]);
 }
@@ -56,7 +58,10 @@ function hashOfSources() {
 
 const dist = join(root, 'dist');
 const built = inOrder(below(dist, () => true).filter((path) => path !== STAMP));
-const hashOf = (path) => createHash('sha256').update(readFileSync(join(dist, path))).digest('hex');
+const hashOf = (path) =>
+  createHash('sha256')
+    .update(readFileSync(join(dist, path)))
+    .digest('hex');
 const stamp = {
   sources: hashOfSources(),
   files: Object.fromEntries(built.map((path) => [path, hashOf(path)])),
