@@ -4,16 +4,19 @@
 //! and nothing shows that somebody else was asked in between. A page in a browser reaches loopback too, so the
 //! `Host` must be a name of this machine (a foreign name that resolves to loopback is how pages get around the browser's
 //! rules) and the `Origin`, when there is one, our own. Everywhere else, and once a token exists, each request brings
-//! one. What a request shows is gathered in an [`Ask`]; [`Policy::judge`] decides; who asks for what and gets refused is
-//! recorded by the caller of these rules.
+//! one, or the cookie of a login that was made with one ([`logins`]). What a request shows is gathered in an [`Ask`], and what the
+//! daemon knows is a [`Known`]; [`Policy::judge`] decides; who asks for what and gets refused is recorded by the caller of
+//! these rules.
 
 mod listen;
+pub mod logins;
 mod names;
 mod throttle;
 
 pub use listen::{ListenError, check_listen, is_loopback};
 pub use throttle::Throttle;
 
+use logins::{Login, LoginId};
 use names::Authority;
 
 /// Who a request comes from.
@@ -26,15 +29,31 @@ pub enum Subject {
         /// Its id.
         id: String,
     },
+    /// Who has logged in from a browser with a token: for everybody else he is that token.
+    Login {
+        /// The id of the token.
+        token: String,
+        /// The login.
+        login: LoginId,
+    },
 }
 
 impl Subject {
     /// As it stands in events: `local` or `token:<id>`.
     #[must_use]
     pub fn name(&self) -> String {
+        match self.token() {
+            None => "local".to_owned(),
+            Some(id) => format!("token:{id}"),
+        }
+    }
+
+    /// The id of the token by which he was let in.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
         match self {
-            Self::Local => "local".to_owned(),
-            Self::Token { id } => format!("token:{id}"),
+            Self::Local => None,
+            Self::Token { id } | Self::Login { token: id, .. } => Some(id),
         }
     }
 }
@@ -44,6 +63,8 @@ impl Subject {
 pub struct Ask<'a> {
     /// Whether it changes nothing by its method: GET or HEAD without an upgrade.
     pub is_safe: bool,
+    /// Whether it is a GET that asks to go on in another protocol, as a WebSocket does.
+    pub is_upgrade: bool,
     /// The `Host`, or the authority of HTTP/2.
     pub host: Option<&'a str>,
     /// The `Origin`.
@@ -54,8 +75,24 @@ pub struct Ask<'a> {
     pub fetch_mode: Option<&'a str>,
     /// `Authorization`.
     pub authorization: Option<&'a str>,
+    /// What the cookie of a login holds.
+    pub login: Option<&'a str>,
+    /// `Ghostlight-CSRF`.
+    pub csrf: Option<&'a str>,
     /// Whether a header says that it was passed on for somebody (`X-Forwarded-For`, `Forwarded`, `Via`).
     pub is_forwarded: bool,
+}
+
+/// What the daemon knows of those who may ask.
+pub trait Known {
+    /// Whether there is a token.
+    fn any_token(&self) -> bool;
+    /// The id of the token that this text is, if it is accepted.
+    fn token(&self, text: &str) -> Option<String>;
+    /// Whether the token of that id is accepted.
+    fn is_accepted(&self, token: &str) -> bool;
+    /// The login, as long as it lasts; its token may have been revoked meanwhile.
+    fn login(&self, id: LoginId) -> Option<Login>;
 }
 
 /// What the daemon was told about its surroundings.
@@ -84,20 +121,29 @@ pub enum Refusal {
     /// Its token is not accepted.
     #[error("the token is unknown, revoked or expired")]
     BadToken,
+    /// The login of its cookie is none.
+    #[error("the login has ended, or its token is no longer accepted")]
+    NoLogin,
+    /// It has nothing but a cookie to show, which a browser sends whoever asks it to.
+    #[error("nothing but its cookie shows that the request comes from the dashboard")]
+    Unproven,
+}
+
+impl Refusal {
+    /// Whether it is refused for not being anybody, rather than for being somebody else than it says.
+    #[must_use]
+    pub fn is_of_nobody(self) -> bool {
+        matches!(self, Self::NoToken | Self::NoLogin | Self::Unproven)
+    }
 }
 
 impl Policy {
-    /// Decides who asks, or why not. `any_token` says whether a token exists; `verify` gives the id of an accepted one.
+    /// Decides who asks, or why not.
     ///
     /// # Errors
     /// [`Refusal`]: the host is judged first, then the origin, then the token, so that a foreign page learns nothing
     /// about tokens.
-    pub fn judge(
-        &self,
-        ask: Ask<'_>,
-        any_token: bool,
-        verify: impl FnOnce(&str) -> Option<String>,
-    ) -> Result<Subject, Refusal> {
+    pub fn judge(&self, ask: Ask<'_>, known: &impl Known) -> Result<Subject, Refusal> {
         let host = ask.host.and_then(Authority::parse);
         if !self.knows(host.as_ref()) {
             return Err(Refusal::ForeignHost);
@@ -105,22 +151,30 @@ impl Policy {
         if is_foreign(ask, host.as_ref()) {
             return Err(Refusal::ForeignOrigin);
         }
-        match ask.authorization.map(bearer) {
-            // A token that is wrong is never taken for none: whoever sends one believes to be somebody.
-            Some(token) => token.and_then(verify).map(|id| Subject::Token { id }).ok_or(Refusal::BadToken),
-            None if self.trusts_loopback() && !any_token && is_local(ask, host.as_ref()) => {
-                Ok(Subject::Local)
-            }
-            None => Err(Refusal::NoToken),
+        // A token that is wrong is never taken for none: whoever sends one believes to be somebody.
+        if let Some(header) = ask.authorization {
+            let token = bearer(header).and_then(|text| known.token(text));
+            return token.map(|id| Subject::Token { id }).ok_or(Refusal::BadToken);
         }
+        if self.trusts_loopback() && !known.any_token() && is_local(ask, host.as_ref()) {
+            return Ok(Subject::Local);
+        }
+        let text = ask.login.ok_or(Refusal::NoToken)?;
+        let login = known.login(LoginId::of(text)).filter(|login| known.is_accepted(&login.token));
+        let login = login.ok_or(Refusal::NoLogin)?;
+        if !is_proven(ask, text) {
+            return Err(Refusal::Unproven);
+        }
+        Ok(Subject::Login { token: login.token, login: login.id })
     }
 
     /// Whether a subject that was let in earlier still is: feeds ask again while they are open.
     #[must_use]
-    pub fn still(&self, subject: &Subject, any_token: bool, accepted: impl FnOnce(&str) -> bool) -> bool {
+    pub fn still(&self, subject: &Subject, known: &impl Known) -> bool {
         match subject {
-            Subject::Local => self.trusts_loopback() && !any_token,
-            Subject::Token { id } => accepted(id),
+            Subject::Local => self.trusts_loopback() && !known.any_token(),
+            Subject::Token { id } => known.is_accepted(id),
+            Subject::Login { token, login } => known.login(*login).is_some() && known.is_accepted(token),
         }
     }
 
@@ -155,6 +209,18 @@ fn is_foreign(ask: Ask<'_>, host: Option<&Authority>) -> bool {
     origin_is_foreign || (site_is_foreign && !follows_link)
 }
 
+/// Whether more than the cookie with this text shows that a page of ours asks, where that is needed. An origin that is
+/// not ours was refused before.
+fn is_proven(ask: Ask<'_>, text: &str) -> bool {
+    let is_from_page = ask.origin.is_some() || ask.fetch_site == Some("same-origin");
+    match (ask.is_safe, ask.is_upgrade) {
+        (true, _) => true,
+        // A page cannot choose the headers of a handshake, and a browser never leaves its origin out.
+        (false, true) => ask.origin.is_some(),
+        (false, false) => is_from_page && ask.csrf.is_some_and(|given| logins::is_csrf(text, given)),
+    }
+}
+
 /// The token of an `Authorization` header; none when it is of another scheme.
 fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
@@ -167,9 +233,35 @@ mod tests {
 
     const LOCAL: Policy = Policy { is_loopback: true, is_behind_proxy: false, allowed_hosts: Vec::new() };
 
+    /// A token, `glt_good`, and a login by it whose text is `cookie`; or neither, or the login alone.
+    #[derive(Default)]
+    struct House {
+        any_token: bool,
+        revoked: bool,
+        logged_out: bool,
+    }
+
+    impl Known for House {
+        fn any_token(&self) -> bool {
+            self.any_token
+        }
+
+        fn token(&self, text: &str) -> Option<String> {
+            (text == "glt_good" && !self.revoked).then(|| "1".to_owned())
+        }
+
+        fn is_accepted(&self, token: &str) -> bool {
+            token == "1" && !self.revoked
+        }
+
+        fn login(&self, id: LoginId) -> Option<Login> {
+            let login = Login { id, token: "1".to_owned(), ends_at: jiff::Timestamp::MAX };
+            (id == LoginId::of("cookie") && !self.logged_out).then_some(login)
+        }
+    }
+
     fn judge(policy: &Policy, ask: Ask<'_>, any_token: bool) -> Result<String, Refusal> {
-        let verify = |text: &str| (text == "glt_good").then(|| "1".to_owned());
-        policy.judge(ask, any_token, verify).map(|subject| subject.name())
+        policy.judge(ask, &House { any_token, ..House::default() }).map(|subject| subject.name())
     }
 
     fn from(host: &str) -> Ask<'_> {
@@ -272,11 +364,77 @@ mod tests {
     }
 
     #[test]
+    fn a_login_reads_what_its_token_reads_and_a_stale_one_is_nobodys() {
+        let ask = Ask { login: Some("cookie"), ..from("localhost") };
+        assert_eq!(judge(&LOCAL, ask, true), Ok("token:1".into()));
+        assert_eq!(judge(&LOCAL, Ask { login: Some("stale"), ..ask }, true), Err(Refusal::NoLogin));
+        assert_eq!(judge(&LOCAL, Ask { login: Some("stale"), ..ask }, false), Ok("local".into()));
+        for house in
+            [House { revoked: true, ..House::default() }, House { logged_out: true, ..House::default() }]
+        {
+            let house = House { any_token: true, ..house };
+            assert_eq!(LOCAL.judge(ask, &house), Err(Refusal::NoLogin));
+        }
+        let wrong_token = Ask { authorization: Some("Bearer glt_bad"), ..ask };
+        assert_eq!(judge(&LOCAL, wrong_token, true), Err(Refusal::BadToken));
+    }
+
+    #[test]
+    fn a_change_needs_the_word_of_the_login_and_a_sign_that_a_page_of_ours_asks() {
+        let (word, others) = (logins::csrf("cookie"), logins::csrf("another"));
+        let cookie = Ask { is_safe: false, login: Some("cookie"), ..from("localhost:7070") };
+        let origin = Ask { origin: Some("http://localhost:7070"), ..cookie };
+        let site = Ask { fetch_site: Some("same-origin"), ..cookie };
+        for ask in [origin, site] {
+            assert_eq!(
+                judge(&LOCAL, Ask { csrf: Some(&word), ..ask }, true),
+                Ok("token:1".into()),
+                "{ask:?}"
+            );
+            for csrf in [None, Some(""), Some("cookie"), Some(others.as_str())] {
+                assert_eq!(judge(&LOCAL, Ask { csrf, ..ask }, true), Err(Refusal::Unproven), "{csrf:?}");
+            }
+        }
+        let typed = Ask { fetch_site: Some("none"), ..cookie };
+        for ask in [cookie, typed] {
+            assert_eq!(
+                judge(&LOCAL, Ask { csrf: Some(&word), ..ask }, true),
+                Err(Refusal::Unproven),
+                "{ask:?}"
+            );
+        }
+        let foreign = Ask { origin: Some("http://evil.example"), csrf: Some(&word), ..cookie };
+        assert_eq!(judge(&LOCAL, foreign, true), Err(Refusal::ForeignOrigin));
+        let by_token = Ask { authorization: Some("Bearer glt_good"), ..cookie };
+        assert_eq!(judge(&LOCAL, by_token, true), Ok("token:1".into()), "a token needs no more");
+    }
+
+    #[test]
+    fn a_websocket_by_a_cookie_needs_an_origin_and_no_word() {
+        let cookie =
+            Ask { is_safe: false, is_upgrade: true, login: Some("cookie"), ..from("localhost:7070") };
+        assert_eq!(judge(&LOCAL, cookie, true), Err(Refusal::Unproven));
+        let own = Ask { origin: Some("http://localhost:7070"), ..cookie };
+        assert_eq!(judge(&LOCAL, own, true), Ok("token:1".into()));
+        let foreign = Ask { origin: Some("http://localhost:8080"), ..cookie };
+        assert_eq!(judge(&LOCAL, foreign, true), Err(Refusal::ForeignOrigin));
+        let by_token = Ask { login: None, authorization: Some("Bearer glt_good"), ..cookie };
+        assert_eq!(judge(&LOCAL, by_token, true), Ok("token:1".into()));
+    }
+
+    #[test]
     fn who_was_let_in_is_let_go_when_the_rules_no_longer_hold() {
-        assert!(LOCAL.still(&Subject::Local, false, |_| false));
-        assert!(!LOCAL.still(&Subject::Local, true, |_| false));
+        let house = House { any_token: true, ..House::default() };
+        assert!(LOCAL.still(&Subject::Local, &House::default()));
+        assert!(!LOCAL.still(&Subject::Local, &house));
         let token = Subject::Token { id: "1".into() };
-        assert!(LOCAL.still(&token, true, |id| id == "1"));
-        assert!(!LOCAL.still(&token, true, |_| false));
+        let login = Subject::Login { token: "1".into(), login: LoginId::of("cookie") };
+        for subject in [&token, &login] {
+            assert!(LOCAL.still(subject, &house), "{subject:?}");
+            assert!(!LOCAL.still(subject, &House { revoked: true, ..House::default() }), "{subject:?}");
+        }
+        let logged_out = House { logged_out: true, ..House::default() };
+        assert!(LOCAL.still(&token, &logged_out));
+        assert!(!LOCAL.still(&login, &logged_out));
     }
 }

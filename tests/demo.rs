@@ -71,6 +71,7 @@ fn the_shop_breaks_and_is_healthy_again_and_nothing_is_left_alive() {
     assert_eq!(ended.status.code(), Some(0), "{out}\n{err}");
     assert!(began.elapsed() < WITHIN, "it took {:?}", began.elapsed());
     for said in [
+        "dashboard     http://127.0.0.1:",
         "the shop is sick (status 503)",
         "new error",
         "pool exhausted",
@@ -131,6 +132,10 @@ fn a_demo_that_is_killed_is_finished_by_serve_on_its_folder() {
     let mut stderr = BufReader::new(serve.stderr.take().unwrap()).lines();
     let address = read_until(&mut stderr, "listens on");
     let server = address.rsplit(' ').next().unwrap().to_owned();
+    assert_eq!(
+        read_until(&mut stderr, "the dashboard is at").rsplit(' ').next(),
+        Some(&*format!("{server}/"))
+    );
     let rest = std::thread::spawn(move || stderr.count());
     let tell = |arguments: &[&str]| {
         let output = Command::new(program).args(arguments).args(["--server", &server]).output().unwrap();

@@ -36,6 +36,11 @@ fn with_body(request: RequestBuilder, method: &str) -> RequestBuilder {
     if matches!(method, "POST" | "PUT") { request.json(&json!({"_": 1})) } else { request }
 }
 
+/// Where one says who one is.
+fn is_login(method: &str, path: &str) -> bool {
+    (method, path) == ("POST", "/api/v1/session")
+}
+
 /// API5, T1: no route is forgotten, because the table of routes is the document itself.
 #[tokio::test]
 async fn every_route_is_closed_to_foreign_pages_and_once_a_token_exists_to_everybody_without_it() {
@@ -73,11 +78,25 @@ async fn every_route_is_closed_to_foreign_pages_and_once_a_token_exists_to_every
     let made = inside.post("/api/v1/tokens", &json!({"label": "test"})).await;
     assert_eq!((made.status, made.header("cache-control")), (201, "no-store"));
     let token = made.body["token"].as_str().unwrap();
+    let login = inside.post("/api/v1/session", &json!({"token": token})).await;
+    let cookie = login.header("set-cookie").split(';').next().unwrap().to_owned();
     for (method, path) in &routes {
         let ask = || with_body(inside.request(method, path), method);
         if is_open(path) {
             assert_eq!(inside.send(ask()).await.status, 200, "{path}");
             continue;
+        }
+        if is_login(method, path) {
+            assert_eq!(inside.send(ask()).await.status, 400, "it reads what nobody sends");
+            continue;
+        }
+        let by_cookie = || inside.send(ask().header("cookie", &cookie));
+        if method != "GET" {
+            let refused = by_cookie().await;
+            assert_eq!((refused.status, refused.code()), (403, "csrf_refused"), "{method} {path}");
+        } else if !path.ends_with("feed") {
+            let with = by_cookie().await;
+            assert!(!matches!(with.status, 401 | 403 | 405 | 429 | 500..), "{path} {with:?}");
         }
         let without = inside.send(ask()).await;
         assert_eq!((without.status, without.code()), (401, "unauthenticated"), "{method} {path}");
@@ -90,7 +109,7 @@ async fn every_route_is_closed_to_foreign_pages_and_once_a_token_exists_to_every
             let with = inside.send(ask().bearer_auth(token)).await;
             assert!(!matches!(with.status, 401 | 403 | 405 | 429 | 500..), "{method} {path} {with:?}");
         }
-        cells += 4;
+        cells += 5;
     }
     assert!(cells > 400, "{cells}");
 }

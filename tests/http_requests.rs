@@ -17,7 +17,7 @@ async fn what_cannot_be_read_is_refused_with_its_own_code() {
     inside.post_yaml("/api/v1/workflows", ONE).await.ok();
     let nobody = "00000000-0000-7000-8000-000000000000";
     let cases: &[(&str, &str, &str, &str, u16, &str)] = &[
-        ("GET", "/", "", "", 404, "not_found"),
+        ("GET", "/nothing", "", "", 404, "not_found"),
         ("GET", "/api/v1/nothing", "", "", 404, "not_found"),
         ("GET", "/api/v1/ns/default/runs", "", "", 404, "namespace_reserved"),
         ("POST", "/api/v1/ns/other/runs", "application/json", "{}", 404, "namespace_reserved"),

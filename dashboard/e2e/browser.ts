@@ -22,7 +22,9 @@ export async function page(browser: Browser, options: BrowserContextOptions = {}
   made.on('pageerror', (error) => wrong.push(String(error)));
   made.on('console', (message) => {
     // A daemon that is killed refuses connections; tests that kill it say so by looking at the page.
-    const isNetwork = /ERR_CONNECTION|ERR_EMPTY_RESPONSE|Failed to load resource|WebSocket connection/.test(message.text());
+    const isNetwork = /ERR_CONNECTION|ERR_EMPTY_RESPONSE|Failed to load resource|WebSocket connection/.test(
+      message.text(),
+    );
     if (message.type() === 'error' && !isNetwork) wrong.push(message.text());
   });
   return { page: made, wrong, close: () => context.close() };
@@ -46,7 +48,9 @@ export async function serious(of: Page): Promise<string[]> {
     });
     return violations
       .filter((violation) => violation.impact === 'serious' || violation.impact === 'critical')
-      .map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.target.join(' ')).join(', ')}`);
+      .map(
+        (violation) => `${violation.id}: ${violation.nodes.map((node) => node.target.join(' ')).join(', ')}`,
+      );
   });
   return found;
 }

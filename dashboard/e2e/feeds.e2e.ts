@@ -43,7 +43,10 @@ test('two hundred viewers of a run that goes on see the same events in the same 
     },
     { run, viewers: VIEWERS },
   );
-  const events = await daemon.call<{ items: { sequence: string; type: string }[] }>('GET', `/runs/${run}/events?limit=200`);
+  const events = await daemon.call<{ items: { sequence: string; type: string }[] }>(
+    'GET',
+    `/runs/${run}/events?limit=200`,
+  );
   const all = events.items.map((event) => `${event.sequence} ${event.type}`).join('\n');
   expect(seen).toHaveLength(VIEWERS);
   expect(new Set(seen)).toEqual(new Set([all]));

@@ -80,7 +80,8 @@ pub(super) async fn run(args: RunArgs, context: &Context) -> Result<Exit, CliErr
     start.place = Place::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let mut daemon = Daemon::start(start).await?;
     let client = daemon.client().await?;
-    output::note(&format!("no daemon answers: this process carries the run, at {}", client.server()));
+    let server = client.server();
+    output::note(&format!("no daemon answers: this process carries the run, and shows it at {server}"));
     let teller = asked.teller(context).at(client.server());
     let ended = tokio::select! {
         ended = asked.carried_out(&client, teller, context) => ended,

@@ -57,7 +57,9 @@ pub(super) async fn run(args: ServeArgs) -> Result<Exit, CliError> {
     }
     // Whoever reads the log as JSON finds the address in there.
     if settings.loaded.config.log.format == LogFormat::Text {
-        output::note(&format!("Ghostlight {} listens on {}", env!("CARGO_PKG_VERSION"), daemon.url()));
+        let (version, url) = (env!("CARGO_PKG_VERSION"), daemon.url());
+        output::note(&format!("Ghostlight {version} listens on {url}"));
+        output::note(&format!("the dashboard is at {url}/"));
         let what = if is_new { "a new store" } else { "what was under way goes on" };
         output::note(&format!("data in {}: {what}", folder.display()));
     }

@@ -33,7 +33,7 @@ impl Screen {
     pub fn opening(&mut self, stage: &Stage, url: &str) {
         let title = "Ghostlight: an outage, from the first symptom to the proof that it is over";
         self.line(&format!("\n{}\n", title.bold()));
-        self.fact("daemon", &format!("{} {}", url.cyan(), "(API and live feed)".dimmed()));
+        self.fact("dashboard", &format!("{} {}", url.cyan(), "(API and live feed too)".dimmed()));
         self.fact("everything", &stage.root.display().to_string());
         let command =
             format!("ghostlight serve --config {}", shell_word(&stage.config_file().display().to_string()));

@@ -10,18 +10,15 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
+use actix_web::{Error, HttpResponse, ResponseError};
 use futures::FutureExt;
-use ghostlight_actors::Caller;
-use ghostlight_actors::audit::Entry;
 use uuid::Uuid;
 
 use super::problem::{Code, Problem};
 use super::request::{self, REQUEST_ID};
-use super::routes;
-use super::surface::{App, Surface};
+use super::surface::App;
 use super::unread::Unread;
-use crate::access::{Ask, Refusal};
+use super::{admission, routes};
 
 /// The longest request id that is taken over from a client.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -133,7 +130,7 @@ pub async fn access(
             request.into_response(Problem::internal("the surface", &"it is not set up").error_response())
         );
     };
-    if let Err(problem) = admit(&app, &request).await {
+    if let Err(problem) = admission::admit(&app, &request).await {
         return Ok(request.into_response(problem.error_response()));
     }
     if has_unexpected_body(&request) {
@@ -149,83 +146,6 @@ pub async fn access(
         return Ok(request.into_response(problem.closing().error_response()));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
-}
-
-async fn admit(app: &Surface, request: &ServiceRequest) -> Result<(), Problem> {
-    if is_bare_probe(request) {
-        return Ok(());
-    }
-    let is_upgrade = request.headers().contains_key(header::UPGRADE);
-    let ask = Ask {
-        is_safe: matches!(*request.method(), Method::GET | Method::HEAD) && !is_upgrade,
-        host: host(request),
-        origin: header_text(request.headers(), &header::ORIGIN),
-        fetch_site: header_text(request.headers(), &HeaderName::from_static("sec-fetch-site")),
-        fetch_mode: header_text(request.headers(), &HeaderName::from_static("sec-fetch-mode")),
-        authorization: header_text(request.headers(), &header::AUTHORIZATION),
-        is_forwarded: is_forwarded(request.headers()),
-    };
-    let tokens = &app.ghostlight.tokens;
-    let verify = |text: &str| tokens.verify(text).map(|info| info.id);
-    match app.policy.judge(ask, tokens.any(), verify) {
-        Ok(subject) => {
-            request.extensions_mut().insert(subject);
-            Ok(())
-        }
-        Err(refusal) => Err(refused(app, request, refusal).await),
-    }
-}
-
-/// Whether it asks for nothing but a sign of life, which everybody may have.
-fn is_bare_probe(request: &ServiceRequest) -> bool {
-    matches!(request.path(), "/healthz" | "/readyz")
-        && matches!(*request.method(), Method::GET | Method::HEAD)
-        && request.query_string().is_empty()
-}
-
-/// Whether somebody passed the request on, and says so.
-fn is_forwarded(headers: &HeaderMap) -> bool {
-    [request::forwarded_for(), header::FORWARDED, header::VIA].iter().any(|name| headers.contains_key(name))
-}
-
-/// A header as text. One that is no text is taken as a text that fits nothing.
-fn header_text<'r>(headers: &'r HeaderMap, name: &HeaderName) -> Option<&'r str> {
-    headers.get(name).map(|value| value.to_str().unwrap_or(""))
-}
-
-/// One `Host`, or the authority of the request line; several are nobody's.
-fn host(request: &ServiceRequest) -> Option<&str> {
-    let mut hosts = request.headers().get_all(header::HOST);
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok(),
-        (None, _) => request.head().uri.authority().map(|authority| authority.as_str()),
-        (Some(_), Some(_)) => None,
-    }
-}
-
-async fn refused(app: &Surface, request: &ServiceRequest, refusal: Refusal) -> Problem {
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    let forwarded = header_text(request.headers(), &request::forwarded_for());
-    let source = request::source(peer, forwarded, app.settings.behind_proxy);
-    let (code, action) = match refusal {
-        Refusal::ForeignHost => (Code::ForeignHost, "access.host"),
-        Refusal::ForeignOrigin => (Code::ForeignOrigin, "access.origin"),
-        Refusal::NoToken => return Problem::new(Code::Unauthenticated, refusal.to_string()),
-        Refusal::BadToken => (Code::Unauthenticated, "access.login"),
-    };
-    let (reason, object) = (refusal.to_string(), source.to_string());
-    let entry = Entry { action, object: &object, allowed: false, reason: &reason };
-    if let Err(error) = app.ghostlight.audit.record(entry, &Caller::default()).await {
-        // It is refused in any case.
-        tracing::warn!(%error, action, "a refusal could not be recorded");
-    }
-    if refusal == Refusal::BadToken
-        && let Err(wait) = app.refused_token(source)
-    {
-        let detail = "too many refused tokens came from this address";
-        return Problem::new(Code::TooManyLogins, detail).retry_after(wait);
-    }
-    Problem::new(code, reason)
 }
 
 /// A body where none is read would keep a connection busy at the client's pace.

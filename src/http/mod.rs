@@ -1,15 +1,19 @@
 //! The control plane over HTTP: it translates, authorises, asks, and answers; the rules live below.
 //!
-//! Every route stands in one table (`routes`) that the OpenAPI document is made of too. Refusals are problem details
+//! Every route stands in one table (`routes`) that the OpenAPI document is made of too; whatever is none of them is the
+//! dashboard's (`dashboard`). Refusals are problem details
 //! with stable codes ([`problem`]). What comes from outside is bounded in size and time, and never causes a 500.
 
+mod admission;
 mod agents;
 mod approvals;
 mod batches;
 mod body;
 mod bundles;
 mod children;
+mod cookies;
 mod crowd;
+mod dashboard;
 mod descriptors;
 mod docs;
 mod feeds;
@@ -18,8 +22,10 @@ mod graph;
 mod headers;
 mod health;
 mod listener;
+mod logins;
 mod middleware;
 mod paging;
+mod presence;
 pub mod problem;
 mod refusals;
 mod request;
@@ -27,21 +33,26 @@ pub mod resources;
 mod retries;
 mod routes;
 mod run_commands;
+mod run_filters;
+mod run_numbers;
 mod run_parts;
 mod runs;
 mod schemas;
+mod seats;
 mod sessions;
 mod settings;
 mod sse;
 mod strict;
 mod striker;
 mod surface;
+mod system;
 mod templates;
 mod tokens;
 mod tree;
 mod unread;
 mod versions;
 mod websocket;
+mod workflow_runs;
 mod workflows;
 
 use std::net::SocketAddr;

@@ -69,6 +69,7 @@ codes! {
     Unauthenticated "unauthenticated" 401 "A token is needed" "Send `Authorization: Bearer glt_…`; `ghostlight token create` makes one.";
     ForeignHost "foreign_host" 403 "The Host header names somebody else" "Without a name in `server.allowed_hosts` only loopback names reach this address, so that no web page can.";
     ForeignOrigin "foreign_origin" 403 "The request comes from another site" "Browsers may use this API from its own pages only.";
+    CsrfRefused "csrf_refused" 403 "Nothing shows that the request comes from the dashboard" "A cookie changes nothing without the header `Ghostlight-CSRF`, which holds the `csrf` of `GET /api/v1/session`, and an `Origin` or `Sec-Fetch-Site` of our own; a WebSocket needs the `Origin`. Programs send `Authorization: Bearer glt_…` and need none of it.";
     Forbidden "forbidden" 403 "This is not allowed" "The detail says which setting or right is missing.";
     NotFound "not_found" 404 "There is nothing at this address" "The addresses are listed in /api/v1/openapi.json and readable at /api/docs.";
     NamespaceReserved "namespace_reserved" 404 "Namespaces are not in use yet" "Leave out `/ns/{namespace}`: the short path means the namespace `default`.";

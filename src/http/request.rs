@@ -139,9 +139,10 @@ fn are_tags(text: &str) -> bool {
 /// [`Code::BadHeader`].
 pub fn idempotency(request: &HttpRequest, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {
     let Some(key) = key(request)? else { return Ok(None) };
-    let key = match subject(request) {
-        Some(Subject::Token { id }) => format!("{id}:{key}"),
-        Some(Subject::Local) | None => key.to_owned(),
+    let subject = subject(request);
+    let key = match subject.as_ref().and_then(Subject::token) {
+        Some(token) => format!("{token}:{key}"),
+        None => key.to_owned(),
     };
     Ok(Some(IdempotencyKey { key, fingerprint: fingerprint(request, body).to_hex().to_string() }))
 }

@@ -8,13 +8,17 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Content, OneOf, RefOr, Schema};
 
 use super::problem::{self, Code, Problem};
+use super::surface::Answer;
 use super::{
-    agents, approvals, batches, bundles, docs, feeds, graph, health, retries, run_commands, run_parts, runs,
-    schemas, templates, tokens, tree, versions, workflows,
+    agents, approvals, batches, bundles, cookies, dashboard, docs, feeds, graph, health, logins, presence,
+    retries, run_commands, run_numbers, run_parts, runs, schemas, system, templates, tokens, tree, versions,
+    workflows,
 };
 
 macro_rules! routes {
@@ -45,6 +49,7 @@ macro_rules! routes {
                 (name = "agents", description = "Who can be called."),
                 (name = "feeds", description = "What happens, as it happens."),
                 (name = "tree", description = "The supervision tree."),
+                (name = "session", description = "Logging in from a browser, and who one is."),
                 (name = "tokens", description = "Who may speak to the daemon."),
                 (name = "documents", description = "This API, readable."),
                 (name = "health", description = "Probes and measurements."),
@@ -62,17 +67,18 @@ routes! {
     versions::versions, versions::compare, versions::rollback, versions::set_visibility,
     templates::list, templates::create, templates::from_workflow, templates::show, templates::replace, templates::remove,
     templates::restore, templates::versions, templates::set_visibility, templates::instantiate,
-    runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, runs::show,
+    runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, run_numbers::counts, run_numbers::history, runs::show,
     run_parts::show_status, run_parts::all_steps, run_parts::show_step, run_parts::show_next, run_parts::show_revisions, run_parts::show_plan, run_parts::show_timeline, run_parts::show_events,
     run_commands::cancel, run_commands::pause, run_commands::resume, retries::retry, run_commands::reconcile,
     run_commands::signal, run_commands::adjust, run_commands::edit, batches::ask,
     approvals::list, approvals::show, approvals::approve, approvals::reject,
     agents::list, agents::show, agents::replace, agents::enable, agents::disable, agents::reload_all, agents::reload,
+    logins::log_in, logins::show, logins::log_out,
     tokens::list, tokens::create, tokens::revoke,
     tree::show, tree::restart, tree::stop, tree::panic, tree::chaos,
-    feeds::feed, feeds::run_feed,
+    feeds::feed, feeds::run_feed, presence::show,
     docs::openapi, docs::readable, docs::style, docs::problem, docs::diagnostic, schemas::workflow, schemas::agent,
-    health::healthz, health::readyz, health::metrics,
+    health::healthz, health::readyz, health::metrics, system::show,
     run_parts::status_alias, feeds::live_stream_alias, run_parts::current_agents_alias,
 }
 
@@ -82,9 +88,15 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-    // Without a token on loopback, with one everywhere else.
-    let either = [SecurityRequirement::default(), SecurityRequirement::new::<_, _, String>("token", [])];
-    document.security = Some(either.to_vec());
+    let of_cookie = format!(
+        "Set by `POST /session`; behind TLS its name is `{}`. A change needs the header `Ghostlight-CSRF` too.",
+        cookies::SECURE
+    );
+    let cookie = ApiKeyValue::with_description(cookies::PLAIN.to_owned(), of_cookie);
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    // Without a token on loopback, with one, or a login by one, everywhere else.
+    let by = |scheme: &str| SecurityRequirement::new::<_, _, String>(scheme, []);
+    document.security = Some(vec![SecurityRequirement::default(), by("token"), by("session")]);
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch];
         for operation in operations.into_iter().flatten() {
@@ -222,11 +234,14 @@ async fn reserved() -> Problem {
     Problem::new(Code::NamespaceReserved, "namespaces are not in use yet; leave out `/ns/{namespace}`")
 }
 
-/// Whatever no route takes: a path that takes other methods, or none at all.
-async fn elsewhere(request: HttpRequest) -> Problem {
+/// Whatever no route takes: a page or file of the dashboard, a path that takes other methods, or none at all.
+async fn elsewhere(request: HttpRequest) -> Answer {
     let (method, path) = (request.method(), request.path());
+    if dashboard::takes(method, request.match_info().as_str()) {
+        return dashboard::answer(&request).await;
+    }
     let untaken = || Problem::new(Code::NotFound, format!("nothing takes {method} at this address"));
-    refusal(method, path).unwrap_or_else(untaken)
+    Err(refusal(method, path).unwrap_or_else(untaken))
 }
 
 /// Why no route takes this method at this path; none when one does.
@@ -344,12 +359,13 @@ mod tests {
     #[test]
     fn whatever_changes_something_takes_an_idempotency_key_and_what_is_read_takes_none() {
         let document = serde_json::to_value(openapi()).unwrap();
-        // Nothing is kept of a document that is looked at, and a new token cannot be shown twice.
-        let without = ["/api/v1/workflows/validate", "/api/v1/tokens"];
+        // Nothing is kept of a document that is looked at; a new token cannot be shown twice, nor a cookie set.
+        let without =
+            ["/api/v1/workflows/validate", "/api/v1/tokens", logins::PATH].map(|path| ("post", path));
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
                 let takes_one = headers(operation).contains(&"Idempotency-Key");
-                let changes = method != "get" && !without.contains(&path.as_str());
+                let changes = method != "get" && !without.contains(&(method.as_str(), path.as_str()));
                 assert_eq!(takes_one, changes, "{method} {path}");
             }
         }

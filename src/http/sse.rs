@@ -113,9 +113,7 @@ impl Stream {
 /// Whether the rules under which a feed was opened still hold.
 #[must_use]
 pub fn is_still_let_in(app: &App, subject: Option<&Subject>) -> bool {
-    let (tokens, now) = (&app.ghostlight.tokens, app.now());
-    let accepted = |id: &str| tokens.get(id).is_some_and(|info| info.facts.is_accepted(now));
-    subject.is_some_and(|subject| app.policy.still(subject, tokens.any(), accepted))
+    subject.is_some_and(|subject| app.policy.still(subject, &***app))
 }
 
 /// An item as an event. The frame is JSON on one line, so `data` has one line too.

@@ -1,7 +1,7 @@
 //! What every handler works with, and the few things that many of them do.
 
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
@@ -16,9 +16,11 @@ use serde::Serialize;
 
 use super::problem::{Code, Problem};
 use super::request::{SEQUENCE, idempotency};
+use super::seats::Seats;
 use super::sessions::Sessions;
 use super::settings::HttpSettings;
-use crate::access::{Policy, Throttle};
+use crate::access::logins::{Login, LoginId, Logins};
+use crate::access::{Known, Policy, Throttle};
 use crate::metrics::Metrics;
 
 /// What every handler works with.
@@ -31,9 +33,15 @@ pub struct Surface {
     pub policy: Policy,
     /// The feeds that are open.
     pub sessions: Sessions,
+    /// Who looks at what.
+    pub seats: Seats,
     /// What is measured.
     pub metrics: Metrics,
+    /// When it was opened.
+    pub started_at: Timestamp,
+    began: Duration,
     throttle: Mutex<Throttle>,
+    logins: Mutex<Logins>,
 }
 
 /// As handlers get it.
@@ -55,13 +63,22 @@ impl Surface {
             allowed_hosts: settings.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
         let sessions = Sessions::new(settings.feeds_max);
-        Self { ghostlight, settings, policy, sessions, metrics, throttle: Mutex::default() }
+        let clock = ghostlight.world().clock.clone();
+        let (started_at, began) = (clock.now(), clock.monotonic());
+        let (throttle, logins, seats) = (Mutex::default(), Mutex::default(), Seats::new(clock));
+        Self { ghostlight, settings, policy, sessions, seats, metrics, started_at, began, throttle, logins }
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.ghostlight.world().clock.now()
+    }
+
+    /// For how long it has been open.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.ghostlight.world().clock.monotonic().saturating_sub(self.began)
     }
 
     /// Counts a refused token of `source`.
@@ -71,6 +88,11 @@ impl Surface {
     pub fn refused_token(&self, source: std::net::IpAddr) -> Result<(), Duration> {
         let now = self.ghostlight.world().clock.monotonic();
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner).refused(source, now)
+    }
+
+    /// Who has logged in. Held for a moment, and never while something is waited for.
+    pub fn logins(&self) -> MutexGuard<'_, Logins> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key of a request that may be repeated without harm, so that it does not take it. Held while the request is
@@ -127,6 +149,24 @@ impl Surface {
             }
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+impl Known for Surface {
+    fn any_token(&self) -> bool {
+        self.ghostlight.tokens.any()
+    }
+
+    fn token(&self, text: &str) -> Option<String> {
+        self.ghostlight.tokens.verify(text).map(|info| info.id)
+    }
+
+    fn is_accepted(&self, token: &str) -> bool {
+        self.ghostlight.tokens.get(token).is_some_and(|info| info.facts.is_accepted(self.now()))
+    }
+
+    fn login(&self, id: LoginId) -> Option<Login> {
+        self.logins().get(id, self.now()).cloned()
     }
 }
 

@@ -1,10 +1,11 @@
 //! `cargo xtask tidy`: the house rules that a program can check, each violation with its place.
 //!
 //! The rules are about how the code is laid out: how files open and how long they grow, what must not be
-//! left behind, which crate may use which, that modules do not know each other in circles, that a panic unwinds, and that
-//! the tests show what is promised. What the compiler and clippy check is left to them.
+//! left behind, which crate may use which, that modules do not know each other in circles, that a panic unwinds, that the
+//! tests show what is promised, and that the built dashboard belongs to its sources. What the compiler and clippy check is left to them.
 
 mod circles;
+mod dashboard;
 mod files;
 mod floors;
 mod profiles;
@@ -59,6 +60,7 @@ fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
     let table = fs::read_to_string(workspace.root.join(rows::TABLE))
         .with_context(|| format!("read {}", rows::TABLE))?;
     violations.extend(rows::check(&sources, &scripts::tests(&workspace.root)?, &table));
+    violations.extend(dashboard::check(&workspace.root)?);
 
     let details: Vec<_> = violations.iter().map(Violation::to_string).collect();
     for detail in &details {
@@ -66,7 +68,7 @@ fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
     }
     Ok(match details.len() {
         0 => Outcome::Passed(format!(
-            "{} Rust files, the floors of the workspace, circles, profiles, promises",
+            "{} Rust files, the floors of the workspace, circles, profiles, promises, the built dashboard",
             sources.len()
         )),
         count => Outcome::Failed { what: counted(count, "violation"), details },

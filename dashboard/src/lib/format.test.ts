@@ -104,7 +104,11 @@ describe('numbers', () => {
   });
 
   it('go with their noun', () => {
-    expect([plural(1, 'run'), plural(0, 'run'), plural(2, 'reply', 'replies')]).toEqual(['1 run', '0 runs', '2 replies']);
+    expect([plural(1, 'run'), plural(0, 'run'), plural(2, 'reply', 'replies')]).toEqual([
+      '1 run',
+      '0 runs',
+      '2 replies',
+    ]);
   });
 
   it('of long ids are cut to the part that tells them apart', () => {

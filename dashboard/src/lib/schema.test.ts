@@ -14,14 +14,23 @@ describe('a schema in words', () => {
     });
     expect(fields).toEqual([
       { name: 'url', depth: 0, required: true, type: 'text', limits: ['uri'], description: 'Where' },
-      { name: 'tries', depth: 0, required: false, type: 'whole number', limits: ['at least 1', 'default: 3'], description: '' },
+      {
+        name: 'tries',
+        depth: 0,
+        required: false,
+        type: 'whole number',
+        limits: ['at least 1', 'default: 3'],
+        description: '',
+      },
       { name: 'level', depth: 0, required: false, type: 'one of low, high', limits: [], description: '' },
     ]);
   });
 
   it('shows what is inside of objects and lists below them', () => {
     const fields = fieldsOf({
-      properties: { hosts: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } } },
+      properties: {
+        hosts: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } },
+      },
     });
     expect(fields.map((field) => [field.depth, field.name, field.type])).toEqual([
       [0, 'hosts', 'list of object'],
@@ -30,7 +39,9 @@ describe('a schema in words', () => {
   });
 
   it('knows of fields that are only required', () => {
-    expect(fieldsOf({ type: 'object', required: ['path'] })).toMatchObject([{ name: 'path', required: true, type: 'anything' }]);
+    expect(fieldsOf({ type: 'object', required: ['path'] })).toMatchObject([
+      { name: 'path', required: true, type: 'anything' },
+    ]);
   });
 
   it('names types that may be one of several', () => {

@@ -73,7 +73,9 @@ export function typeOf(schema: unknown): string {
   );
   if (types.length === 0) return isObject(schema.properties) ? 'object' : 'anything';
   return types
-    .map((type) => (type === 'array' && isObject(schema.items) ? `list of ${typeOf(schema.items)}` : (WORDS[type] ?? type)))
+    .map((type) =>
+      type === 'array' && isObject(schema.items) ? `list of ${typeOf(schema.items)}` : (WORDS[type] ?? type),
+    )
     .join(' or ');
 }
 
@@ -119,7 +121,9 @@ export function sampleOf(schema: unknown, depth = 0): unknown {
   const wanted = [...new Set([...required, ...Object.keys(properties)])].filter(
     (name) => required.has(name) || (isObject(properties[name]) && 'default' in properties[name]),
   );
-  return Object.fromEntries(wanted.map((name) => [name, isObject(properties[name]) ? sampleOf(properties[name], depth + 1) : '']));
+  return Object.fromEntries(
+    wanted.map((name) => [name, isObject(properties[name]) ? sampleOf(properties[name], depth + 1) : '']),
+  );
 }
 
 function short(value: unknown): string {

@@ -21,13 +21,18 @@ const settle = async () => {
 
 beforeEach(async () => {
   navigate.mockReset();
-  get.mockReset().mockImplementation(async (path: string) => {
-    const items: Record<string, object[]> = {
+  get.mockReset().mockImplementation(async (path: string, more?: { params?: { query?: { q?: string } } }) => {
+    const q = more?.params?.query?.q ?? '';
+    const items: Record<string, Record<string, unknown>[]> = {
       '/api/v1/workflows': [{ name: 'deploy-shop', description: 'Brings the shop out' }],
-      '/api/v1/agents': [{ name: 'http-probe', description: '', capabilities: ['health-check'], enabled: true }],
-      '/api/v1/runs': [{ id: '01980c2a-77e1-7c50-8b1a-3f0e9a7d5c21', workflow: 'deploy-shop', status: 'failed' }],
+      '/api/v1/agents': [
+        { name: 'http-probe', description: '', capabilities: ['health-check'], enabled: true },
+      ],
+      '/api/v1/runs': [
+        { id: '01980c2a-77e1-7c50-8b1a-3f0e9a7d5c21', workflow: 'deploy-shop', status: 'failed' },
+      ],
     };
-    return { data: { items: items[path] ?? [] } };
+    return { data: { items: (items[path] ?? []).filter((item) => !q || String(item.name).includes(q)) } };
   });
   render(Palette);
   overlays.open = 'palette';

@@ -15,7 +15,7 @@ import { session } from '$lib/state/session.svelte';
 import { settings } from '$lib/state/settings.svelte';
 import { lookOf } from '$lib/status';
 import { overlays } from './overlays.svelte';
-import { runIdIn, type Command } from './palette';
+import { runIdIn, type Command } from './find';
 import { places, settingsPlace } from './places';
 
 type Schemas = components['schemas'];
@@ -27,15 +27,27 @@ export interface Known {
   runs: Schemas['Run'][];
 }
 
-/** Reads what fits the query: workflows by it, agents all, and the latest runs. */
-export async function read(query: string, signal: AbortSignal): Promise<Known> {
-  const q = query.trim();
-  const [workflows, agents, runs] = await Promise.all([
-    data(api.GET('/api/v1/workflows', { params: { query: { limit: 50, ...(q && { q }) } }, signal })),
+/** Words that say what is to be done, and not with what. */
+const VERBS = new Set(['start', 'run', 'go', 'to', 'open', 'new', 'show']);
+
+/** The word of a query by which the daemon looks for workflows. */
+export function wordFor(query: string): string | undefined {
+  const words = query.trim().split(/\s+/);
+  return words.filter((word) => !VERBS.has(word.toLowerCase())).toSorted((a, b) => b.length - a.length)[0];
+}
+
+/** Reads workflows that fit the query, beside those that are known already, all agents, and the latest runs. */
+export async function read(query: string, before: Known | undefined, signal: AbortSignal): Promise<Known> {
+  const q = wordFor(query);
+  const [found, agents, runs] = await Promise.all([
+    data(api.GET('/api/v1/workflows', { params: { query: { limit: 100, ...(q && { q }) } }, signal })),
     data(api.GET('/api/v1/agents', { signal })),
     data(api.GET('/api/v1/runs', { params: { query: { limit: 50 } }, signal })),
   ]);
-  return { workflows: workflows.items, agents: agents.items, runs: runs.items };
+  const known = new Map(
+    [...found.items, ...(before?.workflows ?? [])].map((workflow) => [workflow.name, workflow]),
+  );
+  return { workflows: [...known.values()], agents: agents.items, runs: runs.items };
 }
 
 export function commandsFor(query: string, known: Known | undefined): Command[] {
@@ -77,7 +89,14 @@ function pasted(query: string, runs: Schemas['Run'][]): Command[] {
   const id = runIdIn(query);
   if (!id || runs.some((run) => run.id === id)) return [];
   return [
-    { id: `run/${id}`, group: 'Runs', label: `Run …${shortId(id)}`, words: query, icon: Play, href: `/runs/${id}` },
+    {
+      id: `run/${id}`,
+      group: 'Runs',
+      label: `Run …${shortId(id)}`,
+      words: query,
+      icon: Play,
+      href: `/runs/${id}`,
+    },
   ];
 }
 

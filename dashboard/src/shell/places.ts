@@ -16,4 +16,9 @@ export const places = [
   { href: '/system', label: 'System', icon: ListTree, keys: 'g s' },
 ] as const;
 
-export const settingsPlace = { href: '/settings', label: 'Settings', icon: SettingsIcon, keys: 'g ,' } as const;
+export const settingsPlace = {
+  href: '/settings',
+  label: 'Settings',
+  icon: SettingsIcon,
+  keys: 'g ,',
+} as const;

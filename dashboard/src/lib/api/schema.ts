@@ -286,6 +286,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who looks at a view just now: those who say so over the WebSocket of a feed. */
+        get: operations["feeds_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -597,6 +614,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many runs there are of each status, and how many wait for what. They say what the list says. */
+        get: operations["runs_counts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many runs were started and how many ended in each hour: started ones by when they were created, ended ones by when they
+         *     ended. They say what the list says.
+         */
+        get: operations["runs_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schemas/agent.json": {
         parameters: {
             query?: never;
@@ -623,6 +677,45 @@ export interface paths {
         };
         /** The JSON Schema (2020-12) of workflow files. */
         get: operations["documents_workflow"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says who asks. 401 tells a browser that it has to log in. */
+        get: operations["session_show"];
+        put?: never;
+        /**
+         * Logs in with a token: the answer sets a cookie that opens what the token opens, for 8 hours at most. What is changed with it needs
+         *     the header `Ghostlight-CSRF` as well.
+         */
+        post: operations["session_log_in"];
+        /** Logs out: the cookie opens nothing any more, and feeds that it opened are closed. Without a login there is nothing to do. */
+        delete: operations["session_log_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the daemon does and what it takes, from the same counters as `/metrics`. Rates and times are of the last ten seconds. */
+        get: operations["health_show"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1499,18 +1592,29 @@ export interface components {
         BatchFilter: {
             /** @description With these labels: `key=value`, several with commas between them. */
             label?: string | null;
+            /** @description Started by a step of this run. */
+            parent?: string | null;
+            /** @description Whose id begins so. */
+            q?: string | null;
+            /**
+             * @description Paused for this reason, or for one of several: `operator`, `budget`, `credential`, `quarantined`, `storage`,
+             *     `validation`.
+             */
+            reason?: string | null;
             /**
              * Format: date-time
              * @description Created at this time or later.
              */
             since?: string | null;
-            /** @description Of this status. */
+            /** @description Of this status, or of one of several with commas between them. */
             status?: string | null;
             /**
              * Format: date-time
              * @description Created before this time.
              */
             until?: string | null;
+            /** @description With a step that waits for this, or for one of several: `approval`, `reconcile`, `signal`, `child`, `time`. */
+            waits_for?: string | null;
             /** @description Of this workflow. */
             workflow?: string | null;
         };
@@ -1635,6 +1739,32 @@ export interface components {
              * @description Its longest time.
              */
             timeout_ms: number;
+        };
+        /** @description Damage in the journal, as readiness shows it. */
+        DamageBody: {
+            /** @description The first of them. */
+            first: components["schemas"]["DamagedPlace"][];
+            /** @description Whether there are more, which nobody counts. */
+            more: boolean;
+            /** @description How many places were found. */
+            places: number;
+        };
+        /** @description Something in the journal that does not verify. */
+        DamagedPlace: {
+            /**
+             * Format: int64
+             * @description Where in its file.
+             */
+            byte: number;
+            /** @description What is wrong. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description The number of the segment.
+             */
+            segment: number;
+            /** @description Whose records are hit, as far as that can be told. */
+            streams: string[];
         };
         /** @description Why an agent is not to be called. */
         DisableBody: {
@@ -2102,6 +2232,11 @@ export interface components {
             /** @description Always null. */
             next_cursor?: string | null;
         };
+        /** @description With what to log in. */
+        LogInBody: {
+            /** @description The token, as it was shown when it was made. */
+            token: string;
+        };
         /** @description What was made. */
         MadeDocument: {
             /** @description Warnings. */
@@ -2351,6 +2486,7 @@ export interface components {
         PageBody_WorkflowSummary: {
             /** @description The rows. There may be fewer than asked for while more follow. */
             items: {
+                counts?: components["schemas"]["RunsByStatus"] | null;
                 /**
                  * Format: date-time
                  * @description When the first version was saved.
@@ -2368,6 +2504,8 @@ export interface components {
                 name: string;
                 /** @description Who saved the first version; null: from the operator's file. */
                 owner?: string | null;
+                /** @description Its latest runs, the newest first, as many as `recent` asks for. Left out as `counts` is. */
+                recent_runs?: components["schemas"]["RecentRun"][] | null;
                 /**
                  * Format: date-time
                  * @description When the latest version was saved.
@@ -2419,6 +2557,22 @@ export interface components {
             /** @description Where the next part begins; null at the end of the list. */
             next_cursor?: string | null;
         };
+        /** @description Somebody who looks at a view. */
+        Person: {
+            /** @description Stands for the connection: somebody with two windows is there twice. */
+            id: string;
+            /** @description What they call themselves, which proves nothing; null when they did not say. */
+            name?: string | null;
+            /**
+             * Format: date-time
+             * @description Since when they look at it.
+             */
+            since: string;
+            /** @description `viewing` or `editing`. */
+            state: string;
+            /** @description Who they are to the daemon: `local` or `token:<id>`. */
+            subject: string;
+        };
         /** @description A plan. */
         Plan: {
             /** @description The chain of nodes that takes longest. */
@@ -2461,6 +2615,15 @@ export interface components {
             level: number;
             /** @description Its parents. */
             needs: string[];
+        };
+        /** @description Who looks at a view. */
+        Presence: {
+            /** @description How many look at it. */
+            count: number;
+            /** @description The first of them, 200 at most, in the order in which they came. */
+            people: components["schemas"]["Person"][];
+            /** @description The view. */
+            view: string;
         };
         /** @description A problem as it stands in an answer. */
         Problem: {
@@ -2511,6 +2674,8 @@ export interface components {
         };
         /** @description How ready the daemon is. */
         Readiness: {
+            /** @description Damage in the journal that was met since the start; whatever it does not hit goes on. */
+            damage: components["schemas"]["DamageBody"];
             /** @description Whether the daemon goes down. */
             draining: boolean;
             /** @description The journal. */
@@ -2532,6 +2697,23 @@ export interface components {
         ReasonBody: {
             /** @description For people; at most 4 KiB. */
             reason?: string;
+        };
+        /** @description A run, as it is shown beside its workflow. */
+        RecentRun: {
+            /**
+             * Format: date-time
+             * @description When it was admitted.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            ended_at?: string | null;
+            /** @description Its id. */
+            id: string;
+            /** @description `pending`, `running`, `paused`, `completed`, `failed`, `cancelled`. */
+            status: string;
         };
         /** @description Whether an interrupted write happened. */
         ReconcileBody: {
@@ -2732,6 +2914,105 @@ export interface components {
             /** @description The name of its workflow. */
             workflow: string;
         };
+        /** @description How many runs there are. */
+        RunCounts: {
+            /** @description By status. */
+            by_status: components["schemas"]["RunsByStatus"];
+            /** @description Whether counting was stopped after 10,000 runs, so that there may be more. */
+            partial: boolean;
+            /**
+             * Format: int64
+             * @description Runs that were set aside because their actors kept crashing: paused with reason `quarantined`.
+             */
+            quarantined: number;
+            /** @description Global sequence up to which events are in the numbers. */
+            sequence: string;
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            total: number;
+            /** @description Runs with a step that waits for this. A run that waits for several counts for each. */
+            waiting: components["schemas"]["RunsWaiting"];
+            /**
+             * Format: int64
+             * @description Answers of people that they wait for; a run may wait for several.
+             */
+            waiting_approvals: number;
+        };
+        /** @description What happened in some hours. */
+        RunHistory: {
+            /**
+             * Format: int64
+             * @description How long a bucket is.
+             */
+            bucket_ms: number;
+            /** @description One after another, the oldest first, those in which nothing happened too. The last one is not over yet. */
+            buckets: components["schemas"]["RunHistoryBucket"][];
+            /** @description Global sequence up to which events are in the numbers. */
+            sequence: string;
+        };
+        /** @description What happened in an hour. */
+        RunHistoryBucket: {
+            /**
+             * Format: date-time
+             * @description When it begins: a full hour of UTC.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Runs that were cancelled.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Runs that ended with their output.
+             */
+            completed: number;
+            /**
+             * Format: int64
+             * @description Runs that ended without.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Runs that were created.
+             */
+            started: number;
+        };
+        /** @description Runs by status. */
+        RunsByStatus: {
+            /**
+             * Format: int64
+             * @description Ended because somebody asked.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Ended with their output.
+             */
+            completed: number;
+            /**
+             * Format: int64
+             * @description Ended without.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Nothing new starts until they are resumed.
+             */
+            paused: number;
+            /**
+             * Format: int64
+             * @description Created, nothing decided yet.
+             */
+            pending: number;
+            /**
+             * Format: int64
+             * @description Under way.
+             */
+            running: number;
+        };
         /** @description How far a run is. */
         RunStatus: {
             /** @description Where the branches of its `parallel` nodes stand. */
@@ -2763,6 +3044,34 @@ export interface components {
             status: string;
             /** @description Its workflow. */
             workflow: string;
+        };
+        /** @description Runs by what they wait for. */
+        RunsWaiting: {
+            /**
+             * Format: int64
+             * @description A person's answer.
+             */
+            approval: number;
+            /**
+             * Format: int64
+             * @description The end of a run that they started.
+             */
+            child: number;
+            /**
+             * Format: int64
+             * @description Somebody to say whether a write happened.
+             */
+            reconcile: number;
+            /**
+             * Format: int64
+             * @description A signal.
+             */
+            signal: number;
+            /**
+             * Format: int64
+             * @description A time.
+             */
+            time: number;
         };
         /** @description A definition was saved, or was there already. */
         SavedAgent: {
@@ -2816,6 +3125,24 @@ export interface components {
             version: number;
             /** @description The workflow whose selector it is. */
             workflow: string;
+        };
+        /** @description Who asks. */
+        Session: {
+            /** @description What he sends as `Ghostlight-CSRF` with each change; null where he needs none. */
+            csrf?: string | null;
+            /**
+             * Format: date-time
+             * @description When he has to log in again, or his token expires; null: never.
+             */
+            expires_at?: string | null;
+            /** @description The label of his token; null where he needs none. */
+            label?: string | null;
+            /** @description Whether he has logged in, and can log out. */
+            login: boolean;
+            /** @description What he may do: `admin` may do everything, and there is no other role yet. */
+            role: string;
+            /** @description As it stands in events: `local` or `token:<id>`. */
+            subject: string;
         };
         /** @description Slots, as readiness shows them. */
         SlotsBody: {
@@ -3044,6 +3371,186 @@ export interface components {
              */
             warn_below_bytes: number;
         };
+        /** @description What the daemon does and what it takes. */
+        System: {
+            /** @description Actors. */
+            actors: components["schemas"]["SystemActors"];
+            /**
+             * Format: int64
+             * @description Rises with every opening of the store.
+             */
+            epoch: number;
+            /** @description Feeds. */
+            feeds: components["schemas"]["SystemFeeds"];
+            /** @description The process. */
+            process: components["schemas"]["SystemProcess"];
+            /** @description Runs. */
+            runs: components["schemas"]["SystemRuns"];
+            /**
+             * Format: date-time
+             * @description When the daemon was started.
+             */
+            started_at: string;
+            /** @description The store. */
+            store: components["schemas"]["SystemStore"];
+            /**
+             * Format: int64
+             * @description For how long it has been up.
+             */
+            uptime_ms: number;
+            /** @description The program's version. */
+            version: string;
+            /**
+             * Format: int64
+             * @description How long the window is that rates and times are of: ten seconds, less after a start, 0 in the first second.
+             */
+            window_ms: number;
+        };
+        /** @description Actors, as operators see them. */
+        SystemActors: {
+            /** @description Actors and supervisors that are up. */
+            count: number;
+            /**
+             * Format: int64
+             * @description Actors that were started again after an abnormal end, since the start.
+             */
+            restarts: number;
+        };
+        /** @description Feeds, as operators see them. */
+        SystemFeeds: {
+            /** @description Feeds that are open. */
+            clients: number;
+            /** @description How many may be. */
+            clients_max: number;
+            /**
+             * Format: int64
+             * @description Feeds that were ended because their clients had stopped reading.
+             */
+            dropped: number;
+            /** @description Times that a client was too slow and was given the journal again. */
+            lagged: number;
+            /**
+             * Format: int64
+             * @description Frames that they were given since the start.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Events that the feed which is furthest behind has not got to yet.
+             */
+            slowest_lag: number;
+        };
+        /** @description The process, as operators see it; null for what the system does not tell. */
+        SystemProcess: {
+            /**
+             * Format: double
+             * @description Processor time, user and system, since the start.
+             */
+            cpu_seconds?: number | null;
+            /**
+             * Format: int64
+             * @description Open file descriptors.
+             */
+            open_files?: number | null;
+            /**
+             * Format: int64
+             * @description Resident memory.
+             */
+            rss_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Threads.
+             */
+            threads?: number | null;
+        };
+        /** @description Runs, as operators see them. */
+        SystemRuns: {
+            /** @description Runs that actors carry just now; the others wait in the store. */
+            in_memory: number;
+            /** @description Attempts that may be made at the same time. */
+            slots: components["schemas"]["SystemSlots"];
+        };
+        /** @description Slots, as operators see them. */
+        SystemSlots: {
+            /**
+             * Format: int32
+             * @description In all.
+             */
+            total: number;
+            /**
+             * Format: int32
+             * @description Taken or kept for somebody in line.
+             */
+            used: number;
+            /**
+             * Format: int32
+             * @description Runs in line.
+             */
+            waiting: number;
+        };
+        /** @description The store, as operators see it. */
+        SystemStore: {
+            /** @description Whether appends are taken. */
+            available: boolean;
+            /**
+             * Format: int64
+             * @description What the journal takes on the disk.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Commits since the start.
+             */
+            commits: number;
+            /**
+             * Format: double
+             * @description Commits in a second.
+             */
+            commits_per_s: number;
+            /**
+             * Format: int64
+             * @description Events in them.
+             */
+            events: number;
+            /**
+             * Format: double
+             * @description Events of a commit, on average; null where none was made in the window.
+             */
+            events_per_commit?: number | null;
+            /**
+             * Format: double
+             * @description Events in a second.
+             */
+            events_per_s: number;
+            /**
+             * Format: int64
+             * @description What is free on the disk.
+             */
+            free_bytes: number;
+            /** @description Global sequence of the last event. */
+            head: string;
+            /**
+             * Format: int64
+             * @description Appends waiting to be committed.
+             */
+            queued: number;
+            /**
+             * Format: int64
+             * @description Segments of the journal.
+             */
+            segments: number;
+            /**
+             * Format: double
+             * @description How long half of the commits took to be written and synced, at most; null where none was made in the window. It is up to a
+             *     quarter more than was measured.
+             */
+            sync_p50_ms?: number | null;
+            /**
+             * Format: double
+             * @description How long 99 of a hundred commits took, in the same way.
+             */
+            sync_p99_ms?: number | null;
+        };
         /** @description One version of a template, whole. */
         Template: components["schemas"]["TemplateSummary"] & {
             /** @description The canonical document; null when this program does not accept it any more. */
@@ -3266,6 +3773,7 @@ export interface components {
         };
         /** @description One version of a workflow, whole. */
         Workflow: {
+            counts?: components["schemas"]["RunsByStatus"] | null;
             /** @description The canonical document; null when this program does not accept it any more. */
             definition?: unknown;
             /** @description Whether the workflow takes no new runs. */
@@ -3288,6 +3796,8 @@ export interface components {
             /** @description Who saved the first version; null: from the operator's file. */
             owner?: string | null;
             plan?: components["schemas"]["Plan"] | null;
+            /** @description Its latest runs, the newest first, as many as `recent` asks for. Left out as `counts` is. */
+            recent_runs?: components["schemas"]["RecentRun"][] | null;
             /**
              * Format: date-time
              * @description When it was saved.
@@ -3333,6 +3843,7 @@ export interface components {
         };
         /** @description A workflow, as lists show it. */
         WorkflowSummary: {
+            counts?: components["schemas"]["RunsByStatus"] | null;
             /**
              * Format: date-time
              * @description When the first version was saved.
@@ -3350,6 +3861,8 @@ export interface components {
             name: string;
             /** @description Who saved the first version; null: from the operator's file. */
             owner?: string | null;
+            /** @description Its latest runs, the newest first, as many as `recent` asks for. Left out as `counts` is. */
+            recent_runs?: components["schemas"]["RecentRun"][] | null;
             /**
              * Format: date-time
              * @description When the latest version was saved.
@@ -3430,6 +3943,8 @@ export type SchemaCancelBody = components['schemas']['CancelBody'];
 export type SchemaChaosBody = components['schemas']['ChaosBody'];
 export type SchemaCreateTokenBody = components['schemas']['CreateTokenBody'];
 export type SchemaCurrentAgentBody = components['schemas']['CurrentAgentBody'];
+export type SchemaDamageBody = components['schemas']['DamageBody'];
+export type SchemaDamagedPlace = components['schemas']['DamagedPlace'];
 export type SchemaDisableBody = components['schemas']['DisableBody'];
 export type SchemaDryRun = components['schemas']['DryRun'];
 export type SchemaEmptyBody = components['schemas']['EmptyBody'];
@@ -3452,6 +3967,7 @@ export type SchemaListBodyNextStep = components['schemas']['ListBody_NextStep'];
 export type SchemaListBodyRevision = components['schemas']['ListBody_Revision'];
 export type SchemaListBodyStep = components['schemas']['ListBody_Step'];
 export type SchemaListBodyToken = components['schemas']['ListBody_Token'];
+export type SchemaLogInBody = components['schemas']['LogInBody'];
 export type SchemaMadeDocument = components['schemas']['MadeDocument'];
 export type SchemaMakespan = components['schemas']['Makespan'];
 export type SchemaNewToken = components['schemas']['NewToken'];
@@ -3462,13 +3978,16 @@ export type SchemaPageBodyRun = components['schemas']['PageBody_Run'];
 export type SchemaPageBodyTemplateSummary = components['schemas']['PageBody_TemplateSummary'];
 export type SchemaPageBodyWorkflowSummary = components['schemas']['PageBody_WorkflowSummary'];
 export type SchemaPageBodyWorkflowVersion = components['schemas']['PageBody_WorkflowVersion'];
+export type SchemaPerson = components['schemas']['Person'];
 export type SchemaPlan = components['schemas']['Plan'];
 export type SchemaPlannedNode = components['schemas']['PlannedNode'];
+export type SchemaPresence = components['schemas']['Presence'];
 export type SchemaProblem = components['schemas']['Problem'];
 export type SchemaProblemType = components['schemas']['ProblemType'];
 export type SchemaProvenance = components['schemas']['Provenance'];
 export type SchemaReadiness = components['schemas']['Readiness'];
 export type SchemaReasonBody = components['schemas']['ReasonBody'];
+export type SchemaRecentRun = components['schemas']['RecentRun'];
 export type SchemaReconcileBody = components['schemas']['ReconcileBody'];
 export type SchemaRejectBody = components['schemas']['RejectBody'];
 export type SchemaRetryAnswer = components['schemas']['RetryAnswer'];
@@ -3478,11 +3997,17 @@ export type SchemaRetrySummary = components['schemas']['RetrySummary'];
 export type SchemaRevision = components['schemas']['Revision'];
 export type SchemaRollbackBody = components['schemas']['RollbackBody'];
 export type SchemaRun = components['schemas']['Run'];
+export type SchemaRunCounts = components['schemas']['RunCounts'];
+export type SchemaRunHistory = components['schemas']['RunHistory'];
+export type SchemaRunHistoryBucket = components['schemas']['RunHistoryBucket'];
+export type SchemaRunsByStatus = components['schemas']['RunsByStatus'];
 export type SchemaRunStatus = components['schemas']['RunStatus'];
+export type SchemaRunsWaiting = components['schemas']['RunsWaiting'];
 export type SchemaSavedAgent = components['schemas']['SavedAgent'];
 export type SchemaSavedWorkflow = components['schemas']['SavedWorkflow'];
 export type SchemaSelected = components['schemas']['Selected'];
 export type SchemaSelectedBy = components['schemas']['SelectedBy'];
+export type SchemaSession = components['schemas']['Session'];
 export type SchemaSlotsBody = components['schemas']['SlotsBody'];
 export type SchemaSpan = components['schemas']['Span'];
 export type SchemaStartBody = components['schemas']['StartBody'];
@@ -3490,6 +4015,13 @@ export type SchemaStartOwnBody = components['schemas']['StartOwnBody'];
 export type SchemaStep = components['schemas']['Step'];
 export type SchemaStepDetail = components['schemas']['StepDetail'];
 export type SchemaStorageBody = components['schemas']['StorageBody'];
+export type SchemaSystem = components['schemas']['System'];
+export type SchemaSystemActors = components['schemas']['SystemActors'];
+export type SchemaSystemFeeds = components['schemas']['SystemFeeds'];
+export type SchemaSystemProcess = components['schemas']['SystemProcess'];
+export type SchemaSystemRuns = components['schemas']['SystemRuns'];
+export type SchemaSystemSlots = components['schemas']['SystemSlots'];
+export type SchemaSystemStore = components['schemas']['SystemStore'];
 export type SchemaTemplate = components['schemas']['Template'];
 export type SchemaTemplateSummary = components['schemas']['TemplateSummary'];
 export type SchemaTimeline = components['schemas']['Timeline'];
@@ -3647,7 +4179,12 @@ export interface operations {
     agents_replace: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -3692,7 +4229,10 @@ export interface operations {
     agents_disable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
@@ -3727,7 +4267,10 @@ export interface operations {
     agents_enable: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
@@ -3762,7 +4305,10 @@ export interface operations {
     agents_reload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
@@ -3797,7 +4343,10 @@ export interface operations {
     agents_reload_all: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3906,7 +4455,10 @@ export interface operations {
     approvals_approve: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3941,7 +4493,10 @@ export interface operations {
     approvals_reject: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -3976,7 +4531,10 @@ export interface operations {
     runs_ask: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4075,6 +4633,41 @@ export interface operations {
             };
         };
     };
+    feeds_show: {
+        parameters: {
+            query: {
+                /**
+                 * @description The view: a page such as `inbox`, `runs` or `runs/<id>`, `workflows/<name>`, or a part of it such as
+                 *     `workflows/<name>/edit`.
+                 */
+                view: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Presence"];
+                };
+            };
+            /** @description A problem, as RFC 9457 has them */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     runs_list: {
         parameters: {
             query?: {
@@ -4086,12 +4679,20 @@ export interface operations {
                 limit?: number;
                 /** @description Answer with what was committed up to this sequence, at least. */
                 min_sequence?: string;
+                /** @description Started by a step of this run. */
+                parent?: string;
+                /** @description Whose id begins so. */
+                q?: string;
+                /** @description Paused for this reason, or for one of several with commas between them. */
+                reason?: string;
                 /** @description Created at this time or later. */
                 since?: string;
-                /** @description Of this status. */
+                /** @description Of this status, or of one of several with commas between them. */
                 status?: string;
                 /** @description Created before this time. */
                 until?: string;
+                /** @description With a step that waits for this, or for one of several with commas between them. */
+                waits_for?: string;
                 /** @description Of this workflow. */
                 workflow?: string;
             };
@@ -4124,7 +4725,12 @@ export interface operations {
     runs_start_own: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description With `wait=N` the answer comes when the run has ended, or after N seconds, at most 60; `Preference-Applied` says so. Other wishes are left out (RFC 7240). */
+                Prefer?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4209,7 +4815,10 @@ export interface operations {
     runs_adjust: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4244,7 +4853,10 @@ export interface operations {
     runs_cancel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4411,7 +5023,10 @@ export interface operations {
     runs_pause: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4483,7 +5098,10 @@ export interface operations {
                 /** @description For people; at most 4 KiB. */
                 reason?: string;
             };
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4553,7 +5171,10 @@ export interface operations {
     runs_resume: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4588,7 +5209,10 @@ export interface operations {
     runs_retry: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -4623,7 +5247,10 @@ export interface operations {
     runs_signal: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
                 name: string;
@@ -4764,7 +5391,10 @@ export interface operations {
     runs_reconcile: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
                 path: string;
@@ -4834,6 +5464,78 @@ export interface operations {
             };
         };
     };
+    runs_counts: {
+        parameters: {
+            query?: {
+                /** @description With these labels: `key=value`, several with commas between them; 8 at most. Counted one by one, 10,000 at most. */
+                label?: string;
+                /** @description Answer with what was committed up to this sequence, at least. */
+                min_sequence?: string;
+                /** @description Of this workflow. */
+                workflow?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunCounts"];
+                };
+            };
+            /** @description A problem, as RFC 9457 has them */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runs_history: {
+        parameters: {
+            query?: {
+                /** @description How many hours back, the current one included: 1 to 168; 24 by default. */
+                hours?: number;
+                /** @description Answer with what was committed up to this sequence, at least. */
+                min_sequence?: string;
+                /** @description Of this workflow. */
+                workflow?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunHistory"];
+                };
+            };
+            /** @description A problem, as RFC 9457 has them */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     documents_agent: {
         parameters: {
             query?: never;
@@ -4870,6 +5572,127 @@ export interface operations {
                 };
                 content: {
                     "application/schema+json": Record<string, never>;
+                };
+            };
+        };
+    };
+    session_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description A problem, as RFC 9457 has them */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_log_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LogInBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description A problem, as RFC 9457 has them */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_log_out: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem, as RFC 9457 has them */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    health_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description A problem, as RFC 9457 has them */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4923,6 +5746,10 @@ export interface operations {
                 message?: string;
             };
             header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
                 /** @description Why, for people */
                 "X-Ghostlight-Message"?: string | null;
             };
@@ -5008,6 +5835,10 @@ export interface operations {
                 message?: string;
             };
             header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
                 /** @description Why, for people */
                 "X-Ghostlight-Message"?: string | null;
             };
@@ -5055,7 +5886,12 @@ export interface operations {
     templates_remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5084,7 +5920,12 @@ export interface operations {
     templates_instantiate: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5128,7 +5969,12 @@ export interface operations {
     templates_restore: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5195,7 +6041,12 @@ export interface operations {
     templates_set_visibility: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5230,7 +6081,12 @@ export interface operations {
     templates_from_workflow: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5334,7 +6190,10 @@ export interface operations {
     tokens_revoke: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5395,7 +6254,10 @@ export interface operations {
     tree_chaos: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5435,7 +6297,10 @@ export interface operations {
     tree_panic: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5475,7 +6340,10 @@ export interface operations {
     tree_restart: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5508,7 +6376,10 @@ export interface operations {
     tree_stop: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5558,6 +6429,8 @@ export interface operations {
                 min_sequence?: string;
                 /** @description Those whose name holds this text. */
                 q?: string;
+                /** @description How many of its latest runs each workflow is shown with, 0 to 50; none by default. */
+                recent?: number;
                 /** @description `mine` (those that the caller saved first), `public`, or `all`, which is what stands when nothing is said. */
                 visibility?: string;
             };
@@ -5594,6 +6467,10 @@ export interface operations {
                 message?: string;
             };
             header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
                 /** @description Why, for people */
                 "X-Ghostlight-Message"?: string | null;
             };
@@ -5641,6 +6518,11 @@ export interface operations {
             query?: {
                 /** @description Answer with what was committed up to this sequence, at least. */
                 min_sequence?: string;
+                /**
+                 * @description Show how many runs it has of each status too, and so many of the latest, 0 to 50. The answer is whole then, whatever
+                 *     `If-None-Match` says.
+                 */
+                recent?: number;
                 /** @description The version; the latest by default. */
                 version?: number;
             };
@@ -5686,6 +6568,10 @@ export interface operations {
                 message?: string;
             };
             header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
                 /** @description Why, for people */
                 "X-Ghostlight-Message"?: string | null;
             };
@@ -5733,7 +6619,12 @@ export interface operations {
     workflows_remove: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5872,7 +6763,12 @@ export interface operations {
     workflows_restore: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5903,7 +6799,12 @@ export interface operations {
     workflows_rollback: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5955,12 +6856,20 @@ export interface operations {
                 limit?: number;
                 /** @description Answer with what was committed up to this sequence, at least. */
                 min_sequence?: string;
+                /** @description Started by a step of this run. */
+                parent?: string;
+                /** @description Whose id begins so. */
+                q?: string;
+                /** @description Paused for this reason, or for one of several with commas between them. */
+                reason?: string;
                 /** @description Created at this time or later. */
                 since?: string;
-                /** @description Of this status. */
+                /** @description Of this status, or of one of several with commas between them. */
                 status?: string;
                 /** @description Created before this time. */
                 until?: string;
+                /** @description With a step that waits for this, or for one of several with commas between them. */
+                waits_for?: string;
                 /** @description Of this workflow. */
                 workflow?: string;
             };
@@ -5995,7 +6904,12 @@ export interface operations {
     runs_start_saved: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description With `wait=N` the answer comes when the run has ended, or after N seconds, at most 60; `Preference-Applied` says so. Other wishes are left out (RFC 7240). */
+                Prefer?: string;
+            };
             path: {
                 name: string;
             };
@@ -6075,7 +6989,12 @@ export interface operations {
     workflows_set_visibility: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+                /** @description One of these tags is the `ETag` of the current version, or it is `*` and there is one; else nothing is changed, and the answer is 412 `precondition_failed`. Weak tags fit nothing. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6113,7 +7032,10 @@ export interface operations {
                 /** @description Stores nothing, and says what would become of each definition. */
                 dry_run?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description The same request under the same key is done once within 24 hours, and answered again as it was. Another request under it is refused with 422 `key_reused`, one that comes while the first is answered with 409 `key_in_progress`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

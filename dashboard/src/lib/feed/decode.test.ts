@@ -38,10 +38,18 @@ describe('a frame', () => {
   it('may be what the feed says of itself', () => {
     const cases: [string, object, object][] = [
       ['feed.hello', { log: 'a', head: '12' }, { kind: 'hello', log: 'a', head: 12n }],
-      ['feed.gap', { from: '3', to: '9', reason: 'retention' }, { kind: 'gap', from: 3n, to: 9n, reason: 'retention' }],
+      [
+        'feed.gap',
+        { from: '3', to: '9', reason: 'retention' },
+        { kind: 'gap', from: 3n, to: 9n, reason: 'retention' },
+      ],
       ['feed.lagged', {}, { kind: 'lagged' }],
       ['feed.closing', { reason: 'shutdown' }, { kind: 'closing', reason: 'shutdown' }],
-      ['feed.error', { code: 'bad_request', detail: 'no' }, { kind: 'error', code: 'bad_request', detail: 'no' }],
+      [
+        'feed.error',
+        { code: 'bad_request', detail: 'no' },
+        { kind: 'error', code: 'bad_request', detail: 'no' },
+      ],
     ];
     for (const [type, data, expected] of cases) expect(decode(frame(type, { data }))).toEqual(expected);
   });

@@ -43,7 +43,8 @@ export class FakeSocket {
   }
 
   tell(type: string, data: object = {}, more: object = {}): this {
-    if (this.readyState === FakeSocket.OPEN) this.onmessage?.({ data: JSON.stringify({ type, data, ...more }) });
+    if (this.readyState === FakeSocket.OPEN)
+      this.onmessage?.({ data: JSON.stringify({ type, data, ...more }) });
     return this;
   }
 

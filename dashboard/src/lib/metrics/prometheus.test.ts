@@ -100,6 +100,11 @@ describe('a histogram', () => {
 
 describe('a counter', () => {
   it('rises, or was begun anew', () => {
-    expect([rise(3, 10), rise(10, 4), rise(undefined, 4), rise(4, undefined)]).toEqual([7, 4, undefined, undefined]);
+    expect([rise(3, 10), rise(10, 4), rise(undefined, 4), rise(4, undefined)]).toEqual([
+      7,
+      4,
+      undefined,
+      undefined,
+    ]);
   });
 });

@@ -41,7 +41,9 @@ function labelsOf(text: string): Record<string, string> {
   const labels: Record<string, string> = {};
   LABEL.lastIndex = 0;
   for (let found = LABEL.exec(text); found; found = LABEL.exec(text)) {
-    labels[found[1] as string] = (found[2] as string).replace(/\\(.)/g, (_, letter: string) => (letter === 'n' ? '\n' : letter));
+    labels[found[1] as string] = (found[2] as string).replace(/\\(.)/g, (_, letter: string) =>
+      letter === 'n' ? '\n' : letter,
+    );
   }
   return labels;
 }
@@ -64,7 +66,9 @@ export function by(page: Page, name: string, label: string): Map<string, number>
 
 function matching(page: Page, name: string, labels: Record<string, string>): Sample[] {
   const wanted = Object.entries(labels);
-  return (page.get(name) ?? []).filter((sample) => wanted.every(([key, text]) => sample.labels[key] === text));
+  return (page.get(name) ?? []).filter((sample) =>
+    wanted.every(([key, text]) => sample.labels[key] === text),
+  );
 }
 
 /** Upper bounds with how many were at or below each; sorted, the last bound is infinite. */

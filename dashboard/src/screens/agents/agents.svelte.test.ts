@@ -24,7 +24,8 @@ import { notices } from '$lib/state/notices.svelte';
 import { agents } from './agents.svelte';
 
 const probe = { name: 'http-probe', description: '', capabilities: [], enabled: true, managed_by: 'file' };
-const event = (type: string, data: object = {}) => ({ kind: 'recorded', type, data, subject: { text: '' } }) as unknown as Recorded;
+const event = (type: string, data: object = {}) =>
+  ({ kind: 'recorded', type, data, subject: { text: '' } }) as unknown as Recorded;
 const tell = (...events: Recorded[]) => listeners.forEach((listener) => listener(events));
 let inFlight = 0;
 let stop: () => void;
@@ -32,11 +33,13 @@ let stop: () => void;
 beforeEach(async () => {
   vi.useFakeTimers();
   inFlight = 0;
-  get.mockReset().mockImplementation(async (path: string) =>
-    path === '/api/v1/agents'
-      ? { data: { items: [probe] } }
-      : { data: { ...probe, statistics: { in_flight: inFlight, finished: 1, failed: 0, since: '' } } },
-  );
+  get
+    .mockReset()
+    .mockImplementation(async (path: string) =>
+      path === '/api/v1/agents'
+        ? { data: { items: [probe] } }
+        : { data: { ...probe, statistics: { in_flight: inFlight, finished: 1, failed: 0, since: '' } } },
+    );
   post.mockReset().mockResolvedValue({});
   notices.shown = [];
   stop = agents.start();

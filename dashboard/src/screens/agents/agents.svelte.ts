@@ -16,7 +16,9 @@ const PAUSE = 1_000;
 const AT_ONCE = 4;
 
 class Agents {
-  list = new Loaded<AgentSummary[]>(async (signal) => (await data(api.GET('/api/v1/agents', { signal }))).items);
+  list = new Loaded<AgentSummary[]>(
+    async (signal) => (await data(api.GET('/api/v1/agents', { signal }))).items,
+  );
   statistics = new SvelteMap<string, Statistics>();
 
   #wanted = new Set<string>();
@@ -56,7 +58,9 @@ class Agents {
   /** Enables or disables it: shown at once, and taken back if the daemon refuses. */
   async switch(agent: AgentSummary, enabled: boolean, reason = ''): Promise<boolean> {
     const back = this.list.optimistic((list) =>
-      list.map((one) => (one.name === agent.name ? { ...one, enabled, disabled_reason: enabled ? null : reason } : one)),
+      list.map((one) =>
+        one.name === agent.name ? { ...one, enabled, disabled_reason: enabled ? null : reason } : one,
+      ),
     );
     const params = { path: { name: agent.name } };
     const headers = { 'Idempotency-Key': idempotencyKey() };
@@ -81,7 +85,9 @@ class Agents {
     const called = new Set(
       events.filter((event) => event.type === 'step.started').map((event) => String(event.data.agent)),
     );
-    const hasEnded = events.some((event) => /^step\.(completed|failed|retrying|interrupted|cancelled)$/.test(event.type));
+    const hasEnded = events.some((event) =>
+      /^step\.(completed|failed|retrying|interrupted|cancelled)$/.test(event.type),
+    );
     const concerned = [...this.#looked.keys()].filter(
       (name) => called.has(name) || (hasEnded && (this.statistics.get(name)?.in_flight ?? 0) > 0),
     );

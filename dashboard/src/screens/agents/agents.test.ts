@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { choices, filtered, healthOf, usesIn, type AgentSummary, type Statistics } from './agents';
 
 function agent(name: string, more: Partial<AgentSummary> = {}): AgentSummary {
-  return { name, kind: 'builtin', description: '', capabilities: [], enabled: true, managed_by: 'file', ...more };
+  return {
+    name,
+    kind: 'builtin',
+    description: '',
+    capabilities: [],
+    enabled: true,
+    managed_by: 'file',
+    ...more,
+  };
 }
 
 const statistics = (finished: number, failed: number): Statistics => ({
@@ -42,7 +50,7 @@ describe('looking for agents', () => {
 describe('how an agent is', () => {
   it('is told from its calls, and only if there were any', () => {
     const label = (one: AgentSummary, of?: Statistics) => healthOf(one, of).label;
-    expect(label(agent('a'))).toBe('Not called yet');
+    expect(label(agent('a'))).toBe('Enabled');
     expect(label(agent('a'), statistics(0, 0))).toBe('Not called yet');
     expect(label(agent('a'), statistics(100, 5))).toBe('Well');
     expect(label(agent('a'), statistics(100, 6))).toBe('Fails at times');

@@ -33,7 +33,10 @@ export function filtered(agents: AgentSummary[], filter: Filter): AgentSummary[]
 }
 
 /** What there is to choose from, each with how many agents have it; the most frequent first. */
-export function choices(agents: AgentSummary[], of: (agent: AgentSummary) => (string | null | undefined)[]): [string, number][] {
+export function choices(
+  agents: AgentSummary[],
+  of: (agent: AgentSummary) => (string | null | undefined)[],
+): [string, number][] {
   const counts = new Map<string, number>();
   for (const value of agents.flatMap(of)) if (value) counts.set(value, (counts.get(value) ?? 0) + 1);
   return [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
@@ -49,10 +52,23 @@ export interface Health {
 /** There is no probe of agents yet: how they are is told from how their calls went, and said so. */
 export function healthOf(agent: AgentSummary, statistics: Statistics | null | undefined): Health {
   if (!agent.enabled) {
-    return { label: 'Disabled', tone: 'grey', status: 'cancelled', why: agent.disabled_reason || 'It is not called any more.' };
+    return {
+      label: 'Disabled',
+      tone: 'grey',
+      status: 'cancelled',
+      why: agent.disabled_reason || 'It is not called any more.',
+    };
   }
-  if (!statistics || statistics.finished === 0) {
-    return { label: 'Not called yet', tone: 'grey', status: 'pending', why: 'No call has ended since the daemon was started.' };
+  if (!statistics) {
+    return { label: 'Enabled', tone: 'grey', status: 'pending', why: 'How its calls went is not known yet.' };
+  }
+  if (statistics.finished === 0) {
+    return {
+      label: 'Not called yet',
+      tone: 'grey',
+      status: 'pending',
+      why: 'No call has ended since the daemon was started.',
+    };
   }
   const share = statistics.success_rate ?? 1;
   const why = `${statistics.failed} of ${statistics.finished} calls failed.`;
@@ -76,11 +92,19 @@ export function kindOf(kind: string | null | undefined): { label: string; icon: 
 
 export const EFFECTS: Record<string, { label: string; tone: Tone; why: string }> = {
   read: { label: 'Reads', tone: 'grey', why: 'It changes nothing outside.' },
-  idempotent: { label: 'Idempotent', tone: 'blue', why: 'Calling it twice does the same as calling it once.' },
+  idempotent: {
+    label: 'Idempotent',
+    tone: 'blue',
+    why: 'Calling it twice does the same as calling it once.',
+  },
   write: { label: 'Writes', tone: 'amber', why: 'Calling it twice may do something twice.' },
 };
 
-export const MANAGED: Record<string, string> = { file: 'a file', api: 'the API', built_in: 'the daemon itself' };
+export const MANAGED: Record<string, string> = {
+  file: 'a file',
+  api: 'the API',
+  built_in: 'the daemon itself',
+};
 
 /** Where in a workflow an agent is named, by itself or by something that it can do: the ids of the nodes. */
 export function usesIn(definition: unknown, agent: { name: string; capabilities: string[] }): string[] {

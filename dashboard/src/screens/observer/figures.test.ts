@@ -7,7 +7,8 @@ function raw(at: number, lines: Record<string, number>, system: System | null = 
   return { at, metrics: parse(text.join('\n')), system };
 }
 
-const bucket = (le: string) => `ghostlight_http_request_duration_seconds_bucket{route="/x",status="200",le="${le}"}`;
+const bucket = (le: string) =>
+  `ghostlight_http_request_duration_seconds_bucket{route="/x",status="200",le="${le}"}`;
 
 describe('figures', () => {
   const before = raw(0, {
@@ -47,7 +48,9 @@ describe('figures', () => {
 
   it('are not known where there is nothing to compare with, or nobody tells them', () => {
     const first = figuresOf(after, undefined, null);
-    expect([first.commits, first.cpu, first.answerP50, first.syncP99, first.dropped, first.files]).toEqual(Array(6).fill(null));
+    expect([first.commits, first.cpu, first.answerP50, first.syncP99, first.dropped, first.files]).toEqual(
+      Array(6).fill(null),
+    );
     expect(first.memory).toBe(5_000);
   });
 
@@ -92,6 +95,8 @@ describe('how figures are said', () => {
     expect(inWords('Commits a second', [null, 2, 9, 4], told, '3 min')).toBe(
       'Commits a second: 4 now, between 2 and 9 in the last 3 min.',
     );
-    expect(inWords('Commits a second', [null], told, '3 min')).toBe('Commits a second: nothing is known yet.');
+    expect(inWords('Commits a second', [null], told, '3 min')).toBe(
+      'Commits a second: nothing is known yet.',
+    );
   });
 });

@@ -18,10 +18,22 @@ export interface System {
     bytes: number;
     segments: number;
   };
-  feeds: { clients: number; clients_max: number; sent: number; lagged: number; dropped: number; slowest_lag: number };
+  feeds: {
+    clients: number;
+    clients_max: number;
+    sent: number;
+    lagged: number;
+    dropped: number;
+    slowest_lag: number;
+  };
   runs: { in_memory: number };
   actors: { count: number; restarts: number };
-  process: { rss_bytes: number | null; cpu_seconds: number | null; threads: number | null; open_files: number | null };
+  process: {
+    rss_bytes: number | null;
+    cpu_seconds: number | null;
+    threads: number | null;
+    open_files: number | null;
+  };
 }
 
 export interface Raw {
@@ -78,7 +90,10 @@ export function figuresOf(after: Raw, before: Raw | undefined, messages: Figure)
     const found = quantile(share, answered);
     return found === undefined ? null : found * 1000;
   };
-  const syncSeconds = over(rose('ghostlight_journal_sync_seconds_total'), rose('ghostlight_journal_syncs_total'));
+  const syncSeconds = over(
+    rose('ghostlight_journal_sync_seconds_total'),
+    rose('ghostlight_journal_syncs_total'),
+  );
 
   return {
     at: after.at,
@@ -122,11 +137,20 @@ export function told(figure: Figure): string {
 
 export function toldMs(figure: Figure): string {
   if (figure === null) return '–';
-  return figure >= 1000 ? `${(figure / 1000).toFixed(1)} s` : figure > 0 && figure < 1 ? `${told(figure * 1000)} µs` : `${told(figure)} ms`;
+  return figure >= 1000
+    ? `${(figure / 1000).toFixed(1)} s`
+    : figure > 0 && figure < 1
+      ? `${told(figure * 1000)} µs`
+      : `${told(figure)} ms`;
 }
 
 /** A line in words: for those who cannot see it. */
-export function inWords(name: string, values: Figure[], say: (value: Figure) => string, span: string): string {
+export function inWords(
+  name: string,
+  values: Figure[],
+  say: (value: Figure) => string,
+  span: string,
+): string {
   const known = values.filter((value): value is number => value !== null);
   const now = values.at(-1) ?? null;
   if (known.length === 0) return `${name}: nothing is known yet.`;

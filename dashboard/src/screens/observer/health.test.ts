@@ -44,7 +44,11 @@ describe('the health of the daemon', () => {
         slots: { total: 2, used: 2, waiting: 5 },
       }),
     );
-    expect(found.slice(0, 3)).toEqual(['red Damage: 3 and more places', 'amber Lists: Not all live', 'amber Slots: 2 of 2']);
+    expect(found.slice(0, 3)).toEqual([
+      'red Damage: 3 and more places',
+      'amber Lists: Not all live',
+      'amber Slots: 2 of 2',
+    ]);
   });
 
   it('says nothing of damage where an older daemon does not tell it', () => {

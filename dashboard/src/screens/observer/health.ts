@@ -41,7 +41,12 @@ export function checks(ready: Readiness): Check[] {
   const all: Check[] = [
     ready.ready
       ? { name: 'Daemon', tone: 'green', word: 'Ready', text: 'It takes requests.' }
-      : { name: 'Daemon', tone: 'red', word: ready.draining ? 'Going down' : 'Not ready', text: 'It takes no new work.' },
+      : {
+          name: 'Daemon',
+          tone: 'red',
+          word: ready.draining ? 'Going down' : 'Not ready',
+          text: 'It takes no new work.',
+        },
     journal.available
       ? {
           name: 'Journal',
@@ -49,7 +54,12 @@ export function checks(ready: Readiness): Check[] {
           word: 'Available',
           text: `${plural(journal.queued, 'append')} waiting`,
         }
-      : { name: 'Journal', tone: 'red', word: 'Not available', text: 'Nothing is written; all commands are refused.' },
+      : {
+          name: 'Journal',
+          tone: 'red',
+          word: 'Not available',
+          text: 'Nothing is written; all commands are refused.',
+        },
     storageCheck(storage),
     viewsCheck(ready),
     {
@@ -62,7 +72,12 @@ export function checks(ready: Readiness): Check[] {
   if (damage) {
     all.push(
       damage.places === 0
-        ? { name: 'Damage', tone: 'green', word: 'None found', text: 'Since the start nothing was met that does not verify.' }
+        ? {
+            name: 'Damage',
+            tone: 'green',
+            word: 'None found',
+            text: 'Since the start nothing was met that does not verify.',
+          }
         : {
             name: 'Damage',
             tone: 'red',
@@ -91,8 +106,19 @@ function viewsCheck(ready: Readiness): Check {
   const views = Object.entries(ready.views);
   const away = views.filter(([, view]) => view.state !== 'live').map(([name]) => name);
   const behind = Math.max(0, ...views.map(([, view]) => lagOf(ready, view.cursor)));
-  if (away.length > 0) return { name: 'Lists', tone: 'amber', word: 'Not all live', text: `${away.join(', ')}; runs go on without` };
-  return { name: 'Lists', tone: behind > 10_000 ? 'amber' : 'green', word: 'Live', text: `at most ${plural(behind, 'event')} behind` };
+  if (away.length > 0)
+    return {
+      name: 'Lists',
+      tone: 'amber',
+      word: 'Not all live',
+      text: `${away.join(', ')}; runs go on without`,
+    };
+  return {
+    name: 'Lists',
+    tone: behind > 10_000 ? 'amber' : 'green',
+    word: 'Live',
+    text: `at most ${plural(behind, 'event')} behind`,
+  };
 }
 
 /** How many events a list has not seen yet. */

@@ -4,8 +4,22 @@ import { read, type TreeNode } from './tree';
 
 function tree(children: number, mailbox = 0): TreeNode {
   const node = (path: string, below: TreeNode[]): TreeNode =>
-    ({ path, kind: 'worker', restart: 'permanent', state: 'running', incarnation: 1, restarts: 0, mailbox, handled: 0, uptime_ms: 0, children: below }) as TreeNode;
-  return node('root', Array.from({ length: children }, (_, at) => node(`a/${at}`, [])));
+    ({
+      path,
+      kind: 'worker',
+      restart: 'permanent',
+      state: 'running',
+      incarnation: 1,
+      restarts: 0,
+      mailbox,
+      handled: 0,
+      uptime_ms: 0,
+      children: below,
+    }) as TreeNode;
+  return node(
+    'root',
+    Array.from({ length: children }, (_, at) => node(`a/${at}`, [])),
+  );
 }
 
 it('history keeps so many samples of each actor', () => {

@@ -18,14 +18,11 @@ export class History {
   add(reading: Reading): void {
     for (const path of this.#past.keys()) if (!reading.byPath.has(path)) this.#past.delete(path);
     for (const actor of reading.all) {
-      let past = this.#past.get(actor.path);
-      if (!past) {
-        if (this.#past.size >= ACTORS_MAX) continue;
-        past = { mailbox: [], rate: [] };
-        this.#past.set(actor.path, past);
-      }
-      push(past.mailbox, actor.mailbox);
-      push(past.rate, actor.rate);
+      const past = this.#past.get(actor.path);
+      if (!past && this.#past.size >= ACTORS_MAX) continue;
+      // New lists each time: what shows them sees by that that they have changed.
+      const { mailbox, rate } = past ?? NOTHING;
+      this.#past.set(actor.path, { mailbox: longer(mailbox, actor.mailbox), rate: longer(rate, actor.rate) });
     }
   }
 
@@ -38,7 +35,6 @@ export class History {
   }
 }
 
-function push(list: (number | null)[], value: number | null): void {
-  list.push(value);
-  if (list.length > SAMPLES) list.shift();
+function longer(list: (number | null)[], value: number | null): (number | null)[] {
+  return [...list.slice(1 - SAMPLES), value];
 }

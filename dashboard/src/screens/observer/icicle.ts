@@ -74,7 +74,8 @@ function weigh(top: Actor, measure: Measure): Map<Actor, number> {
   const walk = (actor: Actor): number => {
     let sum = 0;
     for (const child of actor.children) sum += walk(child);
-    const own = measure === 'actors' ? 0 : Math.max(0, (measure === 'rate' ? actor.rate : actor.mailbox) ?? 0);
+    const own =
+      measure === 'actors' ? 0 : Math.max(0, (measure === 'rate' ? actor.rate : actor.mailbox) ?? 0);
     const weight = measure === 'actors' ? sum || 1 : sum + own + 0.2;
     weights.set(actor, weight);
     return weight;

@@ -152,7 +152,9 @@ function together(news: News[], before: News[]): News[] {
     const isItsEnd = (old: News) =>
       old.what === 'ended' && old.path === one.path && Math.abs(old.at.getTime() - one.at.getTime()) < 5_000;
     const hasAnswer = (old: News) =>
-      old.what === 'restarted' && old.path === one.path && Math.abs(old.at.getTime() - one.at.getTime()) < 1_000;
+      old.what === 'restarted' &&
+      old.path === one.path &&
+      Math.abs(old.at.getTime() - one.at.getTime()) < 1_000;
     if (one.what === 'ended' && all.some(hasAnswer)) continue;
     all = [one, ...(one.what === 'restarted' ? all.filter((old) => !isItsEnd(old)) : all)];
   }

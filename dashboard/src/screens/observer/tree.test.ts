@@ -1,6 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { icicle, neighbour, type Box } from './icicle';
-import { above, fits, isJust, read, runOf, sorted, treeRows, wordsOf, type Actor, type TreeNode } from './tree';
+import {
+  above,
+  fits,
+  isJust,
+  read,
+  runOf,
+  shortName,
+  shortPath,
+  sorted,
+  treeRows,
+  wordsOf,
+  type Actor,
+  type TreeNode,
+} from './tree';
 
 function node(path: string, children: TreeNode[] = [], more: Partial<TreeNode> = {}): TreeNode {
   return {
@@ -49,25 +62,38 @@ describe('a reading', () => {
     const found = after.byPath.get(`runs/p0/${RUN}/workflow`);
     expect(found?.rate).toBe(4);
     expect(found?.restartedAt).toBe(3_000);
-    const later = read(house(0, { handled: 8, incarnation: 2, restarts: 1 }), 5_000, after).byPath.get(found?.path ?? '');
+    const later = read(house(0, { handled: 8, incarnation: 2, restarts: 1 }), 5_000, after).byPath.get(
+      found?.path ?? '',
+    );
     expect(later?.restartedAt).toBe(3_000);
     expect([isJust(later as Actor, 5_000), isJust(later as Actor, 20_000)]).toEqual([true, false]);
   });
 
   it('does not take what is new in the tree for restarted', () => {
     const before = read(node('ghostlight'), 0);
-    expect(read(house(0, { incarnation: 3, restarts: 2 }), 1_000, before).all.some((one) => one.restartedAt)).toBe(false);
+    expect(
+      read(house(0, { incarnation: 3, restarts: 2 }), 1_000, before).all.some((one) => one.restartedAt),
+    ).toBe(false);
   });
 
   it('has the last exit with its text', () => {
     const { byPath } = read(house(0, { last_exit: { kind: 'panicked', text: 'panicked: oh' } }), 0);
-    expect(byPath.get(`runs/p0/${RUN}/workflow`)?.lastExit).toEqual({ kind: 'panicked', text: 'panicked: oh' });
+    expect(byPath.get(`runs/p0/${RUN}/workflow`)?.lastExit).toEqual({
+      kind: 'panicked',
+      text: 'panicked: oh',
+    });
   });
 });
 
 describe('rows', () => {
   it('are folded where somebody folded them, or where there are very many', () => {
-    const many = node('ghostlight', [node('runs', Array.from({ length: 41 }, (_, at) => node(`runs/${at}`))), node('core')]);
+    const many = node('ghostlight', [
+      node(
+        'runs',
+        Array.from({ length: 41 }, (_, at) => node(`runs/${at}`)),
+      ),
+      node('core'),
+    ]);
     const reading = read(many, 0);
     expect(paths(treeRows(reading, '', new Map()))).toEqual(['ghostlight', 'runs', 'core']);
     expect(treeRows(reading, '', new Map([['runs', false]]))).toHaveLength(44);
@@ -82,13 +108,17 @@ describe('rows', () => {
   it('are found by path, state, kind and arbiter', () => {
     const { byPath } = read(house(), 0);
     const planner = byPath.get('core/planner') as Actor;
-    expect(['planner worker', 'RUNNING main', 'core/'].map((query) => fits(planner, wordsOf(query)))).toEqual([true, true, true]);
+    expect(['planner worker', 'RUNNING main', 'core/'].map((query) => fits(planner, wordsOf(query)))).toEqual(
+      [true, true, true],
+    );
     expect(fits(planner, wordsOf('planner supervisor'))).toBe(false);
   });
 
   it('are sorted by what is asked for, unknown values last', () => {
     const { all } = read(
-      node('a', [node('b', [], { mailbox: null, handled: 5 }), node('c', [], { mailbox: 9, handled: 7 })], { mailbox: 1 }),
+      node('a', [node('b', [], { mailbox: null, handled: 5 }), node('c', [], { mailbox: 9, handled: 7 })], {
+        mailbox: 1,
+      }),
       0,
     );
     expect(paths(sorted(all, 'mailbox'))).toEqual(['c', 'a', 'b']);
@@ -104,6 +134,13 @@ describe('paths', () => {
     expect(above(read(house(), 0), 'gone')).toEqual([]);
   });
 
+  it('are shown as short as tells their actors apart', () => {
+    const shown = read(house(), 0).all.map(shortName);
+    expect(shown).toContain('…9a7d5c21');
+    expect(shown).toContain('planner');
+    expect(shortPath(`runs/p0/runs/${RUN}/workflow`)).toBe('runs/p0/runs/…9a7d5c21/workflow');
+  });
+
   it('say which run an actor belongs to', () => {
     expect(runOf(`runs/p0/runs/${RUN}/executions/verify@2`)).toBe(RUN);
     expect(runOf('runs/p0/router')).toBeUndefined();
@@ -116,7 +153,8 @@ describe('the picture', () => {
   it('gives each actor the share of its leaves, under its supervisor', () => {
     const { root } = read(house(), 0);
     const { boxes, depth } = icicle(root, 'actors', 0);
-    const box = (path: string) => boxes.find((one): one is Box => one.kind === 'actor' && one.actor.path === path);
+    const box = (path: string) =>
+      boxes.find((one): one is Box => one.kind === 'actor' && one.actor.path === path);
     expect(depth).toBe(5);
     expect(box('ghostlight')).toMatchObject({ depth: 0, left: 0, width: 1 });
     expect(box('core')?.width).toBeCloseTo(2 / 3);
@@ -126,7 +164,13 @@ describe('the picture', () => {
   });
 
   it('draws those that are too narrow together, and says how many they are', () => {
-    const { root } = read(node('runs', Array.from({ length: 10_000 }, (_, at) => node(`runs/${at}`))), 0);
+    const { root } = read(
+      node(
+        'runs',
+        Array.from({ length: 10_000 }, (_, at) => node(`runs/${at}`)),
+      ),
+      0,
+    );
     const boxes = boxesOf(root, 0.001);
     expect(boxes).toHaveLength(2);
     expect(boxes[1]).toMatchObject({ kind: 'rest', actors: 10_000, depth: 1, left: 0 });
@@ -137,7 +181,8 @@ describe('the picture', () => {
     const before = read(house(0), 0);
     const { root } = read(house(1_000), 1_000, before);
     const { boxes } = icicle(root, 'rate', 0);
-    const width = (path: string) => boxes.find((one) => one.kind === 'actor' && one.actor.path === path)?.width ?? 0;
+    const width = (path: string) =>
+      boxes.find((one) => one.kind === 'actor' && one.actor.path === path)?.width ?? 0;
     expect(width('core/planner')).toBeGreaterThan(0.9);
     expect(width('core/timers')).toBeGreaterThan(0);
   });

@@ -103,7 +103,11 @@ function exitOf(value: unknown): Exit | null {
 /** The actors above one, from the root on. */
 export function above(reading: Reading, path: string): Actor[] {
   const found: Actor[] = [];
-  for (let at = reading.byPath.get(path); at; at = at.parent === null ? undefined : reading.byPath.get(at.parent)) {
+  for (
+    let at = reading.byPath.get(path);
+    at;
+    at = at.parent === null ? undefined : reading.byPath.get(at.parent)
+  ) {
     found.unshift(at);
   }
   return found;
@@ -154,7 +158,7 @@ export function treeRows(reading: Reading, query: string, folded: ReadonlyMap<st
     const shown = new Set<string>();
     for (const actor of reading.all) {
       if (!fits(actor, words)) continue;
-      for (let at: Actor | undefined = actor; at && !shown.has(at.path); ) {
+      for (let at: Actor | undefined = actor; at && !shown.has(at.path);) {
         shown.add(at.path);
         at = at.parent === null ? undefined : reading.byPath.get(at.parent);
       }
@@ -172,6 +176,17 @@ export function treeRows(reading: Reading, query: string, folded: ReadonlyMap<st
 
 export function isFolded(actor: Actor, folded: ReadonlyMap<string, boolean>): boolean {
   return folded.get(actor.path) ?? actor.children.length > OPEN_MAX;
+}
+
+/** As short as tells actors of one supervisor apart: ids of runs by their end, as their beginning is the time. */
+export function shortName(actor: Actor): string {
+  const last = actor.name.split('/').at(-1) ?? actor.name;
+  return /^[0-9a-f]{8}-[0-9a-f-]{27}$/i.test(last) ? `…${last.slice(-8)}` : last;
+}
+
+/** A path with the ids of runs cut to their end. */
+export function shortPath(path: string): string {
+  return path.replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}([0-9a-f]{8})/gi, '…$1');
 }
 
 /** The run that an actor belongs to: `runs/p3/runs/<id>/workflow`. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import House from '@lucide/svelte/icons/house';
-import { find, runIdIn, score, type Command } from './palette';
+import { find, runIdIn, score, type Command } from './find';
 
 const command = (label: string, group = 'Go to', more: Partial<Command> = {}): Command => ({
   id: `${group}/${label}`,
