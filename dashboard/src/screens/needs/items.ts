@@ -26,7 +26,7 @@ export const KIND_NAMES: Record<Item['kind'], string> = {
 
 const RISKS = ['critical', 'high', 'medium', 'low'];
 /** Below this, the clock counts more than the risk. */
-const SOON_MS = 3_600_000;
+const SOON_MS = 900_000;
 
 /** What runs out soon comes first, then the greater risk, then what has waited longer. */
 export function inOrder(items: readonly Item[], now: number): Item[] {
