@@ -10,6 +10,7 @@ describe('a schema in words', () => {
         url: { type: 'string', format: 'uri', description: 'Where' },
         tries: { type: 'integer', minimum: 1, default: 3 },
         level: { enum: ['low', 'high'] },
+        hosts: { type: 'array', items: { type: 'string' }, maxItems: 5 },
       },
     });
     expect(fields).toEqual([
@@ -23,6 +24,14 @@ describe('a schema in words', () => {
         description: '',
       },
       { name: 'level', depth: 0, required: false, type: 'one of low, high', limits: [], description: '' },
+      {
+        name: 'hosts',
+        depth: 0,
+        required: false,
+        type: 'list of text',
+        limits: ['at most 5 items'],
+        description: '',
+      },
     ]);
   });
 

@@ -80,20 +80,22 @@ export function typeOf(schema: unknown): string {
 }
 
 function limitsOf(schema: Schema): string[] {
-  const said: [string, string][] = [
+  const said: [key: string, before: string, after?: string][] = [
     ['format', ''],
     ['minimum', 'at least '],
     ['exclusiveMinimum', 'more than '],
     ['maximum', 'at most '],
     ['exclusiveMaximum', 'less than '],
-    ['minLength', 'at least so many letters: '],
-    ['maxLength', 'at most so many letters: '],
-    ['minItems', 'at least so many: '],
-    ['maxItems', 'at most so many: '],
+    ['minLength', 'at least ', ' letters'],
+    ['maxLength', 'at most ', ' letters'],
+    ['minItems', 'at least ', ' items'],
+    ['maxItems', 'at most ', ' items'],
     ['pattern', 'pattern '],
     ['default', 'default: '],
   ];
-  return said.filter(([key]) => schema[key] !== undefined).map(([key, words]) => words + short(schema[key]));
+  return said
+    .filter(([key]) => schema[key] !== undefined)
+    .map(([key, before, after = '']) => before + short(schema[key]) + after);
 }
 
 /** A value to begin with: the defaults, and something of the right kind for what is required. */

@@ -96,6 +96,17 @@ describe('shortcuts', () => {
     expect(next.run).not.toHaveBeenCalled();
   });
 
+  it('leave Enter and Space to what has the focus and does something by itself', () => {
+    const all = new Shortcuts();
+    const open = shortcut('Enter');
+    all.add(open);
+    const button = document.body.appendChild(document.createElement('button'));
+    expect(press(all, 'Enter', {}, button).defaultPrevented).toBe(false);
+    expect(open.run).not.toHaveBeenCalled();
+    press(all, 'Enter');
+    expect(open.run).toHaveBeenCalledOnce();
+  });
+
   it('work on a checkbox, which nobody writes in', () => {
     const all = new Shortcuts();
     const next = shortcut('j');
