@@ -80,14 +80,14 @@ const look = EditorView.theme({
   },
   '.cm-searchMatch': { backgroundColor: 'var(--amber-soft)' },
   '.cm-searchMatch-selected': { backgroundColor: 'color-mix(in srgb, var(--accent) 40%, transparent)' },
-  '.cm-changedLine': { backgroundColor: 'color-mix(in srgb, var(--green) 10%, transparent) !important' },
-  '.cm-deletedChunk': { backgroundColor: 'color-mix(in srgb, var(--red) 10%, transparent) !important' },
-  '&.cm-merge-a .cm-changedLine': { backgroundColor: 'color-mix(in srgb, var(--red) 10%, transparent) !important' },
+  '.cm-changedLine': { backgroundColor: 'color-mix(in srgb, var(--green) 7%, transparent) !important' },
+  '.cm-deletedChunk': { backgroundColor: 'color-mix(in srgb, var(--red) 7%, transparent) !important' },
+  '&.cm-merge-a .cm-changedLine': { backgroundColor: 'color-mix(in srgb, var(--red) 7%, transparent) !important' },
   '.cm-changedText, .cm-insertedLine .cm-changedText': {
-    background: 'color-mix(in srgb, var(--green) 26%, transparent) !important',
+    background: 'color-mix(in srgb, var(--green) 14%, transparent) !important',
   },
   '&.cm-merge-a .cm-changedText, .cm-deletedText': {
-    background: 'color-mix(in srgb, var(--red) 26%, transparent) !important',
+    background: 'color-mix(in srgb, var(--red) 14%, transparent) !important',
   },
   '.cm-changeGutter': { width: '3px', paddingLeft: '1px' },
   '.cm-changedLineGutter': { background: 'var(--green)' },
@@ -159,6 +159,6 @@ export function forWriting(language: Language, label: string): Extension {
       ...lintKeymap,
       { key: 'Mod-]', run: indentWithTab.run ?? (() => false) },
     ]),
-    EditorView.contentAttributes.of({ 'aria-label': label }),
+    EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
   ];
 }

@@ -62,7 +62,10 @@ export class Detail {
 
   graph = $derived.by<Graph>(() => {
     const workflow = this.workflow.value;
-    return workflow ? graphOf(workflow.definition ?? read(workflow.source).toJS()) : graphOf({});
+    if (!workflow) return graphOf({});
+    // In the order in which somebody wrote it; the canonical document is sorted.
+    const doc = read(workflow.source);
+    return graphOf(doc.errors.length === 0 ? doc.toJS() : workflow.definition);
   });
 
   /** Follows what happens. Which version is shown is for the page to say, and when it is read. */

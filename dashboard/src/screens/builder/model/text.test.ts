@@ -167,7 +167,7 @@ function randomOf(seed: number): () => number {
 }
 
 it('does the same to the text as to the data, whatever is edited', () => {
-  for (let seed = 1; seed <= 60; seed += 1) {
+  for (let seed = 1; seed <= 25; seed += 1) {
     const random = randomOf(seed);
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
     let text = FILE;
@@ -195,4 +195,4 @@ it('does the same to the text as to the data, whatever is edited', () => {
     }
     expect(text, `seed ${seed}`).toContain('# About the whole file.\nghostlight: 1\n');
   }
-});
+}, 30_000);
