@@ -19,6 +19,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1600,
+    license: { fileName: 'licences.md' },
   },
   worker: { format: 'es' },
   server: { proxy: passed },

@@ -3,7 +3,7 @@
 //! ```text
 //! surface (one_for_one)
 //! ├── metrics    counts runs as they are committed (transient: done when the journal is closed)
-//! ├── sweep      ends feeds whose clients have stopped reading
+//! ├── sweep      ends feeds whose clients have stopped reading, and shows those no longer who are gone
 //! ├── chaos      strikes actors at random; only where `serve --chaos` asked for it
 //! └── http       the server; a new one listens on the same socket
 //! ```
@@ -84,14 +84,16 @@ pub fn children(ghostlight: &Ghostlight, listener: &Listener, settings: &HttpSet
     children
 }
 
-/// Counts runs. What was committed while nobody counted is made up for by the next incarnation.
+/// Counts runs, and looks how fast the journal is. What was committed while nobody counted is made up for by the next incarnation.
 fn metrics(app: &App) -> ChildSpec {
     let app = app.clone();
     ChildSpec::new(Key::named("metrics"), move |start: StartContext| {
         let app = app.clone();
         let count = async move {
-            app.metrics.follow(&app.ghostlight).await;
-            Ok::<(), Infallible>(())
+            tokio::select! {
+                () = app.metrics.follow(&app.ghostlight) => Ok::<(), Infallible>(()),
+                never = app.metrics.watch(&app.ghostlight) => match never {},
+            }
         };
         std::future::ready(Ok(start.task(count)))
     })
@@ -112,8 +114,10 @@ async fn sweep(app: App) -> Result<(), Infallible> {
         if before.elapsed() > SWEEP_EVERY * 2 {
             // The process stood still, and nobody could get on.
             app.sessions.forgive();
+            app.seats.forgive();
             continue;
         }
+        app.seats.sweep();
         let ended = app.sessions.sweep(STUCK_AFTER);
         if ended > 0 {
             tracing::info!(ended, "feeds whose clients had stopped reading were ended");

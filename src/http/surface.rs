@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::problem::{Code, Problem};
 use super::request::{SEQUENCE, idempotency};
+use super::seats::Seats;
 use super::sessions::Sessions;
 use super::settings::HttpSettings;
 use crate::access::{Policy, Throttle};
@@ -31,8 +32,13 @@ pub struct Surface {
     pub policy: Policy,
     /// The feeds that are open.
     pub sessions: Sessions,
+    /// Who looks at what.
+    pub seats: Seats,
     /// What is measured.
     pub metrics: Metrics,
+    /// When it was opened.
+    pub started_at: Timestamp,
+    began: Duration,
     throttle: Mutex<Throttle>,
 }
 
@@ -55,13 +61,22 @@ impl Surface {
             allowed_hosts: settings.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
         let sessions = Sessions::new(settings.feeds_max);
-        Self { ghostlight, settings, policy, sessions, metrics, throttle: Mutex::default() }
+        let clock = ghostlight.world().clock.clone();
+        let (started_at, began, throttle) = (clock.now(), clock.monotonic(), Mutex::default());
+        let seats = Seats::new(clock);
+        Self { ghostlight, settings, policy, sessions, seats, metrics, started_at, began, throttle }
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.ghostlight.world().clock.now()
+    }
+
+    /// For how long it has been open.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.ghostlight.world().clock.monotonic().saturating_sub(self.began)
     }
 
     /// Counts a refused token of `source`.

@@ -16,6 +16,7 @@ mod load;
 mod machine;
 mod mixed;
 mod overload;
+mod paint;
 mod peers;
 mod process;
 mod silent;
@@ -57,6 +58,8 @@ enum What {
     Feeds(feeds::Options),
     /// The load alone, and beside clients of the feed that never read
     Silent(silent::Options),
+    /// The dashboard in a browser: how long its screens take until they are of use
+    Paint(paint::Options),
     /// The daemon beside its peers: Restate, LangGraph, DBOS and Prefect, and supervision beside Erlang
     Peers(peers::Options),
     /// The benchmark targets of the workspace, as `cargo bench` runs them
@@ -91,6 +94,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
         Some(What::Overload(options)) => &options.place,
         Some(What::Feeds(options)) => &options.place,
         Some(What::Silent(options)) => &options.place,
+        Some(What::Paint(options)) => &options.place,
         Some(What::Peers(options)) => &options.place,
         Some(What::Targets(_)) | None => &options.suite.place,
     };
@@ -109,6 +113,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> anyhow::Result<bool> {
         Some(What::Overload(options)) => overload::measure(options, &place, &mut table),
         Some(What::Feeds(options)) => feeds::measure(options, &place, &mut table),
         Some(What::Silent(options)) => silent::measure(options, &place, &mut table),
+        Some(What::Paint(options)) => paint::measure(workspace, options, &place, &mut table),
         Some(What::Peers(options)) => peers::measure(workspace, options, &place),
         Some(What::Targets(_)) | None => suite::measure(workspace, &options.suite, &place, &mut table),
     };

@@ -1,7 +1,8 @@
 //! The chores of the project: `cargo xtask <chore>`, one file per chore.
 //!
 //! What runs here is what CI runs, so that "it passes on my machine" and "it passes" are the same sentence.
-//! Nothing outside the target folder is written, and nothing is installed but schemathesis, there. A chore ends with a non-zero
+//! Nothing outside the target folder is written but the dashboard's packages, and nothing is installed but schemathesis, there, and
+//! Chromium where it is missing and we are root. A chore ends with a non-zero
 //! status when anything it checked is wrong. What the checks demand is written in the chores; what the
 //! daemon does is none of their business.
 
@@ -9,6 +10,7 @@ mod bench;
 mod command;
 mod contract;
 mod crash;
+mod dashboard;
 mod licences;
 mod long;
 mod report;
@@ -45,6 +47,8 @@ enum Chore {
     Crash(crash::Options),
     /// Ask the daemon everything that its OpenAPI document allows and forbids, with schemathesis
     Contract(contract::Options),
+    /// Check and test the dashboard, alone and in a browser against the daemon
+    Dashboard,
     /// Run the run machine and supervision on a seed, and hold every step against what must hold
     Simulate(simulate::Options),
     /// Run the benchmarks
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Licences => licences::run(&workspace),
         Chore::Long(options) => long::run(&workspace, &options),
         Chore::Crash(options) => crash::run(&workspace, &options),
+        Chore::Dashboard => dashboard::run(&workspace),
         Chore::Contract(options) => contract::run(&workspace, &options),
         Chore::Simulate(options) => simulate::run(&workspace, &options),
         Chore::Bench(options) => bench::run(&workspace, &options),

@@ -2,7 +2,7 @@
 //!
 //! All steps run even when one fails, cheap ones first; only what cannot run is skipped, and says why. The
 //! suites run at their short size; `cargo xtask long` runs the long one. Nothing is installed but
-//! schemathesis, into the target folder: a tool that is missing is named, with how to get it, and replaced where there is a
+//! schemathesis, into the target folder, the dashboard's packages, and Chromium where it is missing and we are root: a tool that is missing is named, with how to get it, and replaced where there is a
 //! replacement.
 
 use std::env;
@@ -12,7 +12,7 @@ use crate::command::{self, ask};
 use crate::report::{Outcome, Report};
 use crate::suites::{self, Runner, Suite};
 use crate::workspace::Workspace;
-use crate::{contract, crash, licences, long, simulate, tidy};
+use crate::{contract, crash, dashboard, licences, long, simulate, tidy};
 
 /// Runs all steps and returns whether none failed.
 pub fn run(workspace: &Workspace) -> bool {
@@ -49,6 +49,11 @@ pub fn run(workspace: &Workspace) -> bool {
     });
     report.step("contract", || match built {
         true => contract::step(workspace),
+        false => Outcome::Skipped("the tests do not compile".into()),
+    });
+    report.step("dashboard", || dashboard::step(workspace));
+    report.step("browser", || match built {
+        true => dashboard::browser_step(workspace),
         false => Outcome::Skipped("the tests do not compile".into()),
     });
     report.step("simulation", || simulate::step(workspace));

@@ -9,6 +9,7 @@ mod files;
 mod floors;
 mod profiles;
 mod rows;
+mod scripts;
 mod source;
 
 use std::fmt;
@@ -57,7 +58,7 @@ fn check(workspace: &Workspace) -> anyhow::Result<Outcome> {
     violations.extend(profiles::check(&manifest)?);
     let table = fs::read_to_string(workspace.root.join(rows::TABLE))
         .with_context(|| format!("read {}", rows::TABLE))?;
-    violations.extend(rows::check(&sources, &table));
+    violations.extend(rows::check(&sources, &scripts::tests(&workspace.root)?, &table));
 
     let details: Vec<_> = violations.iter().map(Violation::to_string).collect();
     for detail in &details {

@@ -136,7 +136,7 @@ fn write(
 }
 
 /// How long it takes until both lists answer with everything.
-fn views_are_current(daemon: &Daemon, patience: Duration) -> anyhow::Result<Duration> {
+pub(super) fn views_are_current(daemon: &Daemon, patience: Duration) -> anyhow::Result<Duration> {
     let started = Instant::now();
     let mut client = daemon.client()?;
     for list in ["/api/v1/runs?limit=1", "/api/v1/approvals?limit=1"] {

@@ -2,6 +2,7 @@
 //! supervision and events as any other.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 
@@ -49,6 +50,20 @@ pub fn fan_out(width: u32) -> Load {
     yaml.push_str("output: $all\n");
     // A join is completed without being started.
     Load { name, title: format!("fan-out of {width} with join"), steps: width, records: 4 + 2 * width, yaml }
+}
+
+/// A list of so many items, with each of which an agent fails four times before it succeeds: ten events an item.
+pub fn list_of(items: usize) -> Load {
+    let name = "long-list".to_owned();
+    let numbers: Vec<_> = (0..items).map(|number| number.to_string()).collect();
+    let yaml = format!(
+        "ghostlight: 1\nname: {name}\nnodes:\n  list: {{ type: transform, value: [{}] }}\n  \
+         each: {{ type: map, needs: [list], over: $list, node: {{ type: agent_call, agent: fail, \
+         input: {{ class: transient, code: busy, message: not now, happened: 'no', times: 4 }}, \
+         retry: {{ max_attempts: 5, initial: 10ms }} }} }}\n",
+        numbers.join(", "),
+    );
+    Load { name, title: format!("a list of {items}"), steps: 0, records: 0, yaml }
 }
 
 /// A step, a person, a step.
@@ -102,6 +117,16 @@ impl Load {
     pub fn start(&self, client: &mut Client) -> anyhow::Result<String> {
         let run = client.post(&self.runs(), &[], r#"{"input":{"n":1}}"#)?.json()?;
         Ok(run["id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Starts a run, waits until it has ended, and returns its id.
+    pub fn start_and_end(&self, client: &mut Client, patience: Duration) -> anyhow::Result<String> {
+        let run = self.start(client)?;
+        let started = Instant::now();
+        while !client.get(&format!("/api/v1/runs/{run}?wait=10"))?.has("\"status\":\"completed\"") {
+            ensure!(started.elapsed() < patience, "a run of {} did not end", self.name);
+        }
+        Ok(run)
     }
 
     fn runs(&self) -> String {

@@ -1,12 +1,14 @@
 //! What is promised and what shows it: `docs/SPEC-ROWS.md` and the doc comments of the tests must say the same.
 //!
 //! The table names for each promise the tests that show it, or why none does; a test that shows a promise names its id
-//! in its doc comment. Whether the test really shows it is left to whoever reads it.
+//! in its doc comment. A test of the dashboard is named by its sentence, `path::what it says`, and names the id in the comment before it.
+//! Whether the test really shows it is left to whoever reads it.
 
 use std::collections::BTreeMap;
 
 use super::Violation;
 use super::files::Source;
+use super::scripts::Script;
 
 /// Where the table stands.
 pub const TABLE: &str = "docs/SPEC-ROWS.md";
@@ -36,7 +38,7 @@ struct Mention<'s> {
 }
 
 /// Checks the doc comments of all files and the table against each other.
-pub fn check(sources: &[Source], table: &str) -> Vec<Violation> {
+pub fn check(sources: &[Source], scripts: &[Script], table: &str) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut rows: BTreeMap<&str, Row<'_>> = BTreeMap::new();
     for (id, row) in rows_of(table) {
@@ -52,7 +54,8 @@ pub fn check(sources: &[Source], table: &str) -> Vec<Violation> {
         }
     }
 
-    let mentions: Vec<_> = sources.iter().flat_map(mentions_of).collect();
+    let of_scripts = scripts.iter().flat_map(mentions_of_script);
+    let mentions: Vec<_> = sources.iter().flat_map(mentions_of).chain(of_scripts).collect();
     for (id, row) in &rows {
         for test in &row.shown {
             let is_this = |mention: &Mention<'_>| {
@@ -116,6 +119,35 @@ fn mentions_of(source: &Source) -> Vec<Mention<'_>> {
     mentions
 }
 
+/// The ids in the comments of a script of tests, with the sentence of the test that stands under each.
+fn mentions_of_script(script: &Script) -> Vec<Mention<'_>> {
+    let mut mentions: Vec<Mention<'_>> = Vec::new();
+    let mut of_comment = 0;
+    for (at, line) in script.text.lines().enumerate() {
+        let text = line.trim_start();
+        if text.starts_with("/**") || text.starts_with('*') {
+            mentions.extend(ids_of(text).map(|id| Mention {
+                file: &script.path,
+                line: at + 1,
+                id,
+                of: None,
+            }));
+        } else {
+            let sentence = sentence_of(text);
+            mentions[of_comment..].iter_mut().for_each(|mention| mention.of = sentence);
+            of_comment = mentions.len();
+        }
+    }
+    mentions
+}
+
+/// What a test says that a line begins: `test('a run is shown', ...`.
+fn sentence_of(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("test(").or_else(|| line.strip_prefix("it("))?;
+    let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"' | '`'))?;
+    rest[1..].split(quote).next()
+}
+
 /// The name of the function that a line begins, or of the case of a macro: `name: ...`.
 fn name_of(line: &str) -> Option<&str> {
     let is_of_a_word = |character: char| character.is_alphanumeric() || character == '_';
@@ -150,7 +182,7 @@ mod tests {
     /// Checks that the text in `tests/a.rs` and the table break exactly the rules whose places are named.
     #[track_caller]
     fn check_rows(text: &str, table: &str, expected: &[&str]) {
-        let violations = check(&[Source::new("tests/a.rs".into(), text.into())], table);
+        let violations = check(&[Source::new("tests/a.rs".into(), text.into())], &[], table);
         let places: Vec<_> = violations.iter().map(|one| format!("{}:{}", one.file, one.line)).collect();
         assert_eq!(places, expected, "{violations:#?}");
     }
@@ -194,6 +226,20 @@ mod tests {
                     cases! {\n    /// S3-5a\n    a_case: \"text\";\n}\n";
         let table = "| S3-5a | x | `tests/a.rs::chains`, `tests/a.rs::a_case` |\n";
         check_rows(text, table, &[]);
+    }
+
+    #[test]
+    fn a_test_of_the_dashboard_is_named_by_its_sentence() {
+        let table = "| S3-5a | x | `e2e/a.e2e.ts::a chain is drawn` |\n";
+        let check_script = |text: &str, expected: usize| {
+            let script = Script { path: "e2e/a.e2e.ts".into(), text: text.into() };
+            assert_eq!(check(&[], &[script], table).len(), expected, "{text}");
+        };
+        check_script("/** S3-5a: node by node. */\ntest('a chain is drawn', async () => {});\n", 0);
+        check_script("/**\n * S3-5a\n */\ntest('a chain is drawn', async () => {});\n", 0);
+        check_script("// S3-5a\ntest('a chain is drawn', async () => {});\n", 1);
+        check_script("/** S3-5a */\ntest('another', async () => {});\n", 1);
+        check_script("/** S3-5a, S3-5b */\ntest('a chain is drawn', async () => {});\n", 1);
     }
 
     #[test]

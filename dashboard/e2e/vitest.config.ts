@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** The real daemon in a real browser: one file after the other, since two cores have both to carry. */
+export default defineConfig({
+  test: {
+    environment: 'node',
+    include: ['e2e/**/*.e2e.ts'],
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

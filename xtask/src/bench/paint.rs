@@ -1,0 +1,131 @@
+//! The dashboard in a browser: how long its screens take until they are of use, over small and over large stores.
+//!
+//! A real Chromium loads each screen from the daemon with an empty cache (`dashboard/scripts/paint.mjs`); what counts is the time
+//! from the start of the navigation until what the screen is for has been painted.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::daemon::{Daemon, Place};
+use super::latencies::milliseconds;
+use super::table::Table;
+use super::{Where, built, starts, waiting, workflows};
+use crate::command;
+use crate::dashboard;
+use crate::workspace::Workspace;
+
+/// How much.
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub(super) place: Where,
+    /// How many runs the long list has
+    #[arg(long, default_value_t = 1_000_000)]
+    runs: u64,
+    /// How many steps the large run has
+    #[arg(long, default_value_t = 10_000)]
+    steps: usize,
+    /// How often each screen is loaded
+    #[arg(long, default_value_t = 7)]
+    loads: u32,
+    /// How long the views may take to catch up, in seconds
+    #[arg(long, default_value_t = 600)]
+    patience: u64,
+}
+
+const AIM: &str = "1 s";
+
+/// Measures.
+pub fn measure(
+    workspace: &Workspace,
+    options: &Options,
+    place: &Place,
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    dashboard::ready(workspace)?;
+    let browser = Browser { workspace, loads: options.loads };
+    let daemon = Daemon::start(&place.fresh("screens")?)?;
+    let mut client = daemon.client()?;
+    let large = workflows::list_of(options.steps);
+    large.save(&mut client)?;
+    let run = large.start_and_end(&mut client, Duration::from_secs(options.patience))?;
+    for (what, path, wanted) in [
+        ("home", "/", "main h1"),
+        ("workflows", "/workflows", "main a[href^=\"/workflows/\"]"),
+        ("system", "/system", "main h1"),
+    ] {
+        browser.paints(&daemon, &format!("screen, {what}"), path, wanted, table)?;
+    }
+    for (tab, wanted) in
+        [("timeline", "#panel-timeline *"), ("steps", "#panel-steps *"), ("events", "#panel-events *")]
+    {
+        let path = format!("/runs/{run}?tab={tab}");
+        browser.paints(
+            &daemon,
+            &format!("screen, a run of {} steps, {tab}", options.steps),
+            &path,
+            wanted,
+            table,
+        )?;
+    }
+    drop(client);
+    daemon.stop()?;
+
+    let place = place.fresh("many")?;
+    let daemon = Daemon::start(&place)?;
+    let mut client = daemon.client()?;
+    let gated = workflows::gated();
+    gated.save(&mut client)?;
+    let run = gated.start(&mut client)?;
+    let approval = starts::approval_of(&mut client, &run)?;
+    drop(client);
+    daemon.stop()?;
+    let copies =
+        built(workspace, "copies", ("release", &["--package", "ghostlight-benches", "--bin", "copies"]))?;
+    let ended = command::run(
+        Command::new(copies).arg(place.data()).args([&run, &approval]).arg(options.runs.to_string()),
+    )?;
+    ensure!(ended.success, "the copies could not be written");
+    let daemon = Daemon::start(&place)?;
+    waiting::views_are_current(&daemon, Duration::from_secs(options.patience))?;
+    for (what, path, wanted) in [
+        ("home", "/", "main h1"),
+        ("runs", "/runs", "main a[href^=\"/runs/\"]"),
+        ("needs you", "/needs-you", "main a[href^=\"/runs/\"]"),
+    ] {
+        browser.paints(&daemon, &format!("screen, {} runs, {what}", options.runs), path, wanted, table)?;
+    }
+    daemon.stop()?;
+    Ok(())
+}
+
+struct Browser<'w> {
+    workspace: &'w Workspace,
+    loads: u32,
+}
+
+impl Browser<'_> {
+    fn paints(
+        &self,
+        daemon: &Daemon,
+        what: &str,
+        path: &str,
+        wanted: &str,
+        table: &mut Table,
+    ) -> anyhow::Result<()> {
+        let mut node = Command::new("node");
+        node.current_dir(self.workspace.root.join("dashboard")).arg("scripts/paint.mjs");
+        node.arg(format!("http://{}{path}", daemon.address)).args([wanted, &self.loads.to_string()]);
+        let ended = command::run(&mut node)?;
+        ensure!(ended.success, "{what} is never painted, see above");
+        let mut times: Vec<f64> = serde_json::from_str(ended.stdout.trim()).context("read the times")?;
+        times.sort_by(f64::total_cmp);
+        let middle = times.get(times.len() / 2).context("no times")?;
+        let worst = times.last().context("no times")?;
+        let [middle, worst] = [middle, worst].map(|ms| milliseconds(Duration::from_secs_f64(ms / 1000.0)));
+        table.row(what, format!("median {middle} ms, worst {worst} ms, of {} loads", times.len()), AIM);
+        Ok(())
+    }
+}
