@@ -37,7 +37,11 @@ export async function runCounts(
   )) as RunCounts;
 }
 
-export async function runHistory(hours: number, workflow?: string, signal?: AbortSignal): Promise<RunHistory> {
+export async function runHistory(
+  hours: number,
+  workflow?: string,
+  signal?: AbortSignal,
+): Promise<RunHistory> {
   const query = { hours, ...(workflow ? { workflow } : {}) };
   return (await data(
     api.GET('/api/v1/runs/history' as never, { params: { query }, ...(signal ? { signal } : {}) } as never),

@@ -1,6 +1,6 @@
-import { fireEvent, render, screen } from '@testing-library/svelte';
+import { cleanup, fireEvent, render, screen } from '@testing-library/svelte';
 import { tick } from 'svelte';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import Harness from './Harness.test.svelte';
 
 const schema = {
@@ -14,10 +14,20 @@ const schema = {
   },
 };
 
+afterEach(cleanup);
+
 function form(props: Record<string, unknown> = {}) {
   const said: unknown[] = [];
-  const { component, rerender } = render(Harness, { schema, onvalue: (value: unknown) => said.push(value), ...props });
-  return { last: () => said.at(-1), reveal: () => (component as unknown as { reveal(): boolean }).reveal(), rerender };
+  const { component, rerender } = render(Harness, {
+    schema,
+    onvalue: (value: unknown) => said.push(value),
+    ...props,
+  });
+  return {
+    last: () => said.at(-1),
+    reveal: () => (component as unknown as { reveal(): boolean }).reveal(),
+    rerender,
+  };
 }
 
 describe('SchemaForm', () => {

@@ -7,7 +7,11 @@ const said = (schema: Schema, value: unknown) =>
 
 describe('check', () => {
   it('finds nothing wrong with what fits', () => {
-    const schema: Schema = { type: 'object', required: ['a'], properties: { a: { type: 'integer', minimum: 1 } } };
+    const schema: Schema = {
+      type: 'object',
+      required: ['a'],
+      properties: { a: { type: 'integer', minimum: 1 } },
+    };
     expect(said(schema, { a: 1, b: 'more' })).toEqual([]);
   });
 
@@ -40,17 +44,21 @@ describe('check', () => {
     expect(said(schema, ['a', 1])).toEqual(['/1: Has to be a text']);
     expect(said(schema, ['a', 'a'])).toEqual(['/1: Stands in the list already']);
     expect(said(schema, ['a', 'b', 'c'])).toEqual([': At most 2 items']);
-    expect(said({ prefixItems: [{ type: 'string' }], items: false }, ['a', 1])).toEqual(['/1: Nothing may stand here']);
+    expect(said({ prefixItems: [{ type: 'string' }], items: false }, ['a', 1])).toEqual([
+      '/1: Nothing may stand here',
+    ]);
   });
 
   it('refuses fields that there are not, and looks into those that are described', () => {
-    expect(said({ type: 'object', additionalProperties: false }, { x: 1 })).toEqual(['/x: There is no such field']);
+    expect(said({ type: 'object', additionalProperties: false }, { x: 1 })).toEqual([
+      '/x: There is no such field',
+    ]);
     expect(said({ type: 'object', additionalProperties: { type: 'string' } }, { x: 1 })).toEqual([
       '/x: Has to be a text',
     ]);
-    expect(said({ patternProperties: { '^x': { type: 'string' } }, additionalProperties: false }, { xa: 1 })).toEqual([
-      '/xa: Has to be a text',
-    ]);
+    expect(
+      said({ patternProperties: { '^x': { type: 'string' } }, additionalProperties: false }, { xa: 1 }),
+    ).toEqual(['/xa: Has to be a text']);
   });
 
   it('says of several ways what is wrong with the nearest', () => {
@@ -61,7 +69,9 @@ describe('check', () => {
       ],
     };
     expect(said(schema, {})).toEqual(['/z: Is needed']);
-    expect(said({ anyOf: [{ type: 'string' }, { type: 'null' }] }, 1)).toEqual([': Has to be a text, or Has to be null']);
+    expect(said({ anyOf: [{ type: 'string' }, { type: 'null' }] }, 1)).toEqual([
+      ': Has to be a text, or Has to be null',
+    ]);
     expect(said({ oneOf: [{}, {}] }, 1)).toEqual([': Fits more than one of the ways where one is meant']);
   });
 

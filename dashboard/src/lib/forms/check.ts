@@ -22,11 +22,18 @@ const FORMATS: Record<string, [RegExp, string]> = {
 /** Values nest no deeper than this where they are looked at. */
 const DEPTH_MAX = 64;
 
-export function check(given: SchemaOrBool | undefined, value: unknown, root: Schema, path = '', depth = 0): Violation[] {
+export function check(
+  given: SchemaOrBool | undefined,
+  value: unknown,
+  root: Schema,
+  path = '',
+  depth = 0,
+): Violation[] {
   if (given === true || given === undefined || depth > DEPTH_MAX) return [];
   if (given === false) return [{ path, message: 'Nothing may stand here' }];
   const schema = resolve(given, root);
-  const inside = (part: SchemaOrBool | undefined, of: unknown, at: string) => check(part, of, root, at, depth + 1);
+  const inside = (part: SchemaOrBool | undefined, of: unknown, at: string) =>
+    check(part, of, root, at, depth + 1);
   const fits = (part: SchemaOrBool) => inside(part, value, path).length === 0;
   const wrong = (message: string): Violation[] => [{ path, message }];
 
@@ -52,7 +59,8 @@ export function check(given: SchemaOrBool | undefined, value: unknown, root: Sch
     if (fitting > 1) found.push({ path, message: 'Fits more than one of the ways where one is meant' });
   }
   if (schema.not !== undefined && fits(schema.not)) found.push({ path, message: 'Is what it must not be' });
-  if (schema.if !== undefined) found.push(...inside(fits(schema.if) ? schema.then : schema.else, value, path));
+  if (schema.if !== undefined)
+    found.push(...inside(fits(schema.if) ? schema.then : schema.else, value, path));
   return found;
 }
 
@@ -121,11 +129,18 @@ function checkList(schema: Schema, value: unknown[], path: string, inside: Insid
   }
   const first = schema.prefixItems ?? (Array.isArray(schema.items) ? schema.items : []);
   const rest = Array.isArray(schema.items) ? undefined : schema.items;
-  value.forEach((item, at) => found.push(...inside(at < first.length ? first[at] : rest, item, below(path, at))));
+  value.forEach((item, at) =>
+    found.push(...inside(at < first.length ? first[at] : rest, item, below(path, at))),
+  );
   return found;
 }
 
-function checkObject(schema: Schema, value: Record<string, unknown>, path: string, inside: Inside): Violation[] {
+function checkObject(
+  schema: Schema,
+  value: Record<string, unknown>,
+  path: string,
+  inside: Inside,
+): Violation[] {
   const found: Violation[] = [];
   const known = schema.properties ?? {};
   const has = (name: string) => Object.hasOwn(value, name) && value[name] !== undefined;

@@ -21,7 +21,10 @@ export function violationsOf(error: unknown, under = ''): Violation[] {
 /** `a.b[0]` and `/a/b/0` are the same place. */
 export function pointer(path: string): string {
   if (path === '' || path.startsWith('/')) return path;
-  return `/${path.replaceAll(/\[(\d+)\]/g, '.$1').split('.').join('/')}`;
+  return `/${path
+    .replaceAll(/\[(\d+)\]/g, '.$1')
+    .split('.')
+    .join('/')}`;
 }
 
 function sentence(text: string): string {

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { branchLabel, initial, labelOf, merge, read, resolve, same, shapeOf, type Schema } from './schema';
+import {
+  branchLabel,
+  initial,
+  inOrder,
+  labelOf,
+  merge,
+  read,
+  resolve,
+  same,
+  shapeOf,
+  type Schema,
+} from './schema';
 
 const kind = (schema: Schema) => shapeOf(schema, schema).kind;
 
@@ -65,7 +76,10 @@ describe('shapeOf', () => {
     const root: Schema = {
       $ref: '#/$defs/tree',
       $defs: {
-        tree: { type: 'object', properties: { children: { type: 'array', items: { $ref: '#/$defs/tree' } } } },
+        tree: {
+          type: 'object',
+          properties: { children: { type: 'array', items: { $ref: '#/$defs/tree' } } },
+        },
         round: { $ref: '#/$defs/round' },
       },
     };
@@ -123,6 +137,11 @@ describe('small parts', () => {
     expect(branchLabel({ type: 'object', properties: {} }, 1, {})).toBe('Way 2');
   });
 
+  it('asks first for what has to be given', () => {
+    const schema = { required: ['z', 'm'], properties: { a: { deprecated: true }, b: {}, m: {}, z: {} } };
+    expect(inOrder(schema).map(([name]) => name)).toEqual(['z', 'm', 'b', 'a']);
+  });
+
   it('compares values, not references', () => {
     expect(same({ a: [1, { b: null }] }, { a: [1, { b: null }] })).toBe(true);
     expect(same({ a: 1 }, { a: 1, b: undefined })).toBe(false);
@@ -130,7 +149,9 @@ describe('small parts', () => {
   });
 
   it('lays two schemas together', () => {
-    expect(merge({ required: ['a'], properties: { a: {} } }, { required: ['b'], properties: { b: {} } })).toEqual({
+    expect(
+      merge({ required: ['a'], properties: { a: {} } }, { required: ['b'], properties: { b: {} } }),
+    ).toEqual({
       required: ['a', 'b'],
       properties: { a: {}, b: {} },
     });

@@ -118,7 +118,8 @@ function target(reference: string, root: Schema): unknown {
 export function merge(first: Schema, second: Schema): Schema {
   const both: Schema = { ...first, ...second };
   if (first.properties && second.properties) both.properties = { ...first.properties, ...second.properties };
-  if (first.required && second.required) both.required = [...new Set([...first.required, ...second.required])];
+  if (first.required && second.required)
+    both.required = [...new Set([...first.required, ...second.required])];
   return both;
 }
 
@@ -294,6 +295,17 @@ function initialObject(schema: Schema, root: Schema, depth: number): Record<stri
     if (inside !== undefined) value[name] = inside;
   }
   return value;
+}
+
+/** What has to be given comes first, as the schema names it; then the rest, and last what is on its way out. */
+export function inOrder(schema: Schema): [string, SchemaOrBool][] {
+  const all = Object.entries(schema.properties ?? {});
+  const rank = ([name, part]: [string, SchemaOrBool]) => {
+    const needed = schema.required?.indexOf(name) ?? -1;
+    if (needed >= 0) return needed - all.length;
+    return isObject(part) && part.deprecated === true ? 1 : 0;
+  };
+  return all.toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** Whether the object may have keys that are not among its properties, and whether that was said. */

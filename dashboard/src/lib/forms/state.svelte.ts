@@ -57,7 +57,10 @@ export class FormState {
   errorsUnder(pointer: string): Violation[] {
     const { found, told } = this.read();
     const inside = (one: Violation) => one.path.startsWith(`${pointer}/`);
-    return [...told.filter(inside), ...(this.showAll || this.visited.has(pointer) ? found.filter(inside) : [])];
+    return [
+      ...told.filter(inside),
+      ...(this.showAll || this.visited.has(pointer) ? found.filter(inside) : []),
+    ];
   }
 }
 

@@ -51,7 +51,10 @@ export function fromLocalInput(text: string, zone: 'local' | 'utc'): string | un
 }
 
 /** Whether a text wants more than a line. */
-export function isLong(schema: { format?: string; contentMediaType?: string; maxLength?: number }, value: unknown) {
+export function isLong(
+  schema: { format?: string; contentMediaType?: string; maxLength?: number },
+  value: unknown,
+) {
   return (
     ['textarea', 'multiline', 'markdown'].includes(schema.format ?? '') ||
     (schema.contentMediaType ?? '').startsWith('text/') ||

@@ -10,7 +10,8 @@ export function labelsOf(text: string): Labels {
     const at = pair.indexOf('=');
     if (at <= 0) return { ok: false, message: `“${pair}” is no key=value` };
     const name = pair.slice(0, at).trim();
-    if (name.startsWith('ghostlight.')) return { ok: false, message: 'Labels that begin with ghostlight. are set by the daemon' };
+    if (name.startsWith('ghostlight.'))
+      return { ok: false, message: 'Labels that begin with ghostlight. are set by the daemon' };
     labels[name] = pair.slice(at + 1).trim();
   }
   return { ok: true, labels };

@@ -45,14 +45,19 @@ export function why(run: Run): string {
   if (run.status === 'completed') return run.result === 'partial' ? 'with a part of its result' : '';
   if (run.status !== 'running') return '';
   const waits = waitsOf(run).map((wait) =>
-    wait === 'approval' && run.waiting_approvals > 1 ? `${run.waiting_approvals} answers` : (WAITS[wait] ?? wait),
+    wait === 'approval' && run.waiting_approvals > 1
+      ? `${run.waiting_approvals} answers`
+      : (WAITS[wait] ?? wait),
   );
   return waits.length > 0 ? `waits for ${waits.join(', ')}` : '';
 }
 
 /** All that its steps wait for. */
 export function waitsOf(run: Run): string[] {
-  return [...(run.waiting_approvals > 0 ? ['approval'] : []), ...run.waits_for.filter((wait) => wait !== 'approval')];
+  return [
+    ...(run.waiting_approvals > 0 ? ['approval'] : []),
+    ...run.waits_for.filter((wait) => wait !== 'approval'),
+  ];
 }
 
 /** How it is shown: a run that waits for a person says so, whatever else of it goes on. */

@@ -4,7 +4,9 @@ import { Loaded } from './load.svelte';
 /** Reads that end when the test says so. */
 function slow<T>() {
   const under: { resolve: (value: T) => void; reject: (error: unknown) => void; signal: AbortSignal }[] = [];
-  const loaded = new Loaded<T>((signal) => new Promise((resolve, reject) => under.push({ resolve, reject, signal })));
+  const loaded = new Loaded<T>(
+    (signal) => new Promise((resolve, reject) => under.push({ resolve, reject, signal })),
+  );
   const read = (at: number) => {
     const found = under[at];
     if (!found) throw new Error(`read ${at} has not begun`);

@@ -48,7 +48,11 @@ describe('a notice', () => {
   it('about what the person has just done is not kept', () => {
     notices.failed('It was not saved', new Error('the name is taken'));
     expect(notices.list).toEqual([]);
-    expect(notices.shown[0]).toMatchObject({ tone: 'bad', title: 'It was not saved', text: 'the name is taken' });
+    expect(notices.shown[0]).toMatchObject({
+      tone: 'bad',
+      title: 'It was not saved',
+      text: 'the name is taken',
+    });
   });
 });
 

@@ -88,12 +88,16 @@ function nameFrom(text: string): string {
 /** How somebody is called on the screen. */
 export function callOf(person: Person): string {
   if (person.name) return person.name;
-  return person.subject === 'local' ? 'Somebody on this machine' : `Somebody with ${person.subject.replace(':', ' ')}`;
+  return person.subject === 'local'
+    ? 'Somebody on this machine'
+    : `Somebody with ${person.subject.replace(':', ' ')}`;
 }
 
 /** One or two letters that stand for them. */
 export function initialsOf(person: Person): string {
   const words = (person.name ?? '').split(/\s+/).filter(Boolean);
-  const letters = (words.length > 1 ? [words[0], words.at(-1)] : words).map((word) => [...(word ?? '')][0] ?? '');
+  const letters = (words.length > 1 ? [words[0], words.at(-1)] : words).map(
+    (word) => [...(word ?? '')][0] ?? '',
+  );
   return letters.join('').toUpperCase() || '?';
 }

@@ -99,7 +99,9 @@ describe('presence', () => {
 
 describe('people', () => {
   it('have initials', () => {
-    const initials = ['Ada Lovelace', 'bob', 'Jean-Luc  van der Berg', '', '😀 x'].map((name) => initialsOf(person('1', name)));
+    const initials = ['Ada Lovelace', 'bob', 'Jean-Luc  van der Berg', '', '😀 x'].map((name) =>
+      initialsOf(person('1', name)),
+    );
     expect(initials).toEqual(['AL', 'B', 'JB', '?', '😀X']);
   });
 

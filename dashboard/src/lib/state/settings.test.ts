@@ -20,7 +20,9 @@ describe('quiet hours', () => {
 
   it('may go over midnight', () => {
     settings.set({ quiet: [minutes(22), minutes(7)] });
-    const quiet = [at(21, 59), at(22), at(23, 59), at(0), at(6, 59), at(7), at(12)].map((time) => settings.isQuiet(time));
+    const quiet = [at(21, 59), at(22), at(23, 59), at(0), at(6, 59), at(7), at(12)].map((time) =>
+      settings.isQuiet(time),
+    );
     expect(quiet).toEqual([false, true, true, true, true, false, false]);
   });
 
@@ -33,7 +35,10 @@ describe('quiet hours', () => {
 describe('settings', () => {
   it('stay in the browser', () => {
     settings.set({ zone: 'utc', name: 'Ada' });
-    expect(JSON.parse(localStorage.getItem('ghostlight.settings') ?? '{}')).toMatchObject({ zone: 'utc', name: 'Ada' });
+    expect(JSON.parse(localStorage.getItem('ghostlight.settings') ?? '{}')).toMatchObject({
+      zone: 'utc',
+      name: 'Ada',
+    });
   });
 
   it('of another tab hold here too', () => {

@@ -39,7 +39,8 @@ export class Shortcuts {
 
   /** For `keydown` of the window. */
   handle = (event: KeyboardEvent): void => {
-    if (event.defaultPrevented || event.isComposing || NO_KEYS.has(event.key)) return;
+    if (event.defaultPrevented || event.isComposing || NO_KEYS.has(event.key) || belongsToFocus(event))
+      return;
     const isBusy = isWriting(event) || isDialogOpen();
     const usable = isBusy ? this.list.filter((shortcut) => shortcut.always) : this.list;
     const now = event.timeStamp;
@@ -89,7 +90,9 @@ export function shown(keys: string, isMac = /Mac|iP(hone|ad)/.test(navigator.pla
   return keys
     .split(' ')
     .map((key) =>
-      (key === '+' ? ['+'] : key.split('+')).map((part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part)),
+      (key === '+' ? ['+'] : key.split('+')).map(
+        (part) => names[part] ?? (part.length === 1 ? part.toUpperCase() : part),
+      ),
     );
 }
 
@@ -98,11 +101,26 @@ function isWriting(event: KeyboardEvent): boolean {
   const inner = event.composedPath()[0];
   if (!(inner instanceof HTMLElement)) return false;
   if (inner.isContentEditable || inner.matches('textarea, select')) return true;
-  return inner instanceof HTMLInputElement && !/^(button|checkbox|radio|range|submit|reset)$/.test(inner.type);
+  return (
+    inner instanceof HTMLInputElement && !/^(button|checkbox|radio|range|submit|reset)$/.test(inner.type)
+  );
+}
+
+/** Enter and Space mean what has the focus, when that does something by itself. */
+function belongsToFocus(event: KeyboardEvent): boolean {
+  if (event.key !== 'Enter' && event.key !== ' ') return false;
+  const inner = event.composedPath()[0];
+  return (
+    inner instanceof Element &&
+    inner.closest('a, button, summary, input, [role="option"], [role="menuitem"]') !== null
+  );
 }
 
 function isDialogOpen(): boolean {
-  return document.querySelector('[role="dialog"][data-state="open"], [role="alertdialog"][data-state="open"]') !== null;
+  return (
+    document.querySelector('[role="dialog"][data-state="open"], [role="alertdialog"][data-state="open"]') !==
+    null
+  );
 }
 
 export const shortcuts = new Shortcuts();

@@ -3,8 +3,20 @@ import { Shortcuts, nameOf, shown, type Shortcut } from './shortcuts.svelte';
 
 let clock = 0;
 
-function press(all: Shortcuts, key: string, more: KeyboardEventInit = {}, on: Element = document.body, after = 10) {
-  const event = new KeyboardEvent('keydown', { key, bubbles: true, composed: true, cancelable: true, ...more });
+function press(
+  all: Shortcuts,
+  key: string,
+  more: KeyboardEventInit = {},
+  on: Element = document.body,
+  after = 10,
+) {
+  const event = new KeyboardEvent('keydown', {
+    key,
+    bubbles: true,
+    composed: true,
+    cancelable: true,
+    ...more,
+  });
   clock += after;
   Object.defineProperty(event, 'timeStamp', { value: clock });
   Object.defineProperty(event, 'composedPath', { value: () => [on] });
@@ -97,7 +109,8 @@ describe('shortcuts', () => {
 
 describe('names of keys', () => {
   it('say shift only where the character does not say it', () => {
-    const name = (key: string, more: KeyboardEventInit = {}) => nameOf(new KeyboardEvent('keydown', { key, ...more }));
+    const name = (key: string, more: KeyboardEventInit = {}) =>
+      nameOf(new KeyboardEvent('keydown', { key, ...more }));
     expect(name('?', { shiftKey: true })).toBe('?');
     expect(name('Enter', { shiftKey: true })).toBe('shift+Enter');
     expect(name('k', { metaKey: true })).toBe('mod+k');

@@ -20,7 +20,11 @@ test('of megabytes only a part is put on the page', async () => {
 });
 
 test('no value is said, and markup in a value stays text', async () => {
-  const { container, rerender } = render(Payload, { text: undefined, name: 'input', none: 'It was given nothing.' });
+  const { container, rerender } = render(Payload, {
+    text: undefined,
+    name: 'input',
+    none: 'It was given nothing.',
+  });
   expect(screen.getByText('It was given nothing.')).toBeTruthy();
   await rerender({ text: '<img src=x onerror=alert(1)>', name: 'input' });
   expect(container.querySelector('img')).toBeNull();

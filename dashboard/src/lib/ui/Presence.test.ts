@@ -14,11 +14,25 @@ const feed = {
     return () => listeners.delete(listener);
   },
 };
-const person = (id: string, name: string, state = 'viewing') => ({ id, name, state, subject: 'local', since: '2026-11-20T12:00:00Z' });
+const person = (id: string, name: string, state = 'viewing') => ({
+  id,
+  name,
+  state,
+  subject: 'local',
+  since: '2026-11-20T12:00:00Z',
+});
 
 async function tell(view: string, ...people: object[]) {
-  const event = { kind: 'live', type: 'presence.changed', subject: { text: view }, time: new Date(), you: 'me' };
-  listeners.forEach((listener) => listener([{ ...event, data: { view, count: people.length, people } } as Live]));
+  const event = {
+    kind: 'live',
+    type: 'presence.changed',
+    subject: { text: view },
+    time: new Date(),
+    you: 'me',
+  };
+  listeners.forEach((listener) =>
+    listener([{ ...event, data: { view, count: people.length, people } } as Live]),
+  );
   await tick();
 }
 
@@ -30,7 +44,9 @@ it('shows who else is here with initials, and says it to screen readers', async 
   expect(said.at(-1)).toMatchObject({ presence: { view: 'runs/r1', state: 'viewing' } });
   expect(screen.getByRole('status').textContent?.trim()).toBe('');
   await tell('runs/r1', person('me', 'Me'), person('1', 'Ada Lovelace'), person('2', 'Bob', 'editing'));
-  expect(screen.getByRole('status').textContent).toContain('2 other people are here: Ada Lovelace, viewing; Bob, editing');
+  expect(screen.getByRole('status').textContent).toContain(
+    '2 other people are here: Ada Lovelace, viewing; Bob, editing',
+  );
   expect([...document.querySelectorAll('li')].map((one) => one.textContent?.trim())).toEqual(['AL', 'B']);
 });
 

@@ -28,7 +28,12 @@ describe('bars of hours', () => {
   });
 
   it('add up to what is said beside them', () => {
-    expect(totals([hour(1, 2, 3, 4), hour(1, 1, 1, 1)])).toEqual({ started: 2, completed: 3, failed: 4, cancelled: 5 });
+    expect(totals([hour(1, 2, 3, 4), hour(1, 1, 1, 1)])).toEqual({
+      started: 2,
+      completed: 3,
+      failed: 4,
+      cancelled: 5,
+    });
   });
 
   it('are labelled so that no two touch', () => {

@@ -41,7 +41,12 @@ export function stack(bucket: HistoryBucket, max: number, height: number): Segme
 
 export function totals(buckets: readonly HistoryBucket[]): Record<'started' | Ending, number> {
   const sum = (of: 'started' | Ending) => buckets.reduce((all, bucket) => all + bucket[of], 0);
-  return { started: sum('started'), completed: sum('completed'), failed: sum('failed'), cancelled: sum('cancelled') };
+  return {
+    started: sum('started'),
+    completed: sum('completed'),
+    failed: sum('failed'),
+    cancelled: sum('cancelled'),
+  };
 }
 
 /** `14:00`, in the zone that was chosen; `Mo 14:00` with the day. */

@@ -7,7 +7,14 @@ const well = {
   draining: false,
   version: '1',
   journal: { available: true, epoch: 1, head: '1', log: 'l', queued: 0 },
-  storage: { level: 'plenty', free_bytes: 1 << 30, total_bytes: 1 << 31, reserved_bytes: 0, warn_below_bytes: 0, refuse_below_bytes: 0 },
+  storage: {
+    level: 'plenty',
+    free_bytes: 1 << 30,
+    total_bytes: 1 << 31,
+    reserved_bytes: 0,
+    warn_below_bytes: 0,
+    refuse_below_bytes: 0,
+  },
   views: { runs: { state: 'live', cursor: '1' } },
   slots: { total: 1, used: 0, waiting: 0 },
 } as unknown as Readiness;

@@ -10,9 +10,13 @@ export function findings({ ready, draining, storage, journal, views }: Readiness
   if (storage.level === 'full') found.push(`The disk is full (${room})`);
   else if (storage.level === 'short') found.push(`The disk is short of room (${room}): nothing new is begun`);
   else if (storage.level === 'low') found.push(`The disk gets short of room (${room})`);
-  for (const [name, view] of Object.entries(views as Record<string, { state: string; reason?: string | null }>)) {
-    if (view.state === 'set_aside') found.push(`The list of ${name} is rebuilt${view.reason ? `: ${view.reason}` : ''}`);
-    else if (view.state === 'catching_up' || view.state === 'opening') found.push(`The list of ${name} is catching up`);
+  for (const [name, view] of Object.entries(
+    views as Record<string, { state: string; reason?: string | null }>,
+  )) {
+    if (view.state === 'set_aside')
+      found.push(`The list of ${name} is rebuilt${view.reason ? `: ${view.reason}` : ''}`);
+    else if (view.state === 'catching_up' || view.state === 'opening')
+      found.push(`The list of ${name} is catching up`);
     else if (view.state === 'stopped') found.push(`The list of ${name} has stopped`);
   }
   if (!ready && found.length === 0) found.push('The daemon is not ready');

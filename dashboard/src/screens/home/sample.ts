@@ -5,7 +5,11 @@ export const SAMPLE = {
   name: 'first-steps',
   description: 'A first look: steps side by side, a list, a question, and an end',
   nodes: {
-    prepare: { type: 'transform', description: 'Makes a list', value: { words: ['ghost', 'light', 'stage'] } },
+    prepare: {
+      type: 'transform',
+      description: 'Makes a list',
+      value: { words: ['ghost', 'light', 'stage'] },
+    },
     short: { type: 'agent_call', agent: 'sleep', needs: ['prepare'], input: { for: '2s' }, estimate: '2s' },
     long: { type: 'agent_call', agent: 'sleep', needs: ['prepare'], input: { for: '5s' }, estimate: '5s' },
     each: {
@@ -26,7 +30,9 @@ export const SAMPLE = {
       on_timeout: 'approve',
       form: {
         type: 'object',
-        properties: { greeting: { type: 'string', title: 'Greeting', maxLength: 80, examples: ['Good evening'] } },
+        properties: {
+          greeting: { type: 'string', title: 'Greeting', maxLength: 80, examples: ['Good evening'] },
+        },
         additionalProperties: false,
       },
     },

@@ -22,7 +22,9 @@ export async function decide(id: string, { yes, comment, changes }: Decision): P
 }
 
 /** Who was faster, when that is why the answer was refused. */
-export function decidedBefore(error: unknown): { status: string; by: string | null; at: string | null } | null {
+export function decidedBefore(
+  error: unknown,
+): { status: string; by: string | null; at: string | null } | null {
   if (!(error instanceof ApiError) || error.code !== 'already_decided') return null;
   const state = isObject(error.problem.state) ? error.problem.state : {};
   const text = (value: unknown) => (typeof value === 'string' ? value : null);

@@ -21,7 +21,12 @@ export class Inbox {
   /** Answered here, and not yet confirmed by what is read. */
   #gone = new SvelteSet<string>();
 
-  items = $derived(inOrder((this.#found.value?.items ?? []).filter((item) => !this.#gone.has(item.key)), Date.now()));
+  items = $derived(
+    inOrder(
+      (this.#found.value?.items ?? []).filter((item) => !this.#gone.has(item.key)),
+      Date.now(),
+    ),
+  );
 
   get loaded(): boolean {
     return this.#found.value !== undefined;
@@ -67,7 +72,11 @@ async function read(signal: AbortSignal): Promise<Found> {
     runs({ reason: 'quarantined' }, signal),
   ]);
   return {
-    items: [...approvals.items.map(approvalItem), ...reconcile.map(reconcileItem), ...quarantined.map(quarantineItem)],
+    items: [
+      ...approvals.items.map(approvalItem),
+      ...reconcile.map(reconcileItem),
+      ...quarantined.map(quarantineItem),
+    ],
     more: approvals.more,
   };
 }

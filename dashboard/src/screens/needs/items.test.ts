@@ -28,7 +28,14 @@ describe('what waits for a person', () => {
       ask('soon', { expires_at: '2026-01-01T12:05:00Z' }),
       quarantineItem({ id: 'x', created_at: '2026-01-01T11:00:00Z' } as Run),
     ];
-    expect(inOrder(items, NOW).map((item) => item.key)).toEqual(['a:soon', 'a:risky', 'q:x', 'a:old', 'a:new', 'a:later']);
+    expect(inOrder(items, NOW).map((item) => item.key)).toEqual([
+      'a:soon',
+      'a:risky',
+      'q:x',
+      'a:old',
+      'a:new',
+      'a:later',
+    ]);
   });
 
   it('is followed by what stands below it', () => {

@@ -10,7 +10,11 @@ export type Item =
   | { kind: 'reconcile'; key: string; run: Run }
   | { kind: 'quarantine'; key: string; run: Run };
 
-export const approvalItem = (approval: Approval): Item => ({ kind: 'approval', key: `a:${approval.id}`, approval });
+export const approvalItem = (approval: Approval): Item => ({
+  kind: 'approval',
+  key: `a:${approval.id}`,
+  approval,
+});
 export const reconcileItem = (run: Run): Item => ({ kind: 'reconcile', key: `r:${run.id}`, run });
 export const quarantineItem = (run: Run): Item => ({ kind: 'quarantine', key: `q:${run.id}`, run });
 
@@ -47,7 +51,9 @@ export function since(item: Item): number {
 }
 
 export function expiry(item: Item): number {
-  return item.kind === 'approval' && item.approval.expires_at ? Date.parse(item.approval.expires_at) : Infinity;
+  return item.kind === 'approval' && item.approval.expires_at
+    ? Date.parse(item.approval.expires_at)
+    : Infinity;
 }
 
 export function titleOf(item: Item): string {
@@ -82,7 +88,8 @@ export function nodeOf(definition: unknown, path: string): Record<string, unknow
 }
 
 function named(nodes: unknown, id: string): Record<string, unknown> | null {
-  if (Array.isArray(nodes)) return (nodes as unknown[]).filter(isObject).find((node) => node.id === id) ?? null;
+  if (Array.isArray(nodes))
+    return (nodes as unknown[]).filter(isObject).find((node) => node.id === id) ?? null;
   const node = isObject(nodes) ? nodes[id] : undefined;
   return isObject(node) ? node : null;
 }

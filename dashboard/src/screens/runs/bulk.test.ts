@@ -4,12 +4,12 @@ import { actionsFor, gather, preview } from './bulk';
 describe('what many runs answer', () => {
   it('is gathered by reason, the most frequent first', () => {
     const refused = gather([
-      { id: 'a', code: 'run_state', detail: 'the run a is completed' },
+      { id: 'run-1', code: 'run_state', detail: 'the run run-1 is completed' },
       { id: 'b', code: 'other', detail: 'x' },
-      { id: 'c', code: 'run_state', detail: 'the run c is completed' },
+      { id: 'run-3', code: 'run_state', detail: 'the run run-3 is completed' },
     ]);
     expect(refused.map((one) => [one.code, one.runs])).toEqual([
-      ['run_state', ['a', 'c']],
+      ['run_state', ['run-1', 'run-3']],
       ['other', ['b']],
     ]);
   });

@@ -50,7 +50,10 @@ export async function collect(
   let cursor: string | null = null;
   do {
     const page: components['schemas']['PageBody_Run'] = await data(
-      api.GET('/api/v1/runs', { params: { query: { ...query, limit: 200, ...(cursor ? { cursor } : {}) } }, signal }),
+      api.GET('/api/v1/runs', {
+        params: { query: { ...query, limit: 200, ...(cursor ? { cursor } : {}) } },
+        signal,
+      }),
     );
     members.push(...page.items.map(({ id, status, workflow }) => ({ id, status, workflow })));
     onprogress(members.length);
@@ -60,7 +63,12 @@ export async function collect(
 }
 
 /** What each would answer. Of what no batch can try the status says it. */
-export async function preview(action: Action, members: Member[], options: Options, signal: AbortSignal): Promise<Outcome> {
+export async function preview(
+  action: Action,
+  members: Member[],
+  options: Options,
+  signal: AbortSignal,
+): Promise<Outcome> {
   if (BATCHED.has(action)) return inBatches(action, members, { ...options, dry_run: true }, signal, () => {});
   const can = (member: Member) =>
     action === 'pause' ? ['pending', 'running'].includes(member.status) : member.status === 'paused';
@@ -103,7 +111,9 @@ async function inBatches(
       }),
     );
     done += batch.counts.done;
-    batch.items.forEach(({ run, error }) => error && refused.push({ id: run, code: error.code, detail: error.detail }));
+    batch.items.forEach(
+      ({ run, error }) => error && refused.push({ id: run, code: error.code, detail: error.detail }),
+    );
     onprogress(Math.min(at + BATCH, members.length));
   }
   return { done, refusals: gather(refused) };
@@ -125,7 +135,11 @@ async function oneByOne(
         done += 1;
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
-        refused.push({ id: member.id, code: error.code, detail: error.problem.detail ?? error.problem.title });
+        refused.push({
+          id: member.id,
+          code: error.code,
+          detail: error.problem.detail ?? error.problem.title,
+        });
       }
       onprogress(++asked);
     }
@@ -142,7 +156,11 @@ export async function ask(action: Action, id: string, options: Options = {}): Pr
   const why = reason ? { reason } : {};
   switch (action) {
     case 'cancel':
-      await api.POST('/api/v1/runs/{id}/cancel', { params, headers, body: { ...why, ...(kill ? { kill } : {}) } });
+      await api.POST('/api/v1/runs/{id}/cancel', {
+        params,
+        headers,
+        body: { ...why, ...(kill ? { kill } : {}) },
+      });
       return;
     case 'pause':
       await api.POST('/api/v1/runs/{id}/pause', { params, headers, body: why });
@@ -151,7 +169,11 @@ export async function ask(action: Action, id: string, options: Options = {}): Pr
       await api.POST('/api/v1/runs/{id}/resume', { params, headers, body: {} });
       return;
     case 'retry':
-      await api.POST('/api/v1/runs/{id}/retry', { params, headers, body: acknowledge_writes ? { acknowledge_writes } : {} });
+      await api.POST('/api/v1/runs/{id}/retry', {
+        params,
+        headers,
+        body: acknowledge_writes ? { acknowledge_writes } : {},
+      });
   }
 }
 

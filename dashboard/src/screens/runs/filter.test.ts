@@ -24,7 +24,10 @@ describe('a filter of runs', () => {
   });
 
   it('is said in chips, each of which knows the filter without it', () => {
-    const said = chips(read('workflow=w&waits_for=approval,time&reason=quarantined&since=7d'), (moment) => moment);
+    const said = chips(
+      read('workflow=w&waits_for=approval,time&reason=quarantined&since=7d'),
+      (moment) => moment,
+    );
     expect(said.map((chip) => chip.text)).toEqual([
       'Workflow w',
       'Waits for approval or time',

@@ -15,7 +15,16 @@ export interface Filter {
 }
 
 /** What the URL calls them; the API calls them so too. */
-export const FILTER_PARAMS = ['status', 'workflow', 'label', 'waits_for', 'reason', 'parent', 'since', 'until'] as const;
+export const FILTER_PARAMS = [
+  'status',
+  'workflow',
+  'label',
+  'waits_for',
+  'reason',
+  'parent',
+  'since',
+  'until',
+] as const;
 
 export const SPANS: Record<string, string> = {
   '1h': 'Last hour',
@@ -63,7 +72,11 @@ export function toSearch(filter: Filter): string {
 
 /** As the API takes it. A span becomes a moment here, once, since a cursor holds for one filter only. */
 export function toQuery(filter: Filter, now: number): Record<string, string> {
-  const query = Object.entries({ ...toParams(filter), since: momentOf(filter.since, now), until: momentOf(filter.until, now) });
+  const query = Object.entries({
+    ...toParams(filter),
+    since: momentOf(filter.since, now),
+    until: momentOf(filter.until, now),
+  });
   return Object.fromEntries(query.filter(([, value]) => value !== ''));
 }
 
@@ -88,16 +101,22 @@ export interface Chip {
 /** What is filtered for, beside the statuses, which stand above the list anyway. */
 export function chips(filter: Filter, sayTime: (moment: string) => string): Chip[] {
   const found: Chip[] = [];
-  const one = (text: string, change: Partial<Filter>) => found.push({ text, without: { ...filter, ...change } });
+  const one = (text: string, change: Partial<Filter>) =>
+    found.push({ text, without: { ...filter, ...change } });
   if (filter.workflow) one(`Workflow ${filter.workflow}`, { workflow: '' });
   if (filter.label) one(`Label ${filter.label.replaceAll(',', ', ')}`, { label: '' });
   if (filter.waits.length > 0) {
-    one(`Waits for ${filter.waits.map((wait) => (WAIT_NAMES[wait] ?? wait).toLowerCase()).join(' or ')}`, { waits: [] });
+    one(`Waits for ${filter.waits.map((wait) => (WAIT_NAMES[wait] ?? wait).toLowerCase()).join(' or ')}`, {
+      waits: [],
+    });
   }
   if (filter.reason.length > 0) {
-    one(`Paused: ${filter.reason.map((reason) => (REASON_NAMES[reason] ?? reason).toLowerCase()).join(' or ')}`, {
-      reason: [],
-    });
+    one(
+      `Paused: ${filter.reason.map((reason) => (REASON_NAMES[reason] ?? reason).toLowerCase()).join(' or ')}`,
+      {
+        reason: [],
+      },
+    );
   }
   if (filter.parent) one(`Started by run …${filter.parent.slice(-8)}`, { parent: '' });
   if (filter.since) {

@@ -131,10 +131,13 @@ export class RunList {
     if (!this.pages) return;
     const touched = new Set(events.flatMap((event) => event.subject.run ?? []));
     if (touched.size === 0) return;
-    const created = new Set(events.flatMap((event) => (event.type === 'run.created' ? (event.subject.run ?? []) : [])));
+    const created = new Set(
+      events.flatMap((event) => (event.type === 'run.created' ? (event.subject.run ?? []) : [])),
+    );
     const known = new Set(this.rows.map((run) => run.id));
     // A run that is not shown may fit from now on, anywhere; one that was created just now stands at the top.
-    const anywhere = Object.keys(this.#query).length > 0 && [...touched].some((id) => !known.has(id) && !created.has(id));
+    const anywhere =
+      Object.keys(this.#query).length > 0 && [...touched].some((id) => !known.has(id) && !created.has(id));
     const atTop = [...created].some((id) => !known.has(id));
     this.#spoil(
       (page, at) => anywhere || (atTop && at === 0) || page.items.some((run) => touched.has(run.id)),
@@ -143,7 +146,9 @@ export class RunList {
 
   #spoil(which: (page: Page, at: number) => boolean): void {
     if (!this.pages) return;
-    this.pages = this.pages.map((page, at) => (!page.stale && which(page, at) ? { ...page, stale: true } : page));
+    this.pages = this.pages.map((page, at) =>
+      !page.stale && which(page, at) ? { ...page, stale: true } : page,
+    );
     void this.#pump();
   }
 
@@ -153,21 +158,25 @@ export class RunList {
     this.#busy = true;
     const signal = this.#abort.signal;
     await this.#guarded(async () => {
-      for (;;) {
-        const pages = this.pages;
-        if (!pages || signal.aborted) return;
-        const seen = pagesWithin(pages, this.#view.first, this.#view.last);
-        const at = [0, ...seen].find((index) => pages[index]?.stale);
-        const page = at === undefined ? undefined : pages[at];
-        if (at === undefined || !page) return;
-        // It counts as read from here on: what happens meanwhile makes it stale again.
-        this.pages = pages.map((one, index) => (index === at ? { ...one, stale: false } : one));
-        const read = await this.#read(page.cursor, signal);
-        if (signal.aborted) return;
-        this.#place(page.cursor, read);
+      try {
+        for (let page = this.#staleInView(); page && !signal.aborted; page = this.#staleInView()) {
+          const { cursor } = page;
+          // It counts as read from here on: what happens meanwhile makes it stale again.
+          this.pages = this.pages?.map((one) => (one === page ? { ...one, stale: false } : one)) ?? null;
+          const read = await this.#read(cursor, signal);
+          if (!signal.aborted) this.#place(cursor, read);
+        }
+      } finally {
+        // In the same moment in which nothing more was found, so that nobody is turned away in between.
+        if (signal === this.#abort.signal) this.#busy = false;
       }
     });
-    if (signal === this.#abort.signal) this.#busy = false;
+  }
+
+  #staleInView(): Page | undefined {
+    const pages = this.pages ?? [];
+    const seen = [0, ...pagesWithin(pages, this.#view.first, this.#view.last)];
+    return seen.map((at) => pages[at]).find((page) => page?.stale);
   }
 
   #place(cursor: string | null, read: Read): void {

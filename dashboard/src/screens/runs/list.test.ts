@@ -33,7 +33,8 @@ const { RunList } = await import('./list.svelte');
 
 const run = (n: number, status = 'running') =>
   ({ id: String(n), status, created_at: new Date(n * 1000).toISOString() }) as Run;
-const event = (type: string, n: number) => ({ kind: 'recorded', type, subject: { text: '', run: String(n) } }) as Recorded;
+const event = (type: string, n: number) =>
+  ({ kind: 'recorded', type, subject: { text: '', run: String(n) } }) as Recorded;
 const settled = () => new Promise((done) => setTimeout(done, 5));
 
 beforeEach(() => {

@@ -5,7 +5,12 @@ import { flat, pageOf, pagesWithin, placed, reread, SPLIT_AT, type Page } from '
 /** Runs with these numbers, the greater the newer. */
 const runs = (...numbers: number[]) =>
   numbers.map(
-    (n) => ({ id: String(n).padStart(6, '0'), created_at: new Date(n * 1000).toISOString(), sequence: '1' }) as Run,
+    (n) =>
+      ({
+        id: String(n).padStart(6, '0'),
+        created_at: new Date(n * 1000).toISOString(),
+        sequence: '1',
+      }) as Run,
   );
 const numbers = (list: readonly Run[]) => list.map((run) => Number(run.id));
 const page = (items: Run[], next: string | null = null, cursor: string | null = null): Page => ({
@@ -35,7 +40,11 @@ describe('reading a page again', () => {
   });
 
   it('takes out what fits no more', () => {
-    const { page: after } = reread(page(runs(5, 4, 3, 2), 'n'), { items: runs(5, 3), next_cursor: 'n' }, false);
+    const { page: after } = reread(
+      page(runs(5, 4, 3, 2), 'n'),
+      { items: runs(5, 3), next_cursor: 'n' },
+      false,
+    );
     expect(numbers(after.items)).toEqual([5, 3, 2]);
     const { page: ended } = reread(page(runs(5, 4), null), { items: [], next_cursor: null }, false);
     expect(ended.items).toEqual([]);
@@ -65,7 +74,9 @@ describe('reading a page again', () => {
 
 describe('pages', () => {
   it('show a run once', () => {
-    expect(numbers(flat([pageOf(null, { items: runs(3, 2) }), pageOf('c', { items: runs(2, 1) })]))).toEqual([3, 2, 1]);
+    expect(numbers(flat([pageOf(null, { items: runs(3, 2) }), pageOf('c', { items: runs(2, 1) })]))).toEqual([
+      3, 2, 1,
+    ]);
   });
 
   it('are found by the rows that are looked at', () => {
