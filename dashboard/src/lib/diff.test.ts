@@ -21,7 +21,10 @@ test('both sides can be made again from it, whatever they were', () => {
     const [before, after] = [lines(), lines()];
     const found = diffLines(before, after);
     const side = (kind: 'added' | 'removed') =>
-      found.filter((line) => line.kind !== kind).map((line) => line.text).join('\n');
+      found
+        .filter((line) => line.kind !== kind)
+        .map((line) => line.text)
+        .join('\n');
     expect(side('added')).toBe(before);
     expect(side('removed')).toBe(after);
   }

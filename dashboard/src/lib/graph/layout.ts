@@ -35,6 +35,15 @@ const KEPT_MAX = 20;
 const LAYERED_NODES_MAX = 600;
 const LAYERED_EDGES_MAX = 1500;
 
+/** Starts the worker before there is anything to place: it takes a moment to load. */
+export function warmUp(): void {
+  try {
+    elk ??= new ELK({ workerFactory: () => new ElkWorker() });
+  } catch {
+    // Told when something is to be placed.
+  }
+}
+
 /** Places nodes; edges to or from nodes that are not there are left out. */
 export function layout(
   nodes: LayoutNode[],

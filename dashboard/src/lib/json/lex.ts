@@ -68,7 +68,7 @@ export function pretty(text: string): string {
   const put = (end: number) => {
     if (end > from) out.push(text.slice(from, end));
   };
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
       at = stringEnd(text, at);
@@ -159,8 +159,7 @@ function valueAt(text: string, start: number): JsonNode | null {
   while (end < text.length && !isEnd(text.charCodeAt(end))) end += 1;
   if (end === start) return null;
   const first = text.charAt(start);
-  const kind: JsonKind =
-    first === 't' || first === 'f' ? 'boolean' : first === 'n' ? 'null' : 'number';
+  const kind: JsonKind = first === 't' || first === 'f' ? 'boolean' : first === 'n' ? 'null' : 'number';
   if (kind === 'number' && !/[-0-9]/.test(first)) return null;
   return { kind, start, end };
 }

@@ -71,7 +71,11 @@ export function placesOf(text: string, sought: string, max = 1000): number[] {
   const places: number[] = [];
   if (sought === '') return places;
   const [hay, needle] = [text.toLowerCase(), sought.toLowerCase()];
-  for (let at = hay.indexOf(needle); at >= 0 && places.length < max; at = hay.indexOf(needle, at + needle.length)) {
+  for (
+    let at = hay.indexOf(needle);
+    at >= 0 && places.length < max;
+    at = hay.indexOf(needle, at + needle.length)
+  ) {
     places.push(at);
   }
   return places;

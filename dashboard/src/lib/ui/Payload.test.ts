@@ -1,6 +1,8 @@
-import { render, screen } from '@testing-library/svelte';
-import { expect, test } from 'vitest';
+import { cleanup, render, screen } from '@testing-library/svelte';
+import { afterEach, expect, test } from 'vitest';
 import Payload from './Payload.svelte';
+
+afterEach(cleanup);
 
 test('the raw text is what came, byte for byte', async () => {
   const text = '{"id":12345678901234567890,"n":1.0,"s":"\\u00e9"}';

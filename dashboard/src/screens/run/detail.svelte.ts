@@ -19,9 +19,7 @@ export class DetailRead {
     this.path = path;
     this.#read = new Loaded(async (signal) => {
       const params = { path: { id: model.id, path } };
-      const text = await data(
-        api.GET('/api/v1/runs/{id}/steps/{path}', { params, parseAs: 'text', signal }),
-      );
+      const text = await data(api.GET('/api/v1/runs/{id}/steps/{path}', { params, parseAs: 'text', signal }));
       return { step: JSON.parse(text) as StepDetail, text };
     });
   }

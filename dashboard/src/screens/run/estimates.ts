@@ -41,7 +41,12 @@ export function compared(plan: Plan, steps: ReadonlyMap<string, Step>, now: numb
   });
 }
 
-function verdictOf(took: number | null, p50: number, p90: number, status: string | undefined): Compared['verdict'] {
+function verdictOf(
+  took: number | null,
+  p50: number,
+  p90: number,
+  status: string | undefined,
+): Compared['verdict'] {
   if (took === null || p90 === 0 || status === 'skipped' || status === 'cancelled') return null;
   if (took > p90) return 'slower than nine of ten';
   if (status !== 'completed') return null;
@@ -49,7 +54,12 @@ function verdictOf(took: number | null, p50: number, p90: number, status: string
 }
 
 /** How long the critical path took as far as it has been walked, beside what was expected of that part. */
-export function criticalSoFar(rows: Compared[]): { took: number; expected: number; done: number; all: number } {
+export function criticalSoFar(rows: Compared[]): {
+  took: number;
+  expected: number;
+  done: number;
+  all: number;
+} {
   const path = rows.filter((row) => row.critical);
   const done = path.filter((row) => row.status === 'completed');
   return {

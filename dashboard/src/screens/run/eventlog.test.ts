@@ -64,7 +64,13 @@ test('what the feed brings makes it longer', async () => {
 });
 
 test('a filter takes types, steps and words', () => {
-  const event = (type: string, data: object) => ({ place: 1, sequence: 1n, type, time: '', data: { ...data } });
+  const event = (type: string, data: object) => ({
+    place: 1,
+    sequence: 1n,
+    type,
+    time: '',
+    data: { ...data },
+  });
   const is = (text: string, one: Recorded) => filterOf(text)?.(one);
   const failed = event('step.failed', { step: 'each.2', failure: { message: 'No answer' } });
   expect(filterOf('  ')).toBeNull();

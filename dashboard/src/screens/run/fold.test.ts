@@ -61,9 +61,9 @@ test('the reason of waiting is gone when it goes on', () => {
 });
 
 test('an attempt that was cut off is tried at once, or when it is said', () => {
-  expect(momentOf(told('step.interrupted', { step: 'a', attempt: 1, reason: 'process_ended' }))).toMatchObject(
-    { status: 'ready', reason: null },
-  );
+  expect(
+    momentOf(told('step.interrupted', { step: 'a', attempt: 1, reason: 'process_ended' })),
+  ).toMatchObject({ status: 'ready', reason: null });
   expect(
     momentOf(told('step.interrupted', { step: 'a', attempt: 1, retry_at: '2026-01-01T00:01:00Z' }))?.status,
   ).toBe('retrying');

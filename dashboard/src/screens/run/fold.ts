@@ -168,7 +168,8 @@ export function foldSpan(spans: Map<string, Span>, told: Told): boolean {
     spans.set(id, open(id, path, 'approval', 'pending', at, null));
     return true;
   }
-  if (told.type === 'approval.decided') return close(spans, String(data.approval), String(data.decision), told);
+  if (told.type === 'approval.decided')
+    return close(spans, String(data.approval), String(data.decision), told);
   if (path === null) return false;
   const attempt = number(data.attempt);
   if (attempt === null) return false;

@@ -30,21 +30,34 @@ test('time before, in and between attempts is told apart', () => {
 });
 
 test('what goes on reaches to now', () => {
-  expect(kinds(partsOf(step({ status: 'running' }), [span(1, 100, null, 'running')], T + 100, T + 700))).toEqual([
-    'run 100-700',
-  ]);
-  expect(kinds(partsOf(step({ status: 'retrying' }), [span(1, 100, 200, 'failed')], T + 100, T + 700))).toEqual([
-    'run 100-200',
-    'retry 200-700',
-  ]);
+  expect(
+    kinds(partsOf(step({ status: 'running' }), [span(1, 100, null, 'running')], T + 100, T + 700)),
+  ).toEqual(['run 100-700']);
+  expect(
+    kinds(partsOf(step({ status: 'retrying' }), [span(1, 100, 200, 'failed')], T + 100, T + 700)),
+  ).toEqual(['run 100-200', 'retry 200-700']);
 });
 
 test('a question is time of a person, and a wait is none of a machine', () => {
   expect(
-    kinds(partsOf(step({ type: 'human_gate', status: 'waiting' }), [span(0, 10, null, 'pending', 'approval')], T, T + 50)),
+    kinds(
+      partsOf(
+        step({ type: 'human_gate', status: 'waiting' }),
+        [span(0, 10, null, 'pending', 'approval')],
+        T,
+        T + 50,
+      ),
+    ),
   ).toEqual(['queue 0-10', 'approval 10-50']);
   expect(
-    kinds(partsOf(step({ type: 'wait', status: 'completed', started_at: iso(5), ended_at: iso(25) }), [], T + 5, T + 50)),
+    kinds(
+      partsOf(
+        step({ type: 'wait', status: 'completed', started_at: iso(5), ended_at: iso(25) }),
+        [],
+        T + 5,
+        T + 50,
+      ),
+    ),
   ).toEqual(['wait 5-25']);
 });
 
@@ -60,15 +73,21 @@ test('a step is ready when the last of what it needs has ended', () => {
 
 test('a retry three days later does not squeeze the rest', () => {
   const day = 86_400_000;
-  const scale = scaleOf(T, T + 3 * day + 60_000, [
-    { from: T, to: T + 60_000 },
-    { from: T + 3 * day, to: T + 3 * day + 60_000 },
-  ], true);
+  const scale = scaleOf(
+    T,
+    T + 3 * day + 60_000,
+    [
+      { from: T, to: T + 60_000 },
+      { from: T + 3 * day, to: T + 3 * day + 60_000 },
+    ],
+    true,
+  );
   expect(scale.folds).toHaveLength(1);
   expect(scale.at(T)).toBe(0);
   expect(scale.at(T + 60_000)).toBeGreaterThan(0.4);
   expect(scale.at(scale.to)).toBeCloseTo(1);
-  for (const place of [0, 0.2, 0.49, 0.5, 0.51, 0.8, 1]) expect(scale.at(scale.time(place))).toBeCloseTo(place, 4);
+  for (const place of [0, 0.2, 0.49, 0.5, 0.51, 0.8, 1])
+    expect(scale.at(scale.time(place))).toBeCloseTo(place, 4);
 });
 
 test('a scale without folds is even', () => {
@@ -82,4 +101,9 @@ test('what ran side by side took less time than it worked', () => {
     worked: 300,
     busy: 250,
   });
+});
+
+test('a step that runs a workflow of its own waits for it', () => {
+  const child = step({ type: 'workflow', status: 'waiting', reason: 'child', child: 'r' });
+  expect(kinds(partsOf(child, [], T + 5, T + 50))).toEqual(['wait 5-50']);
 });

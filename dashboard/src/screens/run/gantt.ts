@@ -50,12 +50,24 @@ export function partsOf(step: Step, spans: Span[], readyAt: number | null, now: 
   const parts: Part[] = [];
   const put = (kind: PartKind, from: number, to: number, more: Partial<Part> = {}) => {
     if (to > from || more.open || kind === 'run')
-      parts.push({ kind, from, to: Math.max(from, to), outcome: null, attempt: null, agent: null, open: false, ...more });
+      parts.push({
+        kind,
+        from,
+        to: Math.max(from, to),
+        outcome: null,
+        attempt: null,
+        agent: null,
+        open: false,
+        ...more,
+      });
   };
+  // A step that runs a workflow of its own begins when it is ready; the daemon does not say it otherwise.
+  const begun = step.started_at ?? (step.type === 'workflow' && step.child ? iso(readyAt) : null);
   const sorted = [...spans].sort((a, b) => Date.parse(a.started_at) - Date.parse(b.started_at));
-  const first = sorted[0] ? Date.parse(sorted[0].started_at) : step.started_at ? Date.parse(step.started_at) : null;
+  const first = sorted[0] ? Date.parse(sorted[0].started_at) : begun ? Date.parse(begun) : null;
   if (readyAt !== null && first !== null && first - readyAt >= 1) put('queue', readyAt, first);
-  if (readyAt !== null && first === null && step.status === 'ready') put('queue', readyAt, now, { open: true });
+  if (readyAt !== null && first === null && step.status === 'ready')
+    put('queue', readyAt, now, { open: true });
   let end: number | null = null;
   for (const span of sorted) {
     const from = Date.parse(span.started_at);
@@ -70,18 +82,29 @@ export function partsOf(step: Step, spans: Span[], readyAt: number | null, now: 
     end = Math.max(end ?? 0, to);
   }
   const over = step.ended_at ? Date.parse(step.ended_at) : null;
-  if (sorted.length === 0 && step.started_at) {
+  if (sorted.length === 0 && begun) {
     const kind = step.type === 'human_gate' ? 'approval' : waits(step) ? 'wait' : 'run';
-    put(kind, Date.parse(step.started_at), over ?? now, { open: over === null, outcome: step.status });
+    put(kind, Date.parse(begun), over ?? now, { open: over === null, outcome: step.status });
   } else if (end !== null) {
     if (step.status === 'retrying') put('retry', end, now, { open: true });
     else if (step.status === 'waiting' && !parts.at(-1)?.open) {
-      put(step.reason === 'approval' || step.reason === 'reconcile' || step.reason === 'verdict' ? 'approval' : 'wait', end, now, {
-        open: true,
-      });
+      put(
+        step.reason === 'approval' || step.reason === 'reconcile' || step.reason === 'verdict'
+          ? 'approval'
+          : 'wait',
+        end,
+        now,
+        {
+          open: true,
+        },
+      );
     } else if (over !== null && over > end + 1) put('wait', end, over);
   }
   return parts;
+}
+
+function iso(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
 }
 
 function waits(step: Step): boolean {
@@ -94,7 +117,8 @@ export function readyAt(step: Step, steps: ReadonlyMap<string, Step>, begun: num
   if (owner !== null) {
     const opened = steps.get(owner)?.started_at;
     // A loop makes its passes one after another.
-    const before = isItem(step.path) && steps.get(owner)?.type === 'loop' ? passBefore(step, steps, owner) : null;
+    const before =
+      isItem(step.path) && steps.get(owner)?.type === 'loop' ? passBefore(step, steps, owner) : null;
     return before ?? (opened ? Date.parse(opened) : null);
   }
   if (step.needs.length === 0) return begun;
@@ -197,7 +221,8 @@ export function scaleOf(from: number, to: number, busy: Fold[], folding: boolean
     for (const fold of folds) {
       const until = left + (fold.from - since) * unit;
       if (place <= until) return since + (place - left) / unit;
-      if (place <= until + FOLD_SHARE) return fold.from + ((place - until) / FOLD_SHARE) * (fold.to - fold.from);
+      if (place <= until + FOLD_SHARE)
+        return fold.from + ((place - until) / FOLD_SHARE) * (fold.to - fold.from);
       left = until + FOLD_SHARE;
       since = fold.to;
     }
@@ -223,8 +248,8 @@ function gaps(from: number, to: number, busy: Fold[], length: number): Fold[] {
 }
 
 const STEPS_MS = [
-  1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 12e5, 18e5, 36e5, 72e5,
-  216e5, 432e5, 864e5, 1728e5, 6048e5,
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 12e5, 18e5, 36e5,
+  72e5, 216e5, 432e5, 864e5, 1728e5, 6048e5,
 ];
 
 /** Where marks stand, as times since the beginning. Folded stretches have none. */
@@ -245,7 +270,10 @@ export function ticksOf(scale: Scale, count: number): number[] {
 export function parallelism(spans: Iterable<Span>, now: number): { worked: number; busy: number } {
   const stretches = [...spans]
     .filter((span) => span.kind === 'attempt')
-    .map((span) => ({ from: Date.parse(span.started_at), to: span.ended_at ? Date.parse(span.ended_at) : now }))
+    .map((span) => ({
+      from: Date.parse(span.started_at),
+      to: span.ended_at ? Date.parse(span.ended_at) : now,
+    }))
     .sort((a, b) => a.from - b.from);
   let [worked, busy, end] = [0, 0, -Infinity];
   for (const { from, to } of stretches) {

@@ -48,7 +48,11 @@ test('the run as it was after each event', () => {
 test('an event that comes twice, or before its time, is not taken', () => {
   place = 0;
   const history = new History();
-  const [first, second, third] = [event('run.created'), event('plan.created'), event('step.started', { step: 'a' })];
+  const [first, second, third] = [
+    event('run.created'),
+    event('plan.created'),
+    event('step.started', { step: 'a' }),
+  ];
   history.add([first, third, second, first, third]);
   expect(history.told.map((told) => told.type)).toEqual(['run.created', 'plan.created', 'step.started']);
 });
@@ -58,7 +62,10 @@ test('a hundred thousand events are read quickly, and any moment is found at onc
   const history = new History();
   history.add(
     Array.from({ length: 100_000 }, (_, n) =>
-      event(n % 2 === 0 ? 'step.started' : 'step.completed', { step: `each.${Math.floor(n / 2) % 10_000}`, attempt: 1 }),
+      event(n % 2 === 0 ? 'step.started' : 'step.completed', {
+        step: `each.${Math.floor(n / 2) % 10_000}`,
+        attempt: 1,
+      }),
     ),
   );
   const begun = performance.now();

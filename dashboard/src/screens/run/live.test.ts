@@ -12,7 +12,9 @@ const live = (type: string, data: Record<string, unknown>): Live => ({
 const heard = (...events: Live[]) => hear(new Map(), events).get('write') as Said;
 
 test('the last five lines stay', () => {
-  const said = heard(...Array.from({ length: 9 }, (_, n) => live('step.progress', { ratio: n / 10, text: `line ${n}` })));
+  const said = heard(
+    ...Array.from({ length: 9 }, (_, n) => live('step.progress', { ratio: n / 10, text: `line ${n}` })),
+  );
   expect(said.ratio).toBe(0.8);
   expect(linesOf(said)).toEqual(['line 4', 'line 5', 'line 6', 'line 7', 'line 8']);
 });

@@ -28,7 +28,11 @@ export function hear(said: ReadonlyMap<string, Said>, events: Live[]): ReadonlyM
     if (known && known.attempt > attempt) continue;
     const before = known?.attempt === attempt ? known : empty(attempt);
     const after =
-      type === 'step.progress' ? progressed(before, data) : type === 'step.token' ? wrote(before, data) : before;
+      type === 'step.progress'
+        ? progressed(before, data)
+        : type === 'step.token'
+          ? wrote(before, data)
+          : before;
     if (after === known) continue;
     next.set(path, after);
     changed = true;

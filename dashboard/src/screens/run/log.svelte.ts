@@ -128,15 +128,13 @@ export class Log {
   }
 
   #came(events: FeedRecorded[]): void {
-    const recorded = events.map(
-      (event): Recorded => ({
-        place: Number(event.streamSequence),
-        sequence: event.sequence,
-        type: event.type,
-        time: event.time.toISOString(),
-        data: event.data,
-      }),
-    );
+    const recorded = events.map((event): Recorded => ({
+      place: Number(event.streamSequence),
+      sequence: event.sequence,
+      type: event.type,
+      time: event.time.toISOString(),
+      data: event.data,
+    }));
     this.events.add(recorded);
     if (this.#filled) {
       this.history.add(recorded);
@@ -162,9 +160,7 @@ export class Log {
 
   async #fetch(after: bigint, limit: number): Promise<Recorded[]> {
     const params = { path: { id: this.#model.id }, query: { after: String(after), limit } };
-    const page = await data(
-      api.GET('/api/v1/runs/{id}/events', { params, signal: this.#abort.signal }),
-    );
+    const page = await data(api.GET('/api/v1/runs/{id}/events', { params, signal: this.#abort.signal }));
     return page.items.map((event) => ({
       place: Number(event.streamsequence),
       sequence: BigInt(event.sequence),

@@ -11,7 +11,9 @@ export function mermaid(graph: Graph, states: ReadonlyMap<string, FlowState>): s
   for (const edge of graph.edges) {
     const arrow = edge.kind === 'soft' || edge.kind === 'optional' ? '-.->' : '-->';
     const word = edge.when ?? (edge.onError ? 'on failure' : '');
-    lines.push(`  ${names.get(edge.from)} ${arrow}${word ? `|"${quoted(word)}"|` : ''} ${names.get(edge.to)}`);
+    lines.push(
+      `  ${names.get(edge.from)} ${arrow}${word ? `|"${quoted(word)}"|` : ''} ${names.get(edge.to)}`,
+    );
   }
   return `${lines.join('\n')}\n`;
 }

@@ -75,7 +75,9 @@ export class RunModel {
     this.#stepsRead = new Loaded(async (signal) => {
       this.#sinceSteps = [];
       const query = this.#atLeast();
-      const list = await data(api.GET('/api/v1/runs/{id}/steps', { params: { path: { id }, query }, signal }));
+      const list = await data(
+        api.GET('/api/v1/runs/{id}/steps', { params: { path: { id }, query }, signal }),
+      );
       return new Map(list.items.map((step) => [step.path, step]));
     });
     this.#spansRead = new Loaded(async (signal) => {
@@ -245,7 +247,8 @@ export class RunModel {
   #types(): Map<string, string> {
     const found = new Map<string, string>();
     for (const [path, step] of this.steps) if (!path.includes('.') && step.type) found.set(path, step.type);
-    const same = found.size === this.#kept.size && [...found].every(([id, type]) => this.#kept.get(id) === type);
+    const same =
+      found.size === this.#kept.size && [...found].every(([id, type]) => this.#kept.get(id) === type);
     if (!same) this.#kept = found;
     return this.#kept;
   }

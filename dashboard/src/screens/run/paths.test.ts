@@ -12,6 +12,18 @@ test('paths say where a step belongs', () => {
 });
 
 test('items are sorted as numbers, nodes as the plan has them', () => {
-  const compare = comparePaths(new Map([['b', 0], ['a', 1]]));
-  expect(['a', 'b.10', 'b.9', 'b', 'b.9.1', 'x'].sort(compare)).toEqual(['b', 'b.9', 'b.9.1', 'b.10', 'a', 'x']);
+  const compare = comparePaths(
+    new Map([
+      ['b', 0],
+      ['a', 1],
+    ]),
+  );
+  expect(['a', 'b.10', 'b.9', 'b', 'b.9.1', 'x'].sort(compare)).toEqual([
+    'b',
+    'b.9',
+    'b.9.1',
+    'b.10',
+    'a',
+    'x',
+  ]);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { newStep } from './fold';
-import { progressOf } from './progress';
+import { etaOf, progressOf } from './progress';
 
 const steps = (statuses: Record<string, string>) =>
   new Map(Object.entries(statuses).map(([path, status]) => [path, { ...newStep(path), status }]));
@@ -8,6 +8,8 @@ const steps = (statuses: Record<string, string>) =>
 test('a run that goes on is never done', () => {
   const all = steps({ a: 'completed', b: 'completed' });
   expect(progressOf({ status: 'running' }, { progress: 1, counts: {} }, all).share).toBe(0.99);
+  const half = steps({ a: 'completed', b: 'waiting' });
+  expect(progressOf({ status: 'running' }, { progress: 1, counts: {} }, half).share).toBe(0.5);
   expect(progressOf({ status: 'completed' }, { progress: 1, counts: {} }, all).share).toBe(1);
   expect(progressOf({ status: 'failed' }, { progress: 1, counts: {} }, all).share).toBe(0.99);
 });
@@ -20,4 +22,18 @@ test('items count in place of their map', () => {
     { status: 'completed', count: 1, share: 1 / 3 },
     { status: 'running', count: 1, share: 1 / 3 },
   ]);
+});
+
+test('of items nobody had estimates: they are counted', () => {
+  const all = steps({ each: 'running', 'each.0': 'completed', 'each.1': 'running' });
+  expect(progressOf({ status: 'running' }, { progress: 0.94, counts: {} }, all).share).toBe(0.5);
+});
+
+test('an end that should have been is not told as one that comes', () => {
+  const at = (ms: number) => new Date(ms).toISOString();
+  const eta = { earliest: at(5_000), likely: at(10_000), latest: at(20_000) };
+  expect(etaOf(eta, 0)).toEqual({ earliest: 5_000, likely: 10_000, latest: 20_000 });
+  expect(etaOf(eta, 12_000)).toEqual({ earliest: 0, likely: 0, latest: 8_000 });
+  expect(etaOf(eta, 20_000)).toBe('late');
+  expect(etaOf(null, 0)).toBeNull();
 });

@@ -12,7 +12,21 @@ export interface Progress {
   /** 0 to 1, and less than 1 while the run goes on. */
   share: number;
   text: string;
+  /** It goes by how many steps have ended, since nobody has estimated them. */
+  counted: boolean;
   parts: { status: string; share: number; count: number }[];
+}
+
+/** When it is expected to end, as people say it; `null` when nothing sensible can be said. */
+export function etaOf(
+  eta: { earliest: string; likely: string; latest: string } | null | undefined,
+  now: number,
+): { likely: number; earliest: number; latest: number } | 'late' | null {
+  if (!eta) return null;
+  const left = (at: string) => Math.max(0, Date.parse(at) - now);
+  const latest = left(eta.latest);
+  if (latest === 0) return 'late';
+  return latest < 1000 ? null : { earliest: left(eta.earliest), likely: left(eta.likely), latest };
 }
 
 const ORDER = ['completed', 'failed', 'cancelled', 'skipped', 'running', 'retrying', 'waiting', 'ready'];
@@ -33,10 +47,15 @@ export function progressOf(
     total += 1;
   }
   const done = [...counts].reduce((sum, [name, n]) => (isOver(name) ? sum + n : sum), 0);
-  const reported = status?.progress ?? (total === 0 ? 0 : done / total);
+  // What the daemon says goes by estimates of the plan, and that does not know how many items there are.
+  const counted = total === 0 ? 0 : done / total;
   const over = isOver(run.status);
+  const said = status?.progress ?? counted;
+  // All that was estimated is done, and the run is not: what waits has no estimate.
+  const reported = boxes.size > 0 || (said >= 0.99 && !over) ? counted : said;
   return {
     share: over && run.status === 'completed' ? 1 : Math.min(reported, 0.99),
+    counted: boxes.size > 0,
     text: total === 0 ? 'no steps yet' : `${done.toLocaleString('en')} of ${plural(total, 'step')} ended`,
     parts: ORDER.filter((name) => counts.get(name)).map((name) => ({
       status: name,

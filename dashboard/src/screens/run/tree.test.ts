@@ -8,7 +8,11 @@ const steps = new Map(
     { ...newStep(path), status: path === 'each.7' ? 'failed' : 'completed' },
   ]),
 );
-const order = new Map([['load', 0], ['each', 1], ['sum', 2]]);
+const order = new Map([
+  ['load', 0],
+  ['each', 1],
+  ['sum', 2],
+]);
 const paths = (open: string[], query = { text: '', statuses: [] as string[] }) =>
   treeOf(steps, order, new Set(open), query).map((row) => row.path);
 

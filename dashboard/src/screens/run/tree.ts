@@ -46,21 +46,19 @@ export function treeOf(
       shown.add(path);
     }
   }
-  return [...shown]
-    .sort(comparePaths(order))
-    .flatMap((path): TreeRow[] => {
-      const step = steps.get(path);
-      if (!step) return [];
-      return [
-        {
-          path,
-          step,
-          depth: path.split('.').length - 1,
-          box: boxes.has(path),
-          open: boxes.has(path) && (seeking || open.has(path)),
-        },
-      ];
-    });
+  return [...shown].sort(comparePaths(order)).flatMap((path): TreeRow[] => {
+    const step = steps.get(path);
+    if (!step) return [];
+    return [
+      {
+        path,
+        step,
+        depth: path.split('.').length - 1,
+        box: boxes.has(path),
+        open: boxes.has(path) && (seeking || open.has(path)),
+      },
+    ];
+  });
 }
 
 /** Whether all that a step stands in is open. */

@@ -17,7 +17,9 @@ export function stepWhy(
   const left = (at: string | null | undefined) => (at ? duration(Math.max(0, Date.parse(at) - now)) : null);
   switch (step.status) {
     case 'pending': {
-      const open = (next?.waiting_on ?? step.needs.map((node) => ({ node, status: steps.get(node)?.status ?? 'pending' })))
+      const open = (
+        next?.waiting_on ?? step.needs.map((node) => ({ node, status: steps.get(node)?.status ?? 'pending' }))
+      )
         .filter(({ status }) => !['completed', 'failed', 'skipped', 'cancelled'].includes(status))
         .map(({ node, status }) => `${said(node)} (${lookOf(status).label.toLowerCase()})`);
       if (open.length > 0) return `Waits for ${listed(open)}.`;
@@ -93,5 +95,7 @@ function skipped(why: unknown): string {
 }
 
 function listed(words: string[]): string {
-  return words.length <= 4 ? words.join(', ') : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`;
+  return words.length <= 4
+    ? words.join(', ')
+    : `${words.slice(0, 3).join(', ')} and ${words.length - 3} more`;
 }

@@ -25,7 +25,10 @@ test('what waits for a person says for how long, and that others run', () => {
   const began = new Date(now - 90_000).toISOString();
   const told = why(
     run({}),
-    [step('ok', { status: 'waiting', reason: 'approval', started_at: began }), step('a', { status: 'running' })],
+    [
+      step('ok', { status: 'waiting', reason: 'approval', started_at: began }),
+      step('a', { status: 'running' }),
+    ],
     now,
   );
   expect(told.text).toBe('ok waits for a person for 1 min 30 s; 1 other step runs.');
@@ -48,7 +51,7 @@ test('many are not all named, and a map is not among them', () => {
 test('a run that failed says what failed', () => {
   const error = { class: 'data', code: 'x', message: 'the log is empty', step: 'logs' };
   expect(why(run({ status: 'failed', error }), [], now)).toEqual({
-    text: 'logs: the log is empty',
+    text: 'It failed at logs.',
     step: 'logs',
     tone: 'bad',
   });

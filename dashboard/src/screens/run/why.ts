@@ -32,8 +32,9 @@ const names = (steps: Step[], max = 3) => {
 export function why(run: Run, steps: Iterable<Step>, now: number): Why {
   switch (run.status) {
     case 'failed':
+      // The message stands below, where there is room for it.
       return {
-        text: run.error ? `${run.error.step ? `${said(run.error.step)}: ` : ''}${run.error.message}` : 'It failed.',
+        text: run.error?.step ? `It failed at ${said(run.error.step)}.` : 'It failed.',
         ...(run.error?.step ? { step: run.error.step } : {}),
         tone: 'bad',
       };
@@ -75,20 +76,31 @@ function live(steps: Step[], now: number): Why {
   }
   if (people.length > 0) {
     const since = people[0]?.started_at ? ` for ${duration(now - Date.parse(people[0].started_at))}` : '';
-    const also = running.length > 0 ? `; ${plural(running.length, 'other step')} ${running.length === 1 ? 'runs' : 'run'}` : '';
+    const also =
+      running.length > 0
+        ? `; ${plural(running.length, 'other step')} ${running.length === 1 ? 'runs' : 'run'}`
+        : '';
     return { text: `${names(people)} waits for a person${since}${also}.`, ...first(people), tone: 'ask' };
   }
   if (stuck.length > 0) {
     return { text: `${names(stuck)} has shown no sign of life for a while.`, ...first(stuck), tone: 'bad' };
   }
   if (running.length > 0) {
-    return { text: `${names(running)} ${running.length === 1 ? 'runs' : 'run'}.`, ...first(running), tone: 'plain' };
+    return {
+      text: `${names(running)} ${running.length === 1 ? 'runs' : 'run'}.`,
+      ...first(running),
+      tone: 'plain',
+    };
   }
   const retrying = by('retrying');
   if (retrying.length > 0) {
     const next = Math.min(...retrying.map((step) => (step.retry_at ? Date.parse(step.retry_at) : now)));
     const when = next > now ? `in ${duration(next - now)}` : 'now';
-    return { text: `${names(retrying)} failed and is tried again ${when}.`, ...first(retrying), tone: 'plain' };
+    return {
+      text: `${names(retrying)} failed and is tried again ${when}.`,
+      ...first(retrying),
+      tone: 'plain',
+    };
   }
   return waits(by('waiting'), by('ready'), now);
 }

@@ -53,7 +53,13 @@ function retryWith(id: string, choice: RetryChoice, dryRun: boolean) {
   );
 }
 
-export function reconcile(id: string, path: string, happened: 'yes' | 'no', attempt: number, output?: string) {
+export function reconcile(
+  id: string,
+  path: string,
+  happened: 'yes' | 'no',
+  attempt: number,
+  output?: string,
+) {
   const words = JSON.stringify({ happened, attempt });
   const text = output === undefined ? words : withMember(words, 'output', output);
   return data(
