@@ -5,7 +5,8 @@ import * as definitions from './definitions';
 import { draftOf, keepDraft, NEW } from './draft';
 import { setValue } from './model/operations';
 
-const TEXT = 'name: sample\nnodes:\n  a: { type: emit, event: x }\n  b: { type: emit, event: y, needs: [a] }\n';
+const TEXT =
+  'name: sample\nnodes:\n  a: { type: emit, event: x }\n  b: { type: emit, event: y, needs: [a] }\n';
 const workflow = (version: number, source = TEXT) =>
   ({ name: 'sample', version, latest_version: version, source }) as definitions.Workflow;
 
@@ -110,13 +111,27 @@ describe('drafts', () => {
 
 describe('saving', () => {
   it('edits the version that was opened, and begins from the one that was saved', async () => {
-    const save = vi.spyOn(definitions, 'save').mockResolvedValue({ saved: { version: 4 } as never, etag: '"4"' });
+    const save = vi
+      .spyOn(definitions, 'save')
+      .mockResolvedValue({ saved: { version: 4, unchanged: false } as never, etag: '"4"' });
     const builder = await opened();
     builder.type(`${TEXT}# new\n`);
-    expect(await builder.save('because')).toBe('sample');
+    expect(await builder.save('because')).toEqual({ name: 'sample', unchanged: false });
     expect(save).toHaveBeenCalledWith('sample', `${TEXT}# new\n`, 'because', '"3"');
     expect(builder.base).toEqual({ version: 4, etag: '"4"', source: `${TEXT}# new\n` });
     expect(builder.isDirty).toBe(false);
+  });
+
+  it('keeps a draft of what differs in comments alone, because no version is made of that', async () => {
+    vi.spyOn(definitions, 'save').mockResolvedValue({
+      saved: { version: 3, unchanged: true } as never,
+      etag: '"3"',
+    });
+    const builder = await opened();
+    builder.type(`${TEXT}# only words\n`);
+    expect(await builder.save('')).toEqual({ name: 'sample', unchanged: true });
+    expect(builder.isDirty).toBe(true);
+    expect(draftOf('sample')?.text).toBe(`${TEXT}# only words\n`);
   });
 
   it('shows what somebody else has saved meanwhile, and writes nothing over it', async () => {

@@ -9,12 +9,7 @@ import { caseX, caseY, heightOf, NODE_WIDTH } from './model/size';
 
 export type Places = ReadonlyMap<string, { x: number; y: number }>;
 
-export function flowNodes(
-  builder: Builder,
-  places: Places,
-  showPlan: boolean,
-  direction: Direction,
-): Node[] {
+export function flowNodes(builder: Builder, places: Places, showPlan: boolean, direction: Direction): Node[] {
   const counts = countsOf(builder);
   const planned = new Map((showPlan ? (builder.plan?.nodes ?? []) : []).map((node) => [node.id, node]));
   const selected = new Set(builder.selected);

@@ -18,7 +18,9 @@ export class Form {
   schema = new Loaded(
     async (signal) => (await data(api.GET('/api/v1/schemas/workflow.json', { signal }))) as unknown as Schema,
   );
-  agents = new Loaded(async (signal) => (await data(api.GET('/api/v1/agents', { signal }))).items as AgentSummary[]);
+  agents = new Loaded(
+    async (signal) => (await data(api.GET('/api/v1/agents', { signal }))).items as AgentSummary[],
+  );
   workflows = new Loaded(async (signal) => {
     const page = await data(api.GET('/api/v1/workflows', { params: { query: { limit: 200 } }, signal }));
     return page.items.map((one) => one.name);
@@ -48,14 +50,22 @@ export class Form {
 
   /** What the agent that is called at this place takes: `path` is that of its input. */
   inputOf(path: Path): { key: string; says: string }[] {
-    const call = path.slice(0, -1).reduce<unknown>(
-      (here, key) => (typeof here === 'object' && here !== null ? (here as Record<string | number, unknown>)[key] : undefined),
-      this.builder.graph.value,
-    ) as { agent?: unknown; tool?: unknown } | undefined;
+    const call = path
+      .slice(0, -1)
+      .reduce<unknown>(
+        (here, key) =>
+          typeof here === 'object' && here !== null
+            ? (here as Record<string | number, unknown>)[key]
+            : undefined,
+        this.builder.graph.value,
+      ) as { agent?: unknown; tool?: unknown } | undefined;
     const name = call?.agent ?? call?.tool;
     if (typeof name !== 'string' || !this.agentNames.includes(name)) return [];
-    const schema = this.#agent(name).value?.input_schema as { properties?: object; required?: string[] } | null | undefined;
-    const properties = Object.entries((schema?.properties ?? {}) as Record<string, { type?: unknown; description?: string }>);
+    const schema = this.#agent(name).value?.input_schema as
+      { properties?: object; required?: string[] } | null | undefined;
+    const properties = Object.entries(
+      (schema?.properties ?? {}) as Record<string, { type?: unknown; description?: string }>,
+    );
     return properties.map(([key, one]) => ({
       key,
       says: [String(one?.type ?? ''), schema?.required?.includes(key) ? 'needed' : '', one?.description ?? '']

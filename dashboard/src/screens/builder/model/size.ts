@@ -7,7 +7,8 @@ const HEAD = 62;
 const ROW = 26;
 
 export function heightOf(node: GraphNode, direction: Direction): number {
-  const inner = node.inner.length > 0 ? node.inner.length * ROW + 10 + Math.max(0, node.inner.length - 1) * 6 : 0;
+  const inner =
+    node.inner.length > 0 ? node.inner.length * ROW + 10 + Math.max(0, node.inner.length - 1) * 6 : 0;
   const cases = node.cases.length > 0 ? (direction === 'down' ? 1 : node.cases.length) * ROW + 6 : 0;
   return HEAD + inner + cases;
 }
