@@ -3,7 +3,7 @@
  * hold up the page. What was computed for a shape is kept: while a run goes on its graph does not change.
  */
 import ELK, { type ElkNode } from 'elkjs/lib/elk-api';
-import ElkWorker from 'elkjs/lib/elk-worker.min.js?worker';
+import workerAddress from 'elkjs/lib/elk-worker.min.js?worker&url';
 
 import { layoutByLevels } from './levels';
 
@@ -28,6 +28,27 @@ export interface Placed {
 
 export type Direction = 'right' | 'down';
 
+interface Policies {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL: (url: string) => string },
+  ): { createScriptURL(url: string): string };
+}
+
+/**
+ * The page may run no script by an address that is a mere text (Trusted Types): the policy gives the one of the worker, and no other.
+ */
+function startWorker(): Worker {
+  const policies = (globalThis as { trustedTypes?: Policies }).trustedTypes;
+  const policy = policies?.createPolicy('ghostlight-worker', {
+    createScriptURL: (url) => {
+      if (url !== workerAddress) throw new TypeError('not the address of the worker');
+      return url;
+    },
+  });
+  return new Worker(policy ? policy.createScriptURL(workerAddress) : workerAddress, { type: 'module' });
+}
+
 let elk: InstanceType<typeof ELK> | undefined;
 const kept = new Map<string, Promise<Placed>>();
 const KEPT_MAX = 20;
@@ -38,7 +59,7 @@ const LAYERED_EDGES_MAX = 1500;
 /** Starts the worker before there is anything to place: it takes a moment to load. */
 export function warmUp(): void {
   try {
-    elk ??= new ELK({ workerFactory: () => new ElkWorker() });
+    elk ??= new ELK({ workerFactory: startWorker });
   } catch {
     // Told when something is to be placed.
   }
@@ -74,7 +95,7 @@ async function compute(nodes: LayoutNode[], edges: LayoutEdge[], direction: Dire
 }
 
 async function layered(nodes: LayoutNode[], edges: LayoutEdge[], direction: Direction): Promise<Placed> {
-  elk ??= new ELK({ workerFactory: () => new ElkWorker() });
+  elk ??= new ELK({ workerFactory: startWorker });
   const ids = new Set(nodes.map((node) => node.id));
   const graph: ElkNode = {
     id: 'root',

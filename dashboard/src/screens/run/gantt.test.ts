@@ -107,3 +107,13 @@ test('a step that runs a workflow of its own waits for it', () => {
   const child = step({ type: 'workflow', status: 'waiting', reason: 'child', child: 'r' });
   expect(kinds(partsOf(child, [], T + 5, T + 50))).toEqual(['wait 5-50']);
 });
+
+test('a gap that is short beside what was done stays', () => {
+  const busy = [
+    { from: T, to: T + 60_000 },
+    { from: T + 80_000, to: T + 140_000 },
+  ];
+  expect(scaleOf(T, T + 140_000, busy, true).folds).toEqual([]);
+  const later = [...busy, { from: T + 300_000, to: T + 301_000 }];
+  expect(scaleOf(T, T + 301_000, later, true).folds).toHaveLength(1);
+});

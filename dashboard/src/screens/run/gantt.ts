@@ -35,7 +35,7 @@ export interface GanttRow {
 export const PART_NAMES: Record<PartKind, string> = {
   queue: 'Ready, not begun',
   run: 'Running',
-  retry: 'Waiting to be tried again',
+  retry: 'Between attempts',
   approval: 'Waiting for a person',
   wait: 'Waiting',
 };
@@ -188,8 +188,8 @@ export interface Scale {
 
 /** A fold takes this share of the width. */
 const FOLD_SHARE = 0.025;
-/** What is folded is at least this share of all, and this long. */
-const FOLD_MIN_SHARE = 0.12;
+/** What is folded is at least this long, and this large beside all the time in which something was done. */
+const FOLD_MIN_SHARE = 0.5;
 const FOLD_MIN_MS = 5_000;
 /** What is left on each side of a fold, so that one sees what ended and began there. */
 const FOLD_MARGIN = 0.03;
@@ -233,13 +233,15 @@ export function scaleOf(from: number, to: number, busy: Fold[], folding: boolean
 
 function gaps(from: number, to: number, busy: Fold[], length: number): Fold[] {
   const sorted = [...busy].sort((a, b) => a.from - b.from);
-  const found: Fold[] = [];
+  const free: Fold[] = [];
   let end = from;
   for (const one of [...sorted, { from: to, to }]) {
-    const least = Math.max(FOLD_MIN_MS, length * FOLD_MIN_SHARE);
-    if (one.from - end >= least) found.push({ from: end, to: one.from });
+    if (one.from > end) free.push({ from: end, to: one.from });
     end = Math.max(end, one.to);
   }
+  const done = length - free.reduce((sum, gap) => sum + gap.to - gap.from, 0);
+  const least = Math.max(FOLD_MIN_MS, done * FOLD_MIN_SHARE);
+  const found = free.filter((gap) => gap.to - gap.from >= least);
   const rest = length - found.reduce((sum, gap) => sum + gap.to - gap.from, 0);
   const margin = Math.max(200, rest * FOLD_MARGIN);
   return found

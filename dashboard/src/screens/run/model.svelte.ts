@@ -35,6 +35,8 @@ export class RunModel {
   definition: Loaded<unknown>;
   steps = $state.raw<ReadonlyMap<string, Step>>(new Map());
   stepsError = $state.raw<unknown>(undefined);
+  /** The steps have been read once. */
+  hasSteps = $state(false);
   /** Attempts and questions by their id; read when somebody looks at the timeline. */
   spans = $state.raw<ReadonlyMap<string, Span> | undefined>(undefined);
   spansError = $state.raw<unknown>(undefined);
@@ -142,6 +144,7 @@ export class RunModel {
     const since = this.#sinceSteps ?? [];
     this.#sinceSteps = null;
     this.steps = told(read, since);
+    this.hasSteps = true;
   }
 
   /** Reads attempts and questions, if that has not been done. */

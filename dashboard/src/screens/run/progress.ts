@@ -56,7 +56,7 @@ export function progressOf(
   return {
     share: over && run.status === 'completed' ? 1 : Math.min(reported, 0.99),
     counted: boxes.size > 0,
-    text: total === 0 ? 'no steps yet' : `${done.toLocaleString('en')} of ${plural(total, 'step')} ended`,
+    text: total === 0 ? '' : `${done.toLocaleString('en')} of ${plural(total, 'step')} ended`,
     parts: ORDER.filter((name) => counts.get(name)).map((name) => ({
       status: name,
       count: counts.get(name) ?? 0,

@@ -10,6 +10,11 @@ export const TABS = [
 ] as const;
 export type TabId = (typeof TABS)[number]['id'];
 
+/** While somebody drags through events the address follows a moment later: browsers refuse to change it at every pixel. */
+const ADDRESS_AFTER = 200;
+let dragged = $state<{ at: number | null } | null>(null);
+let later: ReturnType<typeof setTimeout> | undefined;
+
 export const picked = {
   get tab(): TabId {
     const tab = param('tab', 'timeline');
@@ -23,7 +28,7 @@ export const picked = {
   },
   /** The event that the state is looked at after; the last one when none is chosen. */
   get at(): number | null {
-    return Number(param('at')) || null;
+    return dragged ? dragged.at : Number(param('at')) || null;
   },
 
   show(tab: TabId): void {
@@ -36,6 +41,16 @@ export const picked = {
     setParams({ tab: 'steps', step, attempt: attempt === null ? null : String(attempt) }, true);
   },
   goTo(at: number | null): void {
-    setParams({ at: at === null ? null : String(at) });
+    dragged = { at };
+    clearTimeout(later);
+    later = setTimeout(() => {
+      setParams({ at: at === null ? null : String(at) });
+      dragged = null;
+    }, ADDRESS_AFTER);
+  },
+  /** Another run is shown: nothing of this one is written to its address. */
+  leave(): void {
+    clearTimeout(later);
+    dragged = null;
   },
 };

@@ -1,1 +1,0 @@
-import{hn as e,pn as t}from"./index-DjrmEQa6.js";var n=e(`<h1>WorkflowDetail</h1>`);function r(e){var r=n();t(e,r)}export{r as default};
