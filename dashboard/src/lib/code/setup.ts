@@ -2,7 +2,12 @@
  * How CodeMirror looks and behaves here. Its styles come through constructed style sheets, which the content security policy allows in a
  * shadow root and not in the page; colours are those of the page, which custom properties carry into the shadow.
  */
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from '@codemirror/autocomplete';
+import {
+  autocompletion,
+  closeBrackets,
+  closeBracketsKeymap,
+  completionKeymap,
+} from '@codemirror/autocomplete';
 import { defaultKeymap, indentWithTab } from '@codemirror/commands';
 import { json } from '@codemirror/lang-json';
 import { yaml } from '@codemirror/lang-yaml';
@@ -38,14 +43,23 @@ const look = EditorView.theme({
   '.cm-scroller': { fontFamily: 'var(--mono)', lineHeight: '1.6', fontVariantLigatures: 'none' },
   '.cm-content': { caretColor: 'var(--accent)', padding: '10px 0' },
   '.cm-cursor': { borderLeftColor: 'var(--accent)', borderLeftWidth: '2px' },
-  '.cm-gutters': { backgroundColor: 'var(--surface)', color: 'var(--faint)', border: 'none', paddingLeft: '4px' },
+  '.cm-gutters': {
+    backgroundColor: 'var(--surface)',
+    color: 'var(--faint)',
+    border: 'none',
+    paddingLeft: '4px',
+  },
   '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'var(--hover)' },
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
     backgroundColor: 'color-mix(in srgb, var(--accent) 26%, transparent) !important',
   },
   '.cm-selectionMatch': { backgroundColor: 'color-mix(in srgb, var(--accent) 14%, transparent)' },
   '.cm-matchingBracket': { backgroundColor: 'var(--accent-soft)', outline: '1px solid var(--accent)' },
-  '.cm-foldPlaceholder': { backgroundColor: 'var(--sunken)', border: '1px solid var(--border)', color: 'var(--muted)' },
+  '.cm-foldPlaceholder': {
+    backgroundColor: 'var(--sunken)',
+    border: '1px solid var(--border)',
+    color: 'var(--muted)',
+  },
   '.cm-tooltip': {
     backgroundColor: 'var(--raised)',
     border: '1px solid var(--border-strong)',
@@ -56,12 +70,19 @@ const look = EditorView.theme({
     overflow: 'hidden',
   },
   '.cm-tooltip-autocomplete > ul > li': { padding: '3px 8px' },
-  '.cm-tooltip-autocomplete > ul > li[aria-selected]': { backgroundColor: 'var(--accent-soft)', color: 'var(--text)' },
+  '.cm-tooltip-autocomplete > ul > li[aria-selected]': {
+    backgroundColor: 'var(--accent-soft)',
+    color: 'var(--text)',
+  },
   '.cm-completionDetail': { color: 'var(--muted)', fontStyle: 'normal' },
   '.cm-diagnostic': { padding: '6px 10px', borderLeft: '3px solid var(--red)', maxWidth: '52ch' },
   '.cm-diagnostic-warning': { borderLeftColor: 'var(--amber)' },
   '.cm-diagnostic-info': { borderLeftColor: 'var(--blue)' },
-  '.cm-lintRange-error': { backgroundImage: 'none', textDecoration: 'underline wavy var(--red) 1px', textUnderlineOffset: '3px' },
+  '.cm-lintRange-error': {
+    backgroundImage: 'none',
+    textDecoration: 'underline wavy var(--red) 1px',
+    textUnderlineOffset: '3px',
+  },
   '.cm-lintRange-warning': {
     backgroundImage: 'none',
     textDecoration: 'underline wavy var(--amber) 1px',
@@ -80,19 +101,27 @@ const look = EditorView.theme({
   },
   '.cm-searchMatch': { backgroundColor: 'var(--amber-soft)' },
   '.cm-searchMatch-selected': { backgroundColor: 'color-mix(in srgb, var(--accent) 40%, transparent)' },
-  '.cm-changedLine': { backgroundColor: 'color-mix(in srgb, var(--green) 10%, transparent) !important' },
-  '.cm-deletedChunk': { backgroundColor: 'color-mix(in srgb, var(--red) 10%, transparent) !important' },
-  '&.cm-merge-a .cm-changedLine': { backgroundColor: 'color-mix(in srgb, var(--red) 10%, transparent) !important' },
+  '.cm-changedLine': { backgroundColor: 'color-mix(in srgb, var(--green) 7%, transparent) !important' },
+  '.cm-deletedChunk': { backgroundColor: 'color-mix(in srgb, var(--red) 7%, transparent) !important' },
+  '&.cm-merge-a .cm-changedLine': {
+    backgroundColor: 'color-mix(in srgb, var(--red) 7%, transparent) !important',
+  },
   '.cm-changedText, .cm-insertedLine .cm-changedText': {
-    background: 'color-mix(in srgb, var(--green) 26%, transparent) !important',
+    background: 'color-mix(in srgb, var(--green) 14%, transparent) !important',
   },
   '&.cm-merge-a .cm-changedText, .cm-deletedText': {
-    background: 'color-mix(in srgb, var(--red) 26%, transparent) !important',
+    background: 'color-mix(in srgb, var(--red) 14%, transparent) !important',
   },
   '.cm-changeGutter': { width: '3px', paddingLeft: '1px' },
   '.cm-changedLineGutter': { background: 'var(--green)' },
   '&.cm-merge-a .cm-changedLineGutter, .cm-deletedLineGutter': { background: 'var(--red)' },
-  '.cm-collapsedLines': { background: 'var(--sunken)', color: 'var(--muted)', padding: '4px 12px', fontFamily: 'var(--font)' },
+  '.cm-collapsedLines:before, .cm-collapsedLines:after': { content: '"···"' },
+  '.cm-collapsedLines': {
+    background: 'var(--sunken)',
+    color: 'var(--muted)',
+    padding: '4px 12px',
+    fontFamily: 'var(--font)',
+  },
 });
 
 const colours = HighlightStyle.define([
@@ -159,6 +188,6 @@ export function forWriting(language: Language, label: string): Extension {
       ...lintKeymap,
       { key: 'Mod-]', run: indentWithTab.run ?? (() => false) },
     ]),
-    EditorView.contentAttributes.of({ 'aria-label': label }),
+    EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }),
   ];
 }

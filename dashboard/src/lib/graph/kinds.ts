@@ -31,6 +31,12 @@ export const KIND_GROUPS = ['Work', 'People', 'Flow', 'Data'] as const;
 
 export function kindOf(type: string): Kind {
   const more = kinds[type];
-  if (!more) return { ...typeLook(type || undefined), does: 'Is of a type that is not known', group: 'Data', tone: 'grey' };
+  if (!more)
+    return {
+      ...typeLook(type || undefined),
+      does: 'Is of a type that is not known',
+      group: 'Data',
+      tone: 'grey',
+    };
   return { ...typeLook(type), ...more, tone: TONES[more.group] };
 }

@@ -3,6 +3,7 @@
  * edit of it. One history takes back both. What is not saved is kept in this browser.
  */
 import { ApiError } from '$lib/api/problem';
+import type { Direction } from '$lib/graph/layout';
 import { notices } from '$lib/state/notices.svelte';
 import { check, ifThere, latest, save, type Latest, type Plan } from './definitions';
 import { draftOf, dropDraft, keepDraft, keepPlaces, NEW, placesOf } from './draft';
@@ -29,6 +30,8 @@ export class Builder {
   base = $state.raw<Base | null>(null);
   text = $state('');
   moved = $state.raw<Moved>({});
+  /** Which way the picture goes in which they were moved. */
+  way: Direction = 'right';
   graph = $state.raw<Graph>(graphOf({}));
   /** Why the text cannot be read; the canvas shows what could be read last, and changes nothing. */
   broken = $state<string | null>(null);
@@ -71,15 +74,17 @@ export class Builder {
     const { workflow, etag } = await latest(name);
     this.name = name;
     this.base = { version: workflow.version, etag, source: workflow.source };
+    const places = placesOf(name);
+    this.way = places.way;
     const draft = draftOf(name);
     if (draft && draft.text !== workflow.source) {
       // What the draft was made of, so that saving it is refused when there is a newer version.
-      if (draft.version !== null) this.base = { version: draft.version, etag: draft.etag, source: draft.base };
+      if (draft.version !== null)
+        this.base = { version: draft.version, etag: draft.etag, source: draft.base };
       this.found = draft.at;
-      this.#begin(draft.text, placesOf(name));
-      if (draft.version !== workflow.version) this.conflict = null;
+      this.#begin(draft.text, places.moved);
     } else {
-      this.#begin(workflow.source, placesOf(name));
+      this.#begin(workflow.source, places.moved);
     }
   }
 
@@ -189,10 +194,10 @@ export class Builder {
   }
 
   /**
-   * Saves the next version. Answers the name when it was saved; `null` when somebody else has saved meanwhile, which is then in
-   * `conflict`. Throws what the daemon says against it.
+   * Saves the next version. Answers the name, and whether nothing but comments and order was different, of which no version is made;
+   * `null` when somebody else has saved meanwhile, which is then in `conflict`. Throws what the daemon says against it.
    */
-  async save(message: string, over?: Latest): Promise<string | null> {
+  async save(message: string, over?: Latest): Promise<{ name: string; unchanged: boolean } | null> {
     const name = this.graph.name;
     const text = this.text;
     this.saving = true;
@@ -207,13 +212,16 @@ export class Builder {
       }
       const etag = over ? over.etag : isSame ? (this.base?.etag ?? null) : null;
       const { saved, etag: now } = await save(name, text, message, etag);
-      dropDraft(this.name ?? NEW);
-      keepPlaces(name, this.moved);
+      if (this.name !== name) dropDraft(this.name ?? NEW);
+      keepPlaces(name, { moved: this.moved, way: this.way });
+      // Another text of the same version stays a draft.
+      const source = saved.unchanged ? (await latest(name)).workflow.source : text;
       this.name = name;
-      this.base = { version: saved.version, etag: now, source: text };
+      this.base = { version: saved.version, etag: now, source };
       this.conflict = null;
       this.found = null;
-      return name;
+      this.#keep();
+      return { name, unchanged: saved.unchanged && source !== text };
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 412) throw error;
       this.conflict = await latest(name);
@@ -262,7 +270,7 @@ export class Builder {
     const isOther = text !== this.text;
     this.text = text;
     this.moved = moved;
-    if (this.name) keepPlaces(this.name, moved);
+    if (this.name) keepPlaces(this.name, { moved, way: this.way });
     if (isOther || this.#reading) this.#read();
     this.#after();
   }
@@ -289,7 +297,8 @@ export class Builder {
     const ids = new Set(this.graph.nodes.map((node) => node.id));
     const left = this.selected.filter((id) => ids.has(id));
     if (left.length !== this.selected.length) this.select(left);
-    if (this.selectedEdge && !this.graph.edges.some((edge) => edge.id === this.selectedEdge)) this.selectedEdge = null;
+    if (this.selectedEdge && !this.graph.edges.some((edge) => edge.id === this.selectedEdge))
+      this.selectedEdge = null;
   }
 
   async #check(): Promise<void> {
@@ -306,7 +315,11 @@ export class Builder {
     try {
       const { valid, diagnostics, plan } = await check(text, asked.signal);
       if (asked.signal.aborted || text !== this.text) return;
-      this.problems = placed(diagnostics, text, this.graph.nodes.map((node) => node.id));
+      this.problems = placed(
+        diagnostics,
+        text,
+        this.graph.nodes.map((node) => node.id),
+      );
       this.plan = plan;
       this.checked = valid ? 'valid' : 'invalid';
     } catch (error) {

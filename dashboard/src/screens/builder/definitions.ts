@@ -38,7 +38,11 @@ export async function ifThere(name: string): Promise<Latest | null> {
 
 export async function check(text: string, signal: AbortSignal): Promise<Checked> {
   const answer = await api.POST('/api/v1/workflows/validate', { ...document(text), signal });
-  const { valid, diagnostics, plan } = answer.data as { valid: boolean; diagnostics: unknown[]; plan?: Plan | null };
+  const { valid, diagnostics, plan } = answer.data as {
+    valid: boolean;
+    diagnostics: unknown[];
+    plan?: Plan | null;
+  };
   return { valid, diagnostics: diagnostics as Diagnostic[], plan: plan ?? null };
 }
 

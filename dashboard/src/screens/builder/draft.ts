@@ -1,4 +1,5 @@
 /** What is kept in this browser only: drafts that were not saved, and where nodes were moved to. */
+import type { Direction } from '$lib/graph/layout';
 import type { Moved } from './model/history';
 
 export interface Draft {
@@ -30,13 +31,20 @@ export function dropDraft(name: string): void {
   forget(draftKey(name));
 }
 
-export function placesOf(name: string): Moved {
-  return stored<Moved>(placesKey(name)) ?? {};
+/** Where nodes were moved to, in a picture that goes this way. */
+export interface Places {
+  moved: Moved;
+  way: Direction;
 }
 
-export function keepPlaces(name: string, moved: Moved): void {
-  if (Object.keys(moved).length === 0) forget(placesKey(name));
-  else store(placesKey(name), moved);
+export function placesOf(name: string): Places {
+  const places = stored<Partial<Places>>(placesKey(name));
+  return { moved: places?.moved ?? {}, way: places?.way === 'down' ? 'down' : 'right' };
+}
+
+export function keepPlaces(name: string, places: Places): void {
+  if (Object.keys(places.moved).length === 0) forget(placesKey(name));
+  else store(placesKey(name), places);
 }
 
 function stored<T>(key: string): T | null {

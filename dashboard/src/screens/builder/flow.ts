@@ -2,18 +2,14 @@
 import { MarkerType, Position, type Edge, type Node } from '@xyflow/svelte';
 import { duration } from '$lib/format';
 import { kindOf } from '$lib/graph/kinds';
+import type { Direction } from '$lib/graph/layout';
 import type { Builder } from './builder.svelte';
 import type { GraphNode } from './model/graph';
-import { caseY, heightOf, NODE_WIDTH } from './model/size';
+import { caseX, caseY, heightOf, NODE_WIDTH } from './model/size';
 
 export type Places = ReadonlyMap<string, { x: number; y: number }>;
 
-export function flowNodes(
-  builder: Builder,
-  places: Places,
-  showPlan: boolean,
-  onpick: (id: string, depth: number) => void,
-): Node[] {
+export function flowNodes(builder: Builder, places: Places, showPlan: boolean, direction: Direction): Node[] {
   const counts = countsOf(builder);
   const planned = new Map((showPlan ? (builder.plan?.nodes ?? []) : []).map((node) => [node.id, node]));
   const selected = new Set(builder.selected);
@@ -21,14 +17,14 @@ export function flowNodes(
     const [errors, warnings] = counts.get(node.id) ?? [0, 0];
     const plan = planned.get(node.id);
     const position = builder.moved[node.id] ?? places.get(node.id) ?? { x: 0, y: 0 };
-    const height = heightOf(node);
+    const height = heightOf(node, direction);
     return {
       id: node.id,
       type: 'step',
       position,
       width: NODE_WIDTH,
       height,
-      handles: handlesOf(node, height),
+      handles: handlesOf(node, height, direction),
       selected: selected.has(node.id),
       draggable: !builder.broken,
       connectable: !builder.broken,
@@ -40,7 +36,7 @@ export function flowNodes(
         critical: plan?.critical ?? false,
         estimate: plan && plan.estimate.p50_ms > 0 ? duration(plan.estimate.p50_ms) : '',
         depth: builder.depth,
-        onpick,
+        direction,
       },
     };
   });
@@ -59,18 +55,43 @@ export function flowEdges(builder: Builder, showPlan: boolean): Edge[] {
       sourceHandle: edge.source === 'cases' ? `case-${edge.path[3]}` : null,
       selected: edge.id === builder.selectedEdge,
       data: { edge, critical: isCritical },
-      markerEnd: { type: MarkerType.ArrowClosed, width: 15, height: 15 },
+      markerEnd: {
+        type: MarkerType.ArrowClosed,
+        width: 15,
+        height: 15,
+        markerUnits: 'userSpaceOnUse',
+        color: isCritical ? 'var(--accent)' : edge.source === 'goto' ? 'var(--red)' : 'var(--faint)',
+      },
       ariaLabel: `From ${edge.from} to ${edge.to}, ${edge.kind}${edge.label ? `, ${edge.label}` : ''}`,
     };
   });
 }
 
-function handlesOf(node: GraphNode, height: number): NonNullable<Node['handles']> {
+/** The box around all of it. */
+export function boundsOf(nodes: readonly Node[]): { x: number; y: number; width: number; height: number } {
+  const left = Math.min(...nodes.map((node) => node.position.x));
+  const top = Math.min(...nodes.map((node) => node.position.y));
+  const right = Math.max(...nodes.map((node) => node.position.x + (node.width ?? 0)));
+  const bottom = Math.max(...nodes.map((node) => node.position.y + (node.height ?? 0)));
+  return { x: left, y: top, width: right - left, height: bottom - top };
+}
+
+function handlesOf(node: GraphNode, height: number, direction: Direction): NonNullable<Node['handles']> {
   const size = { width: 12, height: 12 };
-  const out = { type: 'source' as const, position: Position.Right, x: NODE_WIDTH - 6, ...size };
-  const into = { type: 'target' as const, position: Position.Left, x: -6, y: height / 2 - 6, ...size };
-  if (node.cases.length === 0) return [into, { ...out, y: height / 2 - 6 }];
-  return [into, ...node.cases.map((_, at) => ({ ...out, id: `case-${at}`, y: caseY(at) - 6 }))];
+  const isDown = direction === 'down';
+  const into = isDown
+    ? { type: 'target' as const, position: Position.Top, x: NODE_WIDTH / 2 - 6, y: -6, ...size }
+    : { type: 'target' as const, position: Position.Left, x: -6, y: height / 2 - 6, ...size };
+  const right = { type: 'source' as const, position: Position.Right, x: NODE_WIDTH - 6, ...size };
+  if (node.cases.length > 0) {
+    const below = { ...right, position: Position.Bottom, y: height - 6 };
+    const ways = node.cases.map((_, at) =>
+      isDown ? { ...below, x: caseX(at, node.cases.length) - 6 } : { ...right, y: caseY(at) - 6 },
+    );
+    return [into, ...ways.map((way, at) => ({ ...way, id: `case-${at}` }))];
+  }
+  if (!isDown) return [into, { ...right, y: height / 2 - 6 }];
+  return [into, { ...right, position: Position.Bottom, x: NODE_WIDTH / 2 - 6, y: height - 6 }];
 }
 
 function spoken(node: GraphNode, errors: number, warnings: number): string {

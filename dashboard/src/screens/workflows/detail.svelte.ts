@@ -48,7 +48,8 @@ export class Detail {
     });
     this.runs = new Loaded(async (signal) => {
       const query = { limit: RUNS_SHOWN };
-      return (await data(api.GET('/api/v1/workflows/{name}/runs', { params: { path, query }, signal }))).items as Run[];
+      return (await data(api.GET('/api/v1/workflows/{name}/runs', { params: { path, query }, signal })))
+        .items as Run[];
     });
     this.counts = new Loaded(async (signal) => {
       try {
@@ -62,7 +63,10 @@ export class Detail {
 
   graph = $derived.by<Graph>(() => {
     const workflow = this.workflow.value;
-    return workflow ? graphOf(workflow.definition ?? read(workflow.source).toJS()) : graphOf({});
+    if (!workflow) return graphOf({});
+    // In the order in which somebody wrote it; the canonical document is sorted.
+    const doc = read(workflow.source);
+    return graphOf(doc.errors.length === 0 ? doc.toJS() : workflow.definition);
   });
 
   /** Follows what happens. Which version is shown is for the page to say, and when it is read. */
@@ -103,14 +107,18 @@ export class Detail {
 
   async source(version: number, signal?: AbortSignal): Promise<string> {
     const params = { path: { name: this.name }, query: { version } };
-    return (await data(api.GET('/api/v1/workflows/{name}', { params, ...(signal ? { signal } : {}) }))).source;
+    return (await data(api.GET('/api/v1/workflows/{name}', { params, ...(signal ? { signal } : {}) })))
+      .source;
   }
 
   async setVisibility(visibility: 'private' | 'public'): Promise<void> {
     const back = this.workflow.optimistic((value) => ({ ...value, visibility }));
     try {
       await data(
-        api.PUT('/api/v1/workflows/{name}/visibility', { params: { path: { name: this.name } }, body: { visibility } }),
+        api.PUT('/api/v1/workflows/{name}/visibility', {
+          params: { path: { name: this.name } },
+          body: { visibility },
+        }),
       );
     } catch (error) {
       back();

@@ -2,7 +2,9 @@ import { expect, it } from 'vitest';
 import { graphOf } from '../builder/model/graph';
 import { drawn, drawnTogether } from './drawn';
 
-const before = graphOf({ nodes: { a: { type: 'emit', event: 'x' }, b: { type: 'emit', event: 'x', needs: ['a'] } } });
+const before = graphOf({
+  nodes: { a: { type: 'emit', event: 'x' }, b: { type: 'emit', event: 'x', needs: ['a'] } },
+});
 const after = graphOf({
   nodes: { a: { type: 'emit', event: 'y' }, c: { type: 'emit', event: 'x', needs: ['a', 'a'] } },
 });

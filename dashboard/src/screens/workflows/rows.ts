@@ -38,9 +38,17 @@ export function withRuns(rows: Row[], events: readonly Recorded[]): Row[] {
     if (!id || !event.type.startsWith('run.')) continue;
     if (event.type === 'run.created') {
       const name = workflowOf(event.data);
-      changed = mapped(changed, (row) => row.name === name && !has(row, id), (row) => added(row, id, event));
+      changed = mapped(
+        changed,
+        (row) => row.name === name && !has(row, id),
+        (row) => added(row, id, event),
+      );
     } else if (ENDS[event.type]) {
-      changed = mapped(changed, (row) => has(row, id), (row) => ended(row, id, event));
+      changed = mapped(
+        changed,
+        (row) => has(row, id),
+        (row) => ended(row, id, event),
+      );
     }
   }
   return changed;
@@ -68,7 +76,9 @@ function ended(row: Row, id: string, event: Recorded): Row {
   return {
     ...row,
     recent_runs: (row.recent_runs ?? []).map((run) =>
-      run.id === id ? { ...run, status, ended_at: isEnd ? event.time.toISOString() : (run.ended_at ?? null) } : run,
+      run.id === id
+        ? { ...run, status, ended_at: isEnd ? event.time.toISOString() : (run.ended_at ?? null) }
+        : run,
     ),
   };
 }

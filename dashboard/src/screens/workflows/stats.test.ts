@@ -9,11 +9,18 @@ const run = (status: string, ms: number | null) => ({
 });
 
 it('measures runs that completed, from their start', () => {
-  const runs = [run('completed', 100), run('completed', 300), run('completed', 200), run('failed', 9000), run('running', null)];
+  const runs = [
+    run('completed', 100),
+    run('completed', 300),
+    run('completed', 200),
+    run('failed', 9000),
+    run('running', null),
+  ];
   expect(durations(runs)).toEqual({ of: 3, p50: 200, p95: 300, longest: 300 });
 });
 
-it('says nothing of durations while nothing has completed', () => expect(durations([run('failed', 1)])).toBeNull());
+it('says nothing of durations while nothing has completed', () =>
+  expect(durations([run('failed', 1)])).toBeNull());
 
 it('counts neither running nor cancelled runs into the rate of success', () => {
   expect(successRate({ completed: 3, failed: 1, running: 5, cancelled: 9 })).toBe(0.75);

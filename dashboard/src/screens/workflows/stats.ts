@@ -19,11 +19,19 @@ export interface Durations {
 export function durations(runs: readonly Timed[]): Durations | null {
   const took = runs
     .filter((run) => run.status === 'completed' && run.ended_at)
-    .map((run) => new Date(run.ended_at as string).getTime() - new Date(run.started_at ?? run.created_at).getTime())
+    .map(
+      (run) =>
+        new Date(run.ended_at as string).getTime() - new Date(run.started_at ?? run.created_at).getTime(),
+    )
     .filter((ms) => ms >= 0)
     .sort((a, b) => a - b);
   if (took.length === 0) return null;
-  return { of: took.length, p50: quantile(took, 0.5), p95: quantile(took, 0.95), longest: took.at(-1) as number };
+  return {
+    of: took.length,
+    p50: quantile(took, 0.5),
+    p95: quantile(took, 0.95),
+    longest: took.at(-1) as number,
+  };
 }
 
 /** The share of ended runs that completed, 0 to 1; nothing while none has ended. */

@@ -18,5 +18,7 @@ it('says so when only edges differ', () => {
 });
 
 it('says so when only comments and order differ', () => {
-  expect(words('{nodes: {a: {}, b: {}}}', '{nodes: {b: {}, a: {}}} # new')).toBe('Only comments and order have changed');
+  expect(words('{nodes: {a: {}, b: {}}}', '{nodes: {b: {}, a: {}}} # new')).toBe(
+    'Only comments and order have changed',
+  );
 });

@@ -39,7 +39,8 @@ function edgeChanges(before: GraphEdge[], after: GraphEdge[]): Map<string, Chang
     const same = was && was.kind === edge.kind && was.label === edge.label;
     changes.set(key, !was ? 'added' : same ? 'same' : 'changed');
   }
-  for (const key of (old as Map<string, GraphEdge>).keys()) if (!changes.has(key)) changes.set(key, 'removed');
+  for (const key of (old as Map<string, GraphEdge>).keys())
+    if (!changes.has(key)) changes.set(key, 'removed');
   return changes;
 }
 

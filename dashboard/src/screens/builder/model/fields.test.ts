@@ -50,11 +50,14 @@ it('knows which keys stand for each other', () => {
 it('has something to begin every field with', () => {
   for (const type of NODE_TYPES) {
     const { main, more } = fieldsOf(schema, type);
-    for (const field of [...main, ...more]) expect(starterOf(field), `${type}.${field.key}`).not.toBeUndefined();
+    for (const field of [...main, ...more])
+      expect(starterOf(field), `${type}.${field.key}`).not.toBeUndefined();
   }
 });
 
 it('describes the top of a file', () => {
   const { main, more } = fieldsOfObject(schema, schema, 'workflow file');
-  expect([...main, ...more].map((field) => field.key)).toEqual(expect.arrayContaining(['name', 'input', 'output', 'retries']));
+  expect([...main, ...more].map((field) => field.key)).toEqual(
+    expect.arrayContaining(['name', 'input', 'output', 'retries']),
+  );
 });

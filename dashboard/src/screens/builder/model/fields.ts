@@ -84,8 +84,53 @@ const BY_KEY: Record<string, Widget> = {
 };
 
 /** In this order; the others follow as the schema has them. */
-const FIRST = ['agent', 'tool', 'capability', 'workflow', 'version', 'action', 'impact', 'risk', 'over', 'cases', 'branches', 'require', 'merge', 'for', 'until', 'signal', 'max', 'event', 'data', 'value', 'expression', 'input', 'needs', 'when'];
-const COMMON = new Set(['description', 'when', 'timeout', 'retry', 'effect', 'on_error', 'estimate', 'resources', 'success', 'verify', 'compensate', 'labels', 'max_parallel', 'on_parent_cancel', 'form', 'on_timeout', 'merge', 'version', 'message']);
+const FIRST = [
+  'agent',
+  'tool',
+  'capability',
+  'workflow',
+  'version',
+  'action',
+  'impact',
+  'risk',
+  'over',
+  'cases',
+  'branches',
+  'require',
+  'merge',
+  'for',
+  'until',
+  'signal',
+  'max',
+  'event',
+  'data',
+  'value',
+  'expression',
+  'input',
+  'needs',
+  'when',
+];
+const COMMON = new Set([
+  'description',
+  'when',
+  'timeout',
+  'retry',
+  'effect',
+  'on_error',
+  'estimate',
+  'resources',
+  'success',
+  'verify',
+  'compensate',
+  'labels',
+  'max_parallel',
+  'on_parent_cancel',
+  'form',
+  'on_timeout',
+  'merge',
+  'version',
+  'message',
+]);
 /** Edited elsewhere: by the type's own control, or by opening what stands inside. */
 const ELSEWHERE = new Set(['type', 'node']);
 
@@ -119,7 +164,12 @@ export function fieldsOfObject(root: Schema, schema: Schema, type = ''): Fields 
     .map(([key, one]) => fieldOf(root, key, one, required.has(key)))
     .sort((a, b) => rank(a.key) - rank(b.key));
   const isMain = (field: Field) =>
-    field.required || either.flat().includes(field.key) || !COMMON.has(field.key) || (type === 'human_gate' && ['on_timeout', 'timeout', 'form'].includes(field.key)) || (type === 'tool_call' && field.key === 'effect') || (type === 'join' && field.key === 'merge');
+    field.required ||
+    either.flat().includes(field.key) ||
+    !COMMON.has(field.key) ||
+    (type === 'human_gate' && ['on_timeout', 'timeout', 'form'].includes(field.key)) ||
+    (type === 'tool_call' && field.key === 'effect') ||
+    (type === 'join' && field.key === 'merge');
   return {
     main: fields.filter((field) => isMain(field) && field.key !== 'description'),
     more: fields.filter((field) => !isMain(field) || field.key === 'description'),
@@ -172,7 +222,11 @@ function eithers(schema: Schema): string[][] {
   return ['oneOf', 'anyOf'].flatMap((word) => {
     const ways = schema[word];
     if (!Array.isArray(ways) || ways.length < 2) return [];
-    const keys = ways.map((way) => (isMapping(way) && Array.isArray(way.required) && way.required.length === 1 ? String(way.required[0]) : null));
+    const keys = ways.map((way) =>
+      isMapping(way) && Array.isArray(way.required) && way.required.length === 1
+        ? String(way.required[0])
+        : null,
+    );
     // `success` needs one of several, and may have all of them.
     if (keys.includes(null) || keys.includes('assertions')) return [];
     return [keys as string[]];

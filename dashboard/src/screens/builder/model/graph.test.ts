@@ -4,7 +4,9 @@ import { closesCircle, graphOf, upstream } from './graph';
 
 const graph = (text: string) => graphOf(parse(text));
 const lines = (text: string) =>
-  graph(text).edges.map((edge) => `${edge.from}>${edge.to} ${edge.kind} ${edge.source}${edge.label ? ` ${edge.label}` : ''}`);
+  graph(text).edges.map(
+    (edge) => `${edge.from}>${edge.to} ${edge.kind} ${edge.source}${edge.label ? ` ${edge.label}` : ''}`,
+  );
 
 describe('edges', () => {
   it('come from every way of writing them', () => {
@@ -36,7 +38,10 @@ chain: [[a, c], [f, d]]
   });
 
   it('of a flat chain follow each other', () => {
-    expect(lines('{nodes: {a: {}, b: {}, c: {}}, chain: [a, b, c]}')).toEqual(['a>b hard chain', 'b>c hard chain']);
+    expect(lines('{nodes: {a: {}, b: {}, c: {}}, chain: [a, b, c]}')).toEqual([
+      'a>b hard chain',
+      'b>c hard chain',
+    ]);
   });
 
   it('to what is not there are told apart', () => {
@@ -67,7 +72,18 @@ it('shows what stands inside of maps and loops', () => {
 });
 
 it('reads anything without falling over', () => {
-  for (const odd of [null, 1, 'x', [], { nodes: [] }, { nodes: { a: null, b: 'x', c: [1], d: { needs: 'a', cases: [1], branches: [], on_error: { goto: 3 } } }, edges: [1], chain: 'x' }]) {
+  for (const odd of [
+    null,
+    1,
+    'x',
+    [],
+    { nodes: [] },
+    {
+      nodes: { a: null, b: 'x', c: [1], d: { needs: 'a', cases: [1], branches: [], on_error: { goto: 3 } } },
+      edges: [1],
+      chain: 'x',
+    },
+  ]) {
     expect(() => graphOf(odd)).not.toThrow();
   }
 });

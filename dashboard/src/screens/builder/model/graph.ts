@@ -155,7 +155,9 @@ export function summaryOf(body: Record<string, unknown>): string {
     case 'join':
       return isMapping(body.require) ? `${text(body.require.quorum)} of them` : text(body.require);
     case 'map':
-      return body.over === undefined ? '' : `over ${Array.isArray(body.over) ? `${body.over.length} items` : text(body.over)}`;
+      return body.over === undefined
+        ? ''
+        : `over ${Array.isArray(body.over) ? `${body.over.length} items` : text(body.over)}`;
     case 'loop':
       return body.until === undefined ? '' : `until ${text(body.until)}`;
     case 'wait':
@@ -185,7 +187,14 @@ function edgesOfNode(node: GraphNode): Omit<GraphEdge, 'id'>[] {
       list(ids).forEach((to, n) => {
         const from = n === 0 ? id : text(list(ids)[n - 1]);
         const label = n === 0 ? branch : '';
-        edges.push({ from, to: text(to), kind: 'hard', source: 'branches', path: at('branches', branch, n), label });
+        edges.push({
+          from,
+          to: text(to),
+          kind: 'hard',
+          source: 'branches',
+          path: at('branches', branch, n),
+          label,
+        });
       });
     }
   }
@@ -236,7 +245,14 @@ function edgesAtTop(value: Record<string, unknown>): Omit<GraphEdge, 'id'>[] {
     list(chain).forEach((to, k) => {
       if (k === 0) return;
       const path = isFlat ? ['chain', k] : ['chain', n, k];
-      edges.push({ from: text(list(chain)[k - 1]), to: text(to), kind: 'hard', source: 'chain', path, label: '' });
+      edges.push({
+        from: text(list(chain)[k - 1]),
+        to: text(to),
+        kind: 'hard',
+        source: 'chain',
+        path,
+        label: '',
+      });
     });
   });
   return edges;

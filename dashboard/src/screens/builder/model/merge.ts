@@ -45,7 +45,7 @@ function grown(a: Hunk, b: Hunk, mine: Hunk[], other: Hunk[], base: string[]): [
   let from = Math.min(a.from, b.from);
   let to = Math.max(a.to, b.to);
   const [left, right] = [[a], [b]];
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     more = false;
     for (const [queue, side] of [
       [mine, left],
@@ -103,7 +103,8 @@ function inner(a: readonly string[], b: readonly string[]): Hunk[] {
   const cell = (i: number, j: number) => table[i * width + j] as number;
   for (let i = a.length - 1; i >= 0; i -= 1) {
     for (let j = b.length - 1; j >= 0; j -= 1) {
-      table[i * width + j] = a[i] === b[j] ? cell(i + 1, j + 1) + 1 : Math.max(cell(i + 1, j), cell(i, j + 1));
+      table[i * width + j] =
+        a[i] === b[j] ? cell(i + 1, j + 1) + 1 : Math.max(cell(i + 1, j), cell(i, j + 1));
     }
   }
   const found: Hunk[] = [];

@@ -11,7 +11,8 @@ const RESERVED = new Set(
 
 /** Why this cannot be the id of a node; nothing when it can. */
 export function wrongWithId(id: string, others: Iterable<string> = []): string | null {
-  if (!/^[a-z][a-z0-9_]{0,62}$/.test(id)) return 'A small letter first, then small letters, digits and _; at most 63.';
+  if (!/^[a-z][a-z0-9_]{0,62}$/.test(id))
+    return 'A small letter first, then small letters, digits and _; at most 63.';
   if (RESERVED.has(id)) return `${id} means something else in expressions.`;
   return [...others].includes(id) ? `There is a ${id} already.` : null;
 }
@@ -23,7 +24,8 @@ export function freeId(wish: string, taken: ReadonlySet<string>): string {
     .replace(/[^a-z0-9_]+/g, '_')
     .replace(/^[^a-z]+|_+$/g, '')
     .slice(0, 56);
-  const base = plain === '' || RESERVED.has(plain) ? `${plain || 'step'}_step`.replace(/^step_step$/, 'step') : plain;
+  const base =
+    plain === '' || RESERVED.has(plain) ? `${plain || 'step'}_step`.replace(/^step_step$/, 'step') : plain;
   if (!taken.has(base)) return base;
   const stem = base.replace(/_\d+$/, '');
   for (let n = 2; ; n += 1) if (!taken.has(`${stem}_${n}`)) return `${stem}_${n}`;
@@ -58,7 +60,8 @@ function renamedText(value: string, names: ReadonlyMap<string, string>, path: Pa
   // The time of a `wait` may be a binding, its condition never is one.
   if (value.startsWith('$') && !value.startsWith('$$')) return renamedBinding(value, names);
   if (EXPRESSIONS.has(word)) return renamedExpression(value, names);
-  if (TEMPLATES.has(word)) return value.replace(/\{\{.*?\}\}|\{%.*?%\}/gs, (part) => renamedExpression(part, names));
+  if (TEMPLATES.has(word))
+    return value.replace(/\{\{.*?\}\}|\{%.*?%\}/gs, (part) => renamedExpression(part, names));
   return value;
 }
 
@@ -75,7 +78,8 @@ function renamedBinding(value: string, names: ReadonlyMap<string, string>): stri
 
 /** Words of an expression, but not the texts and the fields in it. */
 export function renamedExpression(value: string, names: ReadonlyMap<string, string>): string {
-  const parts = /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\brun\.errors\.([a-z][a-z0-9_]*)|(?<![\w.$])([a-z][a-z0-9_]*)(?!\w)/g;
+  const parts =
+    /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\brun\.errors\.([a-z][a-z0-9_]*)|(?<![\w.$])([a-z][a-z0-9_]*)(?!\w)/g;
   return value.replace(parts, (part, error?: string, word?: string) => {
     if (error) return names.has(error) ? `run.errors.${names.get(error)}` : part;
     return word ? (names.get(word) ?? part) : part;

@@ -13,7 +13,10 @@ export function isArrow(key: string): key is Arrow {
 
 /** The nearest in that direction; what lies aside counts as farther away than what lies ahead. */
 export function nearest(boxes: readonly Box[], from: Box, arrow: Arrow): Box | null {
-  const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[arrow] as [number, number];
+  const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[arrow] as [
+    number,
+    number,
+  ];
   let best: Box | null = null;
   let least = Infinity;
   for (const box of boxes) {

@@ -1,7 +1,18 @@
 import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { graphOf } from './graph';
-import { addNode, changeType, connect, copied, disconnect, paste, removeNodes, renameNode, setEdgeKind, setValue } from './operations';
+import {
+  addNode,
+  changeType,
+  connect,
+  copied,
+  disconnect,
+  paste,
+  removeNodes,
+  renameNode,
+  setEdgeKind,
+  setValue,
+} from './operations';
 import { EditRefused } from './text';
 
 const FILE = `name: x
@@ -87,7 +98,10 @@ describe('disconnecting', () => {
 
   it('makes two chains of one', () => {
     const chain = '{nodes: {a: {}, b: {}, c: {}, d: {}}, chain: [a, b, c, d]}\n';
-    expect(parse(disconnect(chain, edge(chain, 'b', 'c'))).chain).toEqual([['a', 'b'], ['c', 'd']]);
+    expect(parse(disconnect(chain, edge(chain, 'b', 'c'))).chain).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
     expect(parse(disconnect(chain, edge(chain, 'a', 'b'))).chain).toEqual(['b', 'c', 'd']);
     const short = '{nodes: {a: {}, b: {}}, chain: [[a, b]]}\n';
     expect(parse(disconnect(short, edge(short, 'a', 'b')))).not.toHaveProperty('chain');
@@ -130,7 +144,8 @@ describe('renaming', () => {
   });
 
   it('refuses what cannot be an id', () => {
-    for (const wrong of ['b', 'A', 'for', '', '1a', 'x-y']) expect(() => renameNode(FILE, 'a', wrong)).toThrow(EditRefused);
+    for (const wrong of ['b', 'A', 'for', '', '1a', 'x-y'])
+      expect(() => renameNode(FILE, 'a', wrong)).toThrow(EditRefused);
   });
 });
 
@@ -145,21 +160,48 @@ describe('copying', () => {
   });
 
   it('takes steps of another workflow, without what is not here', () => {
-    const { text } = paste('nodes: {}\n', 'x: { type: emit, event: e, needs: [y, z] }\ny: { type: emit, event: e }\n');
-    expect(parse(text).nodes).toEqual({ x: { type: 'emit', event: 'e', needs: ['y'] }, y: { type: 'emit', event: 'e' } });
+    const { text } = paste(
+      'nodes: {}\n',
+      'x: { type: emit, event: e, needs: [y, z] }\ny: { type: emit, event: e }\n',
+    );
+    expect(parse(text).nodes).toEqual({
+      x: { type: 'emit', event: 'e', needs: ['y'] },
+      y: { type: 'emit', event: 'e' },
+    });
   });
 
   it('refuses what is no step', () => {
-    for (const wrong of ['', 'hello', '[1', 'a: 1', '{']) expect(() => paste(FILE, wrong)).toThrow(EditRefused);
+    for (const wrong of ['', 'hello', '[1', 'a: 1', '{'])
+      expect(() => paste(FILE, wrong)).toThrow(EditRefused);
   });
 });
 
 it('takes a value away with what is empty by that', () => {
-  const text = setValue('nodes:\n  a: { type: x, input: { b: 1 } }\n', ['nodes', 'a', 'input', 'b'], undefined);
+  const text = setValue(
+    'nodes:\n  a: { type: x, input: { b: 1 } }\n',
+    ['nodes', 'a', 'input', 'b'],
+    undefined,
+  );
   expect(text).toBe('nodes:\n  a: { type: x }\n');
 });
 
 it('keeps what another type knows as well', () => {
-  const text = changeType(FILE, ['nodes', 'a'], 'tool_call', new Set(['tool', 'input', 'effect', 'needs', 'type']));
+  const text = changeType(
+    FILE,
+    ['nodes', 'a'],
+    'tool_call',
+    new Set(['tool', 'input', 'effect', 'needs', 'type']),
+  );
   expect(parse(text).nodes.a).toEqual({ type: 'tool_call', tool: 'noop', effect: 'read', input: {} });
 });
+
+it('takes a step away that a thousand others wait for', () => {
+  const steps = Array.from(
+    { length: 1000 },
+    (_, n) => `  s${n}: { type: emit, event: e${n > 0 ? `, needs: [s${n - 1}, s0]` : ''} }\n`,
+  );
+  const text = `name: many\nnodes:\n${steps.join('')}`;
+  const left = graph(removeNodes(text, ['s0']));
+  expect(left.nodes).toHaveLength(999);
+  expect(left.missing).toEqual([]);
+}, 20_000);

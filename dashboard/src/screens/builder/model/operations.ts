@@ -1,7 +1,18 @@
 /** What one does to a workflow on the canvas and in forms, as edits of its text. All are pure: text in, text out. */
 import { graphOf, type EdgeKind, type Graph, type GraphEdge, type NodeType } from './graph';
 import { freeId, renamedWithin, wrongWithId } from './names';
-import { EditRefused, insert, read, remove, renameKey, set, type Path } from './text';
+import {
+  editAll,
+  EditRefused,
+  equal,
+  insert,
+  read,
+  remove,
+  renameKey,
+  set,
+  type Edit,
+  type Path,
+} from './text';
 import { isMapping, onOneLine } from './write';
 
 /** What a new node of each type holds at first: what the compiler asks for, to be filled in. */
@@ -13,7 +24,11 @@ export const STARTERS: Record<NodeType, Record<string, unknown>> = {
   condition: { type: 'condition', when: 'true' },
   parallel: { type: 'parallel', branches: {} },
   join: { type: 'join', require: 'all' },
-  map: { type: 'map', over: '$input.items', node: { type: 'agent_call', agent: 'noop', input: { item: '$item' } } },
+  map: {
+    type: 'map',
+    over: '$input.items',
+    node: { type: 'agent_call', agent: 'noop', input: { item: '$item' } },
+  },
   loop: {
     type: 'loop',
     until: 'iteration >= 3',
@@ -50,7 +65,8 @@ export function idsOf(text: string): Set<string> {
 /** Adds a node, behind another one if that is named. */
 export function addNode(text: string, body: Record<string, unknown>, after?: string, wish?: string): Added {
   const taken = idsOf(text);
-  const named = wish ?? String(body.agent ?? body.tool ?? body.workflow ?? ID_WISHES[String(body.type)] ?? body.type);
+  const named =
+    wish ?? String(body.agent ?? body.tool ?? body.workflow ?? ID_WISHES[String(body.type)] ?? body.type);
   const id = freeId(named === 'noop' ? (ID_WISHES[String(body.type)] ?? 'step') : named, taken);
   const graph = graphOf(read(text).toJS());
   const parent = graph.nodes.find((node) => node.id === after);
@@ -68,57 +84,51 @@ export function addNode(text: string, body: Record<string, unknown>, after?: str
 
 /** Takes nodes away, and all that names them by id. What reads their values stays, and the compiler points at it. */
 export function removeNodes(text: string, ids: readonly string[]): string {
-  const gone = new Set(ids);
-  let changed = text;
-  // One at a time: every removal moves what comes behind it in its list.
-  for (let edge = edgeOf(changed, gone); edge; edge = edgeOf(changed, gone)) changed = withoutMention(changed, edge, gone);
-  for (const id of ids) changed = remove(changed, ['nodes', id]);
-  return changed;
-}
-
-/** What names a node that goes, in a node that stays or at the top. */
-function edgeOf(text: string, gone: ReadonlySet<string>): { path: Path; at: 'from' | 'to' } | null {
   const value = read(text).toJS() as unknown;
-  if (!isMapping(value)) return null;
-  const nodes = isMapping(value.nodes) ? value.nodes : {};
-  for (const [id, body] of Object.entries(nodes)) {
+  if (!isMapping(value)) return text;
+  const gone = new Set(ids);
+  const edits: Edit[] = ids.map((id) => ({ path: ['nodes', id] }));
+  /** The list without what is gone; nothing at all when that leaves it empty, unless it has to stay. */
+  const filtered = (path: Path, list: unknown, name: (one: unknown) => unknown[], stays = false) => {
+    if (!Array.isArray(list)) return;
+    const left = list.filter((one) => !name(one).some((id) => gone.has(String(id))));
+    if (left.length === list.length) return;
+    edits.push(left.length === 0 && !stays ? { path } : { path, value: left });
+  };
+  for (const [id, body] of Object.entries(isMapping(value.nodes) ? value.nodes : {})) {
     if (gone.has(id) || !isMapping(body)) continue;
-    const needs = Array.isArray(body.needs) ? body.needs : [];
-    const need = needs.findIndex((one: unknown) => gone.has(String(isMapping(one) ? one.node : one)));
-    if (need !== -1) return { path: ['nodes', id, 'needs', need], at: 'from' };
+    filtered(['nodes', id, 'needs'], body.needs, (one) => [isMapping(one) ? one.node : one]);
     for (const [branch, list] of Object.entries(isMapping(body.branches) ? body.branches : {})) {
-      const at = Array.isArray(list) ? list.findIndex((one) => gone.has(String(one))) : -1;
-      if (at !== -1) return { path: ['nodes', id, 'branches', branch, at], at: 'to' };
+      filtered(['nodes', id, 'branches', branch], list, (one) => [one]);
     }
-    const cases = Array.isArray(body.cases) ? body.cases : [];
-    for (const [n, one] of cases.entries()) {
-      const at = isMapping(one) && Array.isArray(one.to) ? one.to.findIndex((to) => gone.has(String(to))) : -1;
-      if (at !== -1) return { path: ['nodes', id, 'cases', n, 'to', at], at: 'to' };
-    }
-    if (isMapping(body.on_error) && gone.has(String(body.on_error.goto))) {
-      return { path: ['nodes', id, 'on_error'], at: 'to' };
-    }
+    (Array.isArray(body.cases) ? body.cases : []).forEach((one: unknown, n) => {
+      if (isMapping(one)) filtered(['nodes', id, 'cases', n, 'to'], one.to, (to) => [to], true);
+    });
+    if (isMapping(body.on_error) && gone.has(String(body.on_error.goto)))
+      edits.push({ path: ['nodes', id, 'on_error'] });
   }
-  const edges = Array.isArray(value.edges) ? value.edges : [];
-  const edge = edges.findIndex((one) => isMapping(one) && (gone.has(String(one.from)) || gone.has(String(one.to))));
-  if (edge !== -1) return { path: ['edges', edge], at: 'to' };
-  const chain = Array.isArray(value.chain) ? value.chain : [];
-  for (const [n, one] of chain.entries()) {
-    if (gone.has(String(one))) return { path: ['chain', n], at: 'to' };
-    const at = Array.isArray(one) ? one.findIndex((id) => gone.has(String(id))) : -1;
-    if (at !== -1) return { path: ['chain', n, at], at: 'to' };
+  filtered(['edges'], value.edges, (one) => (isMapping(one) ? [one.from, one.to] : []));
+  if (Array.isArray(value.chain)) {
+    const isFlat = !value.chain.some(Array.isArray);
+    const without = (list: unknown[]) => list.filter((id) => !gone.has(String(id)));
+    const left = isFlat
+      ? without(value.chain)
+      : value.chain.map((one: unknown) => (Array.isArray(one) ? without(one) : one));
+    const chain = isFlat ? left : left.filter((one) => !Array.isArray(one) || one.length > 1);
+    if (!equal(chain, value.chain))
+      edits.push(chain.length === 0 ? { path: ['chain'] } : { path: ['chain'], value: chain });
   }
-  return null;
-}
-
-function withoutMention(text: string, edge: { path: Path }, _gone: ReadonlySet<string>): string {
-  // The list of a case has to stay, even when it is empty.
-  const keepsList = edge.path.includes('cases');
-  return remove(text, edge.path, !keepsList);
+  return editAll(text, edits);
 }
 
 /** Draws an edge. `way` is the case of a condition that it goes out from. */
-export function connect(text: string, from: string, to: string, kind: EdgeKind = 'hard', way?: number): string {
+export function connect(
+  text: string,
+  from: string,
+  to: string,
+  kind: EdgeKind = 'hard',
+  way?: number,
+): string {
   const graph = graphOf(read(text).toJS());
   const [parent, child] = [from, to].map((id) => graph.nodes.find((node) => node.id === id));
   if (!parent || !child) throw new EditRefused('One of both is not there.');
@@ -136,7 +146,9 @@ export function connect(text: string, from: string, to: string, kind: EdgeKind =
     return set(text, ['nodes', from, 'branches', freeId(to, new Set(Object.keys(branches)))], [to]);
   }
   if (graph.edges.some((edge) => edge.from === from && edge.to === to && edge.source !== 'goto')) return text;
-  return insert(text, ['nodes', to, 'needs'], kind === 'hard' ? from : { node: from, kind }, { behind: BEHIND });
+  return insert(text, ['nodes', to, 'needs'], kind === 'hard' ? from : { node: from, kind }, {
+    behind: BEHIND,
+  });
 }
 
 /** Takes an edge away, where it was written. */
@@ -147,7 +159,9 @@ export function disconnect(text: string, edge: GraphEdge): string {
     const [, id] = edge.path;
     const without = remove(text, edge.path, true);
     const left = graphOf(read(without).toJS()).nodes.find((node) => node.id === id);
-    return left && left.body.branches === undefined ? set(without, ['nodes', String(id), 'branches'], {}) : without;
+    return left && left.body.branches === undefined
+      ? set(without, ['nodes', String(id), 'branches'], {})
+      : without;
   }
   return remove(text, edge.path, true);
 }
@@ -166,7 +180,8 @@ function withoutLink(text: string, edge: GraphEdge): string {
 }
 
 export function setEdgeKind(text: string, edge: GraphEdge, kind: EdgeKind): string {
-  if (edge.source === 'needs') return set(text, edge.path, kind === 'hard' ? edge.from : { node: edge.from, kind });
+  if (edge.source === 'needs')
+    return set(text, edge.path, kind === 'hard' ? edge.from : { node: edge.from, kind });
   if (edge.source !== 'edges') throw new EditRefused('Only edges of `needs` and `edges` have a kind.');
   return kind === 'hard' ? remove(text, [...edge.path, 'kind']) : set(text, [...edge.path, 'kind'], kind);
 }
@@ -178,15 +193,12 @@ export function renameNode(text: string, id: string, to: string): string {
   if (wrong) throw new EditRefused(wrong);
   const value = read(text).toJS() as Record<string, unknown>;
   const places = renamedWithin(
-    Object.fromEntries(['nodes', 'edges', 'chain', 'output'].filter((key) => key in value).map((key) => [key, value[key]])),
+    Object.fromEntries(
+      ['nodes', 'edges', 'chain', 'output'].filter((key) => key in value).map((key) => [key, value[key]]),
+    ),
     new Map([[id, to]]),
   );
-  const changed = places.reduce((all, place) => set(all, belowNode(place.path), place.value), text);
-  return renameKey(changed, ['nodes', id], to);
-}
-
-function belowNode(path: Path): Path {
-  return path;
+  return renameKey(editAll(text, places), ['nodes', id], to);
 }
 
 /** What copying puts on the clipboard: the bodies of nodes by id, as text that can be pasted into a file as well. */
@@ -226,7 +238,9 @@ export function paste(text: string, clipboard: string): Added {
 }
 
 function put(root: unknown, path: Path, value: unknown): void {
-  const parent = path.slice(0, -1).reduce<unknown>((here, key) => (here as Record<string | number, unknown>)[key], root);
+  const parent = path
+    .slice(0, -1)
+    .reduce<unknown>((here, key) => (here as Record<string | number, unknown>)[key], root);
   (parent as Record<string | number, unknown>)[path.at(-1) as string | number] = value;
 }
 
@@ -239,7 +253,10 @@ export function setValue(text: string, path: Path, value: unknown): string {
 
 /** Makes a node one of another type; what the new type knows as well stays. */
 export function changeType(text: string, path: Path, type: NodeType, allowed: ReadonlySet<string>): string {
-  const before = path.reduce<unknown>((here, key) => (isMapping(here) ? here[String(key)] : undefined), read(text).toJS());
+  const before = path.reduce<unknown>(
+    (here, key) => (isMapping(here) ? here[String(key)] : undefined),
+    read(text).toJS(),
+  );
   const old = isMapping(before) ? before : {};
   const kept = Object.fromEntries(Object.entries(old).filter(([key]) => key !== 'type' && allowed.has(key)));
   return set(text, path, { ...STARTERS[type], ...kept, type });

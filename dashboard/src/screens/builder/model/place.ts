@@ -20,7 +20,13 @@ export function placed(diagnostics: readonly Diagnostic[], text: string, nodes: 
     const node = parts[0] === 'nodes' && parts[1] !== undefined && known.has(parts[1]) ? parts[1] : null;
     const from = offsetOf(text, lines, one.line, one.column) ?? 0;
     const end = offsetOf(text, lines, one.end_line, one.end_column) ?? from;
-    return { ...one, node, within: node ? parts.slice(2).join('/') : parts.join('/'), from, to: Math.max(from, end) };
+    return {
+      ...one,
+      node,
+      within: node ? parts.slice(2).join('/') : parts.join('/'),
+      from,
+      to: Math.max(from, end),
+    };
   });
 }
 

@@ -14,7 +14,8 @@ nodes:
   aside: { type: emit }
 `),
 );
-const texts = (id: string, ...path: (string | number)[]) => referencesOf(graph, id, ['nodes', id, ...path]).map((one) => one.text);
+const texts = (id: string, ...path: (string | number)[]) =>
+  referencesOf(graph, id, ['nodes', id, ...path]).map((one) => one.text);
 
 it('offers steps before, the input, and the context', () => {
   expect(texts('ask')).toEqual(['$probe', '$input', '$input.url', '$context.limit', '$run.id']);

@@ -17,21 +17,34 @@ export function referencesOf(graph: Graph, id: string | null, path: Path = []): 
   const node = graph.nodes.find((one) => one.id === id);
   if (node && inside > 0) {
     const around = [node.type, ...node.inner.map((one) => one.type)].slice(0, inside);
-    if (around.includes('map')) found.push({ text: '$item', from: 'the item' }, { text: '$index', from: 'its place in the list, from 0' });
-    if (around.includes('loop')) found.push({ text: '$last', from: 'what the pass before gave' }, { text: '$iteration', from: 'the pass, from 1' });
+    if (around.includes('map'))
+      found.push(
+        { text: '$item', from: 'the item' },
+        { text: '$index', from: 'its place in the list, from 0' },
+      );
+    if (around.includes('loop'))
+      found.push(
+        { text: '$last', from: 'what the pass before gave' },
+        { text: '$iteration', from: 'the pass, from 1' },
+      );
   }
   if (node?.type === 'loop' && inside === 0) {
-    found.push({ text: '$last', from: 'what the pass gave' }, { text: '$iteration', from: 'the pass, from 1' });
+    found.push(
+      { text: '$last', from: 'what the pass gave' },
+      { text: '$iteration', from: 'the pass, from 1' },
+    );
   }
   const before = id === null ? graph.nodes.map((one) => one.id) : upstream(graph, id);
   for (const step of before) {
     const parent = graph.nodes.find((one) => one.id === step);
     found.push({ text: `$${step}`, from: `output of ${step}` });
-    for (const key of outputKeys(parent?.type)) found.push({ text: `$${step}.${key}`, from: `output of ${step}` });
+    for (const key of outputKeys(parent?.type))
+      found.push({ text: `$${step}.${key}`, from: `output of ${step}` });
   }
   found.push(...keysOf(graph.value.input, '$input', 'input of the run'));
   const context = graph.value.context;
-  if (isMapping(context)) for (const key of Object.keys(context)) found.push({ text: `$context.${key}`, from: 'context' });
+  if (isMapping(context))
+    for (const key of Object.keys(context)) found.push({ text: `$context.${key}`, from: 'context' });
   found.push({ text: '$run.id', from: 'the run' });
   return found;
 }

@@ -43,8 +43,23 @@ export function set(text: string, path: Path, value: unknown, how: Insertion = {
   if (Array.isArray(old) && Array.isArray(value) && old.length > 0 && old.length === value.length) {
     return value.reduce<string>((changed, one, at) => set(changed, [...path, at], one), text);
   }
-  const wanted = changedCopy(doc, path, value);
-  return checked(text, () => spliced(text, doc, path, value, how), wanted, () => doc.setIn(path, value), doc);
+  return applied(text, doc, [{ path, value }], how);
+}
+
+export interface Edit {
+  path: Path;
+  /** Left out: what stands there is taken away. */
+  value?: unknown;
+}
+
+/**
+ * Does several edits at once, of which none is within another and none moves the items of a list: the text is read once, however many
+ * there are.
+ */
+export function editAll(text: string, edits: readonly Edit[]): string {
+  const doc = sound(text);
+  const needed = edits.filter(({ path, value }) => doc.hasIn(path) || value !== undefined);
+  return needed.length === 0 ? text : applied(text, doc, needed);
 }
 
 /** Puts a value into the list at `path`, which is made when it is not there. */
@@ -55,10 +70,10 @@ export function insert(text: string, path: Path, value: unknown, how: Insertion 
   if (!Array.isArray(list)) throw new EditRefused(`${path.join('.')} is not a list`);
   const at = how.at ?? list.length;
   const longer = [...list.slice(0, at), value, ...list.slice(at)];
-  const wanted = changedCopy(doc, path, longer);
+  const wanted = changedCopy(doc, [{ path, value: longer }]);
   const node = doc.getIn(path, true);
-  const small = () => (isSeq(node) ? withItem(text, node as YAMLSeq.Parsed, at, value, isJson(doc)) : null);
-  return checked(text, small, wanted, () => doc.setIn(path, longer), doc);
+  const small = isSeq(node) ? withItem(text, node as YAMLSeq.Parsed, at, value, isJson(doc)) : null;
+  return checked(text, small && [small], wanted, () => doc.setIn(path, longer), doc);
 }
 
 /** Takes away what stands at `path`. With `prune` a mapping or list that is empty by that goes, too. */
@@ -70,8 +85,7 @@ export function remove(text: string, path: Path, prune = false): string {
   if (prune && parentPath.length > 0 && isCollection(parent) && parent.items.length === 1) {
     return remove(text, parentPath, true);
   }
-  const wanted = changedCopy(doc, path, undefined);
-  return checked(text, () => without(text, doc, path), wanted, () => doc.deleteIn(path), doc);
+  return applied(text, doc, [{ path }]);
 }
 
 /** Gives a key another name; it keeps its place. */
@@ -81,7 +95,8 @@ export function renameKey(text: string, path: Path, name: string): string {
   const pair = isMap(parent) ? pairOf(parent as YAMLMap, String(path.at(-1))) : undefined;
   const range = (pair?.key as Scalar | undefined)?.range;
   if (!range) throw new EditRefused(`there is no ${path.join('.')}`);
-  const changed = splice(text, range[0], range[1], isJson(doc) ? JSON.stringify(name) : onOneLine(name));
+  const word = isJson(doc) ? JSON.stringify(name) : onOneLine(name);
+  const changed = text.slice(0, range[0]) + word + text.slice(range[1]);
   if (read(changed).errors.length > 0) throw new EditRefused(`${name} cannot be a key here`);
   return changed;
 }
@@ -127,30 +142,66 @@ function valueAt(doc: Document, path: Path): unknown {
   return (node as Node).toJS ? (node as Node).toJS(doc) : node;
 }
 
-/** The whole document as data, with this one change. `undefined` takes away. */
-function changedCopy(doc: Document, path: Path, value: unknown): unknown {
-  const root: unknown = structuredClone(doc.toJS() ?? {});
-  let here = root as Record<string | number, unknown>;
-  path.slice(0, -1).forEach((key, at) => {
-    const next = here[key];
-    if (typeof next !== 'object' || next === null) here[key] = typeof path[at + 1] === 'number' ? [] : {};
-    here = here[key] as Record<string | number, unknown>;
-  });
-  const last = path.at(-1) as string | number;
-  if (value !== undefined) here[last] = value;
-  else if (Array.isArray(here)) here.splice(last as number, 1);
-  else delete here[last];
+/** What of the text becomes something else. */
+interface Splice {
+  from: number;
+  to: number;
+  put: string;
+}
+
+function applied(text: string, doc: Doc, edits: readonly Edit[], how: Insertion = {}): string {
+  const splices = edits.map(({ path, value }) =>
+    value === undefined ? without(text, doc, path) : spliced(text, doc, path, value, how),
+  );
+  const anew = () => {
+    for (const { path, value } of edits) {
+      if (value === undefined) doc.deleteIn(path);
+      else doc.setIn(path, value);
+    }
+  };
+  const all = splices.every((one) => one !== null) ? (splices as Splice[]) : null;
+  return checked(text, all, changedCopy(doc, edits), anew, doc);
+}
+
+/** The whole document as data, with these changes. */
+function changedCopy(doc: Document, edits: readonly Edit[]): unknown {
+  const root = (doc.toJS() ?? {}) as Record<string | number, unknown>;
+  for (const { path, value } of edits) {
+    let here = root;
+    path.slice(0, -1).forEach((key, at) => {
+      const next = here[key];
+      if (typeof next !== 'object' || next === null) here[key] = typeof path[at + 1] === 'number' ? [] : {};
+      here = here[key] as Record<string | number, unknown>;
+    });
+    const last = path.at(-1) as string | number;
+    if (value !== undefined) here[last] = value;
+    else if (Array.isArray(here)) here.splice(last as number, 1);
+    else delete here[last];
+  }
   return root;
+}
+
+/** From the end to the beginning, so that none moves another; nothing when two of them touch. */
+function joined(text: string, splices: readonly Splice[]): string | null {
+  const sorted = [...splices].sort((a, b) => b.from - a.from);
+  let changed = text;
+  let before = Infinity;
+  for (const { from, to, put } of sorted) {
+    if (to > before) return null;
+    changed = changed.slice(0, from) + put + changed.slice(to);
+    before = from;
+  }
+  return changed;
 }
 
 function checked(
   text: string,
-  small: () => string | null,
+  splices: Splice[] | null,
   wanted: unknown,
   anew: () => void,
   doc: Document,
 ): string {
-  const changed = small();
+  const changed = splices && joined(text, splices);
   if (changed !== null) {
     const after = read(changed);
     if (after.errors.length === 0 && equal(after.toJS(), wanted)) return changed;
@@ -167,7 +218,7 @@ function checked(
   return text.endsWith('\n') || !written.endsWith('\n') ? written : written.slice(0, -1);
 }
 
-function spliced(text: string, doc: Document, path: Path, value: unknown, how: Insertion): string | null {
+function spliced(text: string, doc: Document, path: Path, value: unknown, how: Insertion): Splice | null {
   const json = isJson(doc);
   const there = longestThere(doc, path);
   if (there.length === path.length) return replaced(text, doc, path, value, json);
@@ -180,8 +231,8 @@ function spliced(text: string, doc: Document, path: Path, value: unknown, how: I
   if (isScalar(parent) || parent === null || parent === undefined) {
     const whole = typeof key === 'number' ? [made] : { [key]: made };
     if (there.length > 0) return replaced(text, doc, there, whole, json);
-    const before = text === '' || text.endsWith('\n') ? text : `${text}\n`;
-    return `${before}${overLines(whole, 0)}\n`;
+    const line = text === '' || text.endsWith('\n') ? '' : '\n';
+    return splice(text.length, text.length, `${line}${overLines(whole, 0)}\n`);
   }
   if (isSeq(parent)) return withItem(text, parent as YAMLSeq.Parsed, parent.items.length, made, json);
   if (!isMap(parent) || typeof key === 'number') return null;
@@ -194,7 +245,7 @@ function longestThere(doc: Document, path: Path): Path {
   return path.slice(0, length);
 }
 
-function replaced(text: string, doc: Document, path: Path, value: unknown, json: boolean): string | null {
+function replaced(text: string, doc: Document, path: Path, value: unknown, json: boolean): Splice | null {
   const node = doc.getIn(path, true) as Node | undefined;
   const parent = path.length === 1 ? doc.contents : (doc.getIn(path.slice(0, -1), true) as Node);
   if (!node?.range || isAlias(node)) return null;
@@ -202,23 +253,23 @@ function replaced(text: string, doc: Document, path: Path, value: unknown, json:
   let end = Math.max(endOf(node), start);
   // A block scalar ends with its line break, which stays.
   while (end > start && text[end - 1] === '\n') end -= 1;
-  if (inFlow(doc, path)) return splice(text, start, end, onOneLine(value, json));
+  if (inFlow(doc, path)) return splice(start, end, onOneLine(value, json));
   const pair = isMap(parent) ? pairOf(parent as YAMLMap, String(path.at(-1))) : undefined;
   const keyRange = (pair?.key as Scalar | undefined)?.range;
   const indent = keyRange ? columnOf(text, keyRange[0]) : columnOf(text, start);
   const isBlock = isCollection(node) && !node.flow;
   if (isShort(value, indent + String(path.at(-1)).length + 2) && !isBlock) {
     const room = text[start - 1] === ':' ? ' ' : '';
-    return splice(text, start, end, room + onOneLine(value));
+    return splice(start, end, room + onOneLine(value));
   }
   if (typeof value === 'string') {
-    return splice(text, start, end, `${text[start - 1] === ':' ? ' ' : ''}${overLines(value, indent + 2)}`);
+    return splice(start, end, `${text[start - 1] === ':' ? ' ' : ''}${overLines(value, indent + 2)}`);
   }
-  if (!keyRange) return splice(text, start, end, overLines(value, indent));
-  if (isBlock) return splice(text, start, end, overLines(value, columnOf(text, start)));
+  if (!keyRange) return splice(start, end, overLines(value, indent));
+  if (isBlock) return splice(start, end, overLines(value, columnOf(text, start)));
   const colon = text.indexOf(':', keyRange[1]);
   const pad = ' '.repeat(indent + 2);
-  return splice(text, colon + 1, end, `\n${pad}${overLines(value, indent + 2)}`);
+  return splice(colon + 1, end, `\n${pad}${overLines(value, indent + 2)}`);
 }
 
 function withPair(
@@ -228,14 +279,14 @@ function withPair(
   value: unknown,
   json: boolean,
   behind: readonly string[] = [],
-): string | null {
+): Splice | null {
   const pairs = map.items as unknown as Pair[];
   const found = pairs.findLastIndex((pair) => behind.includes(String((pair.key as Scalar)?.value)));
   const previous = pairs[found === -1 ? pairs.length - 1 : found];
   if (map.flow) {
     const word = json ? JSON.stringify(key) : onOneLine(key);
     const line = `${word}: ${onOneLine(value, json)}`;
-    if (!previous) return splice(text, map.range[0], map.range[1], json ? `{${line}}` : `{ ${line} }`);
+    if (!previous) return splice(map.range[0], map.range[1], json ? `{${line}}` : `{ ${line} }`);
     return addedInFlow(text, endOfPair(previous), pairStart(previous), line);
   }
   const first = pairs[0];
@@ -256,14 +307,14 @@ function withItem(
   at: number,
   value: unknown,
   json: boolean,
-): string | null {
+): Splice | null {
   const items = list.items as Node[];
   if (list.flow) {
     const line = onOneLine(value, json);
     const next = items[at];
-    if (next?.range) return splice(text, next.range[0], next.range[0], `${line}, `);
+    if (next?.range) return splice(next.range[0], next.range[0], `${line}, `);
     const last = items.at(-1);
-    if (!last?.range) return splice(text, list.range[0], list.range[1], `[${line}]`);
+    if (!last?.range) return splice(list.range[0], list.range[1], `[${line}]`);
     return addedInFlow(text, endOf(last), last.range[0], line);
   }
   const last = items.at(-1);
@@ -275,24 +326,24 @@ function withItem(
 }
 
 /** Behind what ends at `end`; on a line of its own where the line would be very long and the braces go over lines already. */
-function addedInFlow(text: string, end: number, start: number, added: string): string {
+function addedInFlow(text: string, end: number, start: number, added: string): Splice {
   const from = text.lastIndexOf('\n', start - 1) + 1;
   const column = end - (text.lastIndexOf('\n', end - 1) + 1);
   const before = text.slice(from, start);
   if (before.trim() === '' && column + added.length > 130) {
-    return splice(text, end, end, `,\n${before}${added}`);
+    return splice(end, end, `,\n${before}${added}`);
   }
-  return splice(text, end, end, `, ${added}`);
+  return splice(end, end, `, ${added}`);
 }
 
-function addedLine(text: string, end: number, line: string): string {
+function addedLine(text: string, end: number, line: string): Splice {
   const stop = text.indexOf('\n', end);
   // A block scalar ends with its line break.
-  if (text[end - 1] === '\n') return splice(text, end, end, `${line}\n`);
-  return stop === -1 ? `${text}\n${line}\n` : splice(text, stop, stop, `\n${line}`);
+  if (text[end - 1] === '\n') return splice(end, end, `${line}\n`);
+  return stop === -1 ? splice(text.length, text.length, `\n${line}\n`) : splice(stop, stop, `\n${line}`);
 }
 
-function without(text: string, doc: Document, path: Path): string | null {
+function without(text: string, doc: Document, path: Path): Splice | null {
   const parent = (path.length === 1 ? doc.contents : doc.getIn(path.slice(0, -1), true)) as YAMLMap | YAMLSeq;
   if (!isCollection(parent)) return null;
   const spans = (parent.items as (Pair | Node)[]).map((item): [number, number] =>
@@ -308,18 +359,20 @@ function without(text: string, doc: Document, path: Path): string | null {
   if (!span || !parent.range) return null;
   if (spans.length === 1) {
     const empty = isMap(parent) ? '{}' : '[]';
-    if (parent.flow) return splice(text, parent.range[0], parent.range[1], empty);
-    return path.length === 1 ? null : replaced(text, doc, path.slice(0, -1), isMap(parent) ? {} : [], isJson(doc));
+    if (parent.flow) return splice(parent.range[0], parent.range[1], empty);
+    return path.length === 1
+      ? null
+      : replaced(text, doc, path.slice(0, -1), isMap(parent) ? {} : [], isJson(doc));
   }
   const [previous, next] = [spans[at - 1], spans[at + 1]];
   if (parent.flow) {
-    return next ? splice(text, span[0], next[0], '') : splice(text, previous?.[1] ?? span[0], span[1], '');
+    return next ? splice(span[0], next[0], '') : splice(previous?.[1] ?? span[0], span[1], '');
   }
   const begin = isMap(parent) ? span[0] : text.lastIndexOf('-', span[0] - 1);
   const line = text.lastIndexOf('\n', begin - 1) + 1;
   // The first key of a mapping in a list stands behind the dash.
-  if (text.slice(line, begin).trim() !== '') return next ? splice(text, begin, next[0], '') : null;
-  return splice(text, withComments(text, line, begin - line), endOfLine(text, span[1]), '');
+  if (text.slice(line, begin).trim() !== '') return next ? splice(begin, next[0], '') : null;
+  return splice(withComments(text, line, begin - line), endOfLine(text, span[1]), '');
 }
 
 /** Where the comment begins that stands right above a line, at the same indentation; the line itself when there is none. */
@@ -375,6 +428,6 @@ function columnOf(text: string, at: number): number {
   return at - (text.lastIndexOf('\n', at - 1) + 1);
 }
 
-function splice(text: string, from: number, to: number, put: string): string {
-  return text.slice(0, from) + put + text.slice(to);
+function splice(from: number, to: number, put: string): Splice {
+  return { from, to, put };
 }

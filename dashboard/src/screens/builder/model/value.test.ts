@@ -11,7 +11,23 @@ it('reads numbers, bindings, mappings and words', () => {
 });
 
 it('writes what is read as the same again', () => {
-  for (const value of [3, '3', true, 'true', null, 'null', '', 'words', '$a.b', { a: 1 }, ['x'], 'a: b', '{', 'two\nlines', ' x ']) {
+  for (const value of [
+    3,
+    '3',
+    true,
+    'true',
+    null,
+    'null',
+    '',
+    'words',
+    '$a.b',
+    { a: 1 },
+    ['x'],
+    'a: b',
+    '{',
+    'two\nlines',
+    ' x ',
+  ]) {
     expect(fromText(toText(value)), JSON.stringify(value)).toEqual(value);
   }
 });
