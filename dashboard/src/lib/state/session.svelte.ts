@@ -8,6 +8,10 @@ import { ApiError } from '$lib/api/problem';
 export interface Who {
   subject: string;
   role?: string | null;
+  /** What its token is called. */
+  label?: string | null;
+  /** When one has to log in again. */
+  expires_at?: string | null;
   csrf?: string | null;
   login: boolean;
 }

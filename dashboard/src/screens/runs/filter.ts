@@ -3,6 +3,8 @@ import { REASON_NAMES, WAIT_NAMES } from '$lib/runs/words';
 import { lookOf } from '$lib/status';
 
 export interface Filter {
+  /** How the id begins. */
+  q: string;
   status: string[];
   workflow: string;
   label: string;
@@ -16,6 +18,7 @@ export interface Filter {
 
 /** What the URL calls them; the API calls them so too. */
 export const FILTER_PARAMS = [
+  'q',
   'status',
   'workflow',
   'label',
@@ -39,6 +42,7 @@ const list = (text: string) => text.split(',').filter((word) => word !== '');
 
 export function fromParams(read: (name: string) => string): Filter {
   return {
+    q: read('q'),
     status: list(read('status')),
     workflow: read('workflow'),
     label: read('label'),
@@ -52,6 +56,7 @@ export function fromParams(read: (name: string) => string): Filter {
 
 export function toParams(filter: Filter): Record<(typeof FILTER_PARAMS)[number], string> {
   return {
+    q: filter.q,
     status: filter.status.join(','),
     workflow: filter.workflow,
     label: filter.label,
@@ -103,6 +108,7 @@ export function chips(filter: Filter, sayTime: (moment: string) => string): Chip
   const found: Chip[] = [];
   const one = (text: string, change: Partial<Filter>) =>
     found.push({ text, without: { ...filter, ...change } });
+  if (filter.q) one(`Id begins ${filter.q}`, { q: '' });
   if (filter.workflow) one(`Workflow ${filter.workflow}`, { workflow: '' });
   if (filter.label) one(`Label ${filter.label.replaceAll(',', ', ')}`, { label: '' });
   if (filter.waits.length > 0) {
