@@ -19,7 +19,11 @@ interface Package {
 }
 
 test('everything that is shipped has a permissive licence, or is named here with a reason', () => {
-  const shipped = Object.entries(lock.packages as Record<string, Package>).filter(([path, entry]) => path && !entry.dev);
-  const others = shipped.filter(([, entry]) => !PERMISSIVE.includes(entry.license ?? '')).map(([path]) => path);
+  const shipped = Object.entries(lock.packages as Record<string, Package>).filter(
+    ([path, entry]) => path && !entry.dev,
+  );
+  const others = shipped
+    .filter(([, entry]) => !PERMISSIVE.includes(entry.license ?? ''))
+    .map(([path]) => path);
   expect(others.sort()).toEqual(Object.keys(KNOWN).sort());
 });

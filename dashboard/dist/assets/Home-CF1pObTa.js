@@ -1,1 +1,0 @@
-import{hn as e,pn as t}from"./index-B7hDC-4Z.js";var n=e(`<h1>Home</h1>`);function r(e){var r=n();t(e,r)}export{r as default};

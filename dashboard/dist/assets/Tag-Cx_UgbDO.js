@@ -1,1 +1,0 @@
-import{$n as e,On as t,Pr as n,Zr as r,ar as i,hr as a,kr as o,pr as s,qn as c}from"./index-D5qrHbAJ.js";var l=a(`<span class="tag svelte-frh3py"><!></span>`);function u(a,u){let d=t(u,`tone`,3,`grey`);var f=l();let p;var m=n(f);i(m,()=>u.children),r(f),o(()=>{c(f,`title`,u.title),p=e(f,``,p,{color:`var(--${d()??``})`,background:`var(--${d()??``}-soft)`})}),s(a,f)}export{u as t};

@@ -1,1 +1,0 @@
-import{An as e,bn as t,kn as n}from"./index-D5qrHbAJ.js";var r=new Set([`$$slots`,`$$events`,`$$legacy`]);function i(i,a){let o=n(a,r),s={name:`zoom-out`,size:24,node:[[`circle`,{cx:`11`,cy:`11`,r:`8`}],[`line`,{x1:`21`,x2:`16.65`,y1:`21`,y2:`16.65`}],[`line`,{x1:`8`,x2:`14`,y1:`11`,y2:`11`}]]};t(i,e(()=>o,{get icon(){return s}}))}export{i as t};
