@@ -9,7 +9,7 @@ test('what depends on something stands to the right of it', () => {
   const x = (id: string) => placed.nodes.get(id)?.x ?? NaN;
   expect(x('a')).toBeLessThan(x('b'));
   expect(x('b')).toBeLessThan(x('c'));
-  expect(placed.width).toBe(3 * 100 + 2 * 64);
+  expect(placed.width).toBe(3 * 100 + 2 * 48);
 });
 
 test('no two nodes stand on each other, also on a level of thousands', () => {

@@ -4,7 +4,7 @@
  */
 import type { Direction, LayoutEdge, LayoutNode, Placed } from './layout';
 
-const GAP_ALONG = 64;
+const GAP_ALONG = 48;
 const GAP_ACROSS = 28;
 /** A level of more nodes than this is broken. */
 const COLUMN_MAX = 40;
