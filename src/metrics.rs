@@ -91,7 +91,7 @@ fn state(page: &mut Page, ghostlight: &Ghostlight, feeds: usize) {
         &[],
         f64::from(u8::from(ghostlight.is_ready())),
     );
-    if let Ok(counts) = ghostlight.views.run_counts() {
+    if let Ok(counts) = ghostlight.views.run_counts(None) {
         for (status, count) in &counts.by_status {
             page.gauge("ghostlight_runs", "Runs by status.", &[("status", *status)], *count as f64);
         }

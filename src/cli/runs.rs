@@ -21,9 +21,18 @@ pub(crate) enum RunsVerb {
     /// List runs, the newest first
     #[command(after_help = "Example:\n  ghostlight runs list --status running --workflow incident-response")]
     List {
-        /// Only runs in this state
-        #[arg(long, value_parser = ["pending", "running", "paused", "completed", "failed", "cancelled"])]
-        status: Option<String>,
+        /// Only runs in this state, or in one of several with commas between them
+        #[arg(long, value_delimiter = ',', value_parser = ["pending", "running", "paused", "completed", "failed", "cancelled"])]
+        status: Vec<String>,
+        /// Only runs that wait for this, or for one of several with commas between them
+        #[arg(long, value_delimiter = ',', value_parser = ["approval", "reconcile", "signal", "child", "time"])]
+        waits_for: Vec<String>,
+        /// Only runs that are paused for this reason, or for one of several with commas between them
+        #[arg(long, value_delimiter = ',', value_parser = ["operator", "budget", "credential", "quarantined", "storage", "validation"])]
+        reason: Vec<String>,
+        /// Only runs that a step of this run started
+        #[arg(long, value_name = "RUN")]
+        parent: Option<String>,
         /// Only runs of this workflow
         #[arg(long, value_name = "NAME")]
         workflow: Option<String>,
@@ -162,13 +171,23 @@ pub(crate) struct WithReason {
 pub(super) async fn run(verb: RunsVerb, context: &Context) -> Result<Exit, CliError> {
     let client = context.client()?;
     match verb {
-        RunsVerb::List { status, workflow, label, limit, cursor } => {
-            let mut query = vec![("limit", limit.to_string())];
-            for (name, value) in
-                [("status", status), ("workflow", workflow), ("label", label), ("cursor", cursor)]
-            {
-                query.extend(value.map(|value| (name, value)));
-            }
+        RunsVerb::List { status, waits_for, reason, parent, workflow, label, limit, cursor } => {
+            let parent = match parent {
+                Some(run) => Some(run_id(&client, &run).await?),
+                None => None,
+            };
+            let any_of = |words: Vec<String>| Some(words.join(",")).filter(|words| !words.is_empty());
+            let asked = [
+                ("status", any_of(status)),
+                ("waits_for", any_of(waits_for)),
+                ("reason", any_of(reason)),
+                ("parent", parent),
+                ("workflow", workflow),
+                ("label", label),
+                ("cursor", cursor),
+            ];
+            let given = asked.into_iter().filter_map(|(name, value)| Some((name, value?)));
+            let query: Vec<_> = std::iter::once(("limit", limit.to_string())).chain(given).collect();
             let page = client.runs(&query).await?;
             context.print(&page.body, || list(&page.value.items, Timestamp::now()));
             next_page(page.value.next_cursor.as_deref());

@@ -17,7 +17,8 @@ use super::problem::{Code, Problem, ProblemBody};
 use super::request::{caller_with, idempotency};
 use super::resources::batch::BatchBody;
 use super::run_commands::check_reason;
-use super::runs::{run_filter, run_id};
+use super::run_filters::Words;
+use super::runs::run_id;
 use super::strict;
 use super::surface::{Answer, App, json_with, ok, written};
 
@@ -69,7 +70,7 @@ pub enum ActionWord {
 #[serde(deny_unknown_fields)]
 #[schema(as = BatchFilter)]
 pub struct FilterBody {
-    /// Of this status.
+    /// Of this status, or of one of several with commas between them.
     #[serde(default)]
     status: Option<String>,
     /// Of this workflow.
@@ -78,6 +79,19 @@ pub struct FilterBody {
     /// With these labels: `key=value`, several with commas between them.
     #[serde(default)]
     label: Option<String>,
+    /// With a step that waits for this, or for one of several: `approval`, `reconcile`, `signal`, `child`, `time`.
+    #[serde(default)]
+    waits_for: Option<String>,
+    /// Paused for this reason, or for one of several: `operator`, `budget`, `credential`, `quarantined`, `storage`,
+    /// `validation`.
+    #[serde(default)]
+    reason: Option<String>,
+    /// Started by a step of this run.
+    #[serde(default)]
+    parent: Option<String>,
+    /// Whose id begins so.
+    #[serde(default)]
+    q: Option<String>,
     /// Created at this time or later.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -119,7 +133,7 @@ impl AskBody {
 
     fn which(&self) -> Result<Which, Problem> {
         match (&self.filter, &self.ids) {
-            (Some(filter), None) => Ok(Which::Filter(filter.read()?)),
+            (Some(filter), None) => Ok(Which::Filter(Box::new(filter.read()?))),
             (None, Some(ids)) => ids.iter().map(|id| run_id(id)).collect::<Result<_, _>>().map(Which::Ids),
             (None, None) | (Some(_), Some(_)) => {
                 Err(Problem::new(Code::InvalidValue, "a batch has either a `filter` or `ids`"))
@@ -130,9 +144,18 @@ impl AskBody {
 
 impl FilterBody {
     fn read(&self) -> Result<RunFilter, Problem> {
-        let label = self.label.as_deref();
-        run_filter(self.status.as_deref(), self.workflow.as_deref(), label, self.since, self.until)
-            .map_err(|refused| Problem::new(Code::InvalidValue, refused.detail()))
+        let words = Words {
+            status: self.status.as_deref(),
+            workflow: self.workflow.as_deref(),
+            label: self.label.as_deref(),
+            waits_for: self.waits_for.as_deref(),
+            reason: self.reason.as_deref(),
+            parent: self.parent.as_deref(),
+            q: self.q.as_deref(),
+            since: self.since,
+            until: self.until,
+        };
+        words.read().map_err(|refused| Problem::new(Code::InvalidValue, refused.detail()))
     }
 }
 

@@ -27,6 +27,8 @@ pub mod resources;
 mod retries;
 mod routes;
 mod run_commands;
+mod run_filters;
+mod run_numbers;
 mod run_parts;
 mod runs;
 mod schemas;

@@ -46,6 +46,26 @@ pub fn one_of<T>(
     }
 }
 
+/// The values of these names, which have commas between them: in the order of `all`, each once. None when nothing is said.
+///
+/// # Errors
+/// [`Code::BadQuery`], with the names that there are.
+pub fn several_of<T: Copy>(
+    parameter: &str,
+    text: Option<&str>,
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> Result<Vec<T>, Problem> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let named: Vec<&str> = text.split(',').collect();
+    if named.iter().all(|word| all.iter().any(|value| name(*value) == *word)) {
+        return Ok(all.iter().copied().filter(|value| named.contains(&name(*value))).collect());
+    }
+    let known = all.iter().map(|value| name(*value)).collect::<Vec<_>>().join(", ");
+    let detail = format!("`{parameter}` is one of: {known}; several with commas between them");
+    Err(Problem::new(Code::BadQuery, detail))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,8 +13,8 @@ use utoipa::openapi::{Content, OneOf, RefOr, Schema};
 
 use super::problem::{self, Code, Problem};
 use super::{
-    agents, approvals, batches, bundles, docs, feeds, graph, health, retries, run_commands, run_parts, runs,
-    schemas, templates, tokens, tree, versions, workflows,
+    agents, approvals, batches, bundles, docs, feeds, graph, health, retries, run_commands,
+    run_numbers, run_parts, runs, schemas, templates, tokens, tree, versions, workflows,
 };
 
 macro_rules! routes {
@@ -62,7 +62,7 @@ routes! {
     versions::versions, versions::compare, versions::rollback, versions::set_visibility,
     templates::list, templates::create, templates::from_workflow, templates::show, templates::replace, templates::remove,
     templates::restore, templates::versions, templates::set_visibility, templates::instantiate,
-    runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, runs::show,
+    runs::start_saved, runs::list_of_workflow, runs::list, runs::start_own, run_numbers::counts, run_numbers::history, runs::show,
     run_parts::show_status, run_parts::all_steps, run_parts::show_step, run_parts::show_next, run_parts::show_revisions, run_parts::show_plan, run_parts::show_timeline, run_parts::show_events,
     run_commands::cancel, run_commands::pause, run_commands::resume, retries::retry, run_commands::reconcile,
     run_commands::signal, run_commands::adjust, run_commands::edit, batches::ask,

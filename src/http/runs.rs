@@ -8,11 +8,10 @@ use actix_web::web::{Path, Payload};
 use actix_web::{HttpRequest, get, post};
 use bytes::Bytes;
 use ghostlight_actors::runs::{Awaited, Definition, RunNow, StartError, StartRun};
-use ghostlight_actors::views::{RunFilter, ViewKind};
-use ghostlight_model::ids::{Name, RunId};
+use ghostlight_actors::views::ViewKind;
+use ghostlight_model::ids::RunId;
 use ghostlight_model::language::Format;
 use ghostlight_model::priority::Priority;
-use ghostlight_model::run::RunStatus;
 use ghostlight_model::selection::LABELS_RESERVED;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -21,11 +20,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::body;
 use super::headers::{Once, Wait};
-use super::paging::{labels, one_of, page};
+use super::paging::page;
 use super::problem::{Code, Problem, ProblemBody};
 use super::request::{PREFERENCE_APPLIED, WAIT_MAX, caller, idempotency, preferred_wait};
 use super::resources::page::PageBody;
 use super::resources::run::{DryRunBody, RunBody};
+use super::run_filters::Words;
 use super::strict;
 use super::surface::{Answer, App, blocking, json_with, ok, part, sequence, tagged, written};
 use super::workflows::{named, unknown};
@@ -243,8 +243,10 @@ fn not_started(app: &App, error: StartError) -> Problem {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RunsQuery {
-    /// Of this status.
-    #[param(pattern = "^(pending|running|paused|completed|failed|cancelled)$")]
+    /// Of this status, or of one of several with commas between them.
+    #[param(
+        pattern = "^(pending|running|paused|completed|failed|cancelled)(,(pending|running|paused|completed|failed|cancelled))*$"
+    )]
     status: Option<String>,
     /// Of this workflow.
     #[param(pattern = "^[a-z][a-z0-9-]{0,62}$")]
@@ -252,6 +254,20 @@ pub struct RunsQuery {
     /// With these labels: `key=value`, several with commas between them; 8 at most.
     #[param(pattern = "^[^=,]+=[^,]*(,[^=,]+=[^,]*){0,7}$")]
     label: Option<String>,
+    /// With a step that waits for this, or for one of several with commas between them.
+    #[param(pattern = "^(approval|reconcile|signal|child|time)(,(approval|reconcile|signal|child|time))*$")]
+    waits_for: Option<String>,
+    /// Paused for this reason, or for one of several with commas between them.
+    #[param(
+        pattern = "^(operator|budget|credential|quarantined|storage|validation)(,(operator|budget|credential|quarantined|storage|validation))*$"
+    )]
+    reason: Option<String>,
+    /// Started by a step of this run.
+    #[param(format = Uuid)]
+    parent: Option<String>,
+    /// Whose id begins so.
+    #[param(pattern = "^[0-9a-fA-F]{1,8}(-[0-9a-fA-F]{0,4}){0,3}(-[0-9a-fA-F]{0,12})?$")]
+    q: Option<String>,
     /// Created at this time or later.
     #[param(value_type = Option<String>, format = DateTime)]
     since: Option<Timestamp>,
@@ -291,40 +307,22 @@ pub async fn list_of_workflow(app: App, request: HttpRequest, name: Path<String>
 }
 
 async fn page_of(app: &App, query: RunsQuery) -> Answer {
-    let (status, workflow) = (query.status.as_deref(), query.workflow.as_deref());
-    let filter = run_filter(status, workflow, query.label.as_deref(), query.since, query.until)?;
+    let words = Words {
+        status: query.status.as_deref(),
+        workflow: query.workflow.as_deref(),
+        label: query.label.as_deref(),
+        waits_for: query.waits_for.as_deref(),
+        reason: query.reason.as_deref(),
+        parent: query.parent.as_deref(),
+        q: query.q.as_deref(),
+        since: query.since,
+        until: query.until,
+    };
+    let filter = words.read()?;
     app.view_is_current(ViewKind::Runs, sequence("min_sequence", query.min_sequence.as_deref())?).await?;
     let (views, page) = (app.ghostlight.views.clone(), page(query.limit, query.cursor)?);
     let found = blocking(move || views.runs(&filter, &page)).await?;
     ok(&PageBody { items: found.items.iter().map(RunBody::of_row).collect(), next_cursor: found.next })
-}
-
-/// A filter of runs, as queries and bodies name it.
-///
-/// # Errors
-/// [`Code::BadQuery`].
-pub fn run_filter(
-    status: Option<&str>,
-    workflow: Option<&str>,
-    label: Option<&str>,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-) -> Result<RunFilter, Problem> {
-    let known = "pending, running, paused, completed, failed, cancelled";
-    Ok(RunFilter {
-        status: one_of("status", status, status_named, known)?,
-        workflow: workflow.map(|name| part::<Name>(name, Code::BadQuery)).transpose()?,
-        labels: labels(label)?,
-        since,
-        until,
-    })
-}
-
-fn status_named(name: &str) -> Option<RunStatus> {
-    use RunStatus::{Cancelled, Completed, Failed, Paused, Pending, Running};
-    [Pending, Running, Paused, Completed, Failed, Cancelled]
-        .into_iter()
-        .find(|status| status.as_str() == name)
 }
 
 /// How to read a run.

@@ -130,7 +130,7 @@ impl Rounds {
             else {
                 continue;
             };
-            let filter = RunFilter { status: Some(status), until: Some(until), ..RunFilter::default() };
+            let filter = RunFilter { statuses: vec![status], until: Some(until), ..RunFilter::default() };
             let mut page = Page { limit: PAGE_ROWS_MAX, cursor: None };
             loop {
                 let found = self.keeper.views.runs(&filter, &page)?;
@@ -153,7 +153,7 @@ impl Rounds {
     async fn find_oldest(&self, excess: u64) -> Result<Vec<Found>, CareError> {
         let (mut oldest, mut in_all, mut records) = (BinaryHeap::new(), 0_u64, 0_u64);
         for status in ENDED {
-            let filter = RunFilter { status: Some(status), ..RunFilter::default() };
+            let filter = RunFilter { statuses: vec![status], ..RunFilter::default() };
             let mut page = Page { limit: PAGE_ROWS_MAX, cursor: None };
             loop {
                 let found = self.keeper.views.runs(&filter, &page)?;

@@ -56,8 +56,8 @@ impl Projection for Approvals {
         vec![by_status(row.status), by_run(row.run)]
     }
 
-    fn counted(row: &ApprovalRow) -> Vec<Bytes> {
-        vec![by_status(row.status)]
+    fn counted(row: &ApprovalRow) -> Vec<(Bytes, u32)> {
+        vec![(by_status(row.status), 1)]
     }
 }
 

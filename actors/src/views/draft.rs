@@ -149,11 +149,11 @@ impl<P: Projection> Draft<'_, P> {
             for group in are.difference(&were) {
                 batch.put(member_key(group, id), Bytes::new());
             }
-            for group in keys(before.as_ref(), P::counted) {
-                *counts.entry(group).or_default() -= 1;
+            for (group, by) in before.as_ref().map(P::counted).unwrap_or_default() {
+                *counts.entry(group).or_default() -= i64::from(by);
             }
-            for group in keys(now.as_ref(), P::counted) {
-                *counts.entry(group).or_default() += 1;
+            for (group, by) in now.as_ref().map(P::counted).unwrap_or_default() {
+                *counts.entry(group).or_default() += i64::from(by);
             }
         }
         for (group, change) in counts.into_iter().filter(|(_, change)| *change != 0) {

@@ -1,22 +1,24 @@
-//! Reading the views: lists, single rows, counts, and waiting until a view has seen a write.
+//! Reading the views: lists, single rows, and waiting until a view has seen a write. The numbers over them: [`super::numbers`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ghostlight_model::ids::{ApprovalId, RunId};
-use ghostlight_model::run::RunStatus;
 use ghostlight_store::views::{ViewError as StoreViewError, ViewName, Views};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::approvals::{self, Approvals};
 use super::error::ViewError;
+use super::facets;
 use super::list::{self, Scan};
 use super::projection::{Projection, counter_key};
-use super::query::{self, ApprovalFilter, FILTER_LABELS_MAX, FilterId, Page, PageOf, QueryError, RunFilter};
+use super::query::{
+    self, ApprovalFilter, FILTER_LABELS_MAX, FilterId, IdPrefix, Page, PageOf, QueryError, RunFilter,
+};
 use super::rows::{ApprovalRow, ApprovalStatus, RunRow};
-use super::runs::{self, Runs};
+use super::runs::Runs;
 use super::status::{StatusCell, ViewKind, ViewState, ViewStatus};
 
 /// The longest that a reader waits for a view.
@@ -26,8 +28,9 @@ pub const BEHIND_WAIT_MAX: Duration = Duration::from_secs(1);
 /// look this much further along the ids, and compare the row's own time.
 const ID_TIME_SLACK_MS: i64 = 2_000;
 
-/// What a label is taken to match when an index is chosen. Labels are not counted: there may be as many as runs.
-const LABEL_GUESS: u64 = 1_000;
+/// How many runs a label or a parent is taken to have when an index is chosen. They are not counted: there may be as many of
+/// them as runs.
+const GUESS: u64 = 1_000;
 
 impl From<StoreViewError> for ViewError {
     fn from(error: StoreViewError) -> Self {
@@ -48,13 +51,6 @@ pub struct ViewBehind {
     pub cursor: u64,
     /// Where it should be.
     pub wanted: u64,
-}
-
-/// How many runs there are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RunCounts {
-    /// By the name of their status; every status is there.
-    pub by_status: BTreeMap<&'static str, u64>,
 }
 
 /// The views, for whoever reads them. Cheap to clone. Methods that are not `async` may read a few pages from the disk.
@@ -115,10 +111,12 @@ impl ViewsHandle {
         let bound_to = FilterId::of_runs(filter);
         let (limit, after) = query::begin(page, bound_to)?;
         let newest = filter.until.map(|until| first_id_at(until, ID_TIME_SLACK_MS));
+        let oldest = filter.since.map(|since| first_id_at(since, -ID_TIME_SLACK_MS));
+        let behind = filter.begins.and_then(IdPrefix::behind);
         let scan = Scan {
-            group: self.narrowest(filter)?,
-            below: after.into_iter().chain(newest).min(),
-            oldest: filter.since.map(|since| first_id_at(since, -ID_TIME_SLACK_MS)),
+            groups: self.narrowest(filter)?,
+            below: after.into_iter().chain(newest).chain(behind).min(),
+            oldest: oldest.into_iter().chain(filter.begins.map(IdPrefix::lowest)).max(),
             limit,
         };
         self.page::<Runs>(&scan, bound_to, |row| matches_run(filter, row))
@@ -146,7 +144,7 @@ impl ViewsHandle {
             (None, Some(status)) => Some(approvals::by_status(status)),
             (None, None) => None,
         };
-        let scan = Scan { group, below, oldest: None, limit };
+        let scan = Scan { groups: group.into_iter().collect(), below, oldest: None, limit };
         self.page::<Approvals>(&scan, bound_to, |row| {
             filter.status.is_none_or(|status| row.status == status)
                 && filter.run.is_none_or(|run| row.run == run)
@@ -161,20 +159,6 @@ impl ViewsHandle {
     pub fn approval(&self, id: ApprovalId) -> Result<Option<ApprovalRow>, ViewError> {
         self.readable(ViewKind::Approvals)?;
         list::get::<Approvals>(&*self.shared.views, self.shared.name(ViewKind::Approvals), id.0)
-    }
-
-    /// How many runs there are of each status: a few lookups, however many there are.
-    ///
-    /// # Errors
-    /// When the view cannot answer.
-    pub fn run_counts(&self) -> Result<RunCounts, ViewError> {
-        use RunStatus::{Cancelled, Completed, Failed, Paused, Pending, Running};
-        self.readable(ViewKind::Runs)?;
-        let mut counts = RunCounts::default();
-        for status in [Pending, Running, Paused, Completed, Failed, Cancelled] {
-            counts.by_status.insert(status.as_str(), self.count(ViewKind::Runs, &runs::by_status(status))?);
-        }
-        Ok(counts)
     }
 
     /// How many people's answers are waited for.
@@ -221,24 +205,35 @@ impl ViewsHandle {
         Ok(PageOf { items, next: next.map(|last| query::cursor(bound_to, last)) })
     }
 
-    /// The smallest group that holds all runs of the filter; none when only the list of all does.
-    fn narrowest(&self, filter: &RunFilter) -> Result<Option<bytes::Bytes>, ViewError> {
-        let counted = [filter.status.map(runs::by_status), filter.workflow.as_ref().map(runs::by_workflow)];
-        let mut candidates = Vec::with_capacity(3);
-        for group in counted.into_iter().flatten() {
-            candidates.push((self.count(ViewKind::Runs, &group)?, group));
+    /// The groups with the fewest runs that hold all runs of the filter together; none when only the list of all does.
+    fn narrowest(&self, filter: &RunFilter) -> Result<Vec<Bytes>, ViewError> {
+        let counted: [Vec<Bytes>; 4] = [
+            filter.statuses.iter().map(|status| facets::by_status(*status)).collect(),
+            filter.waits_for.iter().map(|wait| facets::by_wait(*wait)).collect(),
+            filter.reasons.iter().map(|reason| facets::by_reason(*reason)).collect(),
+            filter.workflow.iter().map(facets::by_workflow).collect(),
+        ];
+        let mut candidates = Vec::with_capacity(6);
+        for groups in counted.into_iter().filter(|groups| !groups.is_empty()) {
+            let mut runs = 0_u64;
+            for group in &groups {
+                runs = runs.saturating_add(self.count(ViewKind::Runs, group)?);
+            }
+            candidates.push((runs, groups));
         }
-        candidates
-            .extend(filter.labels.first().map(|(key, value)| (LABEL_GUESS, runs::by_label(key, value))));
-        Ok(candidates.into_iter().min_by_key(|(count, _)| *count).map(|(_, group)| group))
+        let parent = filter.parent.map(facets::by_parent);
+        let label = filter.labels.first().map(|(key, value)| facets::by_label(key, value));
+        candidates.extend(parent.into_iter().chain(label).map(|group| (GUESS, vec![group])));
+        let fewest = candidates.into_iter().min_by_key(|(runs, _)| *runs);
+        Ok(fewest.map(|(_, groups)| groups).unwrap_or_default())
     }
 
-    fn count(&self, kind: ViewKind, group: &[u8]) -> Result<u64, ViewError> {
+    pub(super) fn count(&self, kind: ViewKind, group: &[u8]) -> Result<u64, ViewError> {
         let value = self.shared.views.get(self.shared.name(kind), &counter_key(group))?;
         Ok(value.map_or(0, |value| count_of(&value)))
     }
 
-    fn readable(&self, view: ViewKind) -> Result<(), ViewError> {
+    pub(super) fn readable(&self, view: ViewKind) -> Result<(), ViewError> {
         match self.shared.status(view).get().state {
             ViewState::Opening => Err(ViewError::Opening { view }),
             ViewState::SetAside { reason, .. } => Err(ViewError::SetAside { view, reason }),
@@ -253,7 +248,11 @@ pub(super) fn count_of(value: &[u8]) -> u64 {
 }
 
 fn matches_run(filter: &RunFilter, row: &RunRow) -> bool {
-    filter.status.is_none_or(|status| row.status == status)
+    (filter.statuses.is_empty() || filter.statuses.contains(&row.status))
+        && (filter.waits_for.is_empty() || filter.waits_for.iter().any(|wait| row.waits_for(*wait)))
+        && (filter.reasons.is_empty() || row.reason.is_some_and(|reason| filter.reasons.contains(&reason)))
+        && filter.parent.is_none_or(|parent| row.parent.as_ref().is_some_and(|above| above.run == parent))
+        && filter.begins.is_none_or(|begins| begins.holds(row.id.0))
         && filter.workflow.as_ref().is_none_or(|workflow| row.workflow == *workflow)
         && filter.labels.iter().all(|(key, value)| row.labels.get(key) == Some(value))
         && filter.since.is_none_or(|since| row.created_at >= since)

@@ -14,15 +14,17 @@
 //! |---|---|
 //! | `r` id | the row |
 //! | `i` property, value, id | nothing: the row is in the group of that value |
-//! | `c` `i` property, value | how many rows are in that group, big-endian |
+//! | `c` `i` property, value | how many rows are in that group, or what they count in it together, big-endian |
 //! | `log` | the id of the log that the view was folded from |
 
 mod approvals;
 pub(crate) mod blocking;
 mod draft;
 mod error;
+mod facets;
 mod handle;
 mod list;
+mod numbers;
 mod projection;
 mod query;
 mod rows;
@@ -31,18 +33,22 @@ mod status;
 mod writer;
 
 #[cfg(test)]
+mod number_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
 pub use error::ViewError;
-pub use handle::{BEHIND_WAIT_MAX, RunCounts, ViewBehind, ViewsHandle};
+pub use handle::{BEHIND_WAIT_MAX, ViewBehind, ViewsHandle};
+pub use numbers::{HISTORY_HOURS_MAX, History, Hour, RunCounts, STATUSES};
 pub use query::{
-    ApprovalFilter, FILTER_LABELS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, PageOf, QueryError, RunFilter,
+    ApprovalFilter, FILTER_LABELS_MAX, IdPrefix, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, Page, PageOf, QueryError,
+    RunFilter,
 };
 pub use rows::{
     ApprovalRow, ApprovalStatus, EndedSteps, Excerpt, LABELS_BYTES_MAX, LABELS_MAX, MESSAGE_BYTES_MAX,
-    RunError, RunParent, RunRow, SHOWN_BYTES_MAX, WORD_BYTES_MAX,
+    RunError, RunParent, RunRow, SHOWN_BYTES_MAX, WAITS, WORD_BYTES_MAX,
 };
 pub use status::{ViewKind, ViewState, ViewStatus};
 pub use writer::{WriterEnd, WriterError};

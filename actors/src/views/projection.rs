@@ -68,8 +68,8 @@ pub(super) trait Projection: Send + Sync + 'static {
     fn fold(row: Option<Self::Row>, fact: &Fact<'_>) -> Option<Self::Row>;
     /// The groups that list the row: prefixes of index keys, without the row's id.
     fn groups(row: &Self::Row) -> Vec<Bytes>;
-    /// The groups whose members are counted.
-    fn counted(row: &Self::Row) -> Vec<Bytes>;
+    /// The groups that count the row, and how much it counts in each.
+    fn counted(row: &Self::Row) -> Vec<(Bytes, u32)>;
 }
 
 /// The key of a row.
@@ -97,7 +97,7 @@ pub(super) fn group(tag: u8, value: &[u8]) -> Bytes {
     [&[INDEX, tag], value].concat().into()
 }
 
-/// The key under which the members of a group are counted.
+/// The key under which a group is counted.
 pub(super) fn counter_key(group: &[u8]) -> Bytes {
     [&[COUNTER], group].concat().into()
 }

@@ -3,6 +3,7 @@
 //! A cursor is the place where the last page ended, bound to the filter it was made for: with another filter it would
 //! silently skip or repeat rows, so it is refused.
 
+use ghostlight_model::event::{PauseReason, WaitReason};
 use ghostlight_model::ids::{Name, RunId};
 use ghostlight_model::run::RunStatus;
 use ghostlight_model::workflow::Risk;
@@ -18,11 +19,19 @@ pub const PAGE_ROWS_DEFAULT: u16 = 50;
 /// The most labels that one filter may name.
 pub const FILTER_LABELS_MAX: usize = 8;
 
-/// Which runs. All conditions given must hold.
+/// Which runs. All conditions given must hold; of a condition with several values, one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunFilter {
-    /// Of this status.
-    pub status: Option<RunStatus>,
+    /// Of one of these statuses; empty: of any.
+    pub statuses: Vec<RunStatus>,
+    /// With a step that waits for one of these, which are of [`WAITS`](super::WAITS); empty: whatever they wait for.
+    pub waits_for: Vec<WaitReason>,
+    /// Paused for one of these reasons; empty: paused or not.
+    pub reasons: Vec<PauseReason>,
+    /// Started by a step of this run.
+    pub parent: Option<RunId>,
+    /// Whose id begins so.
+    pub begins: Option<IdPrefix>,
     /// Of this workflow.
     pub workflow: Option<Name>,
     /// With all these labels, key and value; at most [`FILTER_LABELS_MAX`].
@@ -31,6 +40,43 @@ pub struct RunFilter {
     pub since: Option<Timestamp>,
     /// Created before this time.
     pub until: Option<Timestamp>,
+}
+
+/// The beginning of ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdPrefix {
+    lowest: u128,
+    highest: u128,
+}
+
+impl IdPrefix {
+    /// Reads 1 to 32 hexadecimal digits, with hyphens or without; none for anything else.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        let is_one = (1..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let number = u128::from_str_radix(&digits, 16).ok().filter(|_| is_one)?;
+        // Of one digit at least, so that it is not moved out of the id.
+        let open_bits = 4 * (32 - digits.len());
+        let lowest = number << open_bits;
+        Some(Self { lowest, highest: lowest | ((1 << open_bits) - 1) })
+    }
+
+    /// Whether this id begins so.
+    #[must_use]
+    pub fn holds(self, id: Uuid) -> bool {
+        (self.lowest..=self.highest).contains(&id.as_u128())
+    }
+
+    /// The lowest id that begins so.
+    pub(super) fn lowest(self) -> Uuid {
+        Uuid::from_u128(self.lowest)
+    }
+
+    /// The lowest id behind all that begin so; none when these are the highest that there are.
+    pub(super) fn behind(self) -> Option<Uuid> {
+        self.highest.checked_add(1).map(Uuid::from_u128)
+    }
 }
 
 /// Which approvals. All conditions given must hold.
@@ -151,7 +197,7 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_and_is_bound_to_its_filter() {
         let running =
-            FilterId::of_runs(&RunFilter { status: Some(RunStatus::Running), ..RunFilter::default() });
+            FilterId::of_runs(&RunFilter { statuses: vec![RunStatus::Running], ..RunFilter::default() });
         let all = FilterId::of_runs(&RunFilter::default());
         let last = Uuid::from_u128(0x0198_0c00_0000_7000_8000_0000_0000_0001);
         let text = cursor(running, last);
@@ -175,6 +221,23 @@ mod tests {
         ];
         for text in bad {
             assert_eq!(last_of(text, all), Err(QueryError::CursorMalformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_an_id_holds_all_ids_that_begin_so() {
+        let id = Uuid::from_u128(0x0198_0c00_0000_7000_8000_0000_0000_0001);
+        let all = id.to_string();
+        for length in 1..=all.len() {
+            let prefix = IdPrefix::read(&all[..length]).unwrap();
+            assert!(prefix.holds(id), "{length}");
+        }
+        let prefix = IdPrefix::read("01980C0").unwrap();
+        assert_eq!(prefix.lowest(), Uuid::from_u128(0x0198_0c00 << 96));
+        assert_eq!(prefix.behind(), Some(Uuid::from_u128(0x0198_0c10 << 96)));
+        assert_eq!(IdPrefix::read("f").unwrap().behind(), None);
+        for none in ["", "-", "x", "+1", "01980c00-0000-7000-8000-0000000000011", "é"] {
+            assert_eq!(IdPrefix::read(none), None, "{none}");
         }
     }
 

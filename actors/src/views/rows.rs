@@ -23,9 +23,9 @@ pub const LABELS_BYTES_MAX: usize = 1_536;
 pub const LABELS_MAX: usize = 32;
 /// The most waiting steps that a row remembers; those beyond are left out.
 pub const WAITS_MAX: usize = 32;
-/// What steps wait for that lists show. Questions are counted, and a slot comes by itself.
-const SHOWN_WAITS: [WaitReason; 4] =
-    [WaitReason::Reconcile, WaitReason::Signal, WaitReason::Child, WaitReason::Time];
+/// What runs may be listed by that their steps wait for: an answer, and what comes from outside. A slot comes by itself.
+pub const WAITS: [WaitReason; 5] =
+    [WaitReason::Approval, WaitReason::Reconcile, WaitReason::Signal, WaitReason::Child, WaitReason::Time];
 /// The most bytes of an error's message, a gate's comment.
 pub const MESSAGE_BYTES_MAX: usize = 512;
 /// The most bytes of a gate's action, and of its impact.
@@ -210,17 +210,28 @@ pub struct StepWait {
 }
 
 impl RunRow {
+    /// Whether any of its steps waits for this, which is one of [`WAITS`].
+    #[must_use]
+    pub fn waits_for(&self, reason: WaitReason) -> bool {
+        match reason {
+            WaitReason::Approval => self.waiting_approvals > 0,
+            _ => self.waits.iter().any(|wait| wait.reason == reason),
+        }
+    }
+
     /// What its steps wait for, other than answers: signals, other runs, times, and what became of a write.
     #[must_use]
-    pub fn waits_for(&self) -> Vec<WaitReason> {
-        let waits = |reason: &WaitReason| self.waits.iter().any(|wait| wait.reason == *reason);
-        SHOWN_WAITS.into_iter().filter(waits).collect()
+    pub fn waits_beside_answers(&self) -> Vec<WaitReason> {
+        let is_remembered = |reason: &WaitReason| *reason != WaitReason::Approval && self.waits_for(*reason);
+        WAITS.into_iter().filter(is_remembered).collect()
     }
 
     /// The step waits from here on, if it is for something that lists show.
     pub(super) fn begin_wait(&mut self, step: &StepPath, reason: WaitReason) {
         self.end_wait(step);
-        if SHOWN_WAITS.contains(&reason) && self.waits.len() < WAITS_MAX {
+        // Questions are counted.
+        let is_remembered = reason != WaitReason::Approval && WAITS.contains(&reason);
+        if is_remembered && self.waits.len() < WAITS_MAX {
             self.waits.push(StepWait { step: stands_for(step), reason });
         }
     }

@@ -1,4 +1,4 @@
-//! The view of runs: one row a run, listed by status, by workflow and by label.
+//! The view of runs: one row a run, listed and counted by its [facets].
 
 use bytes::Bytes;
 use ghostlight_model::event::{
@@ -6,12 +6,13 @@ use ghostlight_model::event::{
     kind_name,
 };
 use ghostlight_model::event_of_no_run;
-use ghostlight_model::ids::{Name, RunId};
+use ghostlight_model::ids::RunId;
 use ghostlight_model::run::RunStatus;
 use ghostlight_store::Record;
 use uuid::Uuid;
 
-use super::projection::{Fact, Interest, Projection, group};
+use super::facets;
+use super::projection::{Fact, Interest, Projection};
 use super::rows::{EndedSteps, RunError, RunParent, RunRow, kept_labels};
 use super::status::ViewKind;
 use crate::streams;
@@ -22,7 +23,7 @@ pub(super) struct Runs;
 impl Projection for Runs {
     type Row = RunRow;
     const KIND: ViewKind = ViewKind::Runs;
-    const FORMAT: u32 = 4;
+    const FORMAT: u32 = 5;
 
     fn interest(record: &Record) -> Interest {
         if record.stream.kind() != "run" {
@@ -67,39 +68,12 @@ impl Projection for Runs {
     }
 
     fn groups(row: &RunRow) -> Vec<Bytes> {
-        let labels = row.labels.iter().map(|(key, value)| by_label(key, value));
-        [by_status(row.status), by_workflow(&row.workflow)].into_iter().chain(labels).collect()
+        facets::groups(row)
     }
 
-    fn counted(row: &RunRow) -> Vec<Bytes> {
-        vec![by_status(row.status), by_workflow(&row.workflow)]
+    fn counted(row: &RunRow) -> Vec<(Bytes, u32)> {
+        facets::counted(row)
     }
-}
-
-/// The runs of a status.
-pub(super) fn by_status(status: RunStatus) -> Bytes {
-    let number = match status {
-        RunStatus::Pending => 0,
-        RunStatus::Running => 1,
-        RunStatus::Paused => 2,
-        RunStatus::Completed => 3,
-        RunStatus::Failed => 4,
-        RunStatus::Cancelled => 5,
-    };
-    group(b's', &[number])
-}
-
-/// The runs of a workflow.
-pub(super) fn by_workflow(workflow: &Name) -> Bytes {
-    group(b'w', &[workflow.as_str().as_bytes(), &[0]].concat())
-}
-
-/// The runs with a label. Labels are people's texts of any length, so the key holds 16 bytes of their hash; who lists
-/// by label compares the row.
-pub(super) fn by_label(key: &str, value: &str) -> Bytes {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(key.len() as u64).to_le_bytes()).update(key.as_bytes()).update(value.as_bytes());
-    group(b'l', &hasher.finalize().as_bytes()[..16])
 }
 
 fn created_row(created: &RunCreated, fact: &Fact<'_>) -> Option<RunRow> {
@@ -224,6 +198,7 @@ fn end(row: &mut RunRow, status: RunStatus, fact: &Fact<'_>) {
     row.status = status;
     row.reason = None;
     row.waits.clear();
+    row.waiting_approvals = 0;
     row.ended_at = Some(fact.at);
 }
 
@@ -291,7 +266,7 @@ mod tests {
             waiting("a", WaitReason::Child),
         ];
         let row = history.iter().fold(None, fold);
-        let waits = |row: &Option<RunRow>| row.as_ref().map(RunRow::waits_for);
+        let waits = |row: &Option<RunRow>| row.as_ref().map(RunRow::waits_beside_answers);
         assert_eq!(waits(&row), Some(vec![WaitReason::Signal, WaitReason::Child]));
         let row = fold(row, &failed_step("b"));
         assert_eq!(waits(&row), Some(vec![WaitReason::Child]));

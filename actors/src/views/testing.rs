@@ -57,17 +57,32 @@ impl Log {
         self.run_to(run, route, events, Wake::Idle)
     }
 
-    /// The same, and what a restart should do with the run then.
+    /// Appends an event to a run, so many milliseconds after the first run began.
+    pub fn run_at(&self, run: RunId, route: &str, event: &Event, ms: i64) -> u64 {
+        self.events(run, route, std::slice::from_ref(event), Wake::Idle, |_| START_MS + ms)
+    }
+
+    /// As [`Log::run`], and what a restart should do with the run then.
     pub fn run_to(&self, run: RunId, route: &str, events: &[Event], wake: Wake) -> u64 {
+        self.events(run, route, events, wake, |sequence| run_ms(run) + 1_000 * (sequence - 1))
+    }
+
+    fn events(
+        &self,
+        run: RunId,
+        route: &str,
+        events: &[Event],
+        wake: Wake,
+        ms_of: impl Fn(i64) -> i64,
+    ) -> u64 {
         let stream = streams::run(run);
         let expected = self.journal.head_of(&stream).unwrap().map_or(0, |head| head.sequence);
         let by = Attribution { by: Some("local".into()), ..Attribution::default() };
-        let encode = |(at, event): (usize, &Event)| {
-            let ms = run_ms(run) + 1_000 * (expected as i64 + at as i64);
-            codec::encode(std::slice::from_ref(event), &by, Timestamp::from_millisecond(ms).unwrap())
-                .remove(0)
+        let encode = |(at, event): (i64, &Event)| {
+            let time = Timestamp::from_millisecond(ms_of(expected as i64 + at)).unwrap();
+            codec::encode(std::slice::from_ref(event), &by, time).remove(0)
         };
-        let records = events.iter().enumerate().map(encode).collect();
+        let records = (1..).zip(events).map(encode).collect();
         self.append(stream, route, expected, records, wake)
     }
 

@@ -14,6 +14,7 @@ pub mod diff;
 pub mod event;
 pub mod hazard;
 pub mod next;
+pub mod numbers;
 pub mod page;
 pub mod plan;
 pub mod revision;

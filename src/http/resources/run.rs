@@ -161,7 +161,7 @@ impl RunBody {
             not_compensated: None,
             forked_from: None,
             waiting_approvals: row.waiting_approvals,
-            waits_for: row.waits_for().into_iter().map(wait_reason).collect(),
+            waits_for: row.waits_beside_answers().into_iter().map(wait_reason).collect(),
             usage: row.usage().into(),
             sequence: row.sequence.to_string(),
         }

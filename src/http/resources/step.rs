@@ -220,7 +220,9 @@ pub fn status_names() -> String {
     ALL.map(StepStatus::as_str).join(", ")
 }
 
-pub(super) fn wait_reason(reason: WaitReason) -> &'static str {
+/// What a step waits for, as a word.
+#[must_use]
+pub fn wait_reason(reason: WaitReason) -> &'static str {
     match reason {
         WaitReason::Approval => "approval",
         WaitReason::Slot => "slot",

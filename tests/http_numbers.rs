@@ -1,0 +1,170 @@
+//! Numbers over the list of runs, its filters, and the runs beside their workflows: all of them say what the list says.
+
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
+mod inside;
+
+use inside::{FAILS, GATE, Inside, ONE};
+use serde_json::{Value, json};
+
+/// A run of it waits for a signal, and one of its parent for it.
+const WAITS: &str = "ghostlight: 1\nname: waits\nnodes:\n  go: { type: wait, signal: { name: go } }\n";
+const PARENT: &str = "ghostlight: 1\nname: parent\nnodes:\n  sub: { type: workflow, workflow: waits }\n";
+
+/// Starts a run and answers its id; one that ends by itself has ended.
+async fn start(inside: &Inside, workflow: &str, team: &str) -> String {
+    let path = format!("/api/v1/workflows/{workflow}/runs");
+    let wait = if matches!(workflow, "one" | "fails") { "wait=10" } else { "wait=0" };
+    let begin = inside.request("POST", &path).header("prefer", wait);
+    let body = json!({ "labels": { "team": team }, "input": { "what": "it" } });
+    inside.send(begin.json(&body)).await.ok()["id"].as_str().unwrap().to_owned()
+}
+
+/// Two runs of `one`, one of `fails`, two of `gate` that ask, one of `parent` with its child, one of `waits` that is paused and
+/// one that is cancelled. Answers the run of `parent`.
+async fn fill(inside: &Inside) -> String {
+    for text in [ONE, FAILS, GATE, WAITS, PARENT] {
+        inside.post_yaml("/api/v1/workflows", text).await.ok();
+    }
+    for workflow in ["one", "one", "fails", "gate", "gate"] {
+        start(inside, workflow, "ops").await;
+    }
+    let parent = start(inside, "parent", "dev").await;
+    let (paused, cancelled) = (start(inside, "waits", "dev").await, start(inside, "waits", "dev").await);
+    inside.post(&format!("/api/v1/runs/{paused}/pause"), &json!({})).await.ok();
+    inside.post(&format!("/api/v1/runs/{cancelled}/cancel"), &json!({})).await.ok();
+    inside.get(&format!("/api/v1/runs/{cancelled}?wait=10")).await.ok();
+    let settled = |counts: &Value| {
+        let waiting = &counts["waiting"];
+        (&waiting["approval"], &waiting["signal"], &waiting["child"]) == (&json!(2), &json!(2), &json!(1))
+    };
+    inside.until("/api/v1/runs/counts", settled).await;
+    parent
+}
+
+async fn ids(inside: &Inside, filter: &str) -> Vec<String> {
+    let list = inside.get(&format!("/api/v1/runs?{filter}")).await.ok();
+    list["items"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The runs of a filter, page by page.
+async fn paged(inside: &Inside, filter: &str) -> Vec<String> {
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = inside.get(&format!("/api/v1/runs?{filter}&limit=1{cursor}")).await.ok();
+        all.extend(
+            page["items"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn counts_and_history_say_what_the_list_says() {
+    let inside = Inside::start();
+    fill(&inside).await;
+    let counts = inside.get("/api/v1/runs/counts").await.ok();
+    let by_status =
+        json!({"pending": 0, "running": 4, "paused": 1, "completed": 2, "failed": 1, "cancelled": 1});
+    assert_eq!((&counts["total"], &counts["by_status"]), (&json!(9), &by_status), "{counts}");
+    let waiting = json!({"approval": 2, "reconcile": 0, "signal": 2, "child": 1, "time": 0});
+    assert_eq!((&counts["waiting"], &counts["waiting_approvals"]), (&waiting, &json!(2)), "{counts}");
+    assert_eq!((&counts["quarantined"], &counts["partial"]), (&json!(0), &json!(false)));
+    let head: u64 = counts["sequence"].as_str().unwrap().parse().unwrap();
+    assert_eq!(head, inside.ghostlight.journal.head());
+
+    let gate = inside.get("/api/v1/runs/counts?workflow=gate").await.ok();
+    assert_eq!((&gate["total"], &gate["waiting"]["approval"]), (&json!(2), &json!(2)), "{gate}");
+    let dev = inside.get("/api/v1/runs/counts?label=team%3Ddev").await.ok();
+    assert_eq!((&dev["total"], &dev["by_status"]["paused"]), (&json!(4), &json!(1)), "{dev}");
+    let both = inside.get("/api/v1/runs/counts?label=team%3Ddev&workflow=waits").await.ok();
+    assert_eq!(both["total"], 3, "a child has its parent's labels: {both}");
+
+    let history = inside.get("/api/v1/runs/history").await.ok();
+    let sum = |history: &Value, what: &str| -> u64 {
+        history["buckets"].as_array().unwrap().iter().map(|hour| hour[what].as_u64().unwrap()).sum()
+    };
+    assert_eq!(
+        (&history["bucket_ms"], history["buckets"].as_array().unwrap().len()),
+        (&json!(3_600_000), 24)
+    );
+    let sums = ["started", "completed", "failed", "cancelled"].map(|what| sum(&history, what));
+    assert_eq!(sums, [9, 2, 1, 1], "{history}");
+    let one = inside.get("/api/v1/runs/history?workflow=one&hours=2").await.ok();
+    assert_eq!((sum(&one, "started"), sum(&one, "completed")), (2, 2), "{one}");
+    let ats: Vec<&str> =
+        one["buckets"].as_array().unwrap().iter().map(|hour| hour["at"].as_str().unwrap()).collect();
+    assert!(ats.iter().all(|at| at.ends_with(":00:00Z")) && ats[0] < ats[1], "{ats:?}");
+    // Folded again from the journal, they say the same.
+    let inside = inside.restart();
+    let again = inside.get("/api/v1/runs/counts").await.ok();
+    assert_eq!((&again["by_status"], &again["waiting"]), (&counts["by_status"], &counts["waiting"]));
+}
+
+#[tokio::test]
+async fn runs_are_listed_by_what_they_wait_for_by_why_they_are_paused_and_by_their_parent() {
+    let inside = Inside::start();
+    let parent = fill(&inside).await;
+    let workflow = |workflow: &str| format!("workflow={workflow}");
+    assert_eq!(ids(&inside, "waits_for=approval").await, ids(&inside, &workflow("gate")).await);
+    let both = ids(&inside, "waits_for=approval,child").await;
+    assert_eq!(both.len(), 3);
+    assert_eq!(paged(&inside, "waits_for=approval,child").await, both, "page by page they are the same");
+    let paused = ids(&inside, "status=paused").await;
+    assert_eq!((paused.len(), &ids(&inside, "reason=operator").await), (1, &paused));
+    assert_eq!(ids(&inside, "reason=quarantined,storage").await, Vec::<String>::new());
+    let children = inside.get(&format!("/api/v1/runs?parent={parent}")).await.ok();
+    let items = children["items"].as_array().unwrap();
+    assert_eq!(
+        (items.len(), &items[0]["parent"], &items[0]["workflow"]),
+        (1, &json!(parent), &json!("waits"))
+    );
+    let short = &parent[..18];
+    assert!(ids(&inside, &format!("q={short}")).await.contains(&parent), "by the beginning of its id");
+    assert_eq!(ids(&inside, &format!("q={parent}")).await, [parent.as_str()]);
+    let ended = ids(&inside, "status=cancelled,failed,completed").await;
+    assert_eq!(ended.len(), 4);
+    assert_eq!(paged(&inside, "status=completed,failed,cancelled").await, ended);
+    let narrow = "status=running,paused&waits_for=signal&workflow=waits&label=team%3Ddev";
+    assert_eq!(ids(&inside, narrow).await, [&paused[0], items[0]["id"].as_str().unwrap()]);
+
+    let page = inside.get("/api/v1/runs?status=completed&limit=1").await.ok();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let other = inside.get(&format!("/api/v1/runs?status=completed,failed&limit=1&cursor={cursor}")).await;
+    assert_eq!((other.status, other.code()), (400, "bad_cursor"));
+    for bad in
+        ["status=done", "status=failed,", "waits_for=slot", "reason=bored", "parent=x", "q=x", "status="]
+    {
+        let refused = inside.get(&format!("/api/v1/runs?{bad}")).await;
+        assert_eq!((refused.status, refused.code()), (400, "bad_query"), "{bad}");
+    }
+    for bad in
+        ["history?hours=0", "history?hours=169", "history?hours=x", "counts?label=x", "counts?workflow=X"]
+    {
+        let refused = inside.get(&format!("/api/v1/runs/{bad}")).await;
+        assert_eq!((refused.status, refused.code()), (400, "bad_query"), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn all_that_a_list_shows_is_acted_on_by_the_same_filter_and_counted_before() {
+    let inside = Inside::start();
+    fill(&inside).await;
+    let ask = |dry_run: bool| json!({"action": "cancel", "filter": {"waits_for": "approval,signal"}, "dry_run": dry_run});
+    let looked = inside.post("/api/v1/batches", &ask(true)).await.ok();
+    assert_eq!(looked["counts"], json!({"runs": 4, "done": 4, "refused": 0}), "{looked}");
+    let done = inside.post("/api/v1/batches", &ask(false)).await.ok();
+    assert_eq!(done["counts"], looked["counts"]);
+    let is_quiet = |counts: &Value| counts["waiting"]["approval"] == 0 && counts["waiting"]["signal"] == 0;
+    let counts = inside.until("/api/v1/runs/counts", is_quiet).await;
+    assert_eq!(counts["waiting_approvals"], 0, "{counts}");
+    for (filter, code) in
+        [(json!({"reason": "bored"}), "invalid_value"), (json!({"waits_for": "slot"}), "invalid_value")]
+    {
+        let refused = inside.post("/api/v1/batches", &json!({"action": "cancel", "filter": filter})).await;
+        assert_eq!((refused.status, refused.code()), (422, code), "{refused:?}");
+    }
+}
