@@ -168,3 +168,41 @@ async fn all_that_a_list_shows_is_acted_on_by_the_same_filter_and_counted_before
         assert_eq!((refused.status, refused.code()), (422, code), "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn a_workflow_is_shown_with_its_latest_runs_and_how_many_it_has() {
+    let inside = Inside::start();
+    fill(&inside).await;
+    let list = inside.get("/api/v1/workflows?recent=1").await.ok();
+    let of = |name: &str| {
+        let items = list["items"].as_array().unwrap();
+        items.iter().find(|item| item["name"] == name).unwrap()
+    };
+    let latest = inside.get("/api/v1/runs?workflow=one&limit=1").await.ok()["items"][0].clone();
+    let recent = of("one")["recent_runs"].as_array().unwrap();
+    assert_eq!(recent.len(), 1);
+    for field in ["id", "status", "created_at", "ended_at"] {
+        assert_eq!(recent[0][field], latest[field], "{field}");
+    }
+    assert_eq!((&of("one")["counts"]["completed"], &of("one")["counts"]["running"]), (&json!(2), &json!(0)));
+    assert_eq!(of("waits")["counts"]["cancelled"], 1, "{list}");
+    let plain = inside.get("/api/v1/workflows").await.ok();
+    assert_eq!(
+        (&plain["items"][0]["recent_runs"], plain["items"][0]["counts"].is_object()),
+        (&json!([]), true)
+    );
+
+    let one = inside.get("/api/v1/workflows/one?recent=20").await;
+    assert_eq!(
+        (one.body["recent_runs"].as_array().unwrap().len(), &one.body["counts"]["completed"]),
+        (2, &json!(2))
+    );
+    let tag = one.header("etag").to_owned();
+    let again = |path: &str| inside.send(inside.request("GET", path).header("if-none-match", &tag));
+    assert_eq!(again("/api/v1/workflows/one").await.status, 304, "without runs it is not changed");
+    assert_eq!(again("/api/v1/workflows/one?recent=0").await.status, 200, "its runs are");
+    assert!(inside.get("/api/v1/workflows/one").await.ok().get("counts").is_none());
+    for path in ["/api/v1/workflows?recent=51", "/api/v1/workflows/one?recent=51"] {
+        assert_eq!(inside.get(path).await.code(), "bad_query", "{path}");
+    }
+}

@@ -44,6 +44,7 @@ mod tree;
 mod unread;
 mod versions;
 mod websocket;
+mod workflow_runs;
 mod workflows;
 
 use std::net::SocketAddr;

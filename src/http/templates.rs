@@ -13,7 +13,7 @@ use ghostlight_model::language::{self, Format, Source};
 use ghostlight_model::template::{self, Template, written as written_out};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::body;
 use super::headers::{IfMatch, Once};
@@ -27,16 +27,38 @@ use super::strict;
 use super::surface::{Answer, App, blocking, json_with, ok, part, sequence, tagged, written};
 use super::versions::{VersionsQuery, VisibilityBody, VisibleBody, visible};
 use super::workflows::{
-    MessageQuery, SaveRequest, VersionQuery, WorkflowsQuery, document_to_save, of_what_exists, saved_answer,
-    visibility_filter, with_nearest,
+    MessageQuery, SaveRequest, document_to_save, of_what_exists, saved_answer, visibility_filter,
+    with_nearest,
 };
 
+/// Which templates.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TemplatesQuery {
+    /// Those whose name holds this text.
+    q: Option<String>,
+    /// `mine` (those that the caller saved first), `public`, or `all`, which is what stands when nothing is said.
+    #[param(pattern = "^(mine|public|all)$")]
+    visibility: Option<String>,
+    /// The deleted ones too.
+    deleted: Option<bool>,
+    /// How many, 1 to 200; 50 by default.
+    #[param(minimum = 1, maximum = 200)]
+    limit: Option<u16>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
+    min_sequence: Option<String>,
+}
+
 /// Lists templates, those changed last first; the built-in ones come last.
-#[utoipa::path(tag = "templates", params(WorkflowsQuery), responses(
+#[utoipa::path(tag = "templates", params(TemplatesQuery), responses(
     (status = 200, body = PageBody<TemplateRowBody>), (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/templates")]
 pub async fn list(app: App, request: HttpRequest) -> Answer {
-    let query: WorkflowsQuery = strict::query(request.query_string())?;
+    let query: TemplatesQuery = strict::query(request.query_string())?;
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let visibility = visibility_filter(&request, query.visibility.as_deref())?;
     let filter = WorkflowFilter { q: query.q, with_deleted: query.deleted.unwrap_or(false), visibility };
@@ -115,12 +137,24 @@ pub async fn from_workflow(app: App, request: HttpRequest, payload: Payload) -> 
     Ok(made.answer("templates", saved))
 }
 
+/// Which version.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TemplateQuery {
+    /// The version; the latest by default.
+    version: Option<u64>,
+    /// Answer with what was committed up to this sequence, at least.
+    #[param(pattern = "^[0-9]{1,19}$")]
+    min_sequence: Option<String>,
+}
+
 /// One version of a template, whole.
-#[utoipa::path(tag = "templates", params(VersionQuery), responses((status = 200, body = TemplateBody),
+#[utoipa::path(tag = "templates", params(TemplateQuery), responses((status = 200, body = TemplateBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/templates/{name}")]
 pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer {
-    let query: VersionQuery = strict::query(request.query_string())?;
+    let query: TemplateQuery = strict::query(request.query_string())?;
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let name = named(&name)?;
     let version = found(&app, &name, query.version).await?;

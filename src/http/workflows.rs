@@ -23,6 +23,7 @@ use super::resources::plan::PlanBody;
 use super::resources::workflow::{SavedBody, ValidationBody, WorkflowBody, WorkflowRowBody};
 use super::strict;
 use super::surface::{Answer, App, json_with, ok, part, sequence, tagged, written};
+use super::workflow_runs::{recent, runs_of};
 
 /// Which workflows.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -30,20 +31,23 @@ use super::surface::{Answer, App, json_with, ok, part, sequence, tagged, written
 #[into_params(parameter_in = Query)]
 pub struct WorkflowsQuery {
     /// Those whose name holds this text.
-    pub q: Option<String>,
+    q: Option<String>,
     /// `mine` (those that the caller saved first), `public`, or `all`, which is what stands when nothing is said.
     #[param(pattern = "^(mine|public|all)$")]
-    pub visibility: Option<String>,
+    visibility: Option<String>,
     /// The deleted ones too.
-    pub deleted: Option<bool>,
+    deleted: Option<bool>,
     /// How many, 1 to 200; 50 by default.
     #[param(minimum = 1, maximum = 200)]
-    pub limit: Option<u16>,
+    limit: Option<u16>,
     /// `next_cursor` of the page before.
-    pub cursor: Option<String>,
+    cursor: Option<String>,
     /// Answer with what was committed up to this sequence, at least.
     #[param(pattern = "^[0-9]{1,19}$")]
-    pub min_sequence: Option<String>,
+    min_sequence: Option<String>,
+    /// How many of its latest runs each workflow is shown with, 0 to 50; none by default.
+    #[param(maximum = 50)]
+    recent: Option<u16>,
 }
 
 /// Lists workflows, those changed last first.
@@ -52,11 +56,15 @@ pub struct WorkflowsQuery {
 #[get("/api/v1/workflows")]
 pub async fn list(app: App, request: HttpRequest) -> Answer {
     let query: WorkflowsQuery = strict::query(request.query_string())?;
+    let recent = recent(query.recent)?.unwrap_or(0);
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let visibility = visibility_filter(&request, query.visibility.as_deref())?;
     let filter = WorkflowFilter { q: query.q, with_deleted: query.deleted.unwrap_or(false), visibility };
     let found = app.ghostlight.catalogue.list(filter, page(query.limit, query.cursor)?).await?;
-    ok(&PageBody { items: found.items.iter().map(WorkflowRowBody::of).collect(), next_cursor: found.next })
+    let names = found.items.iter().map(|row| row.name.clone()).collect();
+    let runs = runs_of(&app, names, recent).await?;
+    let rows = found.items.iter().zip(runs).map(|(row, runs)| WorkflowRowBody::of(row, runs));
+    ok(&PageBody { items: rows.collect(), next_cursor: found.next })
 }
 
 /// By whom they are for, as a query says it.
@@ -104,10 +112,14 @@ pub async fn validate(app: App, request: HttpRequest, payload: Payload) -> Answe
 #[into_params(parameter_in = Query)]
 pub struct VersionQuery {
     /// The version; the latest by default.
-    pub version: Option<u64>,
+    version: Option<u64>,
     /// Answer with what was committed up to this sequence, at least.
     #[param(pattern = "^[0-9]{1,19}$")]
-    pub min_sequence: Option<String>,
+    min_sequence: Option<String>,
+    /// Show how many runs it has of each status too, and so many of the latest, 0 to 50. The answer is whole then, whatever
+    /// `If-None-Match` says.
+    #[param(maximum = 50)]
+    recent: Option<u16>,
 }
 
 /// One version of a workflow, whole.
@@ -117,12 +129,19 @@ pub struct VersionQuery {
 #[get("/api/v1/workflows/{name}")]
 pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer {
     let query: VersionQuery = strict::query(request.query_string())?;
+    let recent = recent(query.recent)?;
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let version = version_of(&app, &named(&name)?, query.version).await?;
     let (etag, body) = (version.etag().to_string(), WorkflowBody::of(&version));
-    // Deleting, restoring and newer versions change what is shown and not the tag: only what can be told apart by its tag
-    // alone is answered with "not changed".
-    match (version.deleted, version.version == version.latest) {
+    let body = match recent {
+        Some(recent) => {
+            body.with_runs(runs_of(&app, vec![version.name.clone()], recent).await?.pop().flatten())
+        }
+        None => body,
+    };
+    // Deleting, restoring, newer versions and runs change what is shown and not the tag: only what can be told apart by its
+    // tag alone is answered with "not changed".
+    match (version.deleted, version.version == version.latest && recent.is_none()) {
         (true, _) => ok(&body),
         (false, true) => Ok(tagged(&request, &etag, |builder| json_with(builder, &body))),
         (false, false) => {

@@ -1,6 +1,7 @@
 //! A workflow and its versions.
 
 use ghostlight_actors::catalogue::{Saved, WorkflowSummary, WorkflowVersion};
+use ghostlight_actors::views::RunRow;
 use ghostlight_model::definitions::workflow::VersionHead;
 use ghostlight_model::diagnostic::Diagnostic;
 use jiff::Timestamp;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::numbers::ByStatusBody;
 use super::plan::PlanBody;
 
 /// A workflow, as lists show it.
@@ -38,12 +40,19 @@ pub struct WorkflowRowBody {
     pub visibility: &'static str,
     /// Whether it takes no new runs.
     pub deleted: bool,
+    /// How many runs it has of each status. Left out while the list of runs cannot tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<ByStatusBody>,
+    /// Its latest runs, the newest first, as many as `recent` asks for. Left out as `counts` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recent_runs: Option<Vec<RecentRunBody>>,
 }
 
 impl WorkflowRowBody {
-    /// A row of the list.
+    /// A row of the list, with the runs that it has, as far as these are known.
     #[must_use]
-    pub fn of(row: &WorkflowSummary) -> Self {
+    pub fn of(row: &WorkflowSummary, runs: Option<RunsBody>) -> Self {
+        let (counts, recent_runs) = RunsBody::apart(runs);
         Self {
             name: row.name.to_string(),
             description: row.description.clone(),
@@ -56,6 +65,8 @@ impl WorkflowRowBody {
             owner: row.owner.clone(),
             visibility: row.visibility.as_str(),
             deleted: row.deleted,
+            counts,
+            recent_runs,
         }
     }
 }
@@ -95,6 +106,13 @@ pub struct WorkflowBody {
     pub visibility: &'static str,
     /// Whether the workflow takes no new runs.
     pub deleted: bool,
+    /// How many runs it has of each status. Left out while the list of runs cannot tell, and where `recent` was not
+    /// asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub counts: Option<ByStatusBody>,
+    /// Its latest runs, the newest first, as many as `recent` asks for. Left out as `counts` is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recent_runs: Option<Vec<RecentRunBody>>,
 }
 
 impl WorkflowBody {
@@ -118,6 +136,59 @@ impl WorkflowBody {
             owner: version.owner.clone(),
             visibility: version.visibility.as_str(),
             deleted: version.deleted,
+            counts: None,
+            recent_runs: None,
+        }
+    }
+
+    /// The same with the runs that the workflow has.
+    #[must_use]
+    pub fn with_runs(self, runs: Option<RunsBody>) -> Self {
+        let (counts, recent_runs) = RunsBody::apart(runs);
+        Self { counts, recent_runs, ..self }
+    }
+}
+
+/// The runs of a workflow, as they are shown beside it.
+#[derive(Debug, Clone)]
+pub struct RunsBody {
+    /// How many there are of each status.
+    pub counts: ByStatusBody,
+    /// The latest, the newest first.
+    pub recent_runs: Vec<RecentRunBody>,
+}
+
+impl RunsBody {
+    fn apart(runs: Option<Self>) -> (Option<ByStatusBody>, Option<Vec<RecentRunBody>>) {
+        runs.map(|runs| (runs.counts, runs.recent_runs)).unzip()
+    }
+}
+
+/// A run, as it is shown beside its workflow.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = RecentRun)]
+pub struct RecentRunBody {
+    /// Its id.
+    pub id: String,
+    /// `pending`, `running`, `paused`, `completed`, `failed`, `cancelled`.
+    pub status: &'static str,
+    /// When it was admitted.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Timestamp>,
+}
+
+impl RecentRunBody {
+    /// A run of the list.
+    #[must_use]
+    pub fn of(row: &RunRow) -> Self {
+        Self {
+            id: row.id.to_string(),
+            status: row.status.as_str(),
+            created_at: row.created_at,
+            ended_at: row.ended_at,
         }
     }
 }
