@@ -193,7 +193,7 @@ async fn a_client_says_what_it_wants_and_is_told_what_it_may_not() {
         ("nonsense", "bad_json"),
         (r#"{"subscribe":{"typs":"run.*"}}"#, "unknown_field"),
         (r#"{"subscribe":{"types":"nothing"}}"#, "bad_query"),
-        (r#"{"presence":{}}"#, "not_supported_yet"),
+        (r#"{"presence":{"view":"nowhere"}}"#, "invalid_value"),
         ("{}", "bad_request"),
     ] {
         socket.send(Message::text(said)).await.unwrap();

@@ -3,7 +3,7 @@
 //! ```text
 //! surface (one_for_one)
 //! ├── metrics    counts runs as they are committed (transient: done when the journal is closed)
-//! ├── sweep      ends feeds whose clients have stopped reading
+//! ├── sweep      ends feeds whose clients have stopped reading, and shows those no longer who are gone
 //! ├── chaos      strikes actors at random; only where `serve --chaos` asked for it
 //! └── http       the server; a new one listens on the same socket
 //! ```
@@ -112,8 +112,10 @@ async fn sweep(app: App) -> Result<(), Infallible> {
         if before.elapsed() > SWEEP_EVERY * 2 {
             // The process stood still, and nobody could get on.
             app.sessions.forgive();
+            app.seats.forgive();
             continue;
         }
+        app.seats.sweep();
         let ended = app.sessions.sweep(STUCK_AFTER);
         if ended > 0 {
             tracing::info!(ended, "feeds whose clients had stopped reading were ended");

@@ -13,7 +13,7 @@ use utoipa::openapi::{Content, OneOf, RefOr, Schema};
 
 use super::problem::{self, Code, Problem};
 use super::{
-    agents, approvals, batches, bundles, docs, feeds, graph, health, retries, run_commands,
+    agents, approvals, batches, bundles, docs, feeds, graph, health, presence, retries, run_commands,
     run_numbers, run_parts, runs, schemas, templates, tokens, tree, versions, workflows,
 };
 
@@ -70,7 +70,7 @@ routes! {
     agents::list, agents::show, agents::replace, agents::enable, agents::disable, agents::reload_all, agents::reload,
     tokens::list, tokens::create, tokens::revoke,
     tree::show, tree::restart, tree::stop, tree::panic, tree::chaos,
-    feeds::feed, feeds::run_feed,
+    feeds::feed, feeds::run_feed, presence::show,
     docs::openapi, docs::readable, docs::style, docs::problem, docs::diagnostic, schemas::workflow, schemas::agent,
     health::healthz, health::readyz, health::metrics,
     run_parts::status_alias, feeds::live_stream_alias, run_parts::current_agents_alias,

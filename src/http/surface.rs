@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::problem::{Code, Problem};
 use super::request::{SEQUENCE, idempotency};
+use super::seats::Seats;
 use super::sessions::Sessions;
 use super::settings::HttpSettings;
 use crate::access::{Policy, Throttle};
@@ -31,6 +32,8 @@ pub struct Surface {
     pub policy: Policy,
     /// The feeds that are open.
     pub sessions: Sessions,
+    /// Who looks at what.
+    pub seats: Seats,
     /// What is measured.
     pub metrics: Metrics,
     throttle: Mutex<Throttle>,
@@ -55,7 +58,8 @@ impl Surface {
             allowed_hosts: settings.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
         let sessions = Sessions::new(settings.feeds_max);
-        Self { ghostlight, settings, policy, sessions, metrics, throttle: Mutex::default() }
+        let seats = Seats::new(ghostlight.world().clock.clone());
+        Self { ghostlight, settings, policy, sessions, seats, metrics, throttle: Mutex::default() }
     }
 
     /// The time.

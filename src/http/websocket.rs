@@ -20,13 +20,17 @@ use futures::Stream;
 use futures::future::LocalBoxFuture;
 use ghostlight_actors::feed::{FeedItem, FeedRequest, Subscription};
 use ghostlight_model::ids::RunId;
+use ghostlight_model::presence::View;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::Instant as Moment;
 
 use super::feeds::FeedQuery;
 use super::frames::Frames;
+use super::presence;
 use super::problem::{Code, Problem};
 use super::request;
+use super::seats::{Here, PAUSE, Seat, Told};
 use super::sessions::{PING_EVERY, Session};
 use super::sse::is_still_let_in;
 use super::strict;
@@ -49,11 +53,22 @@ struct FeedSession {
     session: Session,
     first: Option<Subscription>,
     pump: Option<SpawnHandle>,
+    /// Where its person is among those who say what they look at.
+    seat: Seat,
+    watch: Option<Watch>,
+    /// When he may be told again who else is there.
+    quiet_until: Moment,
     silent_pings: u32,
     window: (Instant, u32),
     is_closing: bool,
     /// Whether the client began a frame that is too long.
     is_over: Rc<Cell<bool>>,
+}
+
+/// What tells a session who else looks at what its person looks at.
+struct Watch {
+    view: View,
+    changes: SpawnHandle,
 }
 
 /// What a client may say.
@@ -64,8 +79,8 @@ struct Said {
     subscribe: Option<FeedQuery>,
     #[serde(default)]
     unsubscribe: Option<Value>,
-    #[serde(default)]
-    presence: Option<Value>,
+    #[serde(default, deserialize_with = "strict::object")]
+    presence: Option<presence::Said>,
 }
 
 /// What a client asks for.
@@ -73,6 +88,8 @@ struct Said {
 enum FeedCommand {
     Subscribe(Box<FeedRequest>),
     Unsubscribe,
+    /// To be seen, or not any more.
+    Present(Option<Here>),
 }
 
 /// Reads what a client of a feed, or of a run's feed, said.
@@ -82,10 +99,10 @@ fn understand(text: &str, run: Option<RunId>) -> Result<FeedCommand, Problem> {
             Ok(FeedCommand::Subscribe(Box::new(wanted.request(run)?)))
         }
         Said { subscribe: None, unsubscribe: Some(_), presence: None } => Ok(FeedCommand::Unsubscribe),
-        Said { subscribe: None, unsubscribe: None, presence: Some(_) } => {
-            Err(Problem::new(Code::NotSupportedYet, "presence is not supported yet"))
+        Said { subscribe: None, unsubscribe: None, presence: Some(said) } => {
+            Ok(FeedCommand::Present(said.read()?))
         }
-        _ => Err(Problem::new(Code::BadRequest, "say one of `subscribe` and `unsubscribe`")),
+        _ => Err(Problem::new(Code::BadRequest, "say one of `subscribe`, `unsubscribe` and `presence`")),
     }
 }
 
@@ -102,9 +119,13 @@ pub fn start(
     subscription: Subscription,
 ) -> Answer {
     let (frames, is_over) = Frames::bounded(payload, MESSAGE_BYTES_MAX as u64);
+    let subject = request::subject(request);
     let actor = FeedSession {
         app: app.clone(),
-        subject: request::subject(request),
+        seat: app.seats.seat(subject.as_ref().map(Subject::name).unwrap_or_default()),
+        watch: None,
+        quiet_until: Moment::now(),
+        subject,
         run,
         session,
         first: Some(subscription),
@@ -177,6 +198,10 @@ impl FeedSession {
                 self.end_pump(ctx);
                 Ok(())
             }
+            FeedCommand::Present(here) => {
+                self.be(here, ctx);
+                Ok(())
+            }
         });
         if let Err(problem) = result {
             ctx.text(error_frame(&problem));
@@ -193,6 +218,27 @@ impl FeedSession {
         self.end_pump(ctx);
         self.pump = Some(ctx.add_stream(Items::of(subscription)));
         Ok(())
+    }
+
+    /// Its person is somewhere else from now on, or nowhere. Who else is there is told for as long as he stays.
+    fn be(&mut self, here: Option<Here>, ctx: &mut ws::WebsocketContext<Self>) {
+        let Some(here) = here else {
+            self.seat.leave();
+            return self.end_watch(ctx);
+        };
+        let view = here.view.clone();
+        let changes = self.seat.say(here);
+        if self.watch.as_ref().is_none_or(|watch| watch.view != view) {
+            self.end_watch(ctx);
+            let changes = ctx.add_stream(changes.frames(self.quiet_until));
+            self.watch = Some(Watch { view, changes });
+        }
+    }
+
+    fn end_watch(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
+        if let Some(watch) = self.watch.take() {
+            ctx.cancel_future(watch.changes);
+        }
     }
 
     fn end_pump(&mut self, ctx: &mut ws::WebsocketContext<Self>) {
@@ -215,9 +261,21 @@ impl StreamHandler<FeedItem> for FeedSession {
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
+impl StreamHandler<Told> for FeedSession {
+    fn handle(&mut self, told: Told, ctx: &mut Self::Context) {
+        self.session.got_on();
+        self.quiet_until = Moment::now() + PAUSE;
+        ctx.text(told.0);
+    }
+
+    // The session goes on without.
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
 impl StreamHandler<Result<Message, ProtocolError>> for FeedSession {
     fn handle(&mut self, message: Result<Message, ProtocolError>, ctx: &mut Self::Context) {
         self.session.got_on();
+        self.seat.hear();
         self.silent_pings = 0;
         if !self.counts() {
             return self.close(ctx, CloseCode::Policy, "too many messages");
@@ -325,6 +383,12 @@ mod tests {
         "{\"subscribe\":{",
         "}}",
         "{\"unsubscribe\":null}",
+        "{\"presence\":{",
+        "\"view\":",
+        "\"name\":",
+        "\"state\":",
+        "\"runs\"",
+        "\"editing\"",
         "\"00000000-0000-7000-8000-000000000000\"",
     ];
 
@@ -353,13 +417,23 @@ mod tests {
             (r#"{"subscribe":{"label":"x"}}"#, Code::BadQuery),
             (r#"{"subscribe":{},"unsubscribe":{}}"#, Code::BadRequest),
             (r#"{"subscribe":null}"#, Code::BadRequest),
-            (r#"{"presence":{}}"#, Code::NotSupportedYet),
+            (r#"{"presence":null}"#, Code::BadRequest),
+            (r#"{"presence":[]}"#, Code::BadJson),
+            (r#"{"presence":{"veiw":"runs"}}"#, Code::UnknownField),
+            (r#"{"presence":{"name":"Ada"}}"#, Code::InvalidValue),
+            (r#"{"presence":{"view":"nowhere"}}"#, Code::InvalidValue),
+            (r#"{"presence":{"view":"runs","name":"a\u0007"}}"#, Code::InvalidValue),
+            (r#"{"presence":{"view":"runs","state":"sleeping"}}"#, Code::InvalidValue),
+            (r#"{"presence":{"view":"runs"},"unsubscribe":{}}"#, Code::BadRequest),
         ] {
             assert_eq!(code(said).unwrap_err(), refused, "{said}");
         }
         let nested = format!("{{\"unsubscribe\":{}{}}}", "[".repeat(500), "]".repeat(500));
         assert_eq!(code(&nested).unwrap_err(), Code::BadJson);
         assert!(matches!(code(r#"{"unsubscribe":{}}"#), Ok(FeedCommand::Unsubscribe)));
+        assert!(matches!(code(r#"{"presence":{}}"#), Ok(FeedCommand::Present(None))));
+        let here = code(r#"{"presence":{"view":"runs","name":" Ada ","state":"editing"}}"#);
+        assert!(matches!(here, Ok(FeedCommand::Present(Some(here))) if here.name.as_deref() == Some("Ada")));
         let wanted = code(r#"{"subscribe":{"after":"18446744073709551615","types":"run.*","live":true}}"#);
         assert!(
             matches!(wanted, Ok(FeedCommand::Subscribe(wanted)) if wanted.after == Some(u64::MAX) && wanted.live)

@@ -10,8 +10,11 @@ pub(super) const STEP_PROGRESS: &str = "step.progress";
 pub(super) const STEP_TOKEN: &str = "step.token";
 pub(super) const ACTOR_STARTED: &str = "actor.started";
 pub(super) const ACTOR_EXITED: &str = "actor.exited";
+/// Who looks at what: told by the surface itself, to those who look at the same, whatever they are subscribed to.
+const PRESENCE_CHANGED: &str = "presence.changed";
 /// The names of live events.
-pub(super) const LIVE_NAMES: [&str; 4] = [STEP_PROGRESS, STEP_TOKEN, ACTOR_STARTED, ACTOR_EXITED];
+pub(super) const LIVE_NAMES: [&str; 5] =
+    [STEP_PROGRESS, STEP_TOKEN, ACTOR_STARTED, ACTOR_EXITED, PRESENCE_CHANGED];
 
 /// Something that is shown while it happens.
 #[derive(Debug, Clone, PartialEq)]

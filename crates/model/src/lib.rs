@@ -14,6 +14,7 @@ pub mod graph_view;
 pub mod ids;
 pub mod language;
 pub mod payload;
+pub mod presence;
 pub mod priority;
 pub mod retention;
 pub mod retry;

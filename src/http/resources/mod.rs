@@ -17,6 +17,7 @@ pub mod next;
 pub mod numbers;
 pub mod page;
 pub mod plan;
+pub mod presence;
 pub mod revision;
 pub mod run;
 pub mod status;
