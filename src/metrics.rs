@@ -9,7 +9,9 @@ mod requests;
 mod runs;
 mod strikes;
 mod text;
+mod window;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use ghostlight_actors::runtime::Ghostlight;
@@ -22,6 +24,10 @@ use requests::Requests;
 use runs::RunCounts;
 use strikes::Strikes;
 use text::Page;
+use window::Window;
+
+pub use process::Process;
+pub use window::Rates;
 
 /// What is measured. Cheap to clone.
 #[derive(Clone, Default)]
@@ -34,6 +40,7 @@ struct Shared {
     requests: Requests,
     runs: RunCounts,
     strikes: Strikes,
+    window: Window,
 }
 
 impl Metrics {
@@ -56,6 +63,20 @@ impl Metrics {
     /// Counts runs from the journal until it is closed.
     pub async fn follow(&self, ghostlight: &Ghostlight) {
         self.shared.runs.follow(&ghostlight.journal).await;
+    }
+
+    /// Looks at the counters of the journal each second, for as long as it is polled.
+    pub async fn watch(&self, ghostlight: &Ghostlight) -> Infallible {
+        loop {
+            self.shared.window.look(ghostlight.world().clock.monotonic(), &ghostlight.journal.stats());
+            tokio::time::sleep(window::LOOK_EVERY).await;
+        }
+    }
+
+    /// How fast the journal is just now; none in the first second.
+    #[must_use]
+    pub fn rates(&self) -> Option<Rates> {
+        self.shared.window.rates()
     }
 
     /// Waits, for a bounded time, until what was committed by now is counted.
@@ -142,6 +163,13 @@ fn state(page: &mut Page, ghostlight: &Ghostlight, feeds: usize) {
     );
     page.gauge("ghostlight_feed_clients", "Feeds that are open.", &[], feeds as f64);
     let feed = ghostlight.feed.stats();
+    page.counter("ghostlight_feed_sent_total", "Frames that feeds were given.", &[], feed.sent);
+    page.gauge(
+        "ghostlight_feed_slowest_lag_events",
+        "Events that the feed which is furthest behind has not got to yet.",
+        &[],
+        feed.slowest_lag as f64,
+    );
     page.counter(
         "ghostlight_feed_lagged_total",
         "Times that a client was too slow and read the journal again.",

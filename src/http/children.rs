@@ -84,14 +84,16 @@ pub fn children(ghostlight: &Ghostlight, listener: &Listener, settings: &HttpSet
     children
 }
 
-/// Counts runs. What was committed while nobody counted is made up for by the next incarnation.
+/// Counts runs, and looks how fast the journal is. What was committed while nobody counted is made up for by the next incarnation.
 fn metrics(app: &App) -> ChildSpec {
     let app = app.clone();
     ChildSpec::new(Key::named("metrics"), move |start: StartContext| {
         let app = app.clone();
         let count = async move {
-            app.metrics.follow(&app.ghostlight).await;
-            Ok::<(), Infallible>(())
+            tokio::select! {
+                () = app.metrics.follow(&app.ghostlight) => Ok::<(), Infallible>(()),
+                never = app.metrics.watch(&app.ghostlight) => match never {},
+            }
         };
         std::future::ready(Ok(start.task(count)))
     })

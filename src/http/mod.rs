@@ -40,6 +40,7 @@ mod sse;
 mod strict;
 mod striker;
 mod surface;
+mod system;
 mod templates;
 mod tokens;
 mod tree;

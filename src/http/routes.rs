@@ -14,7 +14,7 @@ use utoipa::openapi::{Content, OneOf, RefOr, Schema};
 use super::problem::{self, Code, Problem};
 use super::{
     agents, approvals, batches, bundles, docs, feeds, graph, health, presence, retries, run_commands,
-    run_numbers, run_parts, runs, schemas, templates, tokens, tree, versions, workflows,
+    run_numbers, run_parts, runs, schemas, system, templates, tokens, tree, versions, workflows,
 };
 
 macro_rules! routes {
@@ -72,7 +72,7 @@ routes! {
     tree::show, tree::restart, tree::stop, tree::panic, tree::chaos,
     feeds::feed, feeds::run_feed, presence::show,
     docs::openapi, docs::readable, docs::style, docs::problem, docs::diagnostic, schemas::workflow, schemas::agent,
-    health::healthz, health::readyz, health::metrics,
+    health::healthz, health::readyz, health::metrics, system::show,
     run_parts::status_alias, feeds::live_stream_alias, run_parts::current_agents_alias,
 }
 

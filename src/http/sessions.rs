@@ -69,6 +69,8 @@ struct Shared {
     next: AtomicU64,
     open: Mutex<HashMap<u64, Arc<Entry>>>,
     sessions_max: usize,
+    /// Sessions that were ended because their clients had stopped reading.
+    dropped: AtomicU64,
 }
 
 struct Entry {
@@ -88,9 +90,9 @@ impl Sessions {
     /// None yet, and at most `sessions_max`.
     #[must_use]
     pub fn new(sessions_max: usize) -> Self {
-        let shared =
-            Shared { began: Instant::now(), next: AtomicU64::new(0), open: Mutex::default(), sessions_max };
-        Self { shared: Arc::new(shared) }
+        let (began, open) = (Instant::now(), Mutex::default());
+        let (next, dropped) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { shared: Arc::new(Shared { began, next, open, sessions_max, dropped }) }
     }
 
     /// A new session on a connection.
@@ -116,13 +118,21 @@ impl Sessions {
         self.shared.lock().len()
     }
 
+    /// How many were ended because their clients had stopped reading, since the start.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
     /// Ends the sessions that have not got on for `stuck_after`; answers how many.
     pub fn sweep(&self, stuck_after: Duration) -> usize {
         let oldest =
             self.shared.now_ms().saturating_sub(u64::try_from(stuck_after.as_millis()).unwrap_or(u64::MAX));
         let is_stuck = |entry: &&Arc<Entry>| entry.got_on_ms.load(Ordering::Relaxed) < oldest;
         let stuck: Vec<_> = self.shared.lock().values().filter(is_stuck).cloned().collect();
-        stuck.iter().filter(|entry| entry.shut()).count()
+        let ended = stuck.iter().filter(|entry| entry.shut()).count();
+        self.shared.dropped.fetch_add(ended as u64, Ordering::Relaxed);
+        ended
     }
 
     /// Gives every session its time anew.
@@ -205,7 +215,7 @@ mod tests {
         sessions.forgive();
         assert_eq!(sessions.sweep(Duration::from_secs(1)), 0, "it has its time anew");
         session.entry.got_on_ms.store(0, Ordering::Relaxed);
-        assert_eq!(sessions.sweep(Duration::ZERO), 1);
+        assert_eq!((sessions.sweep(Duration::ZERO), sessions.dropped()), (1, 1));
         assert_eq!(client.read(&mut [0; 8]).unwrap(), 0, "the client sees the end");
     }
 }

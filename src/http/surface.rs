@@ -36,6 +36,9 @@ pub struct Surface {
     pub seats: Seats,
     /// What is measured.
     pub metrics: Metrics,
+    /// When it was opened.
+    pub started_at: Timestamp,
+    began: Duration,
     throttle: Mutex<Throttle>,
 }
 
@@ -58,14 +61,22 @@ impl Surface {
             allowed_hosts: settings.allowed_hosts.iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
         let sessions = Sessions::new(settings.feeds_max);
-        let seats = Seats::new(ghostlight.world().clock.clone());
-        Self { ghostlight, settings, policy, sessions, seats, metrics, throttle: Mutex::default() }
+        let clock = ghostlight.world().clock.clone();
+        let (started_at, began, throttle) = (clock.now(), clock.monotonic(), Mutex::default());
+        let seats = Seats::new(clock);
+        Self { ghostlight, settings, policy, sessions, seats, metrics, started_at, began, throttle }
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.ghostlight.world().clock.now()
+    }
+
+    /// For how long it has been open.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.ghostlight.world().clock.monotonic().saturating_sub(self.began)
     }
 
     /// Counts a refused token of `source`.

@@ -29,6 +29,10 @@ pub struct FeedStats {
     pub head: u64,
     /// How often a subscriber was too slow, since the start.
     pub lagged: usize,
+    /// Frames that were given out, since the start.
+    pub sent: u64,
+    /// How many records the subscriber that is furthest behind has not got to yet.
+    pub slowest_lag: u64,
 }
 
 /// The feed, for whoever subscribes to it or has something to show. Cheap to clone.
@@ -157,6 +161,8 @@ impl FeedHandle {
             subscriptions: self.shared.subscriptions.load(Ordering::Relaxed),
             head: self.shared.lock().ring.head(),
             lagged: self.shared.lagged.load(Ordering::Relaxed),
+            sent: self.shared.sent.load(Ordering::Relaxed),
+            slowest_lag: self.shared.places.slowest_lag(self.shared.journal.head()),
         }
     }
 

@@ -13,6 +13,7 @@ mod frame;
 mod hub;
 mod item;
 mod live;
+mod places;
 mod ring;
 mod shared;
 mod subscription;

@@ -1,6 +1,6 @@
 //! What the hub fills and subscriptions read: the ring, what is known of runs, and the news of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::attempts::Attempts;
 use super::ends::{Ends, ended_by};
 use super::facts::Facts;
 use super::frame::Outline;
+use super::places::Places;
 use super::ring::{Ring, RingLimits};
 use crate::streams;
 use crate::views::blocking::blocking;
@@ -48,6 +49,9 @@ pub(super) struct Shared {
     pub facts: Facts,
     pub replays: Arc<Semaphore>,
     pub lagged: AtomicUsize,
+    pub sent: AtomicU64,
+    /// Where each subscription is.
+    pub places: Places,
     pub limits: FeedLimits,
     state: Mutex<State>,
     /// Tells of records, and of the feed's closing.
@@ -87,6 +91,8 @@ impl Shared {
             facts: Facts::default(),
             replays: Arc::new(Semaphore::new(limits.replays.max(1))),
             lagged: AtomicUsize::new(0),
+            sent: AtomicU64::new(0),
+            places: Places::default(),
             limits,
             state: Mutex::new(State { ring, attempts: Attempts::default() }),
             news: watch::Sender::default(),

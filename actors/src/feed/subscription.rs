@@ -18,6 +18,7 @@ use super::filter::{FeedFilter, RunFacts, Verdict};
 use super::frame;
 use super::item::{FeedItem, FeedRequest, GapReason};
 use super::live::STEP_TOKEN;
+use super::places::PlaceOf;
 use super::ring::{Entry, Found, What};
 use super::shared::{News, Shared};
 use crate::streams;
@@ -42,6 +43,7 @@ pub struct Subscription {
     mode: Mode,
     items: VecDeque<FeedItem>,
     news: watch::Receiver<News>,
+    place: PlaceOf,
     has_ended: bool,
 }
 
@@ -90,6 +92,7 @@ impl Subscription {
         let news = shared.news();
         let live = live.then(|| shared.live_news());
         let cursor = after.unwrap_or(start);
+        let place = shared.places.enter(reached);
         Self {
             shared,
             filter,
@@ -100,6 +103,7 @@ impl Subscription {
             mode: Mode::Replay,
             items,
             news,
+            place,
             has_ended: false,
         }
     }
@@ -115,6 +119,10 @@ impl Subscription {
         loop {
             if let Some(item) = self.items.pop_front() {
                 self.cursor = item.cursor().unwrap_or(self.cursor);
+                self.place.note(self.cursor());
+                if matches!(item, FeedItem::Frame { .. }) {
+                    self.shared.sent.fetch_add(1, Ordering::Relaxed);
+                }
                 return Some(item);
             }
             if self.has_ended {
@@ -157,6 +165,7 @@ impl Subscription {
     }
 
     async fn wait_for_news(&mut self) {
+        self.place.note(self.reached);
         // The senders live in what we hold, so that waiting ends with news alone.
         match &mut self.live {
             Some(live) => tokio::select! {

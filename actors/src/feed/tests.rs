@@ -245,12 +245,16 @@ async fn a_watcher_that_was_too_slow_is_told_and_gets_what_it_missed() {
     assert_eq!(sequences(&mut subscription, 2).await, [1, 2]);
     house.steps(0, 20);
     house.follow().await;
+    let stats = house.feed.stats();
+    assert_eq!((stats.sent, stats.slowest_lag), (2, 20));
     assert_eq!(next(&mut subscription).await, FeedItem::Lagged { after: 2, head: 22 });
     assert_eq!(sequences(&mut subscription, 20).await, (3..=22).collect::<Vec<_>>());
     assert_eq!(house.feed.stats().lagged, 1);
     house.steps(0, 1);
     house.follow().await;
     assert_eq!(sequences(&mut subscription, 1).await, [23]);
+    let stats = house.feed.stats();
+    assert_eq!((stats.sent, stats.slowest_lag), (23, 0));
 }
 
 #[tokio::test]

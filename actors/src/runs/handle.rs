@@ -375,6 +375,12 @@ impl Runs {
         (statistics, since)
     }
 
+    /// How many runs are in memory; the others wait in the store.
+    #[must_use]
+    pub fn in_memory(&self) -> usize {
+        self.services.present.count()
+    }
+
     /// How the slots are used.
     #[must_use]
     pub fn slots(&self) -> super::slots::SlotUse {

@@ -30,6 +30,12 @@ impl PresentRuns {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// A place for the actor of a run to show its state, for as long as the answer is kept.
     #[must_use]
     pub fn enter(&self, run: RunId) -> Presence {
@@ -101,9 +107,11 @@ mod tests {
         later.show(&two);
         earlier.show(&one);
         assert!(is_shown(&two));
+        assert_eq!(all.count(), 1);
         drop(earlier);
         assert!(is_shown(&two));
         drop(later);
         assert!(all.of(id).is_none());
+        assert_eq!(all.count(), 0);
     }
 }

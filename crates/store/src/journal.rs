@@ -32,6 +32,7 @@ mod sealed;
 mod segment;
 mod shared;
 pub(crate) mod tail;
+mod times;
 mod verify;
 mod view;
 mod writer;
@@ -47,6 +48,7 @@ pub use follow::{Follow, FollowError, Publisher};
 pub use memory::MemoryJournal;
 pub use reply::{AppendFuture, AppendResult, Reply};
 pub use restore::{Place, Restored};
+pub use times::CommitTimes;
 pub use verify::{VerifyReport, verify};
 
 use crate::record::{Append, AppendError, Corruption, ReadError, Record, StreamHead, StreamName};
@@ -94,6 +96,8 @@ pub struct JournalStats {
     pub faults: u64,
     /// Time spent in writing and syncing, in microseconds.
     pub sync_us: u64,
+    /// How long that took of each commit.
+    pub commit_times: CommitTimes,
     /// Appends refused because of their expectation.
     pub conflicts: u64,
     /// Appends waiting to be committed.

@@ -22,6 +22,7 @@ pub mod revision;
 pub mod run;
 pub mod status;
 pub mod step;
+pub mod system;
 pub mod template;
 pub mod timeline;
 pub mod token;

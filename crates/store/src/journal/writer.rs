@@ -328,6 +328,7 @@ impl Writer {
             stats.appends += frame.appends.len() as u64;
             stats.records += record_count;
             stats.sync_us += u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            stats.commit_times.count(took);
         });
         for (reply, result) in decided {
             reply.answer(result.map(|range| Committed::new(batch.clone(), range)));
