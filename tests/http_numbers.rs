@@ -124,7 +124,7 @@ async fn runs_are_listed_by_what_they_wait_for_by_why_they_are_paused_and_by_the
     );
     let short = &parent[..18];
     assert!(ids(&inside, &format!("q={short}")).await.contains(&parent), "by the beginning of its id");
-    assert_eq!(ids(&inside, &format!("q={parent}")).await, [parent.clone()]);
+    assert_eq!(ids(&inside, &format!("q={parent}")).await, [parent.as_str()]);
     let ended = ids(&inside, "status=cancelled,failed,completed").await;
     assert_eq!(ended.len(), 4);
     assert_eq!(paged(&inside, "status=completed,failed,cancelled").await, ended);

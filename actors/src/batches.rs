@@ -61,7 +61,7 @@ impl Action {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Which {
     /// Of all that fit.
-    Filter(RunFilter),
+    Filter(Box<RunFilter>),
     /// Of these.
     Ids(Vec<RunId>),
 }
@@ -194,7 +194,7 @@ impl Batches {
                 ids.retain(|id| seen.insert(*id));
                 if ids.len() > RUNS_MAX { Err(BatchError::TooManyRuns) } else { Ok(ids) }
             }
-            Which::Filter(filter) if filter == RunFilter::default() => Err(BatchError::Everything),
+            Which::Filter(filter) if *filter == RunFilter::default() => Err(BatchError::Everything),
             Which::Filter(filter) => {
                 let views = self.views.clone();
                 blocking(move || found(&views, &filter)).await?

@@ -133,7 +133,7 @@ impl AskBody {
 
     fn which(&self) -> Result<Which, Problem> {
         match (&self.filter, &self.ids) {
-            (Some(filter), None) => Ok(Which::Filter(filter.read()?)),
+            (Some(filter), None) => Ok(Which::Filter(Box::new(filter.read()?))),
             (None, Some(ids)) => ids.iter().map(|id| run_id(id)).collect::<Result<_, _>>().map(Which::Ids),
             (None, None) | (Some(_), Some(_)) => {
                 Err(Problem::new(Code::InvalidValue, "a batch has either a `filter` or `ids`"))

@@ -139,7 +139,7 @@ impl StoreBody {
     pub fn of(head: u64, stats: &JournalStats, rates: Option<&Rates>, free_bytes: u64) -> Self {
         let per_commit = |rates: &Rates| rates.records as f64 / rates.commits as f64;
         let busy = rates.filter(|rates| rates.commits > 0);
-        let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+        let ms = |time: std::time::Duration| time.as_micros() as f64 / 1e3;
         Self {
             available: stats.available,
             head: head.to_string(),
