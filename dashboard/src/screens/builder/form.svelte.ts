@@ -1,5 +1,5 @@
 /** What the forms of nodes need beside the text: the schema of the language, and the agents and workflows that can be named. */
-import { getContext, setContext } from 'svelte';
+import { getContext, setContext, untrack } from 'svelte';
 import { api, data } from '$lib/api/client';
 import type { components } from '$lib/api/schema';
 import { Loaded } from '$lib/state/load.svelte';
@@ -79,9 +79,14 @@ export class Form {
   #agent(name: string): Loaded<Agent> {
     const known = this.#agents.get(name);
     if (known) return known;
-    const read = new Loaded(async (signal) => {
-      return (await data(api.GET('/api/v1/agents/{name}', { params: { path: { name } }, signal }))) as Agent;
-    });
+    // Apart from whatever draws it, which would not hear of its own state otherwise.
+    const read = untrack(
+      () =>
+        new Loaded(async (signal) => {
+          const params = { path: { name } };
+          return (await data(api.GET('/api/v1/agents/{name}', { params, signal }))) as Agent;
+        }),
+    );
     this.#agents.set(name, read);
     // It is asked for while something is drawn, which must not change anything that is drawn.
     queueMicrotask(() => void read.refresh());
