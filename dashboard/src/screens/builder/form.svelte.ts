@@ -12,6 +12,11 @@ import type { Path } from './model/text';
 type Agent = components['schemas']['Agent'];
 export type AgentSummary = components['schemas']['AgentSummary'];
 
+interface Takes {
+  properties?: Record<string, { type?: unknown; description?: string } | null>;
+  required?: string[];
+}
+
 const KEY = Symbol('form');
 
 export class Form {
@@ -48,44 +53,38 @@ export class Form {
     return referencesOf(this.builder.graph, id, path);
   }
 
-  /** What the agent that is called at this place takes: `path` is that of its input. */
+  /** Agents with everything about them, as far as they were asked for. */
+  details = $state.raw<Readonly<Record<string, Agent>>>({});
+  #wanted = new Set<string>();
+
+  /** The agent that is called at this place: `path` is that of its input. */
+  calleeOf(path: Path): string | null {
+    const at = (here: unknown, key: string | number) =>
+      typeof here === 'object' && here !== null ? (here as Record<string | number, unknown>)[key] : undefined;
+    const call = path.slice(0, -1).reduce<unknown>(at, this.builder.graph.value);
+    const name = at(call, 'agent') ?? at(call, 'tool');
+    return typeof name === 'string' && this.agentNames.includes(name) ? name : null;
+  }
+
+  /** Asks for everything about an agent, once. */
+  want(name: string): void {
+    if (this.#wanted.has(name)) return;
+    this.#wanted.add(name);
+    data(api.GET('/api/v1/agents/{name}', { params: { path: { name } } }))
+      .then((agent) => (this.details = { ...this.details, [name]: agent as Agent }))
+      .catch(() => this.#wanted.delete(name));
+  }
+
+  /** What the agent that is called at this place takes. */
   inputOf(path: Path): { key: string; says: string }[] {
-    const call = path
-      .slice(0, -1)
-      .reduce<unknown>(
-        (here, key) =>
-          typeof here === 'object' && here !== null
-            ? (here as Record<string | number, unknown>)[key]
-            : undefined,
-        this.builder.graph.value,
-      ) as { agent?: unknown; tool?: unknown } | undefined;
-    const name = call?.agent ?? call?.tool;
-    if (typeof name !== 'string' || !this.agentNames.includes(name)) return [];
-    const schema = this.#agent(name).value?.input_schema as
-      { properties?: object; required?: string[] } | null | undefined;
-    const properties = Object.entries(
-      (schema?.properties ?? {}) as Record<string, { type?: unknown; description?: string }>,
-    );
-    return properties.map(([key, one]) => ({
+    const name = this.calleeOf(path);
+    const schema = (name === null ? null : this.details[name]?.input_schema) as Takes | null | undefined;
+    return Object.entries(schema?.properties ?? {}).map(([key, one]) => ({
       key,
       says: [String(one?.type ?? ''), schema?.required?.includes(key) ? 'needed' : '', one?.description ?? '']
         .filter(Boolean)
         .join(', '),
     }));
-  }
-
-  #agents = new Map<string, Loaded<Agent>>();
-
-  #agent(name: string): Loaded<Agent> {
-    const known = this.#agents.get(name);
-    if (known) return known;
-    const read = new Loaded(async (signal) => {
-      return (await data(api.GET('/api/v1/agents/{name}', { params: { path: { name } }, signal }))) as Agent;
-    });
-    this.#agents.set(name, read);
-    // It is asked for while something is drawn, which must not change anything that is drawn.
-    queueMicrotask(() => void read.refresh());
-    return read;
   }
 
   /** Writes a value into the document; `undefined` takes it away. */
