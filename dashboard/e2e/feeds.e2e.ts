@@ -20,8 +20,9 @@ afterAll(async () => {
   await daemon.stop();
 });
 
+/** S2-2.3a, S2-2.3b, S2-2.3d, S3-4e: compared with what the API tells of the run. */
 test('two hundred viewers of a run that goes on see the same events in the same order', async () => {
-  const run = await daemon.run('ticking');
+  const run = await daemon.run('ticking', { list: [1, 2, 3, 4, 5] });
   const { page: viewer, close } = await page(browser);
   await viewer.goto(`${daemon.url}/runs/${run}`);
   const seen = await viewer.evaluate(

@@ -46,9 +46,9 @@ const SCREENS: [name: string, path: () => string][] = [
   ['not-found', () => '/nothing/here'],
 ];
 
-/** S1-5.1g, S2-3.1e, S3-7e, S3-7p, S3-7y: on a phone, a tablet and a large screen, in both colours. */
 describe.each(THEMES)('in %s colours', (theme) => {
   for (const [name, path] of SCREENS) {
+    /** S1-5.1g, S2-3.1e, S3-7e, S3-7p, S3-7y: on a phone, a tablet and a large screen, in both colours. */
     test(`${name} can be used by everybody at every width`, async () => {
       const { page: viewer, wrong, close } = await page(browser, { colorScheme: theme });
       const found: string[] = [];
@@ -56,7 +56,10 @@ describe.each(THEMES)('in %s colours', (theme) => {
         await viewer.setViewportSize({ width, height: width < 500 ? 780 : 1000 });
         await viewer.goto(`${daemon.url}${path()}`);
         await viewer.locator('main h1, main h2').first().waitFor();
-        await viewer.waitForFunction(() => !document.querySelector('[role=status][aria-label=Loading]'));
+        await viewer.waitForFunction(() => {
+          const bones = document.querySelectorAll('[role=status][aria-label=Loading]');
+          return ![...bones].some((one) => one.checkVisibility());
+        });
         await picture(viewer, `${name}-${width}-${theme}`);
         found.push(...(await serious(viewer)).map((line) => `${width}: ${line}`));
         const sideways = await overflow(viewer);

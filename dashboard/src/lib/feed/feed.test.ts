@@ -97,6 +97,7 @@ describe('a feed', () => {
     expect(seen).toEqual([1n, 2n, 3n]);
   });
 
+  /** S1-5.1n3 */
   it('hands events over together, at most so often', () => {
     open({ coalesce: 100 });
     const socket = FakeSocket.newest.accept();
@@ -260,6 +261,7 @@ describe('a feed', () => {
     expect(FakeSocket.newest.said).toEqual([]);
   });
 
+  /** S1-5.1f, S2-3.1d */
   it('shows no gap and no double over a thousand random disconnects', () => {
     const seed = Date.now() % 100_000;
     let state = seed + 1;

@@ -4,6 +4,7 @@ import { extent, layoutByLevels } from './levels';
 const node = (id: string) => ({ id, width: 100, height: 50 });
 const edge = (source: string, target: string) => ({ id: `${source}-${target}`, source, target });
 
+/** S3-9e */
 test('what depends on something stands to the right of it', () => {
   const placed = layoutByLevels([node('b'), node('a'), node('c')], [edge('a', 'b'), edge('b', 'c')], 'right');
   const x = (id: string) => placed.nodes.get(id)?.x ?? NaN;

@@ -51,12 +51,6 @@ describe('the health of the daemon', () => {
     ]);
   });
 
-  it('says nothing of damage where an older daemon does not tell it', () => {
-    const older = ready();
-    delete older.damage;
-    expect(told(older).join()).not.toContain('Damage');
-  });
-
   it('knows how far a list is behind, and never less than nothing', () => {
     expect([lagOf(ready(), '890'), lagOf(ready(), '950')]).toEqual([10, 0]);
   });

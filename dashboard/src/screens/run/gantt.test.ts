@@ -18,6 +18,7 @@ const span = (n: number, from: number, to: number | null, outcome = 'completed',
 const kinds = (parts: ReturnType<typeof partsOf>) =>
   parts.map((part) => `${part.kind} ${part.from - T}-${part.to - T}`);
 
+/** S0-2.2e */
 test('time before, in and between attempts is told apart', () => {
   const parts = partsOf(
     step({ status: 'completed', started_at: iso(100), ended_at: iso(900) }),
@@ -96,6 +97,7 @@ test('a scale without folds is even', () => {
   expect(ticksOf(scale, 6)).toEqual([0, 20, 40, 60, 80, 100]);
 });
 
+/** S0-2.2c, S2-3.3c */
 test('what ran side by side took less time than it worked', () => {
   expect(parallelism([span(1, 0, 100), span(2, 50, 150), span(3, 200, 300)], T + 300)).toEqual({
     worked: 300,

@@ -11,6 +11,7 @@ const live = (type: string, data: Record<string, unknown>): Live => ({
 });
 const heard = (...events: Live[]) => hear(new Map(), events).get('write') as Said;
 
+/** S0-2.1a, S2-3.1a, S2-3.1b, S3-7r, S4-AC5, S4-T5a, S4-T5b, S4-T5f */
 test('the last five lines stay', () => {
   const said = heard(
     ...Array.from({ length: 9 }, (_, n) => live('step.progress', { ratio: n / 10, text: `line ${n}` })),

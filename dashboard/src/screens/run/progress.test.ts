@@ -5,6 +5,7 @@ import { etaOf, progressOf } from './progress';
 const steps = (statuses: Record<string, string>) =>
   new Map(Object.entries(statuses).map(([path, status]) => [path, { ...newStep(path), status }]));
 
+/** S0-2.1e, S2-1.3b, S2-3.1c, S4-T5c */
 test('a run that goes on is never done', () => {
   const all = steps({ a: 'completed', b: 'completed' });
   expect(progressOf({ status: 'running' }, { progress: 1, counts: {} }, all).share).toBe(0.99);

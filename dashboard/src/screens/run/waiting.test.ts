@@ -6,6 +6,7 @@ const now = Date.UTC(2026, 0, 1);
 const step = (more: Partial<Step>): Step => ({ ...newStep('b'), ...more });
 const none = new Map<string, Step>();
 
+/** S0-2.1d */
 test('a step that has not begun names what it waits for', () => {
   const steps = new Map([
     ['a', { ...newStep('a'), status: 'running' }],

@@ -40,6 +40,7 @@ const edge = (text: string, from: string, to: string) => {
 };
 
 describe('adding', () => {
+  /** S3-9b, S3-9d */
   it('puts a step behind the one that is selected', () => {
     const { text, ids } = addNode(FILE, { type: 'wait', for: '10s' }, 'a');
     expect(ids).toEqual(['wait']);
