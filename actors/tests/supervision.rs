@@ -243,6 +243,8 @@ fn a_backoff_lets_a_crashed_workflow_actor_wait_and_its_run_goes_on_after_it() {
         let waits = "max_restarts: 2, period: 30s, backoff: { initial: 400ms, max: 400ms }";
         let run = start(&ghostlight, &beside(waits)).await;
         alive(&ghostlight, run, "gates/", 1).await;
+        // One that is being started when its workflow actor dies is made again.
+        alive(&ghostlight, run, "executions/", 1).await;
         let crashed = tokio::time::Instant::now();
         crash(&ghostlight, run, "workflow", 1).await;
         until("the wait", async || {

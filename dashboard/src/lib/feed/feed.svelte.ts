@@ -23,6 +23,8 @@ export interface FeedOptions {
   onLive?: (events: Live[]) => void;
   /** What was read before has to be read anew: the log is another one, or there is a hole that the feed cannot fill. */
   onReset?: () => void;
+  /** A connection was lost or refused, and is tried again after a while. A browser does not tell why. */
+  onLost?: () => void;
   /** Events are handed over together, at most so often (milliseconds). */
   coalesce?: number;
 }
@@ -222,5 +224,6 @@ export class Feed {
     const wait = this.#wait * (0.5 + Math.random());
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
     this.#retry = setTimeout(() => this.#connect(), wait);
+    this.#options.onLost?.();
   }
 }

@@ -166,6 +166,16 @@ describe('a feed', () => {
     expect(FakeSocket.made).toHaveLength(2);
   });
 
+  it('tells of each connection that is lost or refused', () => {
+    let lost = 0;
+    open({ onLost: () => (lost += 1) });
+    FakeSocket.newest.accept();
+    FakeSocket.newest.drop();
+    pass(1_000);
+    FakeSocket.newest.drop();
+    expect(lost).toBe(2);
+  });
+
   it('waits longer after each try in vain, up to a bound, and never in step with others', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5);
     open();

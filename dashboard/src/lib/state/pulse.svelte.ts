@@ -3,6 +3,7 @@
  * and counts what waits for a person.
  */
 import { api, data } from '$lib/api/client';
+import { session } from './session.svelte';
 import { Feed } from '$lib/feed/feed.svelte';
 import type { Live, Recorded } from '$lib/feed/decode';
 
@@ -19,6 +20,8 @@ class Pulse {
     onRecorded: (events) => this.#listeners.forEach((listener) => listener(events)),
     onLive: (events) => this.#live.forEach((listener) => listener(events)),
     onReset: () => this.#resets.forEach((reset) => reset()),
+    // It may be that the login has ended, with the daemon or by itself.
+    onLost: () => void session.check(),
   });
 
   start(): void {

@@ -33,6 +33,15 @@ class Session {
     }
   }
 
+  /** Whether one is still let in; nothing is said of a daemon that does not answer. */
+  async check(): Promise<void> {
+    try {
+      await this.#get();
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) this.state = 'out';
+    }
+  }
+
   /** Logs in with an access token. Throws what the daemon says against it. */
   async login(token: string): Promise<void> {
     this.#in((await data(api.POST('/api/v1/session' as never, { body: { token } } as never))) as Who);

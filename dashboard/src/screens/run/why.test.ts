@@ -56,3 +56,10 @@ test('a run that failed says what failed', () => {
     tone: 'bad',
   });
 });
+
+test('a run that left steps out does not say that everything was done', () => {
+  const completed = run({ status: 'completed', result: 'complete' });
+  expect(why(completed, [step('a', { status: 'completed' })], now).text).toContain('everything');
+  const left = ['b', 'c', 'd', 'e'].map((path) => step(path, { status: 'skipped' }));
+  expect(why(completed, left, now).text).toBe('It completed; left out: b, c, d and 1 more.');
+});

@@ -28,6 +28,13 @@ const names = (steps: Step[], max = 3) => {
   return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
 };
 
+/** A way that was not taken is no failure, and not everything either. */
+function completed(skipped: string[]): string {
+  if (skipped.length === 0) return 'It completed with everything that it set out for.';
+  const named = skipped.slice(0, 3).join(', ');
+  return `It completed; left out: ${named}${skipped.length > 3 ? ` and ${skipped.length - 3} more` : ''}.`;
+}
+
 /** `now` is the time in milliseconds: some sentences count. */
 export function why(run: Run, steps: Iterable<Step>, now: number): Why {
   switch (run.status) {
@@ -41,7 +48,12 @@ export function why(run: Run, steps: Iterable<Step>, now: number): Why {
     case 'completed':
       return run.result === 'partial'
         ? { text: 'It completed in part: some steps failed, and went on without their result.', tone: 'bad' }
-        : { text: 'It completed with everything that it set out for.', tone: 'plain' };
+        : {
+            text: completed(
+              [...steps].filter((step) => step.status === 'skipped').map((step) => said(step.path)),
+            ),
+            tone: 'plain',
+          };
     case 'cancelled':
       return run.not_compensated?.length
         ? {
