@@ -249,11 +249,13 @@ async fn elsewhere(request: HttpRequest) -> Answer {
 pub fn refusal(method: &Method, path: &str) -> Option<Problem> {
     // A path may fit several patterns, which take different methods.
     let parts: Vec<&str> = path.split('/').collect();
-    let mut methods: Vec<&str> = by_length()
-        .get(parts.len())
-        .into_iter()
-        .flatten()
-        .filter(|route| route.fits(&parts))
+    let fitting: Vec<&Taken> =
+        by_length().get(parts.len()).into_iter().flatten().filter(|route| route.fits(&parts)).collect();
+    let is_literal = fitting.iter().any(|route| route.parameters == 0);
+    // A workflow may be called `validate`, a run never `counts`: an id is no word.
+    let mut methods: Vec<&str> = fitting
+        .iter()
+        .filter(|route| !(is_literal && route.parts.contains(&"{id}")))
         .flat_map(|route| &route.entry.1)
         .map(Method::as_str)
         .collect();
@@ -398,6 +400,8 @@ mod tests {
         let code = |method, path| refusal(&method, path).map(|problem| problem.code());
         assert_eq!(code(Method::GET, "/api/v1/runs"), None);
         assert_eq!(code(Method::DELETE, "/api/v1/runs"), Some(Code::MethodNotAllowed));
+        assert_eq!(code(Method::PATCH, "/api/v1/runs/counts"), Some(Code::MethodNotAllowed));
+        assert_eq!(code(Method::PUT, "/api/v1/workflows/validate"), None);
         assert_eq!(code(Method::GET, "/api/v1/nothing"), Some(Code::NotFound));
     }
 

@@ -1,1 +1,0 @@
-import{Jn as e,Pr as t,Zr as n,er as r,hr as i,kn as a,kr as o,or as s,pr as c}from"./index-CGm_Rg5I.js";var l=i(`<span class="tag svelte-frh3py"><!></span>`);function u(i,u){let d=a(u,`tone`,3,`grey`);var f=l();let p;var m=t(f);s(m,()=>u.children),n(f),o(()=>{e(f,`title`,u.title),p=r(f,``,p,{color:`var(--${d()??``})`,background:`var(--${d()??``}-soft)`})}),c(i,f)}export{u as t};
