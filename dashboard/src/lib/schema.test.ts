@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fieldsOf, sampleOf, typeOf } from './schema';
+import { fieldsOf, typeOf } from './schema';
 
 describe('a schema in words', () => {
   it('says of each field what it is, whether it has to be there, and what narrows it down', () => {
@@ -65,28 +65,5 @@ describe('a schema in words', () => {
     const endless: Record<string, unknown> = { type: 'object' };
     endless.properties = { again: endless };
     expect(fieldsOf(endless).length).toBeLessThan(10);
-    endless.required = ['again'];
-    expect(() => sampleOf(endless)).not.toThrow();
-  });
-});
-
-describe('a value to begin with', () => {
-  it('has what is required and what has a default', () => {
-    const schema = {
-      type: 'object',
-      required: ['service', 'tries', 'hard'],
-      properties: {
-        service: { type: 'string' },
-        tries: { type: 'integer', minimum: 1 },
-        hard: { type: 'boolean' },
-        limit: { type: 'integer', default: 5 },
-        note: { type: 'string' },
-      },
-    };
-    expect(sampleOf(schema)).toEqual({ service: '', tries: 1, hard: false, limit: 5 });
-  });
-
-  it('of no schema is an empty object', () => {
-    expect(sampleOf(undefined)).toEqual({});
   });
 });

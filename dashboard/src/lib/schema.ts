@@ -98,36 +98,6 @@ function limitsOf(schema: Schema): string[] {
     .map(([key, before, after = '']) => before + short(schema[key]) + after);
 }
 
-/** A value to begin with: the defaults, and something of the right kind for what is required. */
-export function sampleOf(schema: unknown, depth = 0): unknown {
-  if (!isObject(schema) || depth > DEPTH_MAX) return {};
-  if ('default' in schema) return schema.default;
-  if ('const' in schema) return schema.const;
-  if (Array.isArray(schema.enum)) return schema.enum[0];
-  const type = Array.isArray(schema.type) ? schema.type[0] : schema.type;
-  switch (type) {
-    case 'string':
-      return '';
-    case 'integer':
-    case 'number':
-      return typeof schema.minimum === 'number' ? schema.minimum : 0;
-    case 'boolean':
-      return false;
-    case 'array':
-      return [];
-    case 'null':
-      return null;
-  }
-  const required = new Set(Array.isArray(schema.required) ? schema.required.map(String) : []);
-  const properties = isObject(schema.properties) ? schema.properties : {};
-  const wanted = [...new Set([...required, ...Object.keys(properties)])].filter(
-    (name) => required.has(name) || (isObject(properties[name]) && 'default' in properties[name]),
-  );
-  return Object.fromEntries(
-    wanted.map((name) => [name, isObject(properties[name]) ? sampleOf(properties[name], depth + 1) : '']),
-  );
-}
-
 function short(value: unknown): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 79)}…` : text;

@@ -2,16 +2,15 @@
  * How much waits for a person: open questions, runs with writes of which nobody knows whether they happened, and runs that were set
  * aside. The numbers of all runs come with it, since they are the same answer of the daemon.
  */
-import { isNotThere, runCounts, type RunCounts } from '$lib/api/numbers';
+import { runCounts, type RunCounts } from '$lib/api/numbers';
 import { Loaded } from './load.svelte';
-import { countOpen, pulse } from './pulse.svelte';
+import { pulse } from './pulse.svelte';
 
 interface Needs {
   approvals: number;
   reconcile: number;
   quarantined: number;
-  /** Missing where the daemon does not count runs. */
-  counts: RunCounts | null;
+  counts: RunCounts;
 }
 
 class NeedsYou {
@@ -26,7 +25,7 @@ class NeedsYou {
     return this.#now.value;
   }
 
-  get counts(): RunCounts | null | undefined {
+  get counts(): RunCounts | undefined {
     return this.#now.value?.counts;
   }
 
@@ -55,14 +54,9 @@ class NeedsYou {
 }
 
 async function read(signal: AbortSignal): Promise<Needs> {
-  try {
-    const counts = await runCounts({}, signal);
-    const { waiting_approvals: approvals, waiting, quarantined } = counts;
-    return { approvals, reconcile: waiting.reconcile, quarantined, counts };
-  } catch (error) {
-    if (!isNotThere(error)) throw error;
-    return { approvals: await countOpen(signal), reconcile: 0, quarantined: 0, counts: null };
-  }
+  const counts = await runCounts({}, signal);
+  const { waiting_approvals: approvals, waiting, quarantined } = counts;
+  return { approvals, reconcile: waiting.reconcile, quarantined, counts };
 }
 
 export const needsYou = new NeedsYou();

@@ -1,8 +1,6 @@
 /**
- * The one feed of everything that each page shares: who wants to know subscribes by type. It also says whether the dashboard is live,
- * and counts what waits for a person.
+ * The one feed of everything that each page shares: who wants to know listens. It also says whether the dashboard is live.
  */
-import { api, data } from '$lib/api/client';
 import { session } from './session.svelte';
 import { Feed } from '$lib/feed/feed.svelte';
 import type { Live, Recorded } from '$lib/feed/decode';
@@ -10,7 +8,6 @@ import type { Live, Recorded } from '$lib/feed/decode';
 type Listener = (events: Recorded[]) => void;
 
 class Pulse {
-  needsYou = $state<number | null>(null);
   #listeners = new Set<Listener>();
   #live = new Set<(events: Live[]) => void>();
   #resets = new Set<() => void>();
@@ -55,14 +52,3 @@ class Pulse {
 }
 
 export const pulse = new Pulse();
-
-/** How many questions are open; at most so many are counted. */
-export async function countOpen(signal?: AbortSignal): Promise<number> {
-  const page = await data(
-    api.GET('/api/v1/approvals', {
-      params: { query: { status: 'pending', limit: 200 } },
-      ...(signal ? { signal } : {}),
-    }),
-  );
-  return page.items.length;
-}

@@ -44,18 +44,18 @@ class Session {
 
   /** Logs in with an access token. Throws what the daemon says against it. */
   async login(token: string): Promise<void> {
-    this.#in((await data(api.POST('/api/v1/session' as never, { body: { token } } as never))) as Who);
+    this.#in((await data(api.POST('/api/v1/session', { body: { token } }))) as Who);
   }
 
   async logout(): Promise<void> {
-    await api.DELETE('/api/v1/session' as never);
+    await api.DELETE('/api/v1/session');
     csrf.token = null;
     this.who = null;
     this.state = 'out';
   }
 
   async #get(): Promise<Who> {
-    return (await data(api.GET('/api/v1/session' as never))) as Who;
+    return (await data(api.GET('/api/v1/session'))) as Who;
   }
 
   #in(who: Who): void {

@@ -1,7 +1,6 @@
 /** What waits for a person now. It is read anew when events say so; what somebody has just answered is gone at once, and comes back
  * when the daemon refuses. */
 import { api, data } from '$lib/api/client';
-import { isNotThere } from '$lib/api/numbers';
 import type { Run } from '$lib/runs/words';
 import { Loaded } from '$lib/state/load.svelte';
 import { pulse } from '$lib/state/pulse.svelte';
@@ -97,13 +96,7 @@ async function pending(signal: AbortSignal): Promise<{ items: Approval[]; more: 
   return { items, more: Boolean(cursor) };
 }
 
-/** An older daemon cannot be asked for these; then they are found in the list of runs. */
 async function runs(filter: Record<string, string>, signal: AbortSignal): Promise<Run[]> {
-  try {
-    const query = { ...filter, limit: 200 } as object;
-    return (await data(api.GET('/api/v1/runs', { params: { query }, signal }))).items;
-  } catch (error) {
-    if (isNotThere(error)) return [];
-    throw error;
-  }
+  const query = { ...filter, limit: 200 };
+  return (await data(api.GET('/api/v1/runs', { params: { query }, signal }))).items;
 }
