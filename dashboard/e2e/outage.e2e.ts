@@ -26,7 +26,7 @@ test('a page that watches a run says that the daemon is away, and goes on withou
   await viewer.getByText('step.waiting').first().waitFor();
   for (let kill = 0; kill < 2; kill += 1) {
     await daemon.kill();
-    await viewer.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
+    await viewer.getByRole('alert').filter({ hasText: 'does not answer' }).first().waitFor();
     if (kill === 0) await picture(viewer, 'outage');
     await daemon.again();
     await viewer.getByText('Live', { exact: true }).waitFor();
