@@ -327,6 +327,10 @@ fn tokens_are_made_and_revoked_on_the_folder_that_no_daemon_holds() {
     assert_eq!(folder.run("token create --data d --expires soon").code, 2);
     let list: Value = serde_json::from_str(&folder.run("token list --data d --output json").out).unwrap();
     assert!(list["items"].as_array().unwrap().iter().all(|token| token["accepted"] == false));
+    // A folder that is named is meant, whatever daemon a variable names.
+    let mut elsewhere = folder.command("token create --data d");
+    let made = ended(elsewhere.env("GHOSTLIGHT_SERVER", "http://127.0.0.1:9").output().unwrap());
+    assert!(made.out.starts_with("glt_"), "{}", made.err);
     // As every hint says it: without a label.
     assert!(folder.run("token create --data d").out.starts_with("glt_"));
 }

@@ -170,6 +170,64 @@ async fn all_that_a_list_shows_is_acted_on_by_the_same_filter_and_counted_before
 }
 
 #[tokio::test]
+async fn many_runs_are_paused_with_a_reason_and_resumed_and_say_before_what_they_would_do() {
+    let inside = Inside::start();
+    let parent = fill(&inside).await;
+    let ask = |action: &str, status: &str, dry_run: bool| {
+        let filter = json!({"status": status, "label": "team=ops"});
+        json!({"action": action, "filter": filter, "dry_run": dry_run})
+    };
+    let mut pause = ask("pause", "running,completed,failed", true);
+    pause["reason"] = json!("the shop is closed");
+    let looked = inside.post("/api/v1/batches", &pause).await.ok();
+    assert_eq!(looked["counts"], json!({"runs": 5, "done": 2, "refused": 3}), "{looked}");
+    let refused =
+        looked["items"].as_array().unwrap().iter().find(|item| item["outcome"] == "refused").unwrap();
+    assert_eq!(refused["error"]["code"], "run_state", "{refused}");
+    assert_eq!(inside.get("/api/v1/runs/counts").await.ok()["by_status"]["paused"], 1, "nothing is done yet");
+
+    pause["dry_run"] = json!(false);
+    let paused = inside.post("/api/v1/batches", &pause).await.ok();
+    assert_eq!((&paused["action"], &paused["counts"]), (&json!("pause"), &looked["counts"]));
+    let is_paused = |count: u64| move |counts: &Value| counts["by_status"]["paused"] == count;
+    inside.until("/api/v1/runs/counts", is_paused(3)).await;
+    let one = paused["items"].as_array().unwrap().iter().find(|item| item["status"] == "paused").unwrap();
+    let run = inside.get(&format!("/api/v1/runs/{}", one["run"].as_str().unwrap())).await.ok();
+    assert_eq!((&run["reason"], &run["pause_message"]), (&json!("operator"), &json!("the shop is closed")));
+
+    let resumed = inside.post("/api/v1/batches", &ask("resume", "paused", false)).await.ok();
+    assert_eq!(resumed["counts"], json!({"runs": 2, "done": 2, "refused": 0}), "{resumed}");
+    inside.until("/api/v1/runs/counts", is_paused(1)).await;
+
+    let cancel = json!({"action": "cancel", "ids": [parent], "reason": "wrong shop"});
+    inside.post("/api/v1/batches", &cancel).await.ok();
+    let run = inside.get(&format!("/api/v1/runs/{parent}?wait=10")).await.ok();
+    assert_eq!((&run["status"], &run["cancel_reason"]), (&json!("cancelled"), &json!("wrong shop")));
+
+    for (action, field, value) in [
+        ("resume", "reason", json!("why")),
+        ("pause", "kill", json!(true)),
+        ("retry", "reason", json!("why")),
+    ] {
+        let mut body = ask(action, "paused", true);
+        body[field] = value;
+        let refused = inside.post("/api/v1/batches", &body).await;
+        assert_eq!((refused.status, refused.code()), (422, "invalid_value"), "{action} {field}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_says_what_becomes_of_it_when_nobody_answers() {
+    let inside = Inside::start();
+    fill(&inside).await;
+    let list = inside.get("/api/v1/approvals?status=pending").await.ok();
+    let listed = &list["items"][0];
+    assert!(listed.get("on_timeout").is_none(), "{listed}");
+    let one = inside.get(&format!("/api/v1/approvals/{}", listed["id"].as_str().unwrap())).await.ok();
+    assert_eq!(one["on_timeout"], "reject", "{one}");
+}
+
+#[tokio::test]
 async fn a_workflow_is_shown_with_its_latest_runs_and_how_many_it_has() {
     let inside = Inside::start();
     fill(&inside).await;

@@ -1,4 +1,4 @@
-//! The same asked of many runs at once: retried, or cancelled.
+//! The same asked of many runs at once: retried, cancelled, paused or resumed.
 //!
 //! Which runs these are is recorded before the first of them is asked, together with the request's key: so a request that is
 //! repeated asks the same runs, whatever a filter would find by then, and each of them under a key of its own. What was done is
@@ -10,7 +10,7 @@
 use futures::StreamExt;
 use ghostlight_model::event::{BatchAccepted, Event};
 use ghostlight_model::ids::RunId;
-use ghostlight_model::run::{Attempted, Hazards, Rejection, RunStatus};
+use ghostlight_model::run::{Attempted, Hazards, RunStatus, Steer, would_change};
 use ghostlight_store::{Append, StreamName};
 use serde_json::Value;
 
@@ -44,6 +44,13 @@ pub enum Action {
         /// Without making good what was done.
         kill: bool,
     },
+    /// Start nothing new in a run.
+    Pause {
+        /// Why.
+        reason: String,
+    },
+    /// Let a paused run go on.
+    Resume,
 }
 
 impl Action {
@@ -53,6 +60,8 @@ impl Action {
         match self {
             Self::Retry(_) => "retry",
             Self::Cancel { .. } => "cancel",
+            Self::Pause { .. } => "pause",
+            Self::Resume => "resume",
         }
     }
 }
@@ -83,7 +92,7 @@ pub enum Said {
     /// It would be done: what a retry would do.
     WouldRetry(Summary),
     /// It would be done: the run is in this state.
-    WouldCancel(RunStatus),
+    WouldDo(RunStatus),
 }
 
 /// What a retry of one of many would do.
@@ -278,34 +287,31 @@ impl Batches {
         key: Option<IdempotencyKey>,
         caller: &Caller,
     ) -> Result<Accepted, CommandError> {
-        match action {
-            Action::Retry(retry) => self.runs.retry(run, retry.clone(), key, caller.clone()).await,
-            Action::Cancel { reason, kill } => {
-                let command = RunCommand::Cancel { reason: reason.clone(), kill: *kill };
-                self.runs.command(run, command, key, caller.clone()).await
-            }
-        }
+        let command = match action {
+            Action::Retry(retry) => return self.runs.retry(run, retry.clone(), key, caller.clone()).await,
+            Action::Cancel { reason, kill } => RunCommand::Cancel { reason: reason.clone(), kill: *kill },
+            Action::Pause { reason } => RunCommand::Pause { reason: reason.clone() },
+            Action::Resume => RunCommand::Resume,
+        };
+        self.runs.command(run, command, key, caller.clone()).await
     }
 
     async fn would(&self, run: RunId, action: &Action) -> Result<Said, CommandError> {
-        match action {
+        let steer = match action {
             Action::Retry(retry) => {
                 let hazards = self.runs.hazards(run, retry.clone()).await?;
                 if let Some(refusal) = hazards.refusal().filter(|_| !retry.acknowledge_writes) {
                     return Err(CommandError::Rejected(refusal));
                 }
-                Ok(Said::WouldRetry(Summary::of(&hazards)))
+                return Ok(Said::WouldRetry(Summary::of(&hazards)));
             }
-            Action::Cancel { .. } => {
-                let status = self.runs.read(run).await?.ok_or(CommandError::UnknownRun(run))?.run.status;
-                match status {
-                    RunStatus::Completed | RunStatus::Failed => {
-                        Err(CommandError::Rejected(Rejection::RunIs { status }))
-                    }
-                    status => Ok(Said::WouldCancel(status)),
-                }
-            }
-        }
+            Action::Cancel { kill, .. } => Steer::Cancel { kill: *kill },
+            Action::Pause { .. } => Steer::Pause,
+            Action::Resume => Steer::Resume,
+        };
+        let run = self.runs.read(run).await?.ok_or(CommandError::UnknownRun(run))?.run;
+        would_change(&run, steer).map_err(CommandError::Rejected)?;
+        Ok(Said::WouldDo(run.status))
     }
 }
 

@@ -59,13 +59,13 @@ pub(crate) struct Place {
 pub(super) async fn run(verb: TokenVerb, context: &Context) -> Result<Exit, CliError> {
     let (TokenVerb::Create { place, .. } | TokenVerb::List { place } | TokenVerb::Revoke { place, .. }) =
         &verb;
-    // Who names a daemon means the daemon; else the folder is tried, which only one process can hold.
-    let folder = match &context.server {
-        Some(_) => None,
-        None => {
-            let settings = serve::settings(place.config.as_deref(), place.data.as_deref(), None, false)?;
-            offline::open(&settings.loaded.config).await?
-        }
+    // Who names a daemon means the daemon, unless a folder is named too: a variable may have named the daemon. Else the folder is
+    // tried, which only one process can hold.
+    let folder = if context.server.is_some() && place.data.is_none() {
+        None
+    } else {
+        let settings = serve::settings(place.config.as_deref(), place.data.as_deref(), None, false)?;
+        offline::open(&settings.loaded.config).await?
     };
     match folder {
         Some(folder) => {

@@ -47,7 +47,7 @@ pub struct AskBody {
     /// Of a retry: calls writes again that may have happened.
     #[serde(default)]
     acknowledge_writes: bool,
-    /// Of a cancel: why, for people; at most 4 KiB.
+    /// Of a cancel or a pause: why, for people; at most 4 KiB.
     #[serde(default)]
     reason: Option<String>,
     /// Of a cancel: without making good what was done.
@@ -63,6 +63,21 @@ pub enum ActionWord {
     Retry,
     /// End a run.
     Cancel,
+    /// Start nothing new in a run; what is at work goes on.
+    Pause,
+    /// Let a paused run go on.
+    Resume,
+}
+
+impl ActionWord {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Cancel => "cancel",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
 }
 
 /// Which runs; in the words of the list of runs. At least one of them.
@@ -108,27 +123,34 @@ impl AskBody {
         if self.version.is_some_and(|version| i64::try_from(version).is_err()) {
             return Err(Problem::new(Code::InvalidValue, "`version` is a version of a workflow"));
         }
-        let foreign = |field: &str, action: &str| {
-            let detail = format!("`{field}` is nothing that a {action} takes");
-            Err(Problem::new(Code::InvalidValue, detail))
+        let word = self.action.as_str();
+        let foreign = |field: &str| {
+            let detail = format!("`{field}` is nothing that a {word} takes");
+            Problem::new(Code::InvalidValue, detail)
         };
-        match self.action {
-            ActionWord::Retry if self.reason.is_some() => foreign("reason", "retry"),
-            ActionWord::Retry if self.kill => foreign("kill", "retry"),
-            ActionWord::Retry => Ok(Action::Retry(RetryRun {
+        for (field, is_given, is_taken) in [
+            ("input", self.input.is_some(), matches!(self.action, ActionWord::Retry)),
+            ("version", self.version.is_some(), matches!(self.action, ActionWord::Retry)),
+            ("acknowledge_writes", self.acknowledge_writes, matches!(self.action, ActionWord::Retry)),
+            ("reason", self.reason.is_some(), matches!(self.action, ActionWord::Cancel | ActionWord::Pause)),
+            ("kill", self.kill, matches!(self.action, ActionWord::Cancel)),
+        ] {
+            if is_given && !is_taken {
+                return Err(foreign(field));
+            }
+        }
+        let reason = self.reason.clone().unwrap_or_default();
+        check_reason(&reason)?;
+        Ok(match self.action {
+            ActionWord::Retry => Action::Retry(RetryRun {
                 version: self.version,
                 input: self.input.clone(),
                 acknowledge_writes: self.acknowledge_writes,
-            })),
-            ActionWord::Cancel if self.input.is_some() => foreign("input", "cancel"),
-            ActionWord::Cancel if self.version.is_some() => foreign("version", "cancel"),
-            ActionWord::Cancel if self.acknowledge_writes => foreign("acknowledge_writes", "cancel"),
-            ActionWord::Cancel => {
-                let reason = self.reason.clone().unwrap_or_default();
-                check_reason(&reason)?;
-                Ok(Action::Cancel { reason, kill: self.kill })
-            }
-        }
+            }),
+            ActionWord::Cancel => Action::Cancel { reason, kill: self.kill },
+            ActionWord::Pause => Action::Pause { reason },
+            ActionWord::Resume => Action::Resume,
+        })
     }
 
     fn which(&self) -> Result<Which, Problem> {

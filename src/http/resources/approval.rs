@@ -43,6 +43,9 @@ pub struct ApprovalBody {
     /// When it runs out; null: it does not.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
+    /// What becomes of it when it has run out: `reject`, `approve`, or `wait`: it does not run out. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_timeout: Option<&'static str>,
     /// When it was answered, ran out or was withdrawn.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub decided_at: Option<Timestamp>,
@@ -78,6 +81,7 @@ impl ApprovalBody {
             by: row.by.clone(),
             comment: row.comment.as_ref().map(|comment| comment.text.clone()),
             changed: row.changed,
+            on_timeout: None,
             form: None,
         }
     }
@@ -91,6 +95,7 @@ impl ApprovalBody {
             self.cut = false;
             let node = run.find(&approval.step).map(|at| &run.node(at).kind);
             if let Some(NodeKind::Gate(gate)) = node {
+                self.on_timeout = Some(gate.on_timeout.as_str());
                 self.form = gate.form.as_ref().map(|form| form.document().clone());
             }
         }

@@ -12,7 +12,7 @@ use crate::http::problem::{Problem, Violation};
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Batch)]
 pub struct BatchBody {
-    /// What was asked: `retry` or `cancel`.
+    /// What was asked: `retry`, `cancel`, `pause` or `resume`.
     pub action: &'static str,
     /// Whether it was only looked at.
     pub dry_run: bool,
@@ -104,7 +104,7 @@ impl ItemBody {
             Ok(Said::WouldRetry(summary)) => {
                 Self { would: Some(SummaryBody::of(&summary)), ..plain("would_be_done") }
             }
-            Ok(Said::WouldCancel(status)) => Self { status: Some(status.as_str()), ..plain("would_be_done") },
+            Ok(Said::WouldDo(status)) => Self { status: Some(status.as_str()), ..plain("would_be_done") },
             Err(error) => Self { error: Some(RefusedBody::of(error.into())), ..plain("refused") },
         }
     }

@@ -35,8 +35,12 @@ pub struct RunBody {
     pub status: &'static str,
     /// Why it is paused: `operator`, `budget`, `credential`, `quarantined`, `storage`, `validation`.
     pub reason: Option<&'static str>,
+    /// More about why it is paused, for people; null in lists.
+    pub pause_message: Option<String>,
     /// Whether somebody asked to cancel it.
     pub cancel_requested: bool,
+    /// Why somebody asked, for people; null when nothing was said, and in lists.
+    pub cancel_reason: Option<String>,
     /// What it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
@@ -98,7 +102,9 @@ impl RunBody {
             definition_hash: run.workflow.hash.to_string(),
             status: run.status.as_str(),
             reason: run.pause.map(pause_reason),
+            pause_message: run.pause_message.as_deref().map(str::to_owned),
             cancel_requested: run.cancel_requested,
+            cancel_reason: run.cancel_reason.as_deref().map(str::to_owned),
             input: Some(value_of(&run.input)),
             output: Some(run.output.as_ref().map_or(Value::Null, value_of)),
             result: run.result.map(result),
@@ -136,7 +142,9 @@ impl RunBody {
             definition_hash: row.definition.to_string(),
             status: row.status.as_str(),
             reason: row.reason.map(pause_reason),
+            pause_message: None,
             cancel_requested: row.cancel_requested,
+            cancel_reason: None,
             input: None,
             output: None,
             result: row.result.map(result),

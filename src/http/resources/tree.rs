@@ -22,7 +22,7 @@ pub struct TreeBody {
     pub state: Value,
     /// Which life of it, from 1.
     pub incarnation: u32,
-    /// How often it was restarted.
+    /// How often its supervisor restarted it because it had crashed; `incarnation` counts lives that somebody asked for too.
     pub restarts: u32,
     /// How its last life ended: `{kind, text}` and what else belongs to that kind. Null before any did.
     pub last_exit: Option<Value>,

@@ -36,6 +36,8 @@ pub struct Options {
 }
 
 const AIM: &str = "1 s";
+/// A list of what ran last, which is there once the daemon has answered.
+const HOME: &str = "main a[href^=\"/runs/\"]";
 
 /// Measures.
 pub fn measure(
@@ -52,15 +54,18 @@ pub fn measure(
     large.save(&mut client)?;
     let run = large.start_and_end(&mut client, Duration::from_secs(options.patience))?;
     for (what, path, wanted) in [
-        ("home", "/", "main h1"),
+        ("home", "/", HOME),
         ("workflows", "/workflows", "main a[href^=\"/workflows/\"]"),
-        ("system", "/system", "main h1"),
+        ("system", "/system", "main [role=treeitem]"),
     ] {
         browser.paints(&daemon, &format!("screen, {what}"), path, wanted, table)?;
     }
-    for (tab, wanted) in
-        [("timeline", "#panel-timeline *"), ("steps", "#panel-steps *"), ("events", "#panel-events *")]
-    {
+    for (tab, wanted) in [
+        ("graph", "main .svelte-flow__node button"),
+        ("timeline", "#panel-timeline .track"),
+        ("steps", "#panel-steps .tree button"),
+        ("events", "#panel-events button.row"),
+    ] {
         let path = format!("/runs/{run}?tab={tab}");
         browser.paints(
             &daemon,
@@ -91,7 +96,7 @@ pub fn measure(
     let daemon = Daemon::start(&place)?;
     waiting::views_are_current(&daemon, Duration::from_secs(options.patience))?;
     for (what, path, wanted) in [
-        ("home", "/", "main h1"),
+        ("home", "/", HOME),
         ("runs", "/runs", "main a[href^=\"/runs/\"]"),
         ("needs you", "/needs-you", "main a[href^=\"/runs/\"]"),
     ] {

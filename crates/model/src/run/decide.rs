@@ -84,22 +84,21 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
         Command::Answer { approval, approve, comment, changes } => {
             answer(&mut draft, approval, approve, comment, changes)?;
         }
-        Command::Pause { reason, message } => match run.status {
-            RunStatus::Running if !run.cancel_requested => draft.emit(RunPaused { reason, message }),
-            RunStatus::Paused => {}
-            status => return Err(Rejection::RunIs { status }),
-        },
-        Command::Resume => match run.status {
-            RunStatus::Paused => draft.emit(RunResumed {}),
-            RunStatus::Running => {}
-            status => return Err(Rejection::RunIs { status }),
-        },
-        Command::Cancel { reason, kill } => match run.status {
-            RunStatus::Cancelled => {}
-            status if status.is_terminal() => return Err(Rejection::RunIs { status }),
-            _ if run.cancel_requested && (run.killed || !kill) => {}
-            _ => draft.emit(RunCancelRequested { reason, kill }),
-        },
+        Command::Pause { reason, message } => {
+            if would_change(run, Steer::Pause)? {
+                draft.emit(RunPaused { reason, message });
+            }
+        }
+        Command::Resume => {
+            if would_change(run, Steer::Resume)? {
+                draft.emit(RunResumed {});
+            }
+        }
+        Command::Cancel { reason, kill } => {
+            if would_change(run, Steer::Cancel { kill })? {
+                draft.emit(RunCancelRequested { reason, kill });
+            }
+        }
         Command::Quarantine { message } => match (run.status, run.pause) {
             (_, Some(PauseReason::Quarantined)) => {}
             (status, _) if status.is_terminal() => return Err(Rejection::RunIs { status }),
@@ -123,6 +122,38 @@ pub fn decide(run: &Run, command: Command, context: Context<'_>) -> Result<Vec<E
     }
     draft.advance();
     Ok(draft.into_events())
+}
+
+/// What a person asks of a run as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steer {
+    /// Start nothing new.
+    Pause,
+    /// Go on.
+    Resume,
+    /// End.
+    Cancel {
+        /// Without making good what was done.
+        kill: bool,
+    },
+}
+
+/// Whether a run would change if it was asked so; [`decide`] follows it, and so does who only looks.
+///
+/// # Errors
+/// The [`Rejection`] that asking would meet.
+pub fn would_change(run: &Run, steer: Steer) -> Result<bool, Rejection> {
+    match (steer, run.status) {
+        (Steer::Pause, RunStatus::Running) if !run.cancel_requested => Ok(true),
+        (Steer::Resume, RunStatus::Paused) => Ok(true),
+        (Steer::Pause, RunStatus::Paused)
+        | (Steer::Resume, RunStatus::Running)
+        | (Steer::Cancel { .. }, RunStatus::Cancelled) => Ok(false),
+        (Steer::Cancel { kill }, status) if !status.is_terminal() => {
+            Ok(!run.cancel_requested || (kill && !run.killed))
+        }
+        (_, status) => Err(Rejection::RunIs { status }),
+    }
 }
 
 /// Changes limits, as far as they are otherwise now.

@@ -35,16 +35,18 @@ pub fn evolve(run: &mut Run, event: &Event, at: Timestamp, by: Option<&str>) {
             run.inherited = created.parent.as_ref().map(|_| created.priority);
             run.created_at = Some(at);
         }
-        Event::RunPaused(paused) => pause(run, paused.reason),
-        Event::RunQuarantined(_) => pause(run, PauseReason::Quarantined),
+        Event::RunPaused(paused) => pause(run, paused.reason, &paused.message),
+        Event::RunQuarantined(quarantined) => pause(run, PauseReason::Quarantined, &quarantined.message),
         // It is what it was; what it was is gone.
         Event::RunArchived(_) => {}
         Event::RunResumed(_) => {
             run.status = RunStatus::Running;
-            run.pause = None;
+            not_paused(run);
         }
         Event::RunCancelRequested(requested) => {
             run.cancel_requested = true;
+            // Who asks again, to kill it, may have no more to say.
+            run.cancel_reason = said(&requested.reason).or_else(|| run.cancel_reason.take());
             run.killed |= requested.kill;
         }
         Event::RunCancelled(_) => end(run, RunStatus::Cancelled, at),
@@ -240,14 +242,24 @@ pub(super) fn interrupted() -> crate::failure::Failure {
     )
 }
 
-fn pause(run: &mut Run, reason: PauseReason) {
+fn pause(run: &mut Run, reason: PauseReason, message: &str) {
     run.status = RunStatus::Paused;
     run.pause = Some(reason);
+    run.pause_message = said(message);
+}
+
+fn not_paused(run: &mut Run) {
+    run.pause = None;
+    run.pause_message = None;
+}
+
+fn said(text: &str) -> Option<Arc<str>> {
+    (!text.is_empty()).then(|| text.into())
 }
 
 fn end(run: &mut Run, status: RunStatus, at: Timestamp) {
     run.status = status;
-    run.pause = None;
+    not_paused(run);
     run.ended_at = Some(at);
 }
 

@@ -120,7 +120,7 @@ pub use asides::not_compensated;
 pub use begin::{GENERATIONS_MAX, RUN_BYTES_MAX};
 pub use choice::{Scorecard, Standing, Workload};
 pub use command::{Command, Context, CreateRun, Rejection, SIGNALS_BYTES_MAX, SIGNALS_MAX, Slots};
-pub use decide::{create, decide, first_priority};
+pub use decide::{Steer, create, decide, first_priority, would_change};
 pub use directory::{AgentDirectory, AgentEntry};
 pub use evolve::evolve;
 pub use next::{Limit, NextStep, WaitedFor, Waits, next};

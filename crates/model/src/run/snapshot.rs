@@ -18,7 +18,7 @@ use crate::priority::Priority;
 use crate::workflow::Workflow;
 
 /// The format that this program writes. Raised with every change of the state.
-pub const SNAPSHOT_FORMAT: u32 = 7;
+pub const SNAPSHOT_FORMAT: u32 = 8;
 
 #[derive(Serialize, Deserialize)]
 struct Frozen<'a> {
@@ -26,7 +26,9 @@ struct Frozen<'a> {
     version: u64,
     status: RunStatus,
     pause: Option<PauseReason>,
+    pause_message: Option<Arc<str>>,
     cancel_requested: bool,
+    cancel_reason: Option<Arc<str>>,
     killed: bool,
     input: Cow<'a, Payload>,
     context: Cow<'a, Payload>,
@@ -59,7 +61,9 @@ pub fn freeze(run: &Run, bytes_max: usize) -> Option<Vec<u8>> {
         version: run.version,
         status: run.status,
         pause: run.pause,
+        pause_message: run.pause_message.clone(),
         cancel_requested: run.cancel_requested,
+        cancel_reason: run.cancel_reason.clone(),
         killed: run.killed,
         input: Cow::Borrowed(&run.input),
         context: Cow::Borrowed(&run.context),
@@ -132,7 +136,9 @@ impl Frozen<'_> {
             version: self.version,
             status: self.status,
             pause: self.pause,
+            pause_message: self.pause_message,
             cancel_requested: self.cancel_requested,
+            cancel_reason: self.cancel_reason,
             killed: self.killed,
             input: self.input.into_owned(),
             context: self.context.into_owned(),

@@ -332,8 +332,12 @@ pub struct Run {
     pub status: RunStatus,
     /// Why it is paused.
     pub pause: Option<PauseReason>,
+    /// More about why it is paused, for people.
+    pub pause_message: Option<Arc<str>>,
     /// Whether somebody asked to cancel it.
     pub cancel_requested: bool,
+    /// Why, for people.
+    pub cancel_reason: Option<Arc<str>>,
     /// Whether nothing is compensated then.
     pub killed: bool,
     /// What it was given.
@@ -396,7 +400,9 @@ impl Run {
             version: 0,
             status: RunStatus::Pending,
             pause: None,
+            pause_message: None,
             cancel_requested: false,
+            cancel_reason: None,
             killed: false,
             input: Payload::inline(Value::Null),
             context: Payload::inline(Value::Object(serde_json::Map::new())),

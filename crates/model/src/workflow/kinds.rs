@@ -213,6 +213,18 @@ pub enum OnTimeout {
     Wait,
 }
 
+impl OnTimeout {
+    /// The word as it stands in files and in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Approve => "approve",
+            Self::Wait => "wait",
+        }
+    }
+}
+
 /// One way of a `condition` with `cases`.
 #[derive(Debug)]
 pub struct Case {

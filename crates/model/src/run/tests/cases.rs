@@ -303,6 +303,58 @@ fn a_paused_run_takes_results_but_starts_nothing_until_it_is_resumed() {
     assert_eq!(bench.give(Command::Resume).unwrap(), ["run.resumed", "step.started"]);
 }
 
+/// What people said stays as long as it holds, and no longer; a second word that says nothing takes the first one not away.
+#[test]
+fn why_a_run_is_paused_or_cancelled_stands_in_its_state() {
+    let mut bench = Bench::start(CHAIN, json!({ "n": 1 }));
+    let pause =
+        Command::Pause { reason: crate::event::PauseReason::Operator, message: "the shop is busy".into() };
+    bench.give(pause).unwrap();
+    assert_eq!(bench.run.pause_message.as_deref(), Some("the shop is busy"));
+    bench.give(Command::Resume).unwrap();
+    assert_eq!(bench.run.pause_message, None);
+    let cancel = |reason: &str, kill| Command::Cancel { reason: reason.into(), kill };
+    bench.give(cancel("wrong customer", false)).unwrap();
+    bench.give(cancel("", true)).unwrap();
+    assert_eq!(bench.run.cancel_reason.as_deref(), Some("wrong customer"));
+}
+
+/// Who only looks is told what who asks is told.
+#[test]
+fn what_would_change_a_run_is_what_changes_it() {
+    use crate::event::PauseReason;
+    use crate::run::{Steer, would_change};
+
+    let pause = Command::Pause { reason: PauseReason::Operator, message: String::new() };
+    let cancel = |kill| Command::Cancel { reason: String::new(), kill };
+    let ways = [
+        ("running", vec![]),
+        ("paused", vec![pause.clone()]),
+        ("being cancelled", vec![cancel(false)]),
+        ("being killed", vec![cancel(true)]),
+        ("paused and being cancelled", vec![pause.clone(), cancel(false)]),
+        ("failed", vec![]),
+    ];
+    for (state, commands) in ways {
+        for (steer, command) in [
+            (Steer::Pause, pause.clone()),
+            (Steer::Resume, Command::Resume),
+            (Steer::Cancel { kill: false }, cancel(false)),
+            (Steer::Cancel { kill: true }, cancel(true)),
+        ] {
+            let mut bench = Bench::start(CHAIN, json!({ "n": 1 }));
+            for command in &commands {
+                bench.give(command.clone()).unwrap();
+            }
+            if state == "failed" {
+                bench.fails("a@1", ErrorClass::Data, Happened::No);
+            }
+            let would = would_change(&bench.run, steer);
+            assert_eq!(would, bench.give(command).map(|events| !events.is_empty()), "{state}, {steer:?}");
+        }
+    }
+}
+
 /// An agent may have become a `write` after the workflow was saved: its attempt does not begin.
 #[test]
 fn a_write_does_not_begin_under_a_strategy_that_would_cut_it_off() {
