@@ -1,7 +1,7 @@
 /** Which address shows which screen. Each screen is a part of its own that is fetched when it is first shown. */
 import { createRouter } from 'sv-router';
 
-export const { p, navigate, isActive, route } = createRouter({
+export const { p, navigate, isActive, preload, route } = createRouter({
   '/': () => import('./screens/home/Home.svelte'),
   '/needs-you': () => import('./screens/needs/NeedsYou.svelte'),
   '/runs': () => import('./screens/runs/Runs.svelte'),

@@ -18,7 +18,7 @@ use super::resources::page::{ListBody, PageBody};
 use super::resources::plan::PlanBody;
 use super::resources::revision::RevisionBody;
 use super::resources::status::{CurrentAgentBody, StatusBody, current_agents};
-use super::resources::step::{StepBody, StepDetail, detail, status_named, status_names, steps};
+use super::resources::step::{StepDetail, StepsBody, detail, status_named, status_names, steps};
 use super::resources::timeline::{TimelineAnswer, TimelineBody};
 use super::runs::run_id;
 use super::strict;
@@ -67,7 +67,7 @@ pub struct StepsQuery {
 }
 
 /// The steps of a run, parents before children.
-#[utoipa::path(tag = "runs", params(StepsQuery), responses((status = 200, body = ListBody<StepBody>),
+#[utoipa::path(tag = "runs", params(StepsQuery), responses((status = 200, body = StepsBody),
     (status = "default", body = ProblemBody<'static>)))]
 #[get("/api/v1/runs/{id}/steps")]
 pub async fn all_steps(app: App, request: HttpRequest, id: Path<String>) -> Answer {
@@ -75,7 +75,8 @@ pub async fn all_steps(app: App, request: HttpRequest, id: Path<String>) -> Answ
     let status = one_of("status", query.status.as_deref(), status_named, &status_names())?;
     app.journal_is_current(sequence("min_sequence", query.min_sequence.as_deref())?)?;
     let read = app.read(run_id(&id)?).await?;
-    ok(&ListBody::of(steps(&read, status, app.now())))
+    let items = steps(&read, status, app.now());
+    ok(&StepsBody { items, next_cursor: None, sequence: read.sequence.to_string() })
 }
 
 /// One step with its input, output and attempts.

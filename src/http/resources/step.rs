@@ -15,6 +15,18 @@ use super::{FailureBody, UsageBody, ms_between, value_of};
 /// Why a running step deserves a look.
 const STUCK: &str = "stuck";
 
+/// All steps of a run.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Steps)]
+pub struct StepsBody {
+    /// The steps, parents before children.
+    pub items: Vec<StepBody>,
+    /// Always null.
+    pub next_cursor: Option<String>,
+    /// Global sequence of the run's last event: a feed that is opened after it misses nothing.
+    pub sequence: String,
+}
+
 /// A step, as lists show it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Step)]

@@ -66,6 +66,18 @@ pub fn list_of(items: usize) -> Load {
     Load { name, title: format!("a list of {items}"), steps: 0, records: 0, yaml }
 }
 
+/// So many steps, one after the other, each of which waits for a signal of its own: `s0`, `s1` and so on.
+pub fn signals(steps: usize) -> Load {
+    let name = "signals".to_owned();
+    let one = |at: usize| {
+        let needs = if at == 0 { String::new() } else { format!(", needs: [s{}]", at - 1) };
+        format!("  s{at}: {{ type: wait, signal: {{ name: s{at} }}{needs} }}\n")
+    };
+    let nodes: String = (0..steps).map(one).collect();
+    let yaml = format!("ghostlight: 1\nname: {name}\nnodes:\n{nodes}");
+    Load { name, title: format!("{steps} signals in a row"), steps: 0, records: 0, yaml }
+}
+
 /// A step, a person, a step.
 pub fn gated() -> Load {
     let name = "gated".to_owned();

@@ -4,6 +4,7 @@
  */
 import createClient, { type Middleware } from 'openapi-fetch';
 
+import { fetchOnce } from './ahead';
 import type { paths } from './schema';
 import { ApiError, problemOf } from './problem';
 
@@ -27,7 +28,7 @@ const throwing: Middleware = {
   },
 };
 
-export const api = createClient<paths>({ baseUrl: globalThis.location?.origin ?? '' });
+export const api = createClient<paths>({ baseUrl: globalThis.location?.origin ?? '', fetch: fetchOnce });
 api.use(throwing);
 
 /** What an answer holds. Errors were thrown before; an answer without a body is `undefined`. */

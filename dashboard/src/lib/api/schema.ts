@@ -1334,7 +1334,7 @@ export interface components {
          * @description What can be asked of many runs.
          * @enum {string}
          */
-        ActionWord: "retry" | "cancel";
+        ActionWord: "retry" | "cancel" | "pause" | "resume";
         /** @description What of a live run is to be otherwise: at least one thing. */
         AdjustBody: {
             /**
@@ -1481,6 +1481,8 @@ export interface components {
             id: string;
             /** @description What that means. */
             impact?: string | null;
+            /** @description What becomes of it when it has run out: `reject`, `approve`, or `wait`: it does not run out. Not in lists. */
+            on_timeout?: string | null;
             /**
              * Format: date-time
              * @description When it was asked.
@@ -1570,7 +1572,7 @@ export interface components {
         };
         /** @description What a batch came to. */
         Batch: {
-            /** @description What was asked: `retry` or `cancel`. */
+            /** @description What was asked: `retry`, `cancel`, `pause` or `resume`. */
             action: string;
             /** @description How many of each. */
             counts: components["schemas"]["BatchCounts"];
@@ -1662,7 +1664,7 @@ export interface components {
             input?: unknown;
             /** @description Of a cancel: without making good what was done. */
             kill?: boolean;
-            /** @description Of a cancel: why, for people; at most 4 KiB. */
+            /** @description Of a cancel or a pause: why, for people; at most 4 KiB. */
             reason?: string | null;
             /**
              * Format: int64
@@ -2114,94 +2116,6 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A list that is given whole. */
-        ListBody_Step: {
-            /** @description The rows. */
-            items: {
-                /** @description Who was called last. */
-                agent?: string | null;
-                /** @description The question that is asked. */
-                approval?: string | null;
-                /**
-                 * Format: int32
-                 * @description How many attempts have begun.
-                 */
-                attempts: number;
-                /** @description The run that it started, also when that has ended. */
-                child?: string | null;
-                /** @description Whether what it did was made good, because its run was cancelled. */
-                compensated: boolean;
-                /** @description For people. */
-                description: string;
-                /**
-                 * Format: int64
-                 * @description From its start to its end; null while it has not ended.
-                 */
-                duration_ms?: number | null;
-                /**
-                 * Format: date-time
-                 * @description When it ended.
-                 */
-                ended_at?: string | null;
-                error?: components["schemas"]["FailureBody"] | null;
-                /**
-                 * Format: int32
-                 * @description How many items or passes it has; null for a step that is neither a map nor a loop.
-                 */
-                items?: number | null;
-                /**
-                 * Format: int32
-                 * @description From 1; a retry by a person raises it.
-                 */
-                iteration: number;
-                /**
-                 * Format: date-time
-                 * @description When its attempt last showed a sign of life, or began; null when none is being made.
-                 */
-                last_sign_at?: string | null;
-                /**
-                 * Format: int32
-                 * @description Length of the longest path to it; steps of one level may run at the same time.
-                 */
-                level: number;
-                /** @description Whether it was cancelled because another branch was faster. */
-                lost_race: boolean;
-                /** @description The steps it waits for. */
-                needs: string[];
-                /** @description Its place in the run. */
-                path: string;
-                /**
-                 * @description What it waits for: `approval`, `slot`, `reconcile`, `time`, `signal`, `child`. `stuck` while it is running and has shown no sign of life for
-                 *     half of the silence that will end its attempt: its agent's heartbeat, else its timeout.
-                 */
-                reason?: string | null;
-                /**
-                 * Format: date-time
-                 * @description When the next attempt starts.
-                 */
-                retry_at?: string | null;
-                /** @description Why it was skipped. */
-                skipped?: unknown;
-                /**
-                 * Format: date-time
-                 * @description When its first attempt began, or it began to wait.
-                 */
-                started_at?: string | null;
-                /** @description `pending`, `ready`, `running`, `waiting`, `retrying`, `completed`, `failed`, `skipped`, `cancelled`. */
-                status: string;
-                /** @description The type of its node: `agent_call`, `human_gate` ... */
-                type: string;
-                /**
-                 * Format: date-time
-                 * @description Until when it waits, when there is an end to it.
-                 */
-                until?: string | null;
-                /** @description What its attempts used. */
-                usage: components["schemas"]["UsageBody"];
-            }[];
-            /** @description Always null. */
-            next_cursor?: string | null;
-        };
-        /** @description A list that is given whole. */
         ListBody_Token: {
             /** @description The rows. */
             items: {
@@ -2320,6 +2234,8 @@ export interface components {
                 id: string;
                 /** @description What that means. */
                 impact?: string | null;
+                /** @description What becomes of it when it has run out: `reject`, `approve`, or `wait`: it does not run out. Not in lists. */
+                on_timeout?: string | null;
                 /**
                  * Format: date-time
                  * @description When it was asked.
@@ -2368,6 +2284,8 @@ export interface components {
             items: {
                 /** @description Where the branches of its `parallel` nodes stand. */
                 branches?: components["schemas"]["Branch"][] | null;
+                /** @description Why somebody asked, for people; null when nothing was said, and in lists. */
+                cancel_reason?: string | null;
                 /** @description Whether somebody asked to cancel it. */
                 cancel_requested: boolean;
                 /**
@@ -2409,6 +2327,8 @@ export interface components {
                 parent?: string | null;
                 /** @description The step of that run. */
                 parent_step?: string | null;
+                /** @description More about why it is paused, for people; null in lists. */
+                pause_message?: string | null;
                 /**
                  * Format: int64
                  * @description How urgent it is: the greater, the sooner its steps get slots; −100 to 100, 0 for an ordinary run.
@@ -2837,6 +2757,8 @@ export interface components {
         Run: {
             /** @description Where the branches of its `parallel` nodes stand. */
             branches?: components["schemas"]["Branch"][] | null;
+            /** @description Why somebody asked, for people; null when nothing was said, and in lists. */
+            cancel_reason?: string | null;
             /** @description Whether somebody asked to cancel it. */
             cancel_requested: boolean;
             /**
@@ -2878,6 +2800,8 @@ export interface components {
             parent?: string | null;
             /** @description The step of that run. */
             parent_step?: string | null;
+            /** @description More about why it is paused, for people; null in lists. */
+            pause_message?: string | null;
             /**
              * Format: int64
              * @description How urgent it is: the greater, the sooner its steps get slots; −100 to 100, 0 for an ordinary run.
@@ -3341,6 +3265,15 @@ export interface components {
             /** @description Which binding filled which part of the input. What is not listed stands in the definition itself. */
             provenance: components["schemas"]["Provenance"][];
         };
+        /** @description All steps of a run. */
+        Steps: {
+            /** @description The steps, parents before children. */
+            items: components["schemas"]["Step"][];
+            /** @description Always null. */
+            next_cursor?: string | null;
+            /** @description Global sequence of the run's last event: a feed that is opened after it misses nothing. */
+            sequence: string;
+        };
         /** @description Room on the disk of the data folder, as readiness shows it. */
         StorageBody: {
             /**
@@ -3681,7 +3614,7 @@ export interface components {
             restart: unknown;
             /**
              * Format: int32
-             * @description How often it was restarted.
+             * @description How often its supervisor restarted it because it had crashed; `incarnation` counts lives that somebody asked for too.
              */
             restarts: number;
             /** @description `running`, `starting`, `stopping`, `restarting` or `stopped`. */
@@ -3965,7 +3898,6 @@ export type SchemaListBodyAgentSummary = components['schemas']['ListBody_AgentSu
 export type SchemaListBodyCurrentAgentBody = components['schemas']['ListBody_CurrentAgentBody'];
 export type SchemaListBodyNextStep = components['schemas']['ListBody_NextStep'];
 export type SchemaListBodyRevision = components['schemas']['ListBody_Revision'];
-export type SchemaListBodyStep = components['schemas']['ListBody_Step'];
 export type SchemaListBodyToken = components['schemas']['ListBody_Token'];
 export type SchemaLogInBody = components['schemas']['LogInBody'];
 export type SchemaMadeDocument = components['schemas']['MadeDocument'];
@@ -4014,6 +3946,7 @@ export type SchemaStartBody = components['schemas']['StartBody'];
 export type SchemaStartOwnBody = components['schemas']['StartOwnBody'];
 export type SchemaStep = components['schemas']['Step'];
 export type SchemaStepDetail = components['schemas']['StepDetail'];
+export type SchemaSteps = components['schemas']['Steps'];
 export type SchemaStorageBody = components['schemas']['StorageBody'];
 export type SchemaSystem = components['schemas']['System'];
 export type SchemaSystemActors = components['schemas']['SystemActors'];
@@ -5339,7 +5272,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListBody_Step"];
+                    "application/json": components["schemas"]["Steps"];
                 };
             };
             /** @description A problem, as RFC 9457 has them */

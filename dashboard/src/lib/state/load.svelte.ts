@@ -37,11 +37,12 @@ export class Loaded<T> {
       if (this.#abort === abort) {
         this.#abort = null;
         this.loading = false;
-        if (this.#again) {
-          this.#again = false;
-          void this.refresh();
-        }
       }
+    }
+    if (this.#again && this.#abort === null) {
+      this.#again = false;
+      // Whoever waits for the first answer gets what was asked for meanwhile.
+      await this.refresh();
     }
   }
 

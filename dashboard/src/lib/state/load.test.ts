@@ -28,6 +28,16 @@ describe('something loaded', () => {
     expect([loaded.value, loaded.loading, loaded.error]).toEqual([7, false, undefined]);
   });
 
+  it('is waited for until what was asked for meanwhile is there too', async () => {
+    const { loaded, read } = slow<number>();
+    const done = loaded.refresh().then(() => loaded.value);
+    void loaded.refresh();
+    read(0).resolve(1);
+    await settle();
+    read(1).resolve(2);
+    expect(await done).toBe(2);
+  });
+
   it('costs two reads however often it is asked for meanwhile', async () => {
     const { loaded, read, reads } = slow<number>();
     for (let at = 0; at < 100; at++) void loaded.refresh();

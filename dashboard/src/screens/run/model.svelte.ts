@@ -21,6 +21,12 @@ type Plan = components['schemas']['Plan'];
 /** Progress and expected end are read again at most so often. */
 const STATUS_EVERY = 400;
 
+interface StepsRead {
+  steps: Map<string, Step>;
+  /** They are as they were after this event. */
+  sequence: bigint;
+}
+
 export interface RunText {
   run: Run;
   /** As it came, for values that are shown byte for byte. */
@@ -56,7 +62,7 @@ export class RunModel {
 
   #listeners = new Set<(events: Recorded[]) => void>();
   #resets = new Set<() => void>();
-  #stepsRead: Loaded<Map<string, Step>>;
+  #stepsRead: Loaded<StepsRead>;
   #spansRead: Loaded<Map<string, Span>>;
   /** What came while steps or spans were being read: it is told to what has been read. */
   #sinceSteps: Recorded[] | null = null;
@@ -80,7 +86,7 @@ export class RunModel {
       const list = await data(
         api.GET('/api/v1/runs/{id}/steps', { params: { path: { id }, query }, signal }),
       );
-      return new Map(list.items.map((step) => [step.path, step]));
+      return { steps: new Map(list.items.map((step) => [step.path, step])), sequence: BigInt(list.sequence) };
     });
     this.#spansRead = new Loaded(async (signal) => {
       this.#sinceSpans = [];
@@ -93,23 +99,25 @@ export class RunModel {
   }
 
   async start(): Promise<void> {
+    // The steps may be megabytes: they do not wait for the run.
+    const steps = this.refreshSteps();
     await this.read.refresh();
     const run = this.run;
     if (this.#closed || !run) return;
+    const others = [this.status.refresh(), this.plan.refresh(), this.definition.refresh()];
+    await steps;
+    if (this.#closed) return;
+    // Both are true up to where they say: the feed goes on where the earlier one ends.
+    const [ofRun, ofSteps] = [BigInt(run.sequence), this.#stepsRead.value?.sequence];
     this.feed = new Feed({
       path: `/api/v1/runs/${this.id}/feed`,
       live: true,
-      after: BigInt(run.sequence),
+      after: ofSteps !== undefined && ofSteps < ofRun ? ofSteps : ofRun,
       onRecorded: (events) => this.#recorded(events),
       onLive: (events) => this.#live(events),
       onReset: () => this.#reset(),
     }).open();
-    await Promise.all([
-      this.refreshSteps(),
-      this.status.refresh(),
-      this.plan.refresh(),
-      this.definition.refresh(),
-    ]);
+    await Promise.all(others);
   }
 
   /** Tries again what could not be read. */
@@ -143,7 +151,10 @@ export class RunModel {
     if (!read || this.#stepsRead.loading || this.#stepsRead.error) return;
     const since = this.#sinceSteps ?? [];
     this.#sinceSteps = null;
-    this.steps = told(read, since);
+    this.steps = told(
+      read.steps,
+      since.filter((event) => event.sequence > read.sequence),
+    );
     this.hasSteps = true;
   }
 
@@ -171,7 +182,11 @@ export class RunModel {
   #recorded(events: Recorded[]): void {
     this.#sinceSteps?.push(...events);
     this.#sinceSpans?.push(...events);
-    this.steps = told(this.steps, events);
+    const read = this.#stepsRead.value?.sequence ?? 0n;
+    this.steps = told(
+      this.steps,
+      events.filter((event) => event.sequence > read),
+    );
     if (this.spans) {
       const spans = new Map(this.spans);
       let changed = false;

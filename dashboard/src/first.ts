@@ -1,0 +1,6 @@
+/** What the first screen reads whatever comes: the frame's own, and of a run the run and its steps, which may be megabytes. */
+export function firstReads(pathname: string): string[] {
+  const run = /^\/runs\/([^/]+)$/.exec(pathname)?.[1];
+  const frame = ['/api/v1/session', '/api/v1/runs/counts'];
+  return run === undefined ? frame : [...frame, `/api/v1/runs/${run}`, `/api/v1/runs/${run}/steps`];
+}
