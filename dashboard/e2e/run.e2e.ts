@@ -62,7 +62,7 @@ test('a question is answered on the page of its run, with the form that its gate
   await viewer.locator('.head').getByText('Needs you', { exact: true }).waitFor();
   await viewer.waitForFunction(() => document.title.startsWith('Needs you: greeting'));
   await picture(viewer, 'run-gate');
-  await viewer.getByLabel('text').fill('Good evening');
+  await viewer.getByLabel(/^text/i).fill('Good evening');
   await viewer.getByLabel(/^Comment/).fill('It is late there');
   await viewer.getByRole('button', { name: 'Approve with changes' }).click();
   await region('Output').waitFor();
@@ -108,7 +108,9 @@ test('the state of a run after an earlier event is shown, in its graph as well',
   await said('0 of 1 step done');
   await viewer.getByRole('slider', { name: 'Event' }).press('End');
   await said('1 of 1 step done; 3 of 3 items done');
-  await region('Graph of the run').getByText(/after event/).waitFor({ state: 'detached' });
+  await region('Graph of the run')
+    .getByText(/after event/)
+    .waitFor({ state: 'detached' });
 });
 
 test('what is chosen is chosen in all tabs, and after a reload', async () => {

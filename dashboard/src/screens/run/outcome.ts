@@ -16,7 +16,8 @@ export function missingOf(steps: Iterable<Step>): Missing {
   const boxes = new Set(failed.filter((step) => isItem(step.path)).map((step) => ownerOf(step.path)));
   const left = all.filter(
     (step) =>
-      step.status === 'skipped' && (step.skipped as { because?: string } | null | undefined)?.because === 'failed',
+      step.status === 'skipped' &&
+      (step.skipped as { because?: string } | null | undefined)?.because === 'failed',
   );
   return { failed: failed.filter((step) => !boxes.has(step.path)), left };
 }

@@ -14,9 +14,9 @@ test('steps are the nodes of the definition', () => {
 
 test('a map is one step, and its items are told apart', () => {
   const each = { status: 'running', type: 'map', items: 10_000 };
-  expect(said({ list: 'completed', each, 'each.0': 'completed', 'each.1': 'failed', 'each.2': 'running' })).toBe(
-    '1 of 2 steps done; 1 of 10,000 items done, 1 failed',
-  );
+  expect(
+    said({ list: 'completed', each, 'each.0': 'completed', 'each.1': 'failed', 'each.2': 'running' }),
+  ).toBe('1 of 2 steps done; 1 of 10,000 items done, 1 failed');
   expect(tally(run({ each, 'each.0': 'completed' })).items?.by.get('pending')).toBe(9_999);
 });
 

@@ -39,12 +39,16 @@ test('a wait counts down', () => {
 
 test('what is tried again and should have begun is not told in no time', () => {
   const retry_at = new Date(now - 5).toISOString();
-  expect(stepWhy(step({ status: 'retrying', retry_at }), none, undefined, now)).toBe('It is tried again now.');
+  expect(stepWhy(step({ status: 'retrying', retry_at }), none, undefined, now)).toBe(
+    'It is tried again now.',
+  );
 });
 
 test('steps wait together for what lists say that their run waits for', () => {
   const waits = (reason: string) => step({ status: 'waiting', reason });
-  expect(waitsOfSteps([waits('approval'), waits('verdict'), waits('signal'), waits('slot'), step({})])).toEqual({
+  expect(
+    waitsOfSteps([waits('approval'), waits('verdict'), waits('signal'), waits('slot'), step({})]),
+  ).toEqual({
     waiting_approvals: 2,
     waits_for: ['signal'],
   });

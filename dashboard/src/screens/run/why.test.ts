@@ -3,8 +3,7 @@ import type { Run } from './coming';
 import { newStep, type Step } from './fold';
 import { why } from './why';
 
-const run = (more: object) =>
-  ({ status: 'running', cancel_requested: false, ...more }) as Run;
+const run = (more: object) => ({ status: 'running', cancel_requested: false, ...more }) as Run;
 const step = (path: string, more: Partial<Step>): Step => ({ ...newStep(path), type: 'agent_call', ...more });
 const now = Date.UTC(2026, 0, 1);
 
@@ -78,6 +77,12 @@ test('what was not undone is named before all else that a cancelled run has to s
     step: 'pay',
     tone: 'bad',
   });
+  const tried = why(
+    run({ status: 'cancelled', not_compensated: ['pay'] }),
+    [step('pay.compensate', {})],
+    now,
+  );
+  expect(tried.step).toBe('pay.compensate');
 });
 
 test('several that wait for a person are told as several', () => {

@@ -18,12 +18,17 @@ const PAUSED: Record<string, string> = {
   operator: 'Somebody paused it. What is running goes on to its end; nothing new starts until it is resumed.',
   budget: 'It is paused because its budget is used up.',
   credential: 'It is paused because a secret was refused.',
-  quarantined: 'It was set aside because its actors kept crashing. Nothing of it runs until somebody resumes it.',
+  quarantined:
+    'It was set aside because its actors kept crashing. Nothing of it runs until somebody resumes it.',
   storage: 'It is paused because its events could not be stored.',
   validation: 'It is paused because an output did not pass validation.',
 };
 
-const names = (steps: Step[], max = 3) => listed(steps.map((step) => said(step.path)), max);
+const names = (steps: Step[], max = 3) =>
+  listed(
+    steps.map((step) => said(step.path)),
+    max,
+  );
 const quoted = (text: string | null | undefined) => (text?.trim() ? { quote: text.trim() } : {});
 
 /** A way that was not taken is no failure, and not everything either. */
@@ -31,6 +36,13 @@ function completed(skipped: string[]): string {
   return skipped.length === 0
     ? 'It completed with everything that it set out to do.'
     : `It completed. Not needed: ${listed(skipped)}.`;
+}
+
+/** What was to undo a step says best why it did not; of one that nobody tried to undo there is the step itself. */
+function undoing(path: string | undefined, steps: Iterable<Step>): { step?: string } {
+  if (path === undefined) return {};
+  const tried = [...steps].find((step) => step.path === `${path}.compensate`);
+  return { step: tried?.path ?? path };
 }
 
 /** `now` is the time in milliseconds: some sentences count. */
@@ -57,7 +69,7 @@ export function why(run: Run, steps: Iterable<Step>, now: number): Why {
         ? {
             text: `It was cancelled, and what ${listed(run.not_compensated.map(said))} did was not undone.`,
             ...quoted(run.cancel_reason),
-            ...(run.not_compensated[0] ? { step: run.not_compensated[0] } : {}),
+            ...undoing(run.not_compensated[0], steps),
             tone: 'bad',
           }
         : { text: 'It was cancelled.', ...quoted(run.cancel_reason), tone: 'plain' };
