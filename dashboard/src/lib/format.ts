@@ -46,6 +46,15 @@ export function absolute(at: Date | string | number, zone: 'local' | 'utc'): str
   return zone === 'utc' ? `${text.format(date)} UTC` : text.format(date);
 }
 
+/** The time of day to the minute, in the zone that was chosen. */
+export function clockTime(at: Date | string | number, zone: 'local' | 'utc'): string {
+  const date = new Date(at);
+  if (Number.isNaN(date.getTime())) return '–';
+  const options: Intl.DateTimeFormatOptions = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' };
+  const text = new Intl.DateTimeFormat('en', zone === 'utc' ? { ...options, timeZone: 'UTC' } : options);
+  return zone === 'utc' ? `${text.format(date)} UTC` : text.format(date);
+}
+
 const counts = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 const whole = new Intl.NumberFormat('en');
 

@@ -2,6 +2,7 @@
 import Ban from '@lucide/svelte/icons/ban';
 import CircleCheck from '@lucide/svelte/icons/circle-check';
 import CircleDashed from '@lucide/svelte/icons/circle-dashed';
+import CircleDotDashed from '@lucide/svelte/icons/circle-dot-dashed';
 import CirclePause from '@lucide/svelte/icons/circle-pause';
 import CircleX from '@lucide/svelte/icons/circle-x';
 import Clock from '@lucide/svelte/icons/clock';
@@ -35,6 +36,7 @@ const looks: Record<string, Look> = {
   approved: { label: 'Approved', tone: 'green', icon: CircleCheck, moving: false },
   rejected: { label: 'Rejected', tone: 'red', icon: CircleX, moving: false },
   expired: { label: 'Expired', tone: 'amber', icon: Hourglass, moving: false },
+  partial: { label: 'In part', tone: 'amber', icon: CircleDotDashed, moving: false },
   needs_you: { label: 'Needs you', tone: 'violet', icon: UserRound, moving: false },
 };
 

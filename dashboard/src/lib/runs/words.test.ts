@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lookStatus, took, waitsOf, why, type Run } from './words';
+import { markOf, took, waitsOf, why, type Run } from './words';
 
 const run = (more: Partial<Run>): Run => ({
   id: '1',
@@ -31,14 +31,21 @@ describe('runs in words', () => {
   });
 
   it('say why they are paused, also for reasons that are new', () => {
-    expect(why(run({ status: 'paused', reason: 'operator' }))).toBe('by somebody');
+    expect(why(run({ status: 'paused', reason: 'operator' }))).toBe('paused by somebody');
     expect(why(run({ status: 'paused', reason: 'moon' }))).toBe('moon');
   });
 
   it('need somebody before all else', () => {
-    expect(lookStatus(run({ waiting_approvals: 1 }))).toBe('needs_you');
-    expect(lookStatus(run({ waits_for: ['time'] }))).toBe('waiting');
-    expect(lookStatus(run({ status: 'failed', waits_for: ['reconcile'] }))).toBe('failed');
+    expect(markOf(run({ waiting_approvals: 1 }))).toBe('needs_you');
+    expect(markOf(run({ status: 'paused', waiting_approvals: 1 }))).toBe('needs_you');
+    expect(markOf(run({ status: 'paused', reason: 'quarantined' }))).toBe('needs_you');
+    expect(markOf(run({ waits_for: ['time'] }))).toBe('waiting');
+    expect(markOf(run({ status: 'failed', waits_for: ['reconcile'] }))).toBeNull();
+  });
+
+  it('say that a part is missing beside that they have completed', () => {
+    expect(markOf(run({ status: 'completed', result: 'partial' }))).toBe('partial');
+    expect(markOf(run({ status: 'completed', result: 'complete' }))).toBeNull();
   });
 
   it('take from their beginning to their end, or to now', () => {

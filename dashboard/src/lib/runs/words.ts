@@ -1,5 +1,6 @@
 /** What runs and their steps wait for, in words. */
 import type { components } from '$lib/api/schema';
+import { isOver } from '$lib/status';
 
 export type Run = components['schemas']['Run'];
 
@@ -20,7 +21,7 @@ export const WAIT_NAMES: Record<string, string> = {
 };
 
 export const REASONS: Record<string, string> = {
-  operator: 'by somebody',
+  operator: 'paused by somebody',
   budget: 'its budget is used up',
   credential: 'a credential is missing or refused',
   quarantined: 'set aside, its actors kept crashing',
@@ -42,7 +43,7 @@ export function why(run: Run): string {
   if (run.error) return run.error.step ? `${run.error.step}: ${run.error.message}` : run.error.message;
   if (run.status === 'paused') return REASONS[run.reason ?? ''] ?? run.reason ?? '';
   if (run.cancel_requested && run.status !== 'cancelled') return 'is being cancelled';
-  if (run.status === 'completed') return run.result === 'partial' ? 'with a part of its result' : '';
+  if (run.status === 'completed') return run.result === 'partial' ? 'a part of its result is missing' : '';
   if (run.status !== 'running') return '';
   const waits = waitsOf(run).map((wait) =>
     wait === 'approval' && run.waiting_approvals > 1
@@ -53,19 +54,27 @@ export function why(run: Run): string {
 }
 
 /** All that its steps wait for. */
-export function waitsOf(run: Run): string[] {
+export function waitsOf(run: Pick<Run, 'waiting_approvals' | 'waits_for'>): string[] {
   return [
     ...(run.waiting_approvals > 0 ? ['approval'] : []),
     ...run.waits_for.filter((wait) => wait !== 'approval'),
   ];
 }
 
-/** How it is shown: a run that waits for a person says so, whatever else of it goes on. */
-export function lookStatus(run: Run): string {
-  if (run.status !== 'running') return run.status;
+/** What has to be known to say how a run stands. */
+export type Standing = Pick<Run, 'status' | 'waiting_approvals' | 'waits_for' | 'reason' | 'result'>;
+
+/**
+ * What stands beside its state: a run that waits for a person says so, whatever else of it goes on and whether it is paused or not.
+ * The state itself stays the one by which runs are filtered and counted.
+ */
+export function markOf(run: Standing): 'needs_you' | 'waiting' | 'partial' | null {
+  if (run.status === 'completed') return run.result === 'partial' ? 'partial' : null;
+  if (isOver(run.status)) return null;
   const waits = waitsOf(run);
-  if (waits.includes('approval') || waits.includes('reconcile')) return 'needs_you';
-  return waits.length > 0 ? 'waiting' : 'running';
+  if (waits.includes('approval') || waits.includes('reconcile') || run.reason === 'quarantined')
+    return 'needs_you';
+  return waits.length > 0 && run.status === 'running' ? 'waiting' : null;
 }
 
 /** From its beginning to its end, or to now. */

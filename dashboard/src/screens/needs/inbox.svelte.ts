@@ -1,11 +1,12 @@
 /** What waits for a person now. It is read anew when events say so; what somebody has just answered is gone at once, and comes back
  * when the daemon refuses. */
 import { api, data } from '$lib/api/client';
+import type { Approval } from '$lib/approvals/approval';
 import type { Run } from '$lib/runs/words';
 import { Loaded } from '$lib/state/load.svelte';
 import { pulse } from '$lib/state/pulse.svelte';
 import { SvelteSet } from 'svelte/reactivity';
-import { approvalItem, inOrder, quarantineItem, reconcileItem, type Approval, type Item } from './items';
+import { approvalItem, inOrder, quarantineItem, reconcileItem, type Item } from './items';
 
 /** More than so many questions are not shown at once. */
 const MOST = 1000;

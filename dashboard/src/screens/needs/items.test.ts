@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Approval } from '$lib/approvals/approval';
 import type { Run } from '$lib/runs/words';
-import { approvalItem, inOrder, neighbour, nodeOf, onTimeout, quarantineItem, type Approval } from './items';
+import { approvalItem, inOrder, neighbour, quarantineItem } from './items';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
 const ask = (id: string, more: Partial<Approval> = {}) =>
@@ -43,29 +44,5 @@ describe('what waits for a person', () => {
     expect(neighbour(items, 'a:2')).toBe('a:3');
     expect(neighbour(items, 'a:3')).toBe('a:2');
     expect(neighbour([ask('1')], 'a:1')).toBeNull();
-  });
-});
-
-describe('what happens when nobody answers', () => {
-  const definition = {
-    nodes: {
-      ask: { type: 'human_gate', on_timeout: 'approve' },
-      each: { type: 'map', node: { type: 'human_gate' } },
-      list: { type: 'map', node: { type: 'map', node: { type: 'human_gate', on_timeout: 'wait' } } },
-    },
-  };
-
-  it('stands at the gate', () => {
-    expect(onTimeout(nodeOf(definition, 'ask'))).toBe('it is approved');
-  });
-
-  it('stands inside of what holds it', () => {
-    expect(onTimeout(nodeOf(definition, 'each.2'))).toBe('it is rejected');
-  });
-
-  it('is not said where it is not known', () => {
-    expect(onTimeout(nodeOf(definition, 'nobody'))).toBeNull();
-    expect(onTimeout(nodeOf(null, 'ask'))).toBeNull();
-    expect(onTimeout({ on_timeout: 'dance' })).toBeNull();
   });
 });

@@ -5,7 +5,7 @@ import type { FlowState } from '$lib/graph/types';
 import { EventLog, type Recorded } from './eventlog';
 import { History, type Change } from './history';
 import type { RunModel } from './model.svelte';
-import { isItem, nodeOf } from './paths';
+import { itemsBy } from './tally';
 
 export interface Past {
   place: number;
@@ -83,13 +83,7 @@ export class Log {
     if (place === null || this.read === 0) return null;
     const at = Math.min(place, this.read);
     const steps = this.history.stepsAt(at);
-    const counts = new Map<string, Record<string, number>>();
-    for (const [path, change] of steps) {
-      if (!isItem(path) || path.indexOf('.') !== path.lastIndexOf('.')) continue;
-      const of = counts.get(nodeOf(path)) ?? {};
-      of[change.status] = (of[change.status] ?? 0) + 1;
-      counts.set(nodeOf(path), of);
-    }
+    const counts = itemsBy(steps);
     const states = new Map<string, FlowState>();
     for (const { id } of this.#model.graph.nodes) {
       const change = steps.get(id);

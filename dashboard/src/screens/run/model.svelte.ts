@@ -10,11 +10,13 @@ import type { Live, Recorded } from '$lib/feed/decode';
 import { graphOfPlan } from '$lib/graph/plan';
 import type { FlowState, Graph } from '$lib/graph/types';
 import { Loaded } from '$lib/state/load.svelte';
+import type { Standing } from '$lib/runs/words';
+import type { Run } from './coming';
 import { changesAll, foldSpan, momentOf, newStep, pathOf, stepAfter, type Span, type Step } from './fold';
 import { hear, type Said } from './live';
-import { isItem, nodeOf } from './paths';
+import { itemsBy, tally, type Tally } from './tally';
+import { waitsOfSteps } from './waiting';
 
-type Run = components['schemas']['Run'];
 type RunStatus = components['schemas']['RunStatus'];
 type Plan = components['schemas']['Plan'];
 
@@ -51,6 +53,12 @@ export class RunModel {
   feed: Feed | undefined = $state.raw(undefined);
 
   run: Run | undefined = $derived.by(() => this.read.value?.run);
+  /** As lists show it, with what its steps wait for by now. */
+  standing: Standing | undefined = $derived.by(() => {
+    const { run } = this;
+    return run && (this.hasSteps ? { ...run, ...waitsOfSteps(this.steps.values()) } : run);
+  });
+  tally: Tally = $derived.by(() => tally(this.steps));
   /** The text of what the run was given, and of what came out. */
   input: string | undefined = $derived.by(() => this.#member('input'));
   output: string | undefined = $derived.by(() => this.#member('output'));
@@ -289,14 +297,7 @@ export function statesOf(
   steps: ReadonlyMap<string, Step>,
   said: ReadonlyMap<string, Said>,
 ): ReadonlyMap<string, FlowState> {
-  const counts = new Map<string, Record<string, number>>();
-  for (const [path, step] of steps) {
-    if (!isItem(path) || path.indexOf('.') !== path.lastIndexOf('.')) continue;
-    const node = nodeOf(path);
-    const of = counts.get(node) ?? {};
-    of[step.status] = (of[step.status] ?? 0) + 1;
-    counts.set(node, of);
-  }
+  const counts = itemsBy(steps);
   const states = new Map<string, FlowState>();
   for (const [path, step] of steps) {
     if (path.includes('.')) continue;

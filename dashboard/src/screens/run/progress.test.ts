@@ -15,19 +15,33 @@ test('a run that goes on is never done', () => {
   expect(progressOf({ status: 'failed' }, { progress: 1, counts: {} }, all).share).toBe(0.99);
 });
 
-test('items count in place of their map', () => {
+test('a map that goes on is as far as its items are', () => {
   const all = steps({ each: 'running', 'each.0': 'completed', 'each.1': 'running', sum: 'pending' });
   const progress = progressOf({ status: 'running' }, undefined, all);
-  expect(progress.text).toBe('1 of 3 steps ended');
+  expect(progress.text).toBe('0 of 2 steps done; 1 of 2 items done');
   expect(progress.parts).toEqual([
-    { status: 'completed', count: 1, share: 1 / 3 },
-    { status: 'running', count: 1, share: 1 / 3 },
+    { status: 'completed', share: 1 / 4 },
+    { status: 'running', share: 1 / 4 },
+  ]);
+});
+
+test('what has ended counts as it ended, whatever became of its items', () => {
+  const all = steps({ each: 'completed', 'each.0': 'completed', 'each.1': 'failed' });
+  expect(progressOf({ status: 'completed' }, undefined, all).parts).toEqual([
+    { status: 'completed', share: 1 },
   ]);
 });
 
 test('of items nobody had estimates: they are counted', () => {
   const all = steps({ each: 'running', 'each.0': 'completed', 'each.1': 'running' });
-  expect(progressOf({ status: 'running' }, { progress: 0.94, counts: {} }, all).share).toBe(0.5);
+  const progress = progressOf({ status: 'running' }, { progress: 0.94, counts: {} }, all);
+  expect(progress).toMatchObject({ share: 0.5, by: 'steps' });
+});
+
+test('what goes by estimates says so', () => {
+  const all = steps({ a: 'completed', b: 'running' });
+  const progress = progressOf({ status: 'running' }, { progress: 0.3, counts: {} }, all);
+  expect(progress).toMatchObject({ share: 0.3, by: 'estimate' });
 });
 
 test('an end that should have been is not told as one that comes', () => {

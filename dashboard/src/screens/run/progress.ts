@@ -1,9 +1,8 @@
 /** How far a run is, and what its bar shows. Nothing that goes on is shown as done. */
 import type { components } from '$lib/api/schema';
-import { plural } from '$lib/format';
 import { isOver } from '$lib/status';
 import type { Step } from './fold';
-import { isItem } from './paths';
+import { itemsBy, itemsOf, tally, tallyWords } from './tally';
 
 type Run = components['schemas']['Run'];
 type RunStatus = components['schemas']['RunStatus'];
@@ -12,9 +11,9 @@ export interface Progress {
   /** 0 to 1, and less than 1 while the run goes on. */
   share: number;
   text: string;
-  /** It goes by how many steps have ended, since nobody has estimated them. */
-  counted: boolean;
-  parts: { status: string; share: number; count: number }[];
+  /** What the share goes by: the time that the plan expected, or how many steps have ended since that says nothing. */
+  by: 'estimate' | 'steps';
+  parts: { status: string; share: number }[];
 }
 
 /** When it is expected to end, as people say it; `null` when nothing sensible can be said. */
@@ -36,31 +35,35 @@ export function progressOf(
   status: Pick<RunStatus, 'progress' | 'counts'> | undefined,
   steps: ReadonlyMap<string, Step>,
 ): Progress {
-  // Of a map or loop its items count, and not it as well.
-  const boxes = new Set<string>();
-  for (const path of steps.keys()) if (isItem(path)) boxes.add(path.slice(0, path.lastIndexOf('.')));
-  const counts = new Map<string, number>();
-  let total = 0;
+  const told = tally(steps);
+  const inside = itemsBy(steps);
+  const shares = new Map<string, number>();
+  const add = (name: string, share: number) => shares.set(name, (shares.get(name) ?? 0) + share);
+  const one = 1 / Math.max(1, told.steps.total);
   for (const [path, step] of steps) {
-    if (boxes.has(path)) continue;
-    counts.set(step.status, (counts.get(step.status) ?? 0) + 1);
-    total += 1;
+    if (path.includes('.')) continue;
+    const counts = inside.get(path);
+    // How many passes a loop will have nobody knows: it is under way as a whole.
+    if (!counts || step.type === 'loop' || isOver(step.status)) {
+      add(step.status, one);
+      continue;
+    }
+    const items = itemsOf(step, counts);
+    for (const [name, n] of Object.entries(counts)) add(name, (one * n) / items);
   }
-  const done = [...counts].reduce((sum, [name, n]) => (isOver(name) ? sum + n : sum), 0);
-  // What the daemon says goes by estimates of the plan, and that does not know how many items there are.
-  const counted = total === 0 ? 0 : done / total;
+  const counted = [...shares].reduce((sum, [name, share]) => (isOver(name) ? sum + share : sum), 0);
   const over = isOver(run.status);
-  const said = status?.progress ?? counted;
-  // All that was estimated is done, and the run is not: what waits has no estimate.
-  const reported = boxes.size > 0 || (said >= 0.99 && !over) ? counted : said;
+  const said = status?.progress;
+  // The plan does not know how many items there are; and when all that was estimated is done and the run is not, what waits has no
+  // estimate.
+  const known = said !== undefined && told.items === null && (said < 0.99 || over);
   return {
-    share: over && run.status === 'completed' ? 1 : Math.min(reported, 0.99),
-    counted: boxes.size > 0,
-    text: total === 0 ? '' : `${done.toLocaleString('en')} of ${plural(total, 'step')} ended`,
-    parts: ORDER.filter((name) => counts.get(name)).map((name) => ({
+    share: run.status === 'completed' ? 1 : Math.min(known ? said : counted, 0.99),
+    by: known ? 'estimate' : 'steps',
+    text: tallyWords(told),
+    parts: ORDER.filter((name) => shares.get(name)).map((name) => ({
       status: name,
-      count: counts.get(name) ?? 0,
-      share: (counts.get(name) ?? 0) / Math.max(1, total),
+      share: shares.get(name) ?? 0,
     })),
   };
 }

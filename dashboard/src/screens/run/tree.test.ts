@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { newStep } from './fold';
-import { owners, treeOf } from './tree';
+import { facetsOf, owners, treeOf } from './tree';
 
 const steps = new Map(
   ['load', 'each', ...Array.from({ length: 12 }, (_, n) => `each.${n}`), 'sum'].map((path) => [
@@ -29,4 +29,13 @@ test('what is sought is shown with what it belongs to', () => {
 
 test('what has to be open for a step', () => {
   expect(owners('a.1.2')).toEqual(['a.1', 'a']);
+});
+
+test('steps are counted without what is inside of them', () => {
+  expect(facetsOf(steps.values())).toEqual(
+    new Map([
+      ['completed', { steps: 3, inside: 11 }],
+      ['failed', { steps: 0, inside: 1 }],
+    ]),
+  );
 });

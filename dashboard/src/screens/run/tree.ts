@@ -76,8 +76,21 @@ export function owners(path: string): string[] {
   return found;
 }
 
-export function countBy(steps: Iterable<Step>): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const step of steps) counts.set(step.status, (counts.get(step.status) ?? 0) + 1);
-  return counts;
+export interface Facet {
+  /** Steps of the definition. */
+  steps: number;
+  /** What stands inside of them: items, passes, and what judges or undoes them. */
+  inside: number;
+}
+
+/** How many rows there are of each status, counted as everywhere on the page: steps, and what is inside of them beside. */
+export function facetsOf(steps: Iterable<Step>): Map<string, Facet> {
+  const found = new Map<string, Facet>();
+  for (const { status, path } of steps) {
+    const of = found.get(status) ?? { steps: 0, inside: 0 };
+    if (path.includes('.')) of.inside += 1;
+    else of.steps += 1;
+    found.set(status, of);
+  }
+  return found;
 }

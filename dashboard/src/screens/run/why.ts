@@ -1,38 +1,48 @@
 /** Why a run stands where it stands, as a sentence. */
-import type { components } from '$lib/api/schema';
 import { duration, plural } from '$lib/format';
+import type { Run } from './coming';
+import { listed, verb } from './english';
 import type { Step } from './fold';
 import { said } from './paths';
 
-type Run = components['schemas']['Run'];
-
 export interface Why {
   text: string;
+  /** What somebody wrote about it. It is shown as their words. */
+  quote?: string;
   /** The step that one would look at first. */
   step?: string;
   tone: 'plain' | 'ask' | 'bad';
 }
 
 const PAUSED: Record<string, string> = {
-  operator: 'Somebody paused it. What runs goes on to its end; nothing new starts until it is resumed.',
+  operator: 'Somebody paused it. What is running goes on to its end; nothing new starts until it is resumed.',
   budget: 'It is paused because its budget is used up.',
   credential: 'It is paused because a secret was refused.',
-  quarantined: 'It was set aside because its actors kept crashing. Resuming releases it.',
+  quarantined:
+    'It was set aside because its actors kept crashing. Nothing of it runs until somebody resumes it.',
   storage: 'It is paused because its events could not be stored.',
-  validation: 'It is paused because a rule of validation says so.',
+  validation: 'It is paused because an output did not pass validation.',
 };
 
-const names = (steps: Step[], max = 3) => {
-  const shown = steps.slice(0, max).map((step) => said(step.path));
-  const more = steps.length - shown.length;
-  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
-};
+const names = (steps: Step[], max = 3) =>
+  listed(
+    steps.map((step) => said(step.path)),
+    max,
+  );
+const quoted = (text: string | null | undefined) => (text?.trim() ? { quote: text.trim() } : {});
 
 /** A way that was not taken is no failure, and not everything either. */
 function completed(skipped: string[]): string {
-  if (skipped.length === 0) return 'It completed with everything that it set out for.';
-  const named = skipped.slice(0, 3).join(', ');
-  return `It completed; left out: ${named}${skipped.length > 3 ? ` and ${skipped.length - 3} more` : ''}.`;
+  return skipped.length === 0
+    ? 'It completed with everything that it set out to do.'
+    : `It completed. Not needed: ${listed(skipped)}.`;
+}
+
+/** What was to undo a step says best why it did not; of one that nobody tried to undo there is the step itself. */
+function undoing(path: string | undefined, steps: Iterable<Step>): { step?: string } {
+  if (path === undefined) return {};
+  const tried = [...steps].find((step) => step.path === `${path}.compensate`);
+  return { step: tried?.path ?? path };
 }
 
 /** `now` is the time in milliseconds: some sentences count. */
@@ -47,7 +57,7 @@ export function why(run: Run, steps: Iterable<Step>, now: number): Why {
       };
     case 'completed':
       return run.result === 'partial'
-        ? { text: 'It completed in part: some steps failed, and went on without their result.', tone: 'bad' }
+        ? { text: 'It completed in part: some of its work failed, and it went on without it.', tone: 'bad' }
         : {
             text: completed(
               [...steps].filter((step) => step.status === 'skipped').map((step) => said(step.path)),
@@ -57,15 +67,20 @@ export function why(run: Run, steps: Iterable<Step>, now: number): Why {
     case 'cancelled':
       return run.not_compensated?.length
         ? {
-            text: `It was cancelled. What ${run.not_compensated.map(said).join(', ')} did was not made good.`,
+            text: `It was cancelled, and what ${listed(run.not_compensated.map(said))} did was not undone.`,
+            ...quoted(run.cancel_reason),
+            ...undoing(run.not_compensated[0], steps),
             tone: 'bad',
           }
-        : { text: 'It was cancelled.', tone: 'plain' };
-    case 'paused':
-      return { text: PAUSED[run.reason ?? 'operator'] ?? `It is paused: ${run.reason}.`, tone: 'ask' };
+        : { text: 'It was cancelled.', ...quoted(run.cancel_reason), tone: 'plain' };
+    case 'paused': {
+      const text = PAUSED[run.reason ?? 'operator'] ?? `It is paused: ${run.reason}.`;
+      return { text, ...quoted(run.pause_message), tone: 'ask' };
+    }
   }
   if (run.cancel_requested) {
-    return { text: 'It is being cancelled, and ends when its attempts have ended.', tone: 'plain' };
+    const text = 'It is being cancelled, and ends when what is running has ended.';
+    return { text, ...quoted(run.cancel_reason), tone: 'plain' };
   }
   return live([...steps], now);
 }
@@ -81,7 +96,7 @@ function live(steps: Step[], now: number): Why {
   const first = (list: Step[]) => (list[0] ? { step: list[0].path } : {});
   if (unknown.length > 0) {
     return {
-      text: `${names(unknown)} was cut off, and nobody knows whether it happened. Somebody has to say so.`,
+      text: `${names(unknown)} ${verb(unknown.length, 'was', 'were')} cut off, and nobody knows whether it happened. Somebody has to say so.`,
       ...first(unknown),
       tone: 'ask',
     };
@@ -90,16 +105,24 @@ function live(steps: Step[], now: number): Why {
     const since = people[0]?.started_at ? ` for ${duration(now - Date.parse(people[0].started_at))}` : '';
     const also =
       running.length > 0
-        ? `; ${plural(running.length, 'other step')} ${running.length === 1 ? 'runs' : 'run'}`
+        ? `; ${plural(running.length, 'other step')} ${verb(running.length, 'is', 'are')} running`
         : '';
-    return { text: `${names(people)} waits for a person${since}${also}.`, ...first(people), tone: 'ask' };
+    return {
+      text: `${names(people)} ${verb(people.length, 'has', 'have')} been waiting for a person${since}${also}.`,
+      ...first(people),
+      tone: 'ask',
+    };
   }
   if (stuck.length > 0) {
-    return { text: `${names(stuck)} has shown no sign of life for a while.`, ...first(stuck), tone: 'bad' };
+    return {
+      text: `${names(stuck)} ${verb(stuck.length, 'has', 'have')} shown no sign of life for a while.`,
+      ...first(stuck),
+      tone: 'bad',
+    };
   }
   if (running.length > 0) {
     return {
-      text: `${names(running)} ${running.length === 1 ? 'runs' : 'run'}.`,
+      text: `${names(running)} ${verb(running.length, 'is', 'are')} running.`,
       ...first(running),
       tone: 'plain',
     };
@@ -109,7 +132,7 @@ function live(steps: Step[], now: number): Why {
     const next = Math.min(...retrying.map((step) => (step.retry_at ? Date.parse(step.retry_at) : now)));
     const when = next > now ? `in ${duration(next - now)}` : 'now';
     return {
-      text: `${names(retrying)} failed and is tried again ${when}.`,
+      text: `${names(retrying)} failed and ${verb(retrying.length, 'is', 'are')} tried again ${when}.`,
       ...first(retrying),
       tone: 'plain',
     };
@@ -120,15 +143,21 @@ function live(steps: Step[], now: number): Why {
 function waits(waiting: Step[], ready: Step[], now: number): Why {
   const step = waiting[0];
   if (step) {
-    const left = step.until ? Date.parse(step.until) - now : null;
+    const alike = waiting.filter((one) => one.reason === step.reason);
+    const left = step.until ? Date.parse(step.until) - now : 0;
+    const who = names(alike);
+    const wait = verb(alike.length, 'is waiting', 'are waiting');
     const text = {
-      time: `${said(step.path)} waits for a time${left !== null && left > 0 ? `, ${duration(left)} more` : ''}.`,
-      signal: `${names(waiting.filter((one) => one.reason === 'signal'))} waits for a signal${left !== null && left > 0 ? `, for ${duration(left)} at most` : ''}.`,
-      child: `${names(waiting.filter((one) => one.reason === 'child'))} runs a workflow of its own.`,
-      slot: `${names(waiting.filter((one) => one.reason === 'slot'))} waits for a free slot.`,
+      time: left > 0 ? `${who} ${wait} for ${duration(left)} more.` : `${who} ${wait} for a time.`,
+      signal: `${who} ${wait} for a signal${left > 0 ? `, for ${duration(left)} at most` : ''}.`,
+      child: `${who} ${wait} for the ${verb(alike.length, 'run that it', 'runs that they')} started.`,
+      slot: `${who} ${wait} for a free slot.`,
     }[step.reason ?? ''];
-    return { text: text ?? `${said(step.path)} waits.`, step: step.path, tone: 'plain' };
+    return { text: text ?? `${who} ${wait}.`, step: step.path, tone: 'plain' };
   }
-  if (ready[0]) return { text: `${names(ready)} waits for a free slot.`, step: ready[0].path, tone: 'plain' };
+  if (ready[0]) {
+    const text = `${names(ready)} ${verb(ready.length, 'is waiting', 'are waiting')} for a free slot.`;
+    return { text, step: ready[0].path, tone: 'plain' };
+  }
   return { text: 'It has not begun.', tone: 'plain' };
 }

@@ -39,14 +39,6 @@ test('numbers that no double holds reach the daemon', async () => {
   expect(sent[0]?.key).toBeTruthy();
 });
 
-test('a no takes no changes with it', async () => {
-  const sent = heard();
-  const { decide } = await commands();
-  await decide('q', 'reject', 'not now', '{"n":1}');
-  await decide('q', 'approve', '', '{"n":1.0}');
-  expect(sent.map((one) => one.body)).toEqual(['{"comment":"not now"}', '{"changes":{"n":1.0}}']);
-});
-
 test('asking what a retry would do takes no key', async () => {
   const sent = heard({ again: [] });
   const { retryHazards } = await commands();

@@ -83,15 +83,6 @@ export function signal(id: string, name: string, payload: string) {
   );
 }
 
-export function decide(approval: string, verb: 'approve' | 'reject', comment: string, changes?: string) {
-  const words = JSON.stringify(comment ? { comment } : {});
-  const text = changes === undefined || verb === 'reject' ? words : withMember(words, 'changes', changes);
-  const options = { params: at(approval), body: {}, bodySerializer: () => text, headers: once() };
-  return verb === 'approve'
-    ? data(api.POST('/api/v1/approvals/{id}/approve', options))
-    : data(api.POST('/api/v1/approvals/{id}/reject', options));
-}
-
 /** A member more in an object, whose text stays as it is: numbers that no double holds are not changed. */
 export function withMember(object: string, name: string, value: string): string {
   const inside = object.slice(0, -1);

@@ -4,7 +4,9 @@ import { ApiError } from '$lib/api/problem';
 import Harness from './Harness.test.svelte';
 
 const asked: string[] = [];
+const sent: unknown[] = [];
 let refuse: (() => Promise<never>) | null = null;
+let more: Record<string, unknown> = {};
 const approval = (id: string) => ({
   id,
   run: 'r',
@@ -16,6 +18,7 @@ const approval = (id: string) => ({
   status: 'pending',
   requested_at: '2026-01-01T00:00:00Z',
   changed: false,
+  ...more,
 });
 
 vi.mock('$lib/api/client', () => ({
@@ -26,8 +29,9 @@ vi.mock('$lib/api/client', () => ({
     GET: async (_: string, { params }: { params: { path: { id: string } } }) => ({
       data: approval(params.path.id),
     }),
-    POST: async (path: string, { params }: { params: { path: { id: string } } }) => {
+    POST: async (path: string, { params, body }: { params: { path: { id: string } }; body: unknown }) => {
       asked.push(`${path.split('/').at(-1)} ${params.path.id}`);
+      sent.push(body);
       return refuse ? refuse() : { data: {} };
     },
   },
@@ -36,7 +40,9 @@ vi.mock('$lib/state/pulse.svelte', () => ({ pulse: { listen: () => () => {} } })
 
 beforeEach(() => {
   asked.length = 0;
+  sent.length = 0;
   refuse = null;
+  more = {};
 });
 afterEach(cleanup);
 
@@ -62,5 +68,34 @@ describe('an answer to a question', () => {
     expect(asked).toEqual(['reject three']);
     expect(screen.getByText('Do three')).toBeTruthy();
     expect((screen.getByLabelText(/^Comment/) as HTMLTextAreaElement).value).toBe('because');
+  });
+});
+
+describe('a question', () => {
+  it('says until when it can be answered, and what comes then', async () => {
+    more = { expires_at: new Date(Date.now() + 90_000).toISOString(), on_timeout: 'reject' };
+    render(Harness, { ids: ['five'] });
+    await settled();
+    expect(screen.getByText(/left to answer, until/).textContent).toContain(
+      'After that it counts as rejected, and its step fails.',
+    );
+  });
+
+  it('that nobody answered in time says what it counts as', async () => {
+    more = { status: 'expired', on_timeout: 'approve', decided_at: '2026-01-01T00:00:00Z' };
+    render(Harness, { ids: ['six'] });
+    await settled();
+    expect(screen.getByText(/Nobody answered in time: it counts as approved/)).toBeTruthy();
+    expect(screen.queryByText('Approve')).toBeNull();
+  });
+
+  it('is answered with what was changed in its form', async () => {
+    more = { form: { type: 'object', properties: { text: { type: 'string', default: 'Hello' } } } };
+    render(Harness, { ids: ['seven'] });
+    await settled();
+    await fireEvent.input(screen.getByLabelText(/text/i), { target: { value: 'Good evening' } });
+    await fireEvent.click(screen.getByText('Approve with changes'));
+    await settled();
+    expect(sent).toEqual([{ changes: { text: 'Good evening' } }]);
   });
 });
