@@ -53,6 +53,13 @@ describe('adding', () => {
     expect(parse(text).nodes.told).toEqual({ type: 'emit', event: 'x' });
   });
 
+  it('opens a branch of a parallel for it', () => {
+    const { text, ids } = addNode(FILE, { type: 'wait', for: '10s' }, 'p');
+    expect(parse(text).nodes.p.branches).toEqual({ one: ['e', 'f'], wait: ['wait'] });
+    expect(ids).toEqual(['wait']);
+    expect(parse(text).nodes.wait).toEqual({ type: 'wait', for: '10s' });
+  });
+
   it('finds ids that are free and may be ids', () => {
     expect(addNode(FILE, { type: 'agent_call', agent: 'http-probe' }).ids).toEqual(['http_probe']);
     expect(addNode(FILE, { type: 'agent_call', agent: 'noop' }, undefined, 'a').ids).toEqual(['a_2']);

@@ -71,15 +71,14 @@ export function addNode(text: string, body: Record<string, unknown>, after?: str
   const graph = graphOf(read(text).toJS());
   const parent = graph.nodes.find((node) => node.id === after);
   const [type, ...rest] = Object.entries(body);
+  // A condition and a parallel name what comes behind them themselves.
+  const isNamed = parent !== undefined && (parent.cases.length > 0 || parent.type === 'parallel');
   const whole =
-    after && parent && parent.cases.length === 0 && type
+    after && parent && !isNamed && type
       ? Object.fromEntries([type, ...rest.slice(0, 1), ['needs', [after]], ...rest.slice(1)])
       : body;
-  let changed = set(text, ['nodes', id], whole);
-  if (after && parent && parent.cases.length > 0) {
-    changed = insert(changed, ['nodes', after, 'cases', parent.cases.length - 1, 'to'], id);
-  }
-  return { text: changed, ids: [id] };
+  const added = set(text, ['nodes', id], whole);
+  return { text: after && isNamed ? connect(added, after, id) : added, ids: [id] };
 }
 
 /** Takes nodes away, and all that names them by id. What reads their values stays, and the compiler points at it. */
