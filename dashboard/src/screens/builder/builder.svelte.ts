@@ -190,8 +190,12 @@ export class Builder {
     this.#after();
   }
 
-  move(places: Moved): void {
-    this.#set(this.text, { ...this.moved, ...places }, 'moving');
+  /** With `isAdding` it is where something that was just added stands, and is undone with it. */
+  move(places: Moved, isAdding = false): void {
+    const moved = { ...this.moved, ...places };
+    if (isAdding) this.#history.amend({ text: this.text, moved });
+    else this.#set(this.text, moved, 'moving');
+    if (isAdding) this.#show(this.text, moved);
   }
 
   /** Lets the layout place everything. */

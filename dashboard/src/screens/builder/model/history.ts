@@ -71,6 +71,11 @@ export class History {
     this.#at = this.#steps.length - 1;
   }
 
+  /** The last step led to this as well. */
+  amend(moment: Moment): void {
+    this.#steps[this.#at] = { ...(this.#steps[this.#at] as Step), ...moment };
+  }
+
   undo(): Moment | null {
     if (this.#at === 0) return null;
     this.#at -= 1;
