@@ -50,24 +50,33 @@ export function flowEdges(builder: Builder, showPlan: boolean): Edge[] {
   const critical = new Set(path.slice(1).map((id, at) => `${path[at]}>${id}`));
   return builder.graph.edges.map((edge) => {
     const isCritical = critical.has(`${edge.from}>${edge.to}`);
+    const isChosen = edge.id === builder.selectedEdge;
     return {
       id: edge.id,
       type: 'step',
       source: edge.from,
       target: edge.to,
       sourceHandle: edge.source === 'cases' ? `case-${edge.path[3]}` : null,
-      selected: edge.id === builder.selectedEdge,
+      selected: isChosen,
+      // What is chosen lies above what crosses it.
+      zIndex: isChosen ? 1 : 0,
       data: { edge, critical: isCritical },
       markerEnd: {
         type: MarkerType.ArrowClosed,
         width: 15,
         height: 15,
         markerUnits: 'userSpaceOnUse',
-        color: isCritical ? 'var(--accent)' : edge.source === 'goto' ? 'var(--red)' : 'var(--faint)',
+        color: colourOf(edge.source, isChosen, isCritical),
       },
       ariaLabel: `From ${edge.from} to ${edge.to}, ${edge.kind}${edge.label ? `, ${edge.label}` : ''}`,
     };
   });
+}
+
+function colourOf(source: string, isChosen: boolean, isCritical: boolean): string {
+  if (isChosen) return 'var(--focus)';
+  if (isCritical) return 'var(--accent)';
+  return source === 'goto' ? 'var(--red)' : 'var(--faint)';
 }
 
 /** What a node covers. */
