@@ -25,7 +25,11 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
-  ({ page: viewer, wrong, close } = await page(browser, {
+  ({
+    page: viewer,
+    wrong,
+    close,
+  } = await page(browser, {
     permissions: ['clipboard-read', 'clipboard-write'],
   }));
 });
@@ -83,16 +87,20 @@ async function drag(from: Locator, to: Locator): Promise<void> {
 test('a step is dragged onto the canvas, connected, deleted and brought back, and the text says each', async () => {
   await blank();
   // Where nothing is it stays alone, and says so.
-  await type('Wait').dragTo(viewer.getByRole('application'), { targetPosition: { x: 330, y: 560 } });
+  await type('Wait').dragTo(viewer.getByLabel(/^Canvas of/), { targetPosition: { x: 330, y: 560 } });
   await says('wait: { type: wait, for: 10s }');
-  await step('wait').getByTitle(/Not connected/).waitFor();
+  await step('wait')
+    .getByTitle(/Not connected/)
+    .waitFor();
   await tab('Form').click();
   await viewer.getByText(/starts at once, beside the others/).waitFor();
   await tab('Text').click();
 
   await drag(step('first').locator('.source'), step('wait').locator('.target'));
   await says('needs: [first]');
-  await step('wait').getByTitle(/Not connected/).waitFor({ state: 'hidden' });
+  await step('wait')
+    .getByTitle(/Not connected/)
+    .waitFor({ state: 'hidden' });
   await picture(viewer, 'builder-1-connected');
 
   await step('wait').click();
@@ -225,10 +233,7 @@ test('a small workflow is made and saved with the keyboard alone', async () => {
     await viewer.keyboard.press('Enter');
     await step(id).waitFor();
     // The one that was added is what the next keys are about.
-    await viewer.waitForFunction(
-      (one) => document.activeElement?.getAttribute('data-id') === one,
-      id,
-    );
+    await viewer.waitForFunction((one) => document.activeElement?.getAttribute('data-id') === one, id);
   }
   // Back by an arrow, into the form, and a word changed there.
   await viewer.keyboard.press('ArrowLeft');

@@ -163,7 +163,8 @@ const typedOver = EditorView.domEventHandlers({
   beforeinput(event, view) {
     const text = event.data;
     const isOver = view.state.selection.ranges.some((range) => !range.empty);
-    if (event.inputType !== 'insertText' || !event.cancelable || view.composing || !text || !isOver) return false;
+    if (event.inputType !== 'insertText' || !event.cancelable || view.composing || !text || !isOver)
+      return false;
     const { from, to } = view.state.selection.main;
     const insert = () =>
       view.state.update(view.state.replaceSelection(text), { userEvent: 'input.type', scrollIntoView: true });

@@ -39,7 +39,7 @@ beforeEach(async () => {
   builder = new Builder();
   builder.start(TEXT);
   render(Harness, { builder, onask: (what: string) => asked.push(what) });
-  canvas = screen.getByRole('application');
+  canvas = screen.getByLabelText(/^Canvas of/);
   await waitFor(() => expect(canvas.querySelectorAll('.svelte-flow__node')).toHaveLength(3));
 });
 afterEach(() => {

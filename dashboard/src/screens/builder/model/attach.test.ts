@@ -48,7 +48,9 @@ describe('a step that is added', () => {
   });
 
   it('never ends a circle, which has no end', () => {
-    const circle = graph('  a: { type: emit, event: a, needs: [b] }\n  b: { type: emit, event: b, needs: [a] }\n');
+    const circle = graph(
+      '  a: { type: emit, event: a, needs: [b] }\n  b: { type: emit, event: b, needs: [a] }\n',
+    );
     expect(endsOf(circle)).toEqual([]);
   });
 });

@@ -91,7 +91,8 @@ describe('adding', () => {
   });
 
   it('keeps how strongly the one before is needed', () => {
-    const soft = 'nodes:\n  a: { type: emit, event: a }\n  b: { type: emit, event: b, needs: [{ node: a, kind: soft }] }\n';
+    const soft =
+      'nodes:\n  a: { type: emit, event: a }\n  b: { type: emit, event: b, needs: [{ node: a, kind: soft }] }\n';
     const { nodes } = parse(addBetween(soft, { type: 'wait', for: '10s' }, edge(soft, 'a', 'b')).text);
     expect(nodes.wait.needs).toEqual([{ node: 'a', kind: 'soft' }]);
     expect(nodes.b.needs).toEqual(['wait']);

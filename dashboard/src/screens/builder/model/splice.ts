@@ -33,7 +33,13 @@ export interface Splice {
 }
 
 /** Puts a value at a path. */
-export function spliced(text: string, doc: Document, path: Path, value: unknown, how: Insertion): Splice | null {
+export function spliced(
+  text: string,
+  doc: Document,
+  path: Path,
+  value: unknown,
+  how: Insertion,
+): Splice | null {
   const json = isJson(doc);
   const there = longestThere(doc, path);
   if (there.length === path.length) return replaced(text, doc, path, value, json);

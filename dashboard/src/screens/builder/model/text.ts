@@ -198,4 +198,3 @@ function checked(
   }
   return text.endsWith('\n') || !written.endsWith('\n') ? written : written.slice(0, -1);
 }
-
