@@ -10,7 +10,7 @@ describe('a schema in words', () => {
         url: { type: 'string', format: 'uri', description: 'Where' },
         tries: { type: 'integer', minimum: 1, default: 3 },
         level: { enum: ['low', 'high'] },
-        hosts: { type: 'array', items: { type: 'string' }, maxItems: 5 },
+        hosts: { type: 'array', items: { type: 'string', minLength: 1 }, minItems: 1, maxItems: 5 },
       },
     });
     expect(fields).toEqual([
@@ -29,7 +29,7 @@ describe('a schema in words', () => {
         depth: 0,
         required: false,
         type: 'list of text',
-        limits: ['at most 5 items'],
+        limits: ['at least 1 item', 'at most 5 items'],
         description: '',
       },
     ]);

@@ -156,6 +156,27 @@ export function forReading(language: Language, label: string): Extension {
 }
 
 /**
+ * Text that is typed over a selection is put in here, and not by the browser: its own editing keeps the look of what was replaced with an
+ * inline style, which the content security policy forbids. What is being composed stays the browser's: it cannot be taken from it.
+ */
+const typedOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const text = event.data;
+    const isOver = view.state.selection.ranges.some((range) => !range.empty);
+    if (event.inputType !== 'insertText' || !event.cancelable || view.composing || !text || !isOver)
+      return false;
+    const { from, to } = view.state.selection.main;
+    const insert = () =>
+      view.state.update(view.state.replaceSelection(text), { userEvent: 'input.type', scrollIntoView: true });
+    const isTaken = view.state
+      .facet(EditorView.inputHandler)
+      .some((handle) => handle(view, from, to, text, insert));
+    if (!isTaken) view.dispatch(insert());
+    return true;
+  },
+});
+
+/**
  * For writing. It has no history of its own: what can be undone is for the page to know. Tab goes to the next control, as anywhere else;
  * Ctrl+] indents.
  */
@@ -171,6 +192,7 @@ export function forWriting(language: Language, label: string): Extension {
     bracketMatching(),
     closeBrackets(),
     autocompletion(),
+    typedOver,
     rectangularSelection(),
     crosshairCursor(),
     highlightActiveLine(),

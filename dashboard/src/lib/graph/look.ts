@@ -12,10 +12,11 @@ import SquareFunction from '@lucide/svelte/icons/square-function';
 import UserCheck from '@lucide/svelte/icons/user-check';
 import WorkflowIcon from '@lucide/svelte/icons/workflow';
 import Wrench from '@lucide/svelte/icons/wrench';
+import type { Icon } from '$lib/ui/icon';
 
 export interface TypeLook {
   label: string;
-  icon: typeof Bot;
+  icon: Icon;
 }
 
 export const NODE_TYPES: Record<string, TypeLook> = {

@@ -10,13 +10,20 @@ import { draftOf, dropDraft, keepDraft, keepPlaces, NEW, placesOf } from './draf
 import { graphOf, type Graph } from './model/graph';
 import { History, type Moved } from './model/history';
 import { placed, type Placed } from './model/place';
-import { copied, disconnect, paste, removeNodes } from './model/operations';
+import { copied, disconnect, paste, removeNodes, renameNode } from './model/operations';
 import { EditRefused, read } from './model/text';
 
 /** After so long without another key the text is read, and then checked (milliseconds). */
-const READ_AFTER = 140;
+export const READ_AFTER = 140;
 const CHECK_AFTER = 350;
 const KEEP_AFTER = 500;
+
+/** One visit of a field of a form, from its first letter until it is left. */
+export interface Visit {
+  key: string;
+  /** Somebody still types: a refusal may be over with the next letter, and is not told. */
+  isGoingOn: boolean;
+}
 
 export interface Base {
   version: number;
@@ -54,6 +61,10 @@ export class Builder {
   unkept = $state(false);
 
   #history = new History({ text: '', moved: {} });
+  /** The field that writes now. */
+  #visit: Visit | null = null;
+  /** Takes over what stands in a field and was not read yet; false when it cannot be. */
+  #settle: (() => boolean) | null = null;
   #reading: ReturnType<typeof setTimeout> | undefined;
   #checking: ReturnType<typeof setTimeout> | undefined;
   #keeping: ReturnType<typeof setTimeout> | undefined;
@@ -113,18 +124,60 @@ export class Builder {
     this.found = null;
   }
 
-  /** Does something to the text by one of the operations of the model; a refusal is told and changes nothing. */
-  edit(label: string, change: (text: string) => string): boolean {
+  /**
+   * Does something to the text by one of the operations of the model; a refusal is told and changes nothing. What a field writes again
+   * and again in one visit is each time done to the text that the visit found, so that no letter on the way leaves a trace in it.
+   */
+  edit(label: string, change: (text: string) => string, moved = this.moved): boolean {
+    const visit = this.#visit;
     try {
       if (this.#reading) this.#read();
       if (this.broken) throw new EditRefused('The text cannot be read. Mend it first.');
-      this.#set(change(this.text), this.moved, label);
+      const found = visit && this.#history.before(visit.key);
+      this.#set(change(found?.text ?? this.text), moved, label, visit?.key);
       return true;
     } catch (error) {
       if (!(error instanceof EditRefused)) throw error;
-      notices.say({ tone: 'bad', title: 'That cannot be done here', text: error.message });
+      if (!visit?.isGoingOn)
+        notices.say({ tone: 'bad', title: 'That cannot be done here', text: error.message });
       return false;
     }
+  }
+
+  /** Writes what is typed into a field: edits that are made in `act` are one step of the history with the others of this visit. */
+  write(visit: Visit, act: () => void): void {
+    this.#visit = visit;
+    try {
+      act();
+    } finally {
+      this.#visit = null;
+    }
+  }
+
+  /** Takes back what was written in this visit of a field, as if it had never been there. */
+  takeBack(visit: string): void {
+    const before = this.#history.before(visit);
+    if (before) this.#set(before.text, before.moved, '', visit);
+  }
+
+  /** A field says how to take over what is typed into it, or with null that there is nothing left. */
+  typing(settle: (() => boolean) | null): void {
+    this.#settle = settle;
+  }
+
+  /** Takes over what is typed into a field now, before it is saved; false when that cannot be taken over. */
+  settle(): boolean {
+    return this.#settle?.() ?? true;
+  }
+
+  /** Gives a step another id; it stays where it was moved to. */
+  rename(id: string, to: string): boolean {
+    const { [id]: place, ...others } = this.moved;
+    const moved = place ? { ...others, [to]: place } : this.moved;
+    const depth = this.depth;
+    const isDone = this.edit(`renaming ${id}`, (text) => renameNode(text, id, to), moved);
+    if (isDone) this.select([to], depth);
+    return isDone;
   }
 
   /** What somebody types. */
@@ -137,8 +190,12 @@ export class Builder {
     this.#after();
   }
 
-  move(places: Moved): void {
-    this.#set(this.text, { ...this.moved, ...places }, 'moving');
+  /** With `isAdding` it is where something that was just added stands, and is undone with it. */
+  move(places: Moved, isAdding = false): void {
+    const moved = { ...this.moved, ...places };
+    if (isAdding) this.#history.amend({ text: this.text, moved });
+    else this.#set(this.text, moved, 'moving');
+    if (isAdding) this.#show(this.text, moved);
   }
 
   /** Lets the layout place everything. */
@@ -261,8 +318,9 @@ export class Builder {
     this.#show(text, moved);
   }
 
-  #set(text: string, moved: Moved, label: string): void {
-    this.#history.push({ text, moved }, label, Date.now());
+  #set(text: string, moved: Moved, label: string, visit?: string): void {
+    if (visit === undefined) this.#history.push({ text, moved }, label, Date.now());
+    else this.#history.push({ text, moved }, label, Date.now(), visit, Infinity);
     this.#show(text, moved);
   }
 

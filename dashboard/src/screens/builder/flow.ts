@@ -1,9 +1,10 @@
 /** From a graph to what the canvas draws. */
 import { MarkerType, Position, type Edge, type Node } from '@xyflow/svelte';
-import { duration } from '$lib/format';
+import { duration, plural } from '$lib/format';
 import { kindOf } from '$lib/graph/kinds';
 import type { Direction } from '$lib/graph/layout';
 import type { Builder } from './builder.svelte';
+import { isAlone, type Box } from './model/attach';
 import type { GraphNode } from './model/graph';
 import { caseX, caseY, heightOf, NODE_WIDTH } from './model/size';
 
@@ -18,6 +19,7 @@ export function flowNodes(builder: Builder, places: Places, showPlan: boolean, d
     const plan = planned.get(node.id);
     const position = builder.moved[node.id] ?? places.get(node.id) ?? { x: 0, y: 0 };
     const height = heightOf(node, direction);
+    const alone = isAlone(builder.graph, node.id);
     return {
       id: node.id,
       type: 'step',
@@ -28,7 +30,7 @@ export function flowNodes(builder: Builder, places: Places, showPlan: boolean, d
       selected: selected.has(node.id),
       draggable: !builder.broken,
       connectable: !builder.broken,
-      ariaLabel: spoken(node, errors, warnings),
+      ariaLabel: spoken(node, errors, warnings, alone),
       data: {
         node,
         errors,
@@ -37,6 +39,7 @@ export function flowNodes(builder: Builder, places: Places, showPlan: boolean, d
         estimate: plan && plan.estimate.p50_ms > 0 ? duration(plan.estimate.p50_ms) : '',
         depth: builder.depth,
         direction,
+        alone,
       },
     };
   });
@@ -47,24 +50,38 @@ export function flowEdges(builder: Builder, showPlan: boolean): Edge[] {
   const critical = new Set(path.slice(1).map((id, at) => `${path[at]}>${id}`));
   return builder.graph.edges.map((edge) => {
     const isCritical = critical.has(`${edge.from}>${edge.to}`);
+    const isChosen = edge.id === builder.selectedEdge;
     return {
       id: edge.id,
       type: 'step',
       source: edge.from,
       target: edge.to,
       sourceHandle: edge.source === 'cases' ? `case-${edge.path[3]}` : null,
-      selected: edge.id === builder.selectedEdge,
+      selected: isChosen,
+      // What is chosen lies above what crosses it.
+      zIndex: isChosen ? 1 : 0,
       data: { edge, critical: isCritical },
       markerEnd: {
         type: MarkerType.ArrowClosed,
         width: 15,
         height: 15,
         markerUnits: 'userSpaceOnUse',
-        color: isCritical ? 'var(--accent)' : edge.source === 'goto' ? 'var(--red)' : 'var(--faint)',
+        color: colourOf(edge.source, isChosen, isCritical),
       },
       ariaLabel: `From ${edge.from} to ${edge.to}, ${edge.kind}${edge.label ? `, ${edge.label}` : ''}`,
     };
   });
+}
+
+function colourOf(source: string, isChosen: boolean, isCritical: boolean): string {
+  if (isChosen) return 'var(--focus)';
+  if (isCritical) return 'var(--accent)';
+  return source === 'goto' ? 'var(--red)' : 'var(--faint)';
+}
+
+/** What a node covers. */
+export function boxOf({ id, position, width = 0, height = 0 }: Node): Box {
+  return { id, ...position, width, height };
 }
 
 /** The box around all of it. */
@@ -94,9 +111,16 @@ function handlesOf(node: GraphNode, height: number, direction: Direction): NonNu
   return [into, { ...right, position: Position.Bottom, x: NODE_WIDTH / 2 - 6, y: height - 6 }];
 }
 
-function spoken(node: GraphNode, errors: number, warnings: number): string {
-  const found = errors > 0 ? `, ${errors} mistakes` : warnings > 0 ? `, ${warnings} warnings` : '';
-  return `${node.id}, ${kindOf(node.type).label}${node.summary ? `, ${node.summary}` : ''}${found}`;
+function spoken(node: GraphNode, errors: number, warnings: number, alone: boolean): string {
+  return [
+    node.id,
+    kindOf(node.type).label,
+    node.summary,
+    errors > 0 ? plural(errors, 'mistake') : warnings > 0 ? plural(warnings, 'warning') : '',
+    alone ? 'not connected' : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
 }
 
 function countsOf(builder: Builder): Map<string, [number, number]> {

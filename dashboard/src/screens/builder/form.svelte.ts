@@ -1,10 +1,11 @@
 /** What the forms of nodes need beside the text: the schema of the language, and the agents and workflows that can be named. */
+import { tick } from 'svelte';
 import { getContext, setContext } from 'svelte';
 import { api, data } from '$lib/api/client';
 import type { components } from '$lib/api/schema';
 import { Loaded } from '$lib/state/load.svelte';
 import type { Builder } from './builder.svelte';
-import type { Schema } from './model/fields';
+import { starterOf, type Field, type Schema } from './model/fields';
 import { referencesOf, type Reference } from './model/references';
 import { setValue } from './model/operations';
 import type { Path } from './model/text';
@@ -85,6 +86,15 @@ export class Form {
         .filter(Boolean)
         .join(', '),
     }));
+  }
+
+  /** Adds a field with what it holds at first; one goes on in it. */
+  async add(within: Path, field: Field): Promise<void> {
+    const path = [...within, field.key];
+    this.set(path, starterOf(field));
+    await tick();
+    const place = document.querySelector(`[data-field="${CSS.escape(path.join('.'))}"]`);
+    place?.querySelector<HTMLElement>('input, textarea, select, button')?.focus();
   }
 
   /** Writes a value into the document; `undefined` takes it away. */

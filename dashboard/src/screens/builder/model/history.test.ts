@@ -52,3 +52,21 @@ it('keeps a hundred steps', () => {
   expect(steps).toBe(STEPS_MAX);
   expect(history.now.text).toBe('50');
 });
+
+it('takes one visit of a field as one step, however long it lasts', () => {
+  const history = new History(at('a'));
+  history.push(at('ab'), 'changing', 1, 'visit 1', Infinity);
+  history.push(at('abc'), 'changing', 90_000, 'visit 1', Infinity);
+  expect(history.before('visit 1')?.text).toBe('a');
+  history.push(at('abcd'), 'changing', 90_001, 'visit 2', Infinity);
+  expect(history.before('visit 1')).toBeNull();
+  expect(history.undo()?.text).toBe('abc');
+  expect(history.undo()?.text).toBe('a');
+});
+
+it('has nothing to undo when what was typed was taken away again', () => {
+  const history = new History({ text: 'a', moved: NONE });
+  history.push({ text: 'ab', moved: NONE }, 'typing', 1, 'typing');
+  history.push({ text: 'a', moved: NONE }, 'typing', 2, 'typing');
+  expect(history.undoes).toBeNull();
+});

@@ -1,6 +1,6 @@
 /**
  * What can be undone: one history for canvas and text. A step is the text as it was, and where nodes had been moved to. What is typed
- * in one go is one step.
+ * in one go is one step, and so is one visit of a field of a form.
  */
 export interface Moved {
   [id: string]: { x: number; y: number };
@@ -14,14 +14,14 @@ export interface Moment {
 interface Step extends Moment {
   /** What led to it, for people. */
   label: string;
-  /** Steps of the same kind that follow each other closely are one. */
+  /** Steps of the same kind that follow each other are one. */
   kind: string | null;
   at: number;
 }
 
 export const STEPS_MAX = 100;
-/** Somebody who pauses this long begins a new step (milliseconds). */
-const PAUSE = 900;
+/** Somebody who pauses this long in the text begins a new step (milliseconds). */
+export const PAUSE = 900;
 
 export class History {
   #steps: Step[];
@@ -44,18 +44,36 @@ export class History {
     return this.#steps[this.#at + 1]?.label ?? null;
   }
 
-  /** Adds a step; what had been undone is gone by it. */
-  push(moment: Moment, label: string, at: number, kind: string | null = null): void {
+  /** How it was before the steps of this kind, when the last one is of it. */
+  before(kind: string): Moment | null {
+    const isLast = this.#at > 0 && (this.#steps[this.#at] as Step).kind === kind;
+    return isLast ? (this.#steps[this.#at - 1] as Step) : null;
+  }
+
+  /** Adds a step; what had been undone is gone by it. One of the same `kind` as the last, within `pause`, takes its place. */
+  push(moment: Moment, label: string, at: number, kind: string | null = null, pause = PAUSE): void {
     const now = this.#steps[this.#at] as Step;
     if (moment.text === now.text && moment.moved === now.moved) return;
     this.#steps.length = this.#at + 1;
-    if (kind !== null && now.kind === kind && at - now.at < PAUSE && this.#at > 0) {
+    const before = kind !== null && at - now.at < pause ? this.before(kind) : null;
+    if (before && before.text === moment.text && before.moved === moment.moved) {
+      // What was typed and taken back by hand leaves nothing to undo.
+      this.#steps.length = this.#at;
+      this.#at -= 1;
+      return;
+    }
+    if (before) {
       this.#steps[this.#at] = { ...moment, label, kind, at };
       return;
     }
     this.#steps.push({ ...moment, label, kind, at });
     if (this.#steps.length > STEPS_MAX + 1) this.#steps.shift();
     this.#at = this.#steps.length - 1;
+  }
+
+  /** The last step led to this as well. */
+  amend(moment: Moment): void {
+    this.#steps[this.#at] = { ...(this.#steps[this.#at] as Step), ...moment };
   }
 
   undo(): Moment | null {

@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { graphOf } from './graph';
 import {
+  addBetween,
   addNode,
   changeType,
   connect,
@@ -51,6 +52,50 @@ describe('adding', () => {
     const { text } = addNode(FILE, { type: 'emit', event: 'x' }, 'c', 'told');
     expect(text).toContain('{ else: true, to: [d, told] }');
     expect(parse(text).nodes.told).toEqual({ type: 'emit', event: 'x' });
+  });
+
+  it('opens a branch of a parallel for it', () => {
+    const { text, ids } = addNode(FILE, { type: 'wait', for: '10s' }, 'p');
+    expect(parse(text).nodes.p.branches).toEqual({ one: ['e', 'f'], wait: ['wait'] });
+    expect(ids).toEqual(['wait']);
+    expect(parse(text).nodes.wait).toEqual({ type: 'wait', for: '10s' });
+  });
+
+  it.each([
+    // [an edge, how it is written, what the new one needs, what is behind needs it]
+    ['a', 'c', { a: ['a'], c: ['wait'] }],
+    ['a', 'p', { a: undefined, p: ['wait'] }],
+    ['c', 'b', { a: undefined, b: ['wait'] }],
+    ['d', 'b', { a: undefined, b: ['wait'] }],
+  ] as const)('puts a step on the edge from %s to %s', (from, to, needs) => {
+    const body = { type: 'wait', for: '10s' };
+    const { text, ids } = addBetween(FILE, body, edge(FILE, from, to));
+    expect(ids).toEqual(['wait']);
+    const { nodes } = parse(text);
+    expect(nodes.wait.needs).toEqual(needs.a);
+    expect(nodes[to].needs).toEqual((needs as Record<string, unknown>)[to]);
+    const edges = graph(text).edges.map((one) => `${one.from}>${one.to}`);
+    expect(edges).toContain(`${from}>wait`);
+    expect(edges).toContain(`wait>${to}`);
+    expect(edges).not.toContain(`${from}>${to}`);
+  });
+
+  it('puts a step into a branch and into a chain', () => {
+    const body = { type: 'wait', for: '10s' };
+    const branch = addBetween(FILE, body, edge(FILE, 'e', 'f')).text;
+    expect(parse(branch).nodes.p.branches).toEqual({ one: ['e', 'wait', 'f'] });
+    const first = addBetween(FILE, body, edge(FILE, 'p', 'e')).text;
+    expect(parse(first).nodes.p.branches).toEqual({ one: ['wait', 'e', 'f'] });
+    const chain = 'nodes:\n  a: { type: emit, event: a }\n  b: { type: emit, event: b }\nchain: [a, b]\n';
+    expect(addBetween(chain, body, edge(chain, 'a', 'b')).text).toContain('chain: [a, wait, b]');
+  });
+
+  it('keeps how strongly the one before is needed', () => {
+    const soft =
+      'nodes:\n  a: { type: emit, event: a }\n  b: { type: emit, event: b, needs: [{ node: a, kind: soft }] }\n';
+    const { nodes } = parse(addBetween(soft, { type: 'wait', for: '10s' }, edge(soft, 'a', 'b')).text);
+    expect(nodes.wait.needs).toEqual([{ node: 'a', kind: 'soft' }]);
+    expect(nodes.b.needs).toEqual(['wait']);
   });
 
   it('finds ids that are free and may be ids', () => {

@@ -71,15 +71,43 @@ export function addNode(text: string, body: Record<string, unknown>, after?: str
   const graph = graphOf(read(text).toJS());
   const parent = graph.nodes.find((node) => node.id === after);
   const [type, ...rest] = Object.entries(body);
+  // A condition and a parallel name what comes behind them themselves.
+  const isNamed = parent !== undefined && (parent.cases.length > 0 || parent.type === 'parallel');
   const whole =
-    after && parent && parent.cases.length === 0 && type
+    after && parent && !isNamed && type
       ? Object.fromEntries([type, ...rest.slice(0, 1), ['needs', [after]], ...rest.slice(1)])
       : body;
-  let changed = set(text, ['nodes', id], whole);
-  if (after && parent && parent.cases.length > 0) {
-    changed = insert(changed, ['nodes', after, 'cases', parent.cases.length - 1, 'to'], id);
+  const added = set(text, ['nodes', id], whole);
+  return { text: after && isNamed ? connect(added, after, id) : added, ids: [id] };
+}
+
+/** Adds a node on an edge: it follows what the edge came from, as the edge was, and what the edge led to follows it. */
+export function addBetween(text: string, body: Record<string, unknown>, edge: GraphEdge): Added {
+  const added = addNode(text, body);
+  const [id] = added.ids as [string];
+  const list = edge.path.slice(0, -1);
+  const at = Number(edge.path.at(-1));
+  /** The edge leads to the new one where it is written, and the one behind waits for that. */
+  const led = (path: Path) => waiting(set(added.text, path, id), edge.to, id);
+  switch (edge.source) {
+    case 'needs':
+      return { ...added, text: waiting(set(added.text, edge.path, id), id, edge.from, edge.kind) };
+    case 'chain':
+    case 'branches':
+      return { ...added, text: insert(added.text, list, id, { at }) };
+    case 'edges':
+      return { ...added, text: led([...edge.path, 'to']) };
+    case 'cases':
+      return { ...added, text: led(edge.path) };
+    case 'goto':
+      return { ...added, text: led([...edge.path, 'goto']) };
   }
-  return { text: changed, ids: [id] };
+}
+
+/** `id` waits for `from`, too. */
+function waiting(text: string, id: string, from: string, kind: EdgeKind = 'hard'): string {
+  const need = kind === 'hard' ? from : { node: from, kind };
+  return insert(text, ['nodes', id, 'needs'], need, { behind: BEHIND });
 }
 
 /** Takes nodes away, and all that names them by id. What reads their values stays, and the compiler points at it. */
@@ -146,9 +174,7 @@ export function connect(
     return set(text, ['nodes', from, 'branches', freeId(to, new Set(Object.keys(branches)))], [to]);
   }
   if (graph.edges.some((edge) => edge.from === from && edge.to === to && edge.source !== 'goto')) return text;
-  return insert(text, ['nodes', to, 'needs'], kind === 'hard' ? from : { node: from, kind }, {
-    behind: BEHIND,
-  });
+  return waiting(text, to, from, kind);
 }
 
 /** Takes an edge away, where it was written. */

@@ -1,0 +1,108 @@
+/** Where the steps of the canvas stand: which way the picture goes, and what a worker has laid out of it. Made while a component is made. */
+import { untrack } from 'svelte';
+import { layout, type Direction, type Placed } from '$lib/graph/layout';
+import { extent, layoutByLevels } from '$lib/graph/levels';
+import { notices } from '$lib/state/notices.svelte';
+import type { Builder } from './builder.svelte';
+import type { Places } from './flow';
+import { heightOf, NODE_WIDTH } from './model/size';
+
+/** So long one waits for the better layout before a plainer one is shown (milliseconds). */
+const QUICK_AFTER = 300;
+
+type Shape = [nodes: [id: string, right: number, down: number][], edges: [string, string][]];
+
+export class Picture {
+  /** Of the view, in pixels; 0 while nothing is drawn. */
+  width = $state(0);
+  height = $state(0);
+  places = $state.raw<Places>(new Map());
+  /** The direction of those places. */
+  drawn = $state<Direction>('right');
+  isPlaced = $state(false);
+  /** Somebody has moved the view or a step: then nothing is fitted or turned unasked. */
+  hasMoved = false;
+
+  #builder: Builder;
+  /** What decides the layout: other texts move nothing. */
+  #shape = $derived.by(() =>
+    JSON.stringify([
+      this.#builder.graph.nodes.map((node) => [node.id, heightOf(node, 'right'), heightOf(node, 'down')]),
+      this.#builder.graph.edges.map((edge) => [edge.from, edge.to]),
+    ]),
+  );
+  /** The way of drawing that leaves nodes larger in the room that there is. What was moved by hand keeps its way. */
+  #direction = $derived.by<Direction>(() => {
+    const { width, height } = this;
+    if (width === 0 || height === 0) return 'right';
+    if (Object.keys(this.#builder.moved).length > 0) return this.#builder.way;
+    if (this.hasMoved && untrack(() => this.isPlaced)) return untrack(() => this.drawn);
+    return better(JSON.parse(this.#shape) as Shape, width, height);
+  });
+
+  constructor(builder: Builder) {
+    this.#builder = builder;
+    $effect(() => {
+      if (this.width === 0) return;
+      return this.#lay(this.#direction, JSON.parse(this.#shape) as Shape);
+    });
+  }
+
+  /** With what is new and not laid out yet beside what it follows, so that nothing jumps from the corner. */
+  get all(): Places {
+    const { graph, moved } = this.#builder;
+    const missing = graph.nodes.filter((node) => !this.places.has(node.id) && !moved[node.id]);
+    if (missing.length === 0 || this.places.size === 0) return this.places;
+    const more = new Map(this.places);
+    for (const node of missing) {
+      const parent = graph.edges.find((edge) => edge.to === node.id && more.has(edge.from))?.from;
+      const at = parent ? (moved[parent] ?? more.get(parent)) : undefined;
+      more.set(node.id, at ? { x: at.x + NODE_WIDTH + 64, y: at.y } : { x: 0, y: 0 });
+    }
+    return more;
+  }
+
+  /** Whether a step has its place already. */
+  has(id: string): boolean {
+    return this.isPlaced && (this.places.has(id) || this.#builder.moved[id] !== undefined);
+  }
+
+  #lay(way: Direction, [sizes, pairs]: Shape): () => void {
+    const boxes = sizes.map(([id, right, down]) => ({
+      id,
+      width: NODE_WIDTH,
+      height: way === 'right' ? right : down,
+    }));
+    const lines = pairs.map(([source, target], at) => ({ id: String(at), source, target }));
+    let isOld = false;
+    const take = (placed: Placed) => {
+      if (isOld) return;
+      this.places = placed.nodes;
+      this.drawn = way;
+      this.#builder.way = way;
+      this.isPlaced = true;
+    };
+    // The better layout begins with loading its worker: nobody waits for that.
+    const quick = untrack(() => this.isPlaced)
+      ? undefined
+      : setTimeout(() => take(layoutByLevels(boxes, lines, way)), QUICK_AFTER);
+    layout(boxes, lines, way)
+      .then(take, (error: unknown) => notices.failed('The layout could not be computed', error))
+      .finally(() => clearTimeout(quick));
+    return () => {
+      isOld = true;
+      clearTimeout(quick);
+    };
+  }
+}
+
+function better([sizes, pairs]: Shape, width: number, height: number): Direction {
+  const { levels, widest } = extent(
+    sizes.map(([id]) => id),
+    pairs.map(([source, target]) => ({ id: '', source, target })),
+  );
+  const zoom = (w: number, h: number) => Math.min(width / w, height / h, 1);
+  const right = zoom(levels * (NODE_WIDTH + 64), widest * 110);
+  const down = zoom(widest * (NODE_WIDTH + 28), levels * 150);
+  return down > right * 1.3 ? 'down' : 'right';
+}
