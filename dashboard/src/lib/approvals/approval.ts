@@ -2,8 +2,7 @@
 import type { components } from '$lib/api/schema';
 import { absolute, clockTime, duration } from '$lib/format';
 
-/** `on_timeout` comes with the next snapshot of the API. */
-export type Approval = components['schemas']['Approval'] & { on_timeout?: string | null };
+export type Approval = components['schemas']['Approval'];
 
 const AFTER: Record<string, string> = {
   approve: 'it counts as approved, and the run goes on',

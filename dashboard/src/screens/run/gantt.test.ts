@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { newStep, type Span, type Step } from './fold';
-import { parallelism, partsOf, readyAt, scaleOf, ticksOf } from './gantt';
+import { parallelism, partsOf, readyAt, roughly, scaleOf, ticksOf } from './gantt';
 
 const T = Date.UTC(2026, 0, 1);
 const iso = (ms: number) => new Date(T + ms).toISOString();
@@ -28,6 +28,27 @@ test('time before, in and between attempts is told apart', () => {
   );
   expect(kinds(parts)).toEqual(['queue 0-100', 'run 100-300', 'retry 300-600', 'run 600-900']);
   expect(parts.map((part) => part.attempt)).toEqual([null, 1, null, 2]);
+});
+
+test('until attempts have been read a step that called somebody is one bar, as long as the step', () => {
+  const steps = new Map([
+    ['a', step({ status: 'completed', attempts: 2, started_at: iso(10), ended_at: iso(90) })],
+    ['b', { ...step({ status: 'running', attempts: 1, started_at: iso(90) }), path: 'b' }],
+    [
+      'c',
+      { ...step({ status: 'completed', attempts: 0, started_at: iso(90), ended_at: iso(90) }), path: 'c' },
+    ],
+  ]);
+  const rows = [...roughly(steps).values()].map(({ step, outcome, started_at, ended_at }) => [
+    step,
+    outcome,
+    started_at,
+    ended_at,
+  ]);
+  expect(rows).toEqual([
+    ['a', 'completed', iso(10), iso(90)],
+    ['b', 'running', iso(90), null],
+  ]);
 });
 
 test('what goes on reaches to now', () => {

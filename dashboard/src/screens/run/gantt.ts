@@ -133,6 +133,28 @@ function passBefore(step: Step, steps: ReadonlyMap<string, Step>, owner: string)
   return ended ? Date.parse(ended) : null;
 }
 
+/** One attempt for each step, as long as the step: what is drawn until attempts have been read. */
+export function roughly(steps: ReadonlyMap<string, Step>): ReadonlyMap<string, Span> {
+  const spans = new Map<string, Span>();
+  for (const [path, step] of steps) {
+    const { agent = null, ended_at = null, started_at } = step;
+    if (!started_at || step.attempts === 0) continue;
+    const outcome = ended_at ? step.status : 'running';
+    const duration_ms = step.duration_ms ?? 0;
+    spans.set(path, {
+      id: path,
+      kind: 'attempt',
+      step: path,
+      agent,
+      outcome,
+      started_at,
+      ended_at,
+      duration_ms,
+    });
+  }
+  return spans;
+}
+
 /** Rows of all steps that have begun or could; those of closed maps and loops are left out. */
 export function rowsOf(
   run: Pick<Run, 'created_at' | 'started_at'>,

@@ -11,12 +11,12 @@ import { graphOfPlan } from '$lib/graph/plan';
 import type { FlowState, Graph } from '$lib/graph/types';
 import { Loaded } from '$lib/state/load.svelte';
 import type { Standing } from '$lib/runs/words';
-import type { Run } from './coming';
 import { changesAll, foldSpan, momentOf, newStep, pathOf, stepAfter, type Span, type Step } from './fold';
 import { hear, type Said } from './live';
 import { itemsBy, tally, type Tally } from './tally';
 import { waitsOfSteps } from './waiting';
 
+type Run = components['schemas']['Run'];
 type RunStatus = components['schemas']['RunStatus'];
 type Plan = components['schemas']['Plan'];
 

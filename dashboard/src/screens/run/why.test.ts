@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Run } from './coming';
+import type { components } from '$lib/api/schema';
 import { newStep, type Step } from './fold';
 import { why } from './why';
+
+type Run = components['schemas']['Run'];
 
 const run = (more: object) => ({ status: 'running', cancel_requested: false, ...more }) as Run;
 const step = (path: string, more: Partial<Step>): Step => ({ ...newStep(path), type: 'agent_call', ...more });

@@ -1,9 +1,11 @@
 /** Why a run stands where it stands, as a sentence. */
+import type { components } from '$lib/api/schema';
 import { duration, plural } from '$lib/format';
-import type { Run } from './coming';
 import { listed, verb } from './english';
 import type { Step } from './fold';
 import { said } from './paths';
+
+type Run = components['schemas']['Run'];
 
 export interface Why {
   text: string;
