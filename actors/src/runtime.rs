@@ -33,6 +33,7 @@ use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::retention::{Keeper, StoreCare};
 use crate::runs::families::Families;
+use crate::runs::lately::LatelyRead;
 use crate::runs::loading::snapshot_room;
 use crate::runs::marks::Marks;
 use crate::runs::partition::{Partition, RunTable};
@@ -287,6 +288,7 @@ pub async fn open(
         running,
         snapshot_room: snapshot_room(),
         present: PresentRuns::default(),
+        lately: LatelyRead::default(),
         living: LivingAttempts::default(),
         feed: feed.clone(),
         storage: storage.clone(),

@@ -100,6 +100,35 @@ fn a_read_begins_with_what_the_actor_shows_then_with_the_snapshot_and_gives_what
     });
 }
 
+/// A page of a run asks for its parts one by one.
+#[test]
+fn a_large_run_that_left_memory_is_unpacked_once_for_all_who_read_it_and_what_happens_later_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let list: Vec<String> = (0..300).map(|n| n.to_string()).collect();
+    let large = MANY.replace(", 27, 28, 29, 30]", &format!(", {}]", list.join(", ")));
+    actix::System::new().block_on(async {
+        let (ghostlight, house) = open(folder.path()).await;
+        let run = start(&ghostlight, &large).await;
+        let gone = async || actor(&ghostlight, run, "workflow").is_none().then_some(());
+        until("the question", async || {
+            (!read(&ghostlight, run).await.run.approvals.is_empty()).then_some(())
+        })
+        .await;
+        until("it leaves memory", gone).await;
+        let one = nearly_known(&ghostlight, run, "its snapshot was kept").await;
+        let other = known(&ghostlight, run, "it was read before").await;
+        assert!(Arc::ptr_eq(&one.run, &other.run), "one state for all who read it");
+
+        approve(&ghostlight, run).await;
+        ended(&ghostlight, run).await;
+        until("it leaves memory again", gone).await;
+        let seen = read(&ghostlight, run).await;
+        assert_eq!(seen.run.status, RunStatus::Completed);
+        is_the_fold_of_all(&seen, &large);
+        close(ghostlight, house).await;
+    });
+}
+
 /// A snapshot says which of the run's events holds the plan that it goes by.
 #[test]
 fn the_snapshot_of_a_run_whose_plan_was_changed_is_as_good_as_any_and_the_plan_is_compiled_by_who_asks() {

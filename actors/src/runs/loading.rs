@@ -122,7 +122,16 @@ pub fn load_state(services: &Services, id: RunId) -> Result<Option<Loaded>, Load
 /// # Errors
 /// As [`load_state`].
 pub fn read(services: &Services, id: RunId) -> Result<Option<Loaded>, LoadError> {
-    load_from(services, id, services.present.of(id), u64::MAX)
+    let shown = services.present.of(id);
+    let is_shown = shown.is_some();
+    let known = shown.or_else(|| services.lately.of(id));
+    let loaded = load_from(services, id, known.clone(), u64::MAX)?;
+    if let Some(loaded) = loaded.as_ref().filter(|_| !is_shown)
+        && known.is_none_or(|known| !Arc::ptr_eq(&known, &loaded.run))
+    {
+        services.lately.keep(&loaded.run, snapshot_kib(&loaded.run));
+    }
+    Ok(loaded)
 }
 
 /// The state of a run as it was after the event `at` of its stream; `None` when it has no such event. Blocks on the disk.
@@ -143,6 +152,7 @@ fn load_from(
     until: u64,
 ) -> Result<Option<Loaded>, LoadError> {
     if let Some(archived) = archived(&*services.journal, id)? {
+        services.lately.forget(id);
         return Err(archived);
     }
     let known = known.filter(|run| run.sequence <= until);
@@ -157,7 +167,7 @@ fn load_from(
         },
     };
     let mut loaded = fold_from(services, begun, until)?;
-    // What an actor shows has its values.
+    // What an actor shows, or was read before, has its values.
     if known.is_none_or(|known| !Arc::ptr_eq(&known, &loaded.run)) {
         provide_blobs(&mut loaded.run, &*services.blobs)?;
     }

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod give;
 mod granting;
 pub mod handle;
+pub mod lately;
 pub mod loading;
 pub mod marks;
 pub mod origin;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::child_runs::ChildRuns;
 use super::families::Families;
+use super::lately::LatelyRead;
 use super::marks::Marks;
 use super::present::PresentRuns;
 use super::signs::LivingAttempts;
@@ -57,6 +58,8 @@ pub struct Services {
     pub snapshot_room: Arc<Semaphore>,
     /// The states of the runs that are in memory.
     pub present: PresentRuns,
+    /// The states of large runs that were read lately.
+    pub lately: LatelyRead,
     /// When the attempts that are being made last showed a sign of life.
     pub living: LivingAttempts,
     /// Where progress is shown.
