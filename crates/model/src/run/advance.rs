@@ -186,8 +186,12 @@ impl<'a> Draft<'a> {
                 Verdict::Skip(cause) => self.skip(at, cause),
                 Verdict::Cancel => self.cancel(at, false),
             },
-            StepState::Scheduled | StepState::Ready => self.start(at, node),
-            StepState::Retrying { retry_at, .. } if *retry_at <= now => self.start(at, node),
+            StepState::Scheduled | StepState::Ready => {
+                self.start(at, node);
+            }
+            StepState::Retrying { retry_at, .. } if *retry_at <= now => {
+                self.start(at, node);
+            }
             StepState::Open => self.go_inside(at, node),
             StepState::AwaitingTime { until } if *until <= now => {
                 let output = json!({ "at": until.to_string() });

@@ -26,6 +26,17 @@ use crate::workflow::{
     Target, Transform, Until, Wait,
 };
 
+/// What keeps a call that is ready from beginning. Within a decision it does not go by, and it keeps each call of the same node.
+#[derive(Debug)]
+pub(super) enum NoStart {
+    /// The decision has started as many as one may.
+    Full,
+    /// A limit of the run is reached.
+    NoRoom,
+    /// This agent, which the node names, has no slot.
+    NoSlot(Name),
+}
+
 /// What the inputs and outputs of one run take at most, in bytes of JSON: all of them are in memory while it is carried.
 pub const RUN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// How many runs stand above each other at most.
@@ -63,7 +74,9 @@ impl Draft<'_> {
             }
         }
         match &node.kind {
-            NodeKind::Call(_) => self.start(at, node),
+            NodeKind::Call(_) => {
+                self.start(at, node);
+            }
             NodeKind::Gate(gate) => self.ask(at, gate),
             NodeKind::Condition(condition) => match self.evaluate(at, condition) {
                 Ok(true) => self.complete(at, json!({ "value": true })),
@@ -162,19 +175,23 @@ impl Draft<'_> {
         Ok(Value::Object(outputs))
     }
 
-    /// Begins an attempt of a call, or says why not.
-    pub(super) fn start(&mut self, at: StepAt, node: &Node) {
-        let NodeKind::Call(call) = &node.kind else { return };
+    /// Begins an attempt of a call. Answers what keeps it from beginning while it is ready, if that is so.
+    pub(super) fn start(&mut self, at: StepAt, node: &Node) -> Option<NoStart> {
+        let NodeKind::Call(call) = &node.kind else { return None };
         if self.started >= STARTS_AT_ONCE {
-            return;
+            return Some(NoStart::Full);
         }
         let (entry, input) = match self.prepare(at, node, call) {
             Ok(prepared) => prepared,
-            Err(failure) => return self.fail_call(at, node, failure),
+            Err(failure) => {
+                self.fail_call(at, node, failure);
+                return None;
+            }
         };
         let effect = node.effect.map_or(entry.effect, |own| own.max(entry.effect));
         if effect == EffectClass::Write && self.run.workflow.supervision.strategy.ends_siblings() {
-            return self.fail_call(at, node, self.would_be_cut_off(&entry.name));
+            self.fail_call(at, node, self.would_be_cut_off(&entry.name));
+            return None;
         }
         let step = self.run.path(at);
         if self.load.as_ref().is_some_and(|load| !load.has_room(&self.run, at, node)) {
@@ -182,7 +199,7 @@ impl Draft<'_> {
             if let StepState::Retrying { .. } = self.run.step(at).state {
                 self.emit(StepScheduled { step });
             }
-            return;
+            return Some(NoStart::NoRoom);
         }
         // Counted also when there is no slot for it: whoever finds out which slots there are decides once more, and has to
         // come to the same choice.
@@ -194,7 +211,11 @@ impl Draft<'_> {
             if !matches!(self.run.step(at).state, StepState::Scheduled) {
                 self.emit(StepScheduled { step });
             }
-            return;
+            return match &call.target {
+                Target::Agent(agent) => Some(NoStart::NoSlot(agent.clone())),
+                // Another agent may be chosen for the next one.
+                Target::Capability(_) => None,
+            };
         }
         if let Some(load) = &mut self.load {
             load.add(&self.run, at, node);
@@ -214,6 +235,7 @@ impl Draft<'_> {
         };
         self.started += 1;
         self.emit(started);
+        None
     }
 
     /// A call that cannot be made: it fails, or the run waits until somebody has mended what is in its way.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::advance::Draft;
+use super::begin::NoStart;
 use super::place::{INSIDE_MAX, MAP_ITEMS_MAX, StepAt};
 use super::scope::RunScope;
 use super::state::{Step, StepState};
@@ -84,11 +85,7 @@ impl Draft<'_> {
         let count = u32::try_from(self.run.step(at).items.len()).unwrap_or(u32::MAX);
         let stands = |draft: &Self, item| stand(draft.run.step(at.inside(item)), &map.body);
         // Those that are under way come before those that are not: one of them may end, and make room.
-        for item in 0..count {
-            if matches!(stands(self, item), Stand::Going) && !self.is_long() {
-                self.step_on(at.inside(item), &map.body);
-            }
-        }
+        self.go_on_with_items(at, map, count);
         let mut going = (0..count).filter(|item| matches!(stands(self, *item), Stand::Going)).count();
         let has_room = |going| map.max_parallel.is_none_or(|max| going < max as usize);
         let (mut fresh, mut broken) = (0, None);
@@ -126,6 +123,27 @@ impl Draft<'_> {
                 }
                 let outputs = outputs.into_iter().map(|output| output.cloned().unwrap_or(Value::Null));
                 self.complete(at, outputs.collect());
+            }
+        }
+    }
+
+    /// What keeps one scheduled item from beginning keeps all of them in this decision, since they call alike: no other is looked at, of
+    /// which there may be ten thousand.
+    fn go_on_with_items(&mut self, at: StepAt, map: &MapNode, count: u32) {
+        let mut kept: Option<NoStart> = None;
+        for item in 0..count {
+            let inner = at.inside(item);
+            let step = self.run.step(inner);
+            if !matches!(stand(step, &map.body), Stand::Going) || self.is_long() || self.run.is_held() {
+                continue;
+            }
+            match (&step.state, &kept) {
+                (StepState::Scheduled, None) => kept = self.start(inner, &map.body),
+                (StepState::Scheduled, Some(NoStart::NoSlot(agent))) => {
+                    self.context.workload.add_known(agent)
+                }
+                (StepState::Scheduled, Some(NoStart::Full | NoStart::NoRoom)) => {}
+                _ => self.step_on(inner, &map.body),
             }
         }
     }
