@@ -44,8 +44,11 @@ test('what is tried again says when', () => {
 
 test('many are not all named, and a map is not among them', () => {
   const steps = Array.from({ length: 9 }, (_, n) => step(`each.${n}`, { status: 'running' }));
+  expect(why(run({}), [...steps, step('a', { status: 'running' })], now).text).toBe(
+    'each[0], each[1], each[2] and 7 more are running.',
+  );
   expect(why(run({}), [step('each', { type: 'map', status: 'running' }), ...steps], now).text).toBe(
-    'each[0], each[1], each[2] and 6 more are running.',
+    '9 items of each are running.',
   );
 });
 
@@ -98,4 +101,9 @@ test('a wait says for how long it goes on', () => {
   expect(told('time')).toBe('a is waiting for 1 min 1 s more.');
   expect(told('signal')).toBe('a is waiting for a signal, for 1 min 1 s at most.');
   expect(told('child')).toBe('a is waiting for the run that it started.');
+});
+
+test('what failed while others go on is told first', () => {
+  const told = why(run({}), [step('a', { status: 'failed' }), step('b', { status: 'running' })], now);
+  expect(told).toMatchObject({ text: 'a failed; b is running.', step: 'b', tone: 'bad' });
 });

@@ -1,9 +1,9 @@
 /** Why a run stands where it stands, as a sentence. */
 import type { components } from '$lib/api/schema';
-import { duration, plural } from '$lib/format';
+import { count, duration, plural } from '$lib/format';
 import { listed, verb } from './english';
 import type { Step } from './fold';
-import { said } from './paths';
+import { isItem, ownerOf, said } from './paths';
 
 type Run = components['schemas']['Run'];
 
@@ -26,11 +26,20 @@ const PAUSED: Record<string, string> = {
   validation: 'It is paused because an output did not pass validation.',
 };
 
-const names = (steps: Step[], max = 3) =>
-  listed(
+const NAMED_MAX = 3;
+
+function names(steps: Step[]): string {
+  const owners = new Set(steps.map((step) => (isItem(step.path) ? ownerOf(step.path) : null)));
+  const [owner] = owners;
+  // Of many items of one map nobody wants three names.
+  if (steps.length > NAMED_MAX && owners.size === 1 && owner)
+    return `${count(steps.length)} items of ${said(owner)}`;
+  return listed(
     steps.map((step) => said(step.path)),
-    max,
+    NAMED_MAX,
   );
+}
+
 const quoted = (text: string | null | undefined) => (text?.trim() ? { quote: text.trim() } : {});
 
 /** A way that was not taken is no failure, and not everything either. */
@@ -84,7 +93,17 @@ export function why(run: Run, steps: Iterable<Step>, now: number): Why {
     const text = 'It is being cancelled, and ends when what is running has ended.';
     return { text, ...quoted(run.cancel_reason), tone: 'plain' };
   }
-  return live([...steps], now);
+  const all = [...steps];
+  const failed = all.filter((step) => step.status === 'failed' && !step.path.includes('.'));
+  const told = live(all, now);
+  // What failed while others go on is not to be looked for.
+  return failed.length === 0
+    ? told
+    : {
+        ...told,
+        text: told.step ? `${names(failed)} failed; ${told.text}` : `${names(failed)} failed.`,
+        tone: told.tone === 'ask' ? 'ask' : 'bad',
+      };
 }
 
 function live(steps: Step[], now: number): Why {
