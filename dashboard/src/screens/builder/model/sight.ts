@@ -20,7 +20,7 @@ export interface View {
 }
 
 /** So far out nobody can read. */
-const LEGIBLE = 0.35;
+const LEGIBLE = 0.45;
 /** Near enough to read, when not all can be shown. */
 const NEAR = 0.6;
 const ZOOM_MIN = 0.05;
