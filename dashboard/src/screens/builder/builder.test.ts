@@ -60,6 +60,31 @@ describe('editing', () => {
     expect(builder.moved).toEqual({ a: { x: 1, y: 2 } });
   });
 
+  it('keeps a step selected, and where it was moved to, when it gets another id', async () => {
+    const builder = await opened();
+    builder.move({ a: { x: 1, y: 2 } });
+    builder.select(['a']);
+    expect(builder.rename('a', 'first')).toBe(true);
+    expect(builder.one?.id).toBe('first');
+    expect(builder.moved).toEqual({ first: { x: 1, y: 2 } });
+    expect(builder.text).toContain('needs: [first]');
+    builder.undo();
+    expect(builder.moved).toEqual({ a: { x: 1, y: 2 } });
+    expect(builder.rename('a', 'b')).toBe(false);
+  });
+
+  it('takes back what was added with the place where it was put', async () => {
+    const builder = await opened();
+    builder.edit('adding', (text) => `${text}  c: { type: emit, event: z }\n`);
+    builder.move({ c: { x: 5, y: 6 } }, true);
+    expect(builder.undoes).toBe('adding');
+    builder.undo();
+    expect(builder.moved).toEqual({});
+    expect(builder.text).toBe(TEXT);
+    builder.redo();
+    expect(builder.moved).toEqual({ c: { x: 5, y: 6 } });
+  });
+
   it('keeps selected what is still there', async () => {
     const builder = await opened();
     builder.select(['a', 'b']);

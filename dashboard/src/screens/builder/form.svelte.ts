@@ -77,12 +77,17 @@ export class Form {
   }
 
   /** What the agent that is called at this place takes. */
-  inputOf(path: Path): { key: string; says: string }[] {
+  inputOf(path: Path): { key: string; says: string; needed: boolean }[] {
     const name = this.calleeOf(path);
     const schema = (name === null ? null : this.details[name]?.input_schema) as Takes | null | undefined;
-    return Object.entries(schema?.properties ?? {}).map(([key, one]) => ({
+    const isNeeded = (key: string) => schema?.required?.includes(key) ?? false;
+    const keys = Object.entries(schema?.properties ?? {});
+    // What has to be there first.
+    keys.sort(([a], [b]) => Number(isNeeded(b)) - Number(isNeeded(a)));
+    return keys.map(([key, one]) => ({
       key,
-      says: [String(one?.type ?? ''), schema?.required?.includes(key) ? 'needed' : '', one?.description ?? '']
+      needed: isNeeded(key),
+      says: [String(one?.type ?? ''), isNeeded(key) ? 'needed' : '', one?.description ?? '']
         .filter(Boolean)
         .join(', '),
     }));
@@ -94,7 +99,8 @@ export class Form {
     this.set(path, starterOf(field));
     await tick();
     const place = document.querySelector(`[data-field="${CSS.escape(path.join('.'))}"]`);
-    place?.querySelector<HTMLElement>('input, textarea, select, button')?.focus();
+    // Not the button that takes it away again.
+    place?.querySelector<HTMLElement>(':is(input, textarea, select, button):not(.top *)')?.focus();
   }
 
   /** Writes a value into the document; `undefined` takes it away. */

@@ -5,6 +5,7 @@ import { extent, layoutByLevels } from '$lib/graph/levels';
 import { notices } from '$lib/state/notices.svelte';
 import type { Builder } from './builder.svelte';
 import type { Places } from './flow';
+import { isAlone } from './model/attach';
 import { heightOf, NODE_WIDTH } from './model/size';
 
 /** So long one waits for the better layout before a plainer one is shown (milliseconds). */
@@ -24,13 +25,15 @@ export class Picture {
   hasMoved = false;
 
   #builder: Builder;
-  /** What decides the layout: other texts move nothing. */
-  #shape = $derived.by(() =>
-    JSON.stringify([
-      this.#builder.graph.nodes.map((node) => [node.id, heightOf(node, 'right'), heightOf(node, 'down')]),
-      this.#builder.graph.edges.map((edge) => [edge.from, edge.to]),
-    ]),
-  );
+  /** What decides the layout: other texts move nothing, nor does a step that stands alone where somebody has put it. */
+  #shape = $derived.by(() => {
+    const { graph, moved } = this.#builder;
+    const nodes = graph.nodes.filter((node) => moved[node.id] === undefined || !isAlone(graph, node.id));
+    return JSON.stringify([
+      nodes.map((node) => [node.id, heightOf(node, 'right'), heightOf(node, 'down')]),
+      graph.edges.map((edge) => [edge.from, edge.to]),
+    ]);
+  });
   /** The way of drawing that leaves nodes larger in the room that there is. What was moved by hand keeps its way. */
   #direction = $derived.by<Direction>(() => {
     const { width, height } = this;

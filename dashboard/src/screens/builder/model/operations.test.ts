@@ -54,6 +54,12 @@ describe('adding', () => {
     expect(parse(text).nodes.told).toEqual({ type: 'emit', event: 'x' });
   });
 
+  it('leads a way of a condition to it that leads nowhere yet', () => {
+    const none = FILE.replace('to: [b]', 'to: []');
+    const { text } = addNode(none, { type: 'emit', event: 'x' }, 'c', 'told');
+    expect(text).toContain('{ when: a.n > 1, to: [told] }');
+  });
+
   it('opens a branch of a parallel for it', () => {
     const { text, ids } = addNode(FILE, { type: 'wait', for: '10s' }, 'p');
     expect(parse(text).nodes.p.branches).toEqual({ one: ['e', 'f'], wait: ['wait'] });

@@ -149,7 +149,7 @@ export function removeNodes(text: string, ids: readonly string[]): string {
   return editAll(text, edits);
 }
 
-/** Draws an edge. `way` is the case of a condition that it goes out from. */
+/** Draws an edge. `way` is the case of a condition that it goes out from: unless it is said, one that leads nowhere yet, or the last. */
 export function connect(
   text: string,
   from: string,
@@ -162,8 +162,10 @@ export function connect(
   if (!parent || !child) throw new EditRefused('One of both is not there.');
   if (from === to) throw new EditRefused('A step cannot wait for itself.');
   if (parent.cases.length > 0) {
-    const at = way ?? parent.cases.length - 1;
-    const one = (parent.body.cases as { to?: unknown }[])[at];
+    const cases = parent.body.cases as { to?: unknown }[];
+    const empty = cases.findIndex((one) => !Array.isArray(one?.to) || one.to.length === 0);
+    const at = way ?? (empty === -1 ? cases.length - 1 : empty);
+    const one = cases[at];
     if (Array.isArray(one?.to) && one.to.includes(to)) return text;
     return insert(text, ['nodes', from, 'cases', at, 'to'], to);
   }

@@ -8,7 +8,7 @@ describe('what is shown', () => {
     const view = fitted({ x: -50, y: 0, width: 1820, height: 400 }, room, 'right', true);
     expect(view.zoom).toBe(0.5);
     expect(view.x + -50 * view.zoom).toBe(45);
-    expect(view.y).toBe(32 + (504 - 200) / 2);
+    expect(view.y).toBe(32 + (492 - 200) / 2);
   });
 
   it('is not blown up when it is small', () => {

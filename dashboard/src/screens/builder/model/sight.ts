@@ -20,13 +20,13 @@ export interface View {
 }
 
 /** So far out nobody can read. */
-const LEGIBLE = 0.35;
+const LEGIBLE = 0.45;
 /** Near enough to read, when not all can be shown. */
 const NEAR = 0.6;
 const ZOOM_MIN = 0.05;
 const ZOOM_MAX = 1.1;
 /** Around it; below there are the tools. */
-const [ASIDE, ABOVE, BELOW] = [45, 32, 64];
+const [ASIDE, ABOVE, BELOW] = [45, 32, 76];
 
 /** All in the middle. With `isLegible` the beginning alone, where all of it would be too small to read. */
 export function fitted(bounds: Area, room: Room, way: Direction, isLegible: boolean): View {
