@@ -1,4 +1,5 @@
 /** JSON Schemas, as far as people have to read them: what a value looks like, in words. Untrusted: nothing here follows a reference. */
+import { plural } from './format';
 
 export type Schema = Record<string, unknown>;
 
@@ -80,22 +81,22 @@ export function typeOf(schema: unknown): string {
 }
 
 function limitsOf(schema: Schema): string[] {
-  const said: [key: string, before: string, after?: string][] = [
+  const said: [key: string, before: string, unit?: string][] = [
     ['format', ''],
     ['minimum', 'at least '],
     ['exclusiveMinimum', 'more than '],
     ['maximum', 'at most '],
     ['exclusiveMaximum', 'less than '],
-    ['minLength', 'at least ', ' letters'],
-    ['maxLength', 'at most ', ' letters'],
-    ['minItems', 'at least ', ' items'],
-    ['maxItems', 'at most ', ' items'],
+    ['minLength', 'at least ', 'character'],
+    ['maxLength', 'at most ', 'character'],
+    ['minItems', 'at least ', 'item'],
+    ['maxItems', 'at most ', 'item'],
     ['pattern', 'pattern '],
     ['default', 'default: '],
   ];
   return said
     .filter(([key]) => schema[key] !== undefined)
-    .map(([key, before, after = '']) => before + short(schema[key]) + after);
+    .map(([key, before, unit]) => before + (unit ? plural(Number(schema[key]), unit) : short(schema[key])));
 }
 
 function short(value: unknown): string {

@@ -1,9 +1,9 @@
 /** What waits for a person: three kinds of it, in the order in which they want to be looked at. */
 import type { components } from '$lib/api/schema';
-import { isObject } from '$lib/forms/schema';
 import type { Run } from '$lib/runs/words';
 
-export type Approval = components['schemas']['Approval'];
+/** Read alone it says what happens when its time is over; null when it has none. */
+export type Approval = components['schemas']['Approval'] & { on_timeout?: string | null };
 
 export type Item =
   | { kind: 'approval'; key: string; approval: Approval }
@@ -73,31 +73,9 @@ export function neighbour(items: readonly Item[], key: string): string | null {
   return (items[at + 1] ?? items[at - 1])?.key ?? null;
 }
 
-/** The node of a step in the definition of its run: `each.2.ask` is `ask` in what stands inside of `each`. */
-export function nodeOf(definition: unknown, path: string): Record<string, unknown> | null {
-  if (!isObject(definition)) return null;
-  const [first = '', ...rest] = path.split('.').filter((part) => !/^\d+$/.test(part));
-  let node = named(definition.nodes, first);
-  for (const part of rest) {
-    if (!node) return null;
-    node = isObject(node.node) ? (named({ [part]: node.node }, part) ?? null) : named(node.nodes, part);
-  }
-  // A map or loop holds one node; its items are asked for under their number alone.
-  if (node && rest.length === 0 && path.includes('.') && isObject(node.node)) node = node.node;
-  return node;
-}
-
-function named(nodes: unknown, id: string): Record<string, unknown> | null {
-  if (Array.isArray(nodes))
-    return (nodes as unknown[]).filter(isObject).find((node) => node.id === id) ?? null;
-  const node = isObject(nodes) ? nodes[id] : undefined;
-  return isObject(node) ? node : null;
-}
-
-/** What happens when nobody answers in time. */
-export function onTimeout(node: Record<string, unknown> | null): string | null {
-  if (!node) return null;
-  switch (node.on_timeout ?? 'reject') {
+/** What happens when nobody answers in time, by the word that the daemon has for it. */
+export function onTimeout(word: string | null | undefined): string | null {
+  switch (word) {
     case 'approve':
       return 'it is approved';
     case 'reject':
