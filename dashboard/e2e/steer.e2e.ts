@@ -122,7 +122,7 @@ describe('an actor', () => {
     await detail.getByRole('button', { name: 'Stop' }).click();
     await dialog().getByRole('textbox').fill('Out for lunch');
     await dialog().getByRole('button', { name: 'Stop' }).click();
-    await detail.getByText('Stopped', { exact: true }).waitFor();
+    await detail.locator('.tags').getByText('Stopped', { exact: true }).waitFor();
     await detail.getByText(/^Stopped by hand/).waitFor();
     await picture(viewer, 'actor-stopped');
     expect((await now())?.state).toBe('stopped');
@@ -130,7 +130,7 @@ describe('an actor', () => {
     await detail.getByRole('button', { name: 'Restart' }).click();
     await dialog().getByRole('textbox').fill('Back from lunch');
     await dialog().getByRole('button', { name: 'Restart' }).click();
-    await detail.getByText('Running', { exact: true }).waitFor();
+    await detail.locator('.tags').getByText('Running', { exact: true }).waitFor();
     expect((await now())?.state).toBe('running');
     await end();
   });
@@ -226,7 +226,9 @@ test('a write of which nobody knows whether it happened is settled from the list
   await viewer.getByRole('button', { name: /Did a write of dangling happen/ }).click();
   await sees('Books the seat');
   await sees('the answer never came');
-  await viewer.getByRole('radio', { name: /^It happened/ }).check();
+  await viewer.getByText('It happened', { exact: true }).click();
+  // What the agent would have answered: the step goes on with it.
+  await viewer.getByLabel(/attempt/i).fill('1');
   await press('Record it');
   expect(await daemon.ended(run)).toMatchObject({ status: 'completed' });
   await viewer.getByRole('button', { name: /Did a write of dangling happen/ }).waitFor({ state: 'detached' });
@@ -256,14 +258,14 @@ test('what was looked at in the list of what needs you is gone back to', async (
 
 test('what is chosen in the settings is kept over a reload', async () => {
   await show('/settings');
-  await viewer.getByRole('radio', { name: 'Dark' }).check();
-  await viewer.getByRole('radio', { name: 'UTC' }).check();
+  await viewer.getByText('Dark', { exact: true }).click();
+  await viewer.getByText('UTC', { exact: true }).click();
   await sees(/Now: .* UTC$/);
   await viewer.reload();
   expect(await viewer.getByRole('radio', { name: 'Dark' }).isChecked()).toBe(true);
   await sees(/Now: .* UTC$/);
   expect(await viewer.locator('html').getAttribute('data-theme')).toBe('dark');
-  await viewer.getByRole('radio', { name: /^Local/ }).check();
+  await viewer.locator('label').filter({ hasText: 'Local' }).click();
   await viewer.getByText(/Now: .* UTC$/).waitFor({ state: 'detached' });
   await end();
 });
@@ -324,12 +326,14 @@ test('a daemon that was away is tried at once when somebody asks for it', async 
   await viewer.getByText('Live', { exact: true }).waitFor();
   await daemon.kill();
   await sees(/^Trying again in/);
-  await viewer.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
+  await viewer.locator('.banner').getByText('The daemon does not answer.').waitFor();
   await daemon.again();
   const live = viewer.getByText('Live', { exact: true });
   await Promise.race([press('Try now').catch(() => undefined), live.waitFor()]);
   await live.waitFor();
-  await viewer.getByRole('alert').waitFor({ state: 'detached' });
+  await viewer.locator('.banner').waitFor({ state: 'detached' });
+  // What could not be read meanwhile is read.
+  await expect.poll(() => viewer.getByRole('alert').count()).toBe(0);
   await end();
 });
 

@@ -4,16 +4,18 @@ import { labelOf, shorten } from './labels';
 const at = (name: string, pixels: number) => labelOf(name, pixels)?.lines.join('|') ?? null;
 
 it('a box has all of its name where there is room, on one line or on two', () => {
-  expect(at('partition-12', 140)).toBe('partition-12');
-  expect(labelOf('partition-12', 100)).toEqual({ lines: ['partition-12'], small: true });
-  expect(at('partition-12', 70)).toBe('partition-|12');
-  expect(at('human-gates', 50)).toBe('human-|gates');
+  expect(labelOf('partition-12', 140)).toEqual({ lines: ['partition-12'], small: false });
+  expect(labelOf('partition-12', 80)).toEqual({ lines: ['partition-12'], small: true });
+  expect(at('partition-12', 55)).toBe('partition-|12');
+  expect(at('human-gates', 42)).toBe('human-|gates');
+  expect(at('surface', 33)).toBe('surf-|ace');
 });
 
 it('a narrow box has a short name, and a very narrow one has none', () => {
   expect(at('partition-12', 40)).toBe('p12');
-  expect(at('partition-12', 20)).toBeNull();
-  expect(at('p3', 20)).toBe('p3');
+  expect(at('p13', 20)).toBe('p13');
+  expect(at('9a7d5c21', 33)).toBe('5c21');
+  expect(at('runs', 12)).toBeNull();
   expect(at('anything', 4)).toBeNull();
 });
 
@@ -22,7 +24,7 @@ it('short names tell those with numbers apart', () => {
     'p0',
     'p15',
     'hg',
-    'f',
+    'feed',
     'w7',
   ]);
 });

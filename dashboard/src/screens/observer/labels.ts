@@ -1,4 +1,4 @@
-/** What is written on a box of the picture: as much of a name as can be read there, and nothing that is cut off. */
+/** What is written on a box of the picture: as much of a name as can be read there, and nothing that is cut off in the middle. */
 
 export interface Label {
   /** One line, or two short ones. */
@@ -6,39 +6,52 @@ export interface Label {
   small: boolean;
 }
 
-/** How wide a character is, by and large, in the two sizes; a little more than it is. */
-const CHARACTER = 7;
-const SMALL = 6.2;
+/** How wide a character of the small size is, by and large. */
+const WIDE = 6.3;
+const NARROW = 4;
+/** The usual size is so much larger. */
+const LARGER = 1.15;
 /** What the box needs at its sides, and for the sign before the name. */
-const SIDES = 14;
-const SMALL_SIDES = 6;
+const SIDES = 18;
+const SMALL_SIDES = 3;
 const SIGN = 15;
 
 export function labelOf(name: string, pixels: number): Label | null {
-  if (name.length * CHARACTER <= pixels - SIDES - SIGN) return { lines: [name], small: false };
-  const fit = Math.floor((pixels - SMALL_SIDES) / SMALL);
-  if (fit < 1) return null;
-  if (name.length <= fit) return { lines: [name], small: true };
-  const two = inTwo(name, fit);
-  if (two) return { lines: two, small: true };
-  const short = shorten(name);
-  return short.length <= fit ? { lines: [short], small: true } : null;
+  if (widthOf(name) * LARGER <= pixels - SIDES - SIGN) return { lines: [name], small: false };
+  const fits = (text: string) => widthOf(text) <= pixels - SMALL_SIDES;
+  const lines = [[name], inTwo(name, fits), [shorten(name)], hyphened(name, fits)].find((all) =>
+    all?.every(fits),
+  );
+  return lines ? { lines, small: true } : null;
 }
 
-/** Broken where a word ends, if both parts have room. */
-function inTwo(name: string, fit: number): string[] | null {
-  const ends = [...name.matchAll(/[-_./ ]/g)].map((end) => end.index + 1);
-  // The more even the better.
-  const at = ends
-    .filter((end) => end <= fit && name.length - end <= fit)
-    .toSorted((a, b) => Math.abs(a - name.length / 2) - Math.abs(b - name.length / 2))[0];
-  return at === undefined ? null : [name.slice(0, at), name.slice(at)];
+function widthOf(text: string): number {
+  return [...text].reduce((sum, one) => sum + (/[1fijlrt.,:;|'\-]/.test(one) ? NARROW : WIDE), 0);
 }
 
-/** The first letter of each word, and the number at the end: `partition-12` is `p12`, `human-gates` is `hg`. */
+/** Broken where a word ends, the more even the better. */
+function inTwo(name: string, fits: (text: string) => boolean): string[] | undefined {
+  return [...name.matchAll(/[-_./ ]/g)]
+    .map((end) => end.index + 1)
+    .toSorted((a, b) => Math.abs(a - name.length / 2) - Math.abs(b - name.length / 2))
+    .map((at) => [name.slice(0, at), name.slice(at)])
+    .find((parts) => parts.every(fits));
+}
+
+/** A word that is too long for a line is broken as in a book, if enough of it stands on each. */
+function hyphened(name: string, fits: (text: string) => boolean): string[] | undefined {
+  if (!/^[a-z]+$/i.test(name)) return undefined;
+  for (let at = name.length - 2; at >= 2; at -= 1) {
+    const parts = [`${name.slice(0, at)}-`, name.slice(at)];
+    if (parts.every(fits)) return parts;
+  }
+  return undefined;
+}
+
+/** The first letter of each word, and the number at the end: `partition-12` is `p12`. A word without a number has no shorter name, and an id its end. */
 export function shorten(name: string): string {
+  if (/^[0-9a-f]{8}$/.test(name)) return name.slice(-4);
   const words = name.split(/[-_./ ]+/).filter(Boolean);
-  return words
-    .map((word) => (/^\d+$/.test(word) ? word : word.replace(/^(\D)\D*(\d*)$/, '$1$2').slice(0, 3)))
-    .join('');
+  if (words.length === 1 && !/\d/.test(name)) return name;
+  return words.map((word) => (/^\d+$/.test(word) ? word : word.replace(/^(\D)\D*/, '$1'))).join('');
 }
