@@ -20,6 +20,7 @@ const settle = async () => {
 };
 
 beforeEach(async () => {
+  localStorage.clear();
   navigate.mockReset();
   get.mockReset().mockImplementation(async (path: string, more?: { params?: { query?: { q?: string } } }) => {
     const q = more?.params?.query?.q ?? '';
@@ -78,9 +79,36 @@ describe('the palette', () => {
     expect(overlays.workflow).toBe('deploy-shop');
   });
 
+  it('offers first what was chosen last, once', async () => {
+    for (const words of ['http-probe', 'start deploy', '9a7d5c21', 'http-probe']) {
+      await type(words);
+      await fireEvent.keyDown(field(), { key: 'Enter' });
+      overlays.open = 'palette';
+      await settle();
+    }
+    const group = screen.getByRole('group', { name: 'Recent' });
+    const names = [...group.querySelectorAll('.label')].map((label) => label.textContent);
+    expect(names).toEqual(['http-probe', 'deploy-shop …9a7d5c21', 'Start deploy-shop']);
+    await fireEvent.keyDown(field(), { key: 'Enter' });
+    expect(navigate).toHaveBeenLastCalledWith('/agents/http-probe');
+    overlays.open = 'palette';
+    await settle();
+    await fireEvent.keyDown(field(), { key: 'ArrowDown' });
+    await fireEvent.keyDown(field(), { key: 'ArrowDown' });
+    await fireEvent.keyDown(field(), { key: 'Enter' });
+    expect(overlays.open).toBe('start');
+  });
+
+  it('forgets what has neither a name nor an address any more', async () => {
+    localStorage.setItem('ghostlight.recent', JSON.stringify([{ id: 'start/gone', label: 'Start gone' }, 7]));
+    await type('x');
+    await type('');
+    expect(screen.queryByRole('group', { name: 'Recent' })).toBeNull();
+  });
+
   it('says when nothing is found', async () => {
     await type('zzzzqqq');
     expect(screen.queryAllByRole('option')).toEqual([]);
-    expect(screen.getByText(/Nothing is called so/)).toBeTruthy();
+    expect(screen.getByText(/Nothing is called that/)).toBeTruthy();
   });
 });

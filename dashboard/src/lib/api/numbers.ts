@@ -1,6 +1,5 @@
 /** Numbers over the list of runs: how many of what, and what happened in each hour. */
 import { api, data } from './client';
-import { ApiError } from './problem';
 import type { components } from './schema';
 
 export type RunCounts = components['schemas']['RunCounts'];
@@ -17,9 +16,4 @@ export function runCounts(
 export function runHistory(hours: number, workflow?: string, signal?: AbortSignal): Promise<RunHistory> {
   const query = { hours, ...(workflow ? { workflow } : {}) };
   return data(api.GET('/api/v1/runs/history', { params: { query }, ...(signal ? { signal } : {}) }));
-}
-
-/** An older daemon knows no such address or word: what it can answer is shown, and the rest is left out. */
-export function isNotThere(error: unknown): boolean {
-  return error instanceof ApiError && (error.status === 404 || error.status === 400 || error.status === 405);
 }

@@ -12,6 +12,8 @@ export interface Recorded {
   sequence: bigint;
   /** Its place in its stream, without gaps. */
   streamSequence: bigint;
+  /** The workflow of the run that it is about. */
+  workflow?: string;
   data: Record<string, unknown>;
 }
 
@@ -53,6 +55,7 @@ interface Frame {
   sequence?: string | number;
   streamsequence?: string | number;
   you?: string;
+  workflow?: string;
   data?: Record<string, unknown>;
 }
 
@@ -92,6 +95,7 @@ export function decode(text: string): FeedEvent | null {
     ...about,
     sequence: whole(frame.sequence),
     streamSequence: whole(frame.streamsequence),
+    ...(typeof frame.workflow === 'string' && { workflow: frame.workflow }),
   };
 }
 

@@ -25,6 +25,8 @@ export interface FeedOptions {
   onReset?: () => void;
   /** A connection was lost or refused, and is tried again after a while. A browser does not tell why. */
   onLost?: () => void;
+  /** It is live again after it was not. */
+  onBack?: () => void;
   /** Events are handed over together, at most so often (milliseconds). */
   coalesce?: number;
 }
@@ -40,13 +42,27 @@ const GOOD = 5_000;
 const SILENCE = 25_000;
 /** For so long an answer, or a connection, is waited for. */
 const PATIENCE = 10_000;
+/** When somebody looks again: the machine may have slept, and the way be cut although nobody has noticed. */
+const PATIENCE_AWAKE = 4_000;
+/** A connection that has been in the making for longer was perhaps begun when there was no way. */
+const FRESH = 2_000;
 /** Says nothing, and is answered by a `feed.error`: a sign of life from any daemon. */
 const PROBE = '{}';
+
+/** Those that are open. */
+const all = new Set<Feed>();
+
+/** Everything that is cut tries at once. */
+export function tryNow(): void {
+  all.forEach((feed) => feed.tryNow());
+}
 
 export class Feed {
   state = $state<FeedState>('idle');
   /** Since when it is stale. */
   staleSince = $state<number | null>(null);
+  /** When it tries again; nothing while it tries. */
+  retryAt = $state<number | null>(null);
   /** The last sequence that was handed over. */
   seen = $state.raw<bigint | null>(null);
 
@@ -55,6 +71,7 @@ export class Feed {
   #log: string | null = null;
   #wait = FIRST_WAIT;
   #liveSince = 0;
+  #begun = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
   #flush: ReturnType<typeof setTimeout> | undefined;
@@ -70,21 +87,25 @@ export class Feed {
 
   open(): this {
     this.#closed = false;
-    addEventListener('online', this.#now);
-    addEventListener('visibilitychange', this.#now);
+    all.add(this);
+    addEventListener('online', this.tryNow);
+    document.addEventListener('visibilitychange', this.tryNow);
     this.#connect();
     return this;
   }
 
   close(): void {
     this.#closed = true;
-    removeEventListener('online', this.#now);
-    removeEventListener('visibilitychange', this.#now);
+    all.delete(this);
+    removeEventListener('online', this.tryNow);
+    document.removeEventListener('visibilitychange', this.tryNow);
     clearTimeout(this.#retry);
     clearTimeout(this.#silence);
     this.#handOver();
     this.#socket?.close(1000);
     this.#socket = null;
+    this.retryAt = null;
+    this.staleSince = null;
     this.state = 'idle';
   }
 
@@ -100,16 +121,27 @@ export class Feed {
     this.#outbox.delete(key);
   }
 
-  /** Somebody is looking again, or the network is back: there is no reason to wait any longer. */
-  #now = (): void => {
-    if (!this.#closed && !this.#socket && document.visibilityState !== 'hidden') {
-      clearTimeout(this.#retry);
-      this.#connect();
+  /** Somebody is looking again or asks for it, or the network is back: there is no reason to wait any longer. */
+  tryNow = (): void => {
+    if (this.#closed || document.visibilityState === 'hidden') return;
+    const socket = this.#socket;
+    if (socket?.readyState === WebSocket.OPEN) {
+      socket.send(PROBE);
+      this.#giveUpAfter(PATIENCE_AWAKE);
+      return;
     }
+    if (socket && Date.now() - this.#begun < FRESH) return;
+    this.#socket = null;
+    socket?.close();
+    this.#wait = FIRST_WAIT;
+    clearTimeout(this.#retry);
+    this.#connect();
   };
 
   #connect(): void {
     this.state = this.state === 'stale' ? 'stale' : 'connecting';
+    this.retryAt = null;
+    this.#begun = Date.now();
     const socket = new WebSocket(this.#address());
     this.#socket = socket;
     this.#giveUpAfter(PATIENCE);
@@ -166,8 +198,9 @@ export class Feed {
         // A feed of everything begins here: what happens before the first event has come must not be missed by who reconnects.
         if (this.#beginsAtHead) this.seen ??= event.head;
         this.#liveSince = Date.now();
-        this.state = 'live';
         this.staleSince = null;
+        if (this.state === 'stale') this.#options.onBack?.();
+        this.state = 'live';
         return;
       case 'gap':
         this.#reset(event.to);
@@ -176,7 +209,7 @@ export class Feed {
         // The feed goes on from the cursor by itself.
         return;
       case 'error':
-        // The answer to a probe, or an older daemon that does not know what was said.
+        // The answer to a probe.
         return;
       case 'closing':
         this.#socket?.close();
@@ -223,6 +256,7 @@ export class Feed {
     this.#liveSince = 0;
     const wait = this.#wait * (0.5 + Math.random());
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+    this.retryAt = Date.now() + wait;
     this.#retry = setTimeout(() => this.#connect(), wait);
     this.#options.onLost?.();
   }

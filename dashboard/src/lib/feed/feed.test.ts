@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Live, Recorded } from './decode';
 import { FakeSocket } from './fake-socket';
-import { Feed, type FeedOptions } from './feed.svelte';
+import { Feed, tryNow, type FeedOptions } from './feed.svelte';
 
 let feed: Feed | undefined;
 let seen: bigint[];
@@ -226,6 +226,62 @@ describe('a feed', () => {
     expect(FakeSocket.made).toHaveLength(tries + 1);
     dispatchEvent(new Event('online'));
     expect(FakeSocket.made).toHaveLength(tries + 1);
+  });
+
+  it('says when it tries again, and tries at once when somebody asks for it', () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
+    const it = open();
+    for (let at = 0; at < 6; at++) {
+      FakeSocket.newest.drop();
+      const wait = (it.retryAt ?? 0) - Date.now();
+      expect(wait).toBeGreaterThan(0);
+      pass(wait);
+      expect(it.retryAt).toBeNull();
+    }
+    FakeSocket.newest.drop();
+    const tries = FakeSocket.made.length;
+    tryNow();
+    expect(FakeSocket.made).toHaveLength(tries + 1);
+    expect(it.retryAt).toBeNull();
+    // In vain: it goes on soon, and not after the long while from before.
+    FakeSocket.newest.drop();
+    pass(300);
+    expect(FakeSocket.made).toHaveLength(tries + 2);
+  });
+
+  it('gives up a connection that was begun without a network once that is back', () => {
+    const it = open();
+    const stuck = FakeSocket.newest;
+    stuck.close = () => {};
+    pass(3_000);
+    dispatchEvent(new Event('online'));
+    expect(FakeSocket.made).toHaveLength(2);
+    FakeSocket.newest.accept();
+    stuck.drop();
+    expect(it.state).toBe('live');
+  });
+
+  it('does not believe a connection that outlived a sleep of the machine', () => {
+    const it = open();
+    const dead = FakeSocket.newest.accept();
+    dead.close = () => {};
+    document.dispatchEvent(new Event('visibilitychange'));
+    expect(dead.said).toEqual(['{}']);
+    pass(5_000);
+    expect(FakeSocket.made).toHaveLength(2);
+    FakeSocket.newest.accept();
+    expect(it.state).toBe('live');
+  });
+
+  it('tells when it is live again, and not when it is for the first time', () => {
+    let back = 0;
+    open({ onBack: () => (back += 1) });
+    FakeSocket.newest.accept();
+    expect(back).toBe(0);
+    FakeSocket.newest.drop();
+    pass(1_000);
+    FakeSocket.newest.accept();
+    expect(back).toBe(1);
   });
 
   it('asks a daemon that is silent for a sign of life, and keeps a connection that gives one', () => {

@@ -2,6 +2,7 @@
  * Holds a value against a JSON Schema, for what can be said before anything is sent. The daemon has the last word: what is not
  * known here passes.
  */
+import { plural } from '../format';
 import { below, isObject, resolve, said, same, type Schema, type SchemaOrBool } from './schema';
 
 /** As the daemon says them: a JSON pointer into the value, and a sentence. */
@@ -153,10 +154,10 @@ function checkObject(
   }
   const names = Object.keys(value).filter(has);
   if (schema.minProperties !== undefined && names.length < schema.minProperties) {
-    found.push({ path, message: `At least ${schema.minProperties} fields` });
+    found.push({ path, message: `At least ${plural(schema.minProperties, 'field')}` });
   }
   if (schema.maxProperties !== undefined && names.length > schema.maxProperties) {
-    found.push({ path, message: `At most ${schema.maxProperties} fields` });
+    found.push({ path, message: `At most ${plural(schema.maxProperties, 'field')}` });
   }
   for (const name of names) {
     const at = below(path, name);
@@ -213,5 +214,5 @@ function matches(pattern: string, text: string): boolean {
   }
 }
 
-const characters = (n: number) => `${n} ${n === 1 ? 'character' : 'characters'}`;
-const items = (n: number) => `${n} ${n === 1 ? 'item' : 'items'}`;
+const characters = (n: number) => plural(n, 'character');
+const items = (n: number) => plural(n, 'item');

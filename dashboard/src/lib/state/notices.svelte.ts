@@ -1,4 +1,8 @@
-/** What pops up, and the list behind the bell that keeps it. */
+/**
+ * What pops up, and the list behind the bell that keeps it. What pops up goes by itself after a while; the while stands still as long
+ * as somebody points at it, is in it with the keyboard, or does not look at the page at all.
+ */
+import { count } from '$lib/format';
 import { settings, type NoticeKind } from './settings.svelte';
 
 export interface Notice {
@@ -9,34 +13,73 @@ export interface Notice {
   href?: string;
   at: Date;
   read: boolean;
+  /** What it is about: once that is settled elsewhere nobody has to be told any more. */
+  about?: string;
   /** A way back from what was just done. */
   undo?: () => void;
+}
+type Said = Omit<Notice, 'id' | 'at' | 'read'>;
+
+export interface Shown extends Notice {
+  kind?: NoticeKind;
+  /** How many it stands for. */
+  many: number;
 }
 
 /** The list keeps so many. */
 const KEPT = 100;
 /** On the screen at the same time. */
 const SHOWN = 4;
-const SHOWN_FOR = 6_000;
+/** So many of one kind stand on the screen by themselves; with one more they become one. */
+const APART = 2;
+const SHOWN_FOR = { info: 6_000, good: 6_000, bad: 14_000, ask: 14_000 };
+/** A way back is offered for longer. */
+const UNDO_FOR = 10_000;
+/** Whoever has just looked away from it has a moment left. */
+const LEAST_LEFT = 2_500;
+
+const TOGETHER: Record<NoticeKind, { title: (n: string) => string; href?: string }> = {
+  needs_you: { title: (n) => `${n} questions need an answer`, href: '/needs-you' },
+  run_failed: { title: (n) => `${n} runs failed`, href: '/runs?status=failed' },
+  run_completed: { title: (n) => `${n} runs completed`, href: '/runs?status=completed' },
+  step_completed: { title: (n) => `${n} steps completed` },
+  step_failed: { title: (n) => `${n} steps failed or are tried again` },
+};
+
+type Hold = 'pointer' | 'focus' | 'away';
 
 class Notices {
   list = $state<Notice[]>([]);
-  shown = $state<Notice[]>([]);
+  shown = $state<Shown[]>([]);
   #next = 1;
+  #holds = new Set<Hold>();
+  #times = new Map<
+    number,
+    { left: number; since: number; timer: ReturnType<typeof setTimeout> | undefined }
+  >();
+
+  constructor() {
+    const look = () => this.hold('away', document.visibilityState === 'hidden');
+    document.addEventListener('visibilitychange', look);
+    look();
+  }
 
   get unread(): number {
     return this.list.filter((notice) => !notice.read).length;
   }
 
   /** Something happened: kept, and shown if the person chose that. */
-  tell(kind: NoticeKind, notice: Omit<Notice, 'id' | 'at' | 'read'>, at = new Date()): void {
+  tell(kind: NoticeKind, notice: Said, at = new Date()): void {
     const kept = this.#keep({ ...notice, at });
-    if (settings.all.toasts[kind] && !settings.isQuiet(at)) this.#show(kept);
+    if (settings.all.toasts[kind] && !settings.isQuiet(at)) this.#show({ ...kept, kind, many: 1 });
   }
 
-  /** An answer to what the person at this screen has just done: always shown, never kept. */
-  say(notice: Omit<Notice, 'id' | 'at' | 'read'>): void {
-    this.#show({ ...notice, id: this.#next++, at: new Date(), read: true });
+  /** An answer to what the person at this screen has just done: always shown. It is kept if it went wrong. */
+  say(notice: Said): void {
+    const at = new Date();
+    const one =
+      notice.tone === 'bad' ? this.#keep({ ...notice, at }) : { ...notice, id: this.#next++, at, read: true };
+    this.#show({ ...one, many: 1 });
   }
 
   /** What went wrong with something the person did. */
@@ -46,7 +89,29 @@ class Notices {
   }
 
   dismiss(id: number): void {
+    clearTimeout(this.#times.get(id)?.timer);
+    this.#times.delete(id);
     this.shown = this.shown.filter((notice) => notice.id !== id);
+    // What is gone is neither pointed at nor focused, and not every browser says so.
+    if (this.shown.length === 0) {
+      this.#holds.delete('pointer');
+      this.#holds.delete('focus');
+    }
+  }
+
+  /** What it was about was done, here or elsewhere. */
+  settle(about: string): void {
+    this.list.forEach((notice) => notice.about === about && (notice.read = true));
+    this.shown.filter((one) => one.about === about && one.many === 1).forEach((one) => this.dismiss(one.id));
+  }
+
+  /** As long as anything holds them, none goes. */
+  hold(why: Hold, on: boolean): void {
+    const before = this.#holds.size;
+    if (on) this.#holds.add(why);
+    else this.#holds.delete(why);
+    if (before === 0 && on) this.#stand();
+    else if (before > 0 && this.#holds.size === 0) this.#times.forEach((_, id) => this.#run(id));
   }
 
   readAll(): void {
@@ -63,13 +128,50 @@ class Notices {
     return kept;
   }
 
-  #show(notice: Notice): void {
-    this.shown = [...this.shown, notice].slice(-SHOWN);
-    // What asks or went wrong stays until somebody has seen it.
-    if (notice.tone === 'info' || notice.tone === 'good') {
-      setTimeout(() => this.dismiss(notice.id), notice.undo ? SHOWN_FOR * 1.5 : SHOWN_FOR);
+  #show(notice: Shown): void {
+    const alike = this.shown.filter((one) => one.kind !== undefined && one.kind === notice.kind);
+    // What somebody points at or is in does not change under them.
+    const isTouched = this.#holds.has('pointer') || this.#holds.has('focus');
+    const isOne = !isTouched && (alike.length >= APART || alike.some((one) => one.many > 1));
+    if (isOne) alike.forEach((one) => this.dismiss(one.id));
+    const next = isOne ? together(notice, alike) : notice;
+    const tooMany = this.shown.slice(0, Math.max(0, this.shown.length + 1 - SHOWN));
+    tooMany.forEach((one) => this.dismiss(one.id));
+    this.shown = [...this.shown, next];
+    const left = next.undo ? UNDO_FOR : SHOWN_FOR[next.tone];
+    this.#times.set(next.id, { left, since: 0, timer: undefined });
+    if (this.#holds.size === 0) this.#run(next.id, 0);
+  }
+
+  #run(id: number, least = LEAST_LEFT): void {
+    const time = this.#times.get(id);
+    if (!time) return;
+    time.left = Math.max(time.left, least);
+    time.since = Date.now();
+    time.timer = setTimeout(() => this.dismiss(id), time.left);
+  }
+
+  #stand(): void {
+    for (const time of this.#times.values()) {
+      clearTimeout(time.timer);
+      time.left -= Date.now() - time.since;
     }
   }
+}
+
+/** The newest stands for all of them. */
+function together(newest: Shown, others: Shown[]): Shown {
+  const said = newest.kind && TOGETHER[newest.kind];
+  if (!said) return newest;
+  const many = others.reduce((sum, one) => sum + one.many, newest.many);
+  const { about: _, ...rest } = newest;
+  return {
+    ...rest,
+    many,
+    title: said.title(count(many)),
+    text: `The latest: ${newest.title}${newest.text ? `, ${newest.text}` : ''}`,
+    ...(said.href ? { href: said.href } : {}),
+  };
 }
 
 export const notices = new Notices();

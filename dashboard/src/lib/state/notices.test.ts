@@ -3,22 +3,26 @@ import { notices } from './notices.svelte';
 import { settings } from './settings.svelte';
 
 const usual = { ...settings.all.toasts };
+const titles = () => notices.shown.map((notice) => notice.title);
+const fail = (name: string) => notices.tell('run_failed', { tone: 'bad', title: `${name} failed` });
 
 beforeEach(() => {
   vi.useFakeTimers();
   notices.clear();
-  notices.shown = [];
   settings.set({ quiet: null, toasts: { ...usual, run_failed: true, run_completed: false } });
 });
-
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  notices.hold('pointer', false);
+  notices.shown.forEach((notice) => notices.dismiss(notice.id));
+  vi.useRealTimers();
+});
 
 describe('a notice', () => {
   it('is kept, and shown if the person chose that', () => {
     notices.tell('run_failed', { tone: 'bad', title: 'A run failed' });
     notices.tell('run_completed', { tone: 'good', title: 'A run completed' });
     expect(notices.list.map((notice) => notice.title)).toEqual(['A run completed', 'A run failed']);
-    expect(notices.shown.map((notice) => notice.title)).toEqual(['A run failed']);
+    expect(titles()).toEqual(['A run failed']);
     expect(notices.unread).toBe(2);
   });
 
@@ -29,37 +33,100 @@ describe('a notice', () => {
     expect(notices.list).toHaveLength(1);
   });
 
-  it('that only informs goes by itself; one that asks or went wrong stays', () => {
+  it('goes by itself, later when it asks or went wrong', () => {
     notices.say({ tone: 'good', title: 'Saved' });
     notices.say({ tone: 'bad', title: 'Not saved' });
     notices.say({ tone: 'ask', title: 'Somebody is asked' });
-    vi.advanceTimersByTime(60_000);
-    expect(notices.shown.map((notice) => notice.title)).toEqual(['Not saved', 'Somebody is asked']);
+    vi.advanceTimersByTime(7_000);
+    expect(titles()).toEqual(['Not saved', 'Somebody is asked']);
+    vi.advanceTimersByTime(10_000);
+    expect(titles()).toEqual([]);
+  });
+
+  /** WCAG 2.2.1 */
+  it('stays as long as somebody points at one, and for a moment more', () => {
+    notices.say({ tone: 'good', title: 'Saved' });
+    vi.advanceTimersByTime(5_900);
+    notices.hold('pointer', true);
+    notices.say({ tone: 'good', title: 'Saved again' });
+    vi.advanceTimersByTime(600_000);
+    expect(titles()).toEqual(['Saved', 'Saved again']);
+    notices.hold('focus', true);
+    notices.hold('pointer', false);
+    vi.advanceTimersByTime(600_000);
+    expect(titles()).toEqual(['Saved', 'Saved again']);
+    notices.hold('focus', false);
+    vi.advanceTimersByTime(2_400);
+    expect(titles()).toEqual(['Saved', 'Saved again']);
+    vi.advanceTimersByTime(200);
+    expect(titles()).toEqual(['Saved again']);
+  });
+
+  it('that was pointed at and dismissed holds no other', () => {
+    notices.say({ tone: 'good', title: 'Saved' });
+    notices.hold('pointer', true);
+    notices.dismiss(notices.shown[0]!.id);
+    notices.say({ tone: 'good', title: 'Saved again' });
+    vi.advanceTimersByTime(7_000);
+    expect(titles()).toEqual([]);
   });
 
   it('with a way back is shown longer', () => {
     notices.say({ tone: 'good', title: 'Deleted', undo: () => {} });
     vi.advanceTimersByTime(7_000);
     expect(notices.shown).toHaveLength(1);
-    vi.advanceTimersByTime(3_000);
+    vi.advanceTimersByTime(4_000);
     expect(notices.shown).toEqual([]);
   });
 
-  it('about what the person has just done is not kept', () => {
+  it('about what the person has just done is kept if it went wrong', () => {
+    notices.say({ tone: 'good', title: 'Saved' });
     notices.failed('It was not saved', new Error('the name is taken'));
-    expect(notices.list).toEqual([]);
-    expect(notices.shown[0]).toMatchObject({
+    expect(notices.list.map((notice) => notice.title)).toEqual(['It was not saved']);
+    expect(notices.shown[1]).toMatchObject({
       tone: 'bad',
       title: 'It was not saved',
       text: 'the name is taken',
     });
+  });
+
+  it('goes and counts as read once what it is about is settled', () => {
+    notices.tell('needs_you', { tone: 'ask', title: 'Somebody is asked', about: 'approval/1' });
+    notices.tell('needs_you', { tone: 'ask', title: 'Another is asked', about: 'approval/2' });
+    notices.settle('approval/1');
+    expect(titles()).toEqual(['Another is asked']);
+    expect(notices.unread).toBe(1);
   });
 });
 
 describe('the notices', () => {
   it('on the screen are at most four, the newest', () => {
     for (let at = 1; at <= 6; at++) notices.say({ tone: 'bad', title: String(at) });
-    expect(notices.shown.map((notice) => notice.title)).toEqual(['3', '4', '5', '6']);
+    expect(titles()).toEqual(['3', '4', '5', '6']);
+  });
+
+  it('of one kind become one when many come at once', () => {
+    fail('one');
+    fail('two');
+    expect(titles()).toEqual(['one failed', 'two failed']);
+    fail('three');
+    expect(titles()).toEqual(['3 runs failed']);
+    expect(notices.shown[0]).toMatchObject({ many: 3, href: '/runs?status=failed' });
+    for (let at = 0; at < 200; at++) fail(String(at));
+    notices.tell('needs_you', { tone: 'ask', title: 'Somebody is asked' });
+    expect(titles()).toEqual(['203 runs failed', 'Somebody is asked']);
+    expect(notices.list).toHaveLength(100);
+    vi.advanceTimersByTime(20_000);
+    fail('later');
+    expect(titles()).toEqual(['later failed']);
+  });
+
+  it('do not change under somebody who points at them', () => {
+    fail('one');
+    fail('two');
+    notices.hold('pointer', true);
+    fail('three');
+    expect(titles()).toEqual(['one failed', 'two failed', 'three failed']);
   });
 
   it('behind the bell are at most a hundred, the newest first', () => {

@@ -17,12 +17,18 @@ class Pulse {
     onRecorded: (events) => this.#listeners.forEach((listener) => listener(events)),
     onLive: (events) => this.#live.forEach((listener) => listener(events)),
     onReset: () => this.#resets.forEach((reset) => reset()),
+    // What could not be read while the daemon was away would stay so until something happens.
+    onBack: () => this.#resets.forEach((reset) => reset()),
     // It may be that the login has ended, with the daemon or by itself.
     onLost: () => void session.check(),
   });
 
   start(): void {
     this.feed.open();
+  }
+
+  stop(): void {
+    this.feed.close();
   }
 
   /** Hears of everything that is recorded, and of holes after which everything has to be read anew. Answers how to stop. */

@@ -22,6 +22,8 @@ type State = 'asking' | 'in' | 'out';
 class Session {
   state = $state<State>('asking');
   who = $state.raw<Who | null>(null);
+  /** It was ended by somebody or something else than the person who is here. */
+  ended = $state(false);
 
   async ask(): Promise<void> {
     try {
@@ -33,12 +35,15 @@ class Session {
     }
   }
 
-  /** Whether one is still let in; nothing is said of a daemon that does not answer. */
+  /** Whether one is still let in, or let in by now; nothing is said of a daemon that does not answer. */
   async check(): Promise<void> {
     try {
-      await this.#get();
+      this.#in(await this.#get());
     } catch (error) {
-      if (error instanceof ApiError && error.status === 401) this.state = 'out';
+      if (error instanceof ApiError && error.status === 401) {
+        this.ended ||= this.state === 'in';
+        this.state = 'out';
+      }
     }
   }
 
@@ -51,6 +56,7 @@ class Session {
     await api.DELETE('/api/v1/session');
     csrf.token = null;
     this.who = null;
+    this.ended = false;
     this.state = 'out';
   }
 
@@ -61,6 +67,7 @@ class Session {
   #in(who: Who): void {
     this.who = who;
     csrf.token = who.csrf ?? null;
+    this.ended = false;
     this.state = 'in';
   }
 }

@@ -31,7 +31,7 @@ it('each thing that is not well is said', () => {
     views: { runs: { state: 'catching_up', cursor: '1' } },
   } as unknown as Readiness;
   expect(findings(ill)).toEqual([
-    'The disk is short of room (1.0 GiB free): nothing new is begun',
+    'The disk is short of room (1.0 GiB free): nothing new starts',
     'The list of runs is catching up',
   ]);
   expect(findings({ ...well, ready: false } as Readiness)).toEqual(['The daemon is not ready']);

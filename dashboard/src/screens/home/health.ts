@@ -4,17 +4,17 @@ import { bytes } from '$lib/format';
 
 export function findings({ ready, draining, storage, journal, views }: Readiness): string[] {
   const found: string[] = [];
-  if (draining) found.push('The daemon goes down: nothing new is begun');
-  if (!journal.available) found.push('The journal takes nothing: nothing can go on');
+  if (draining) found.push('The daemon is shutting down: nothing new starts');
+  if (!journal.available) found.push('The journal takes no writes: nothing can go on');
   const room = `${bytes(storage.free_bytes)} free`;
   if (storage.level === 'full') found.push(`The disk is full (${room})`);
-  else if (storage.level === 'short') found.push(`The disk is short of room (${room}): nothing new is begun`);
-  else if (storage.level === 'low') found.push(`The disk gets short of room (${room})`);
+  else if (storage.level === 'short') found.push(`The disk is short of room (${room}): nothing new starts`);
+  else if (storage.level === 'low') found.push(`The disk is getting short of room (${room})`);
   for (const [name, view] of Object.entries(
     views as Record<string, { state: string; reason?: string | null }>,
   )) {
     if (view.state === 'set_aside')
-      found.push(`The list of ${name} is rebuilt${view.reason ? `: ${view.reason}` : ''}`);
+      found.push(`The list of ${name} is being rebuilt${view.reason ? `: ${view.reason}` : ''}`);
     else if (view.state === 'catching_up' || view.state === 'opening')
       found.push(`The list of ${name} is catching up`);
     else if (view.state === 'stopped') found.push(`The list of ${name} has stopped`);

@@ -2,39 +2,10 @@
  * The figures of the daemon at one moment: from `/api/v1/system` what that says, the rest from two readings of `/metrics`. What cannot be
  * told is `null`, and is shown as not known rather than as nothing.
  */
+import type { components } from '$lib/api/schema';
 import { between, buckets, quantile, rise, value, type Page } from '$lib/metrics/prometheus';
 
-/** `/api/v1/system`, as far as it is shown here. */
-export interface System {
-  started_at: string;
-  uptime_ms: number;
-  store: {
-    commits_per_s: number;
-    events_per_s: number;
-    events_per_commit: number | null;
-    sync_p50_ms: number | null;
-    sync_p99_ms: number | null;
-    queued: number;
-    bytes: number;
-    segments: number;
-  };
-  feeds: {
-    clients: number;
-    clients_max: number;
-    sent: number;
-    lagged: number;
-    dropped: number;
-    slowest_lag: number;
-  };
-  runs: { in_memory: number };
-  actors: { count: number; restarts: number };
-  process: {
-    rss_bytes: number | null;
-    cpu_seconds: number | null;
-    threads: number | null;
-    open_files: number | null;
-  };
-}
+export type System = components['schemas']['System'];
 
 export interface Raw {
   at: number;
@@ -52,8 +23,6 @@ export interface Figures {
   perCommit: Figure;
   syncP50: Figure;
   syncP99: Figure;
-  /** Mean time of a sync; where the daemon does not tell quantiles. */
-  syncMean: Figure;
   queued: Figure;
   answerP50: Figure;
   answerP99: Figure;
@@ -90,10 +59,6 @@ export function figuresOf(after: Raw, before: Raw | undefined, messages: Figure)
     const found = quantile(share, answered);
     return found === undefined ? null : found * 1000;
   };
-  const syncSeconds = over(
-    rose('ghostlight_journal_sync_seconds_total'),
-    rose('ghostlight_journal_syncs_total'),
-  );
 
   return {
     at: after.at,
@@ -103,7 +68,6 @@ export function figuresOf(after: Raw, before: Raw | undefined, messages: Figure)
     perCommit: system?.store.events_per_commit ?? over(records, commits),
     syncP50: system?.store.sync_p50_ms ?? null,
     syncP99: system?.store.sync_p99_ms ?? null,
-    syncMean: syncSeconds === null ? null : syncSeconds * 1000,
     queued: system?.store.queued ?? now('ghostlight_journal_queued'),
     answerP50: ms(0.5),
     answerP99: ms(0.99),

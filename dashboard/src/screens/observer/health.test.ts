@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checks, lagOf, type Readiness } from './health';
+import type { Readiness } from '$lib/api/readiness';
+import { checks, lagOf } from './health';
 
 function ready(more: Partial<Readiness> = {}): Readiness {
   return {
@@ -45,7 +46,7 @@ describe('the health of the daemon', () => {
       }),
     );
     expect(found.slice(0, 3)).toEqual([
-      'red Damage: 3 and more places',
+      'red Damage: More than 3 places',
       'amber Lists: Not all live',
       'amber Slots: 2 of 2',
     ]);

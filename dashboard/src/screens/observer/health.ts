@@ -1,32 +1,7 @@
 /** How ready the daemon is, and what is to be said about it. */
-import { ApiError, problemOf } from '$lib/api/problem';
-import type { components } from '$lib/api/schema';
+import type { Readiness } from '$lib/api/readiness';
 import { bytes, plural } from '$lib/format';
 import type { Tone } from '$lib/status';
-
-export interface DamagedPlace {
-  segment: number;
-  byte: number;
-  reason: string;
-  streams: string[];
-}
-
-export type Readiness = components['schemas']['Readiness'] & {
-  damage?: { places: number; more: boolean; first: DamagedPlace[] };
-};
-
-/** `/readyz?verbose`: the answer is the same whether the daemon is ready (200) or not (503). */
-export async function readiness(): Promise<Readiness> {
-  let response: Response;
-  try {
-    response = await fetch('/readyz?verbose', { headers: { accept: 'application/json' } });
-  } catch {
-    throw ApiError.unreachable();
-  }
-  const isReadiness = response.headers.get('content-type')?.startsWith('application/json');
-  if (!isReadiness || (response.status !== 200 && response.status !== 503)) throw await problemOf(response);
-  return (await response.json()) as Readiness;
-}
 
 export interface Check {
   name: string;
@@ -68,24 +43,20 @@ export function checks(ready: Readiness): Check[] {
       word: `${slots.used} of ${slots.total}`,
       text: slots.waiting > 0 ? `${plural(slots.waiting, 'run')} in line` : 'Nobody waits for one.',
     },
+    damage.places === 0
+      ? {
+          name: 'Damage',
+          tone: 'green',
+          word: 'None found',
+          text: 'Everything that was read of the journal since the daemon started was in order.',
+        }
+      : {
+          name: 'Damage',
+          tone: 'red',
+          word: damage.more ? `More than ${damage.places} places` : plural(damage.places, 'place'),
+          text: 'The runs that it hits are set aside; all others go on.',
+        },
   ];
-  if (damage) {
-    all.push(
-      damage.places === 0
-        ? {
-            name: 'Damage',
-            tone: 'green',
-            word: 'None found',
-            text: 'Since the start nothing was met that does not verify.',
-          }
-        : {
-            name: 'Damage',
-            tone: 'red',
-            word: `${damage.places}${damage.more ? ' and more' : ''} places`,
-            text: 'The runs that it hits are set aside; all others go on.',
-          },
-    );
-  }
   const order: Tone[] = ['red', 'amber', 'violet', 'blue', 'grey', 'green'];
   return all.toSorted((a, b) => order.indexOf(a.tone) - order.indexOf(b.tone));
 }

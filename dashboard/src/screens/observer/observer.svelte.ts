@@ -3,13 +3,13 @@
  * end, and takes samples while the screen is visible ([[sampleWhileVisible]]).
  */
 import { api, data } from '$lib/api/client';
-import { ApiError } from '$lib/api/problem';
+import { readiness, type Readiness } from '$lib/api/readiness';
 import type { Live, Recorded } from '$lib/feed/decode';
 import { Feed } from '$lib/feed/feed.svelte';
 import { parse } from '$lib/metrics/prometheus';
 import { figuresOf, type Figures, type Raw, type System } from './figures';
-import { readiness, type Readiness } from './health';
 import { History } from './history';
+import { newsOf, together, type News } from './news';
 import { sampleWhileVisible } from './sample';
 import { read, type Reading, type TreeNode } from './tree';
 
@@ -17,15 +17,6 @@ import { read, type Reading, type TreeNode } from './tree';
 const FIGURES = 150;
 /** Of events the tree is read at most so often. */
 const PAUSE = 1_000;
-const NEWS_MAX = 60;
-
-/** Something that went wrong in the tree and was seen from here. */
-export interface News {
-  at: Date;
-  path: string;
-  what: 'restarted' | 'ended' | 'gave_up';
-  text: string;
-}
 
 export class Observer {
   reading = $state.raw<Reading>();
@@ -38,13 +29,12 @@ export class Observer {
   history = new History();
 
   #raw: Raw | undefined;
-  #hasSystem = true;
   #isReading = false;
   #readAt = 0;
   #due: ReturnType<typeof setTimeout> | undefined;
   #feed = new Feed({
     path: '/api/v1/feed',
-    types: 'actor.*,supervisor.*,store.*,storage.*,view.*',
+    types: 'actor.*,supervisor.*,audit.*,store.*,storage.*,view.*',
     live: true,
     coalesce: 300,
     onRecorded: (events) => this.#hear(events),
@@ -110,15 +100,9 @@ export class Observer {
     }
   }
 
-  /** A daemon that is older than this has no such page; it is not asked again. */
+  /** Without it the figures of `/metrics` are shown. */
   async #readSystem(): Promise<System | null> {
-    if (!this.#hasSystem) return null;
-    try {
-      return (await data(api.GET('/api/v1/system' as never))) as System;
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) this.#hasSystem = false;
-      return null;
-    }
+    return data(api.GET('/api/v1/system')).catch(() => null);
   }
 
   /** Of actors that were up at both ends of the sample. */
@@ -143,31 +127,4 @@ export class Observer {
       void this.readTree();
     }, wait);
   }
-}
-
-/** The newest first. An end that was answered by a restart is told once, as that. */
-function together(news: News[], before: News[]): News[] {
-  let all = before;
-  for (const one of news) {
-    const isItsEnd = (old: News) =>
-      old.what === 'ended' && old.path === one.path && Math.abs(old.at.getTime() - one.at.getTime()) < 5_000;
-    const hasAnswer = (old: News) =>
-      old.what === 'restarted' &&
-      old.path === one.path &&
-      Math.abs(old.at.getTime() - one.at.getTime()) < 1_000;
-    if (one.what === 'ended' && all.some(hasAnswer)) continue;
-    all = [one, ...(one.what === 'restarted' ? all.filter((old) => !isItsEnd(old)) : all)];
-  }
-  return all.slice(0, NEWS_MAX);
-}
-
-function newsOf(event: Recorded | Live): News | undefined {
-  const path = String(event.data.path ?? '');
-  const text = String(event.data.exit ?? '');
-  const at = event.time;
-  if (event.type === 'actor.restarted') return { at, path, text, what: 'restarted' };
-  if (event.type === 'supervisor.gave_up') return { at, path, text, what: 'gave_up' };
-  // What ended as it should is no news; what is restarted says so itself.
-  const isPlain = /^(normal|shutdown)/.test(text);
-  return event.type === 'actor.exited' && !isPlain ? { at, path, text, what: 'ended' } : undefined;
 }

@@ -1,5 +1,32 @@
-import { describe, expect, it } from 'vitest';
-import { actionsFor, gather, preview } from './bulk';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { actionsFor, gather, perform, preview } from './bulk';
+
+interface Asked {
+  action: string;
+  ids: string[];
+  dry_run?: boolean;
+  reason?: string;
+}
+const asked: Asked[] = [];
+
+vi.mock('$lib/api/client', () => ({
+  idempotencyKey: () => 'k',
+  data: async (answer: Promise<{ data: unknown }>) => (await answer).data,
+  api: {
+    POST: async (_: string, { body }: { body: Asked }) => {
+      asked.push(body);
+      const items = body.ids.map((run, at) => ({
+        run,
+        error: at === 0 ? { code: 'run_state', detail: `${run} is over` } : null,
+      }));
+      return { data: { counts: { done: body.ids.length - 1 }, items } };
+    },
+  },
+}));
+
+beforeEach(() => {
+  asked.length = 0;
+});
 
 describe('what many runs answer', () => {
   it('is gathered by reason, the most frequent first', () => {
@@ -14,15 +41,29 @@ describe('what many runs answer', () => {
     ]);
   });
 
-  it('is said by the status for what no batch can try', async () => {
-    const members = [
-      { id: 'a', status: 'running', workflow: 'w' },
-      { id: 'b', status: 'completed', workflow: 'w' },
-    ];
-    const said = await preview('pause', members, {}, new AbortController().signal);
-    expect(said.done).toBe(1);
-    expect(said.refusals[0]?.runs).toEqual(['b']);
-  });
+  it.each(['pause', 'resume', 'cancel', 'retry'] as const)(
+    'to %s is asked in batches, tried first',
+    async (action) => {
+      const ids = Array.from({ length: 1500 }, (_, at) => `run-${at}`);
+      const { signal } = new AbortController();
+      const progress: number[] = [];
+      expect(await preview(action, ids, { reason: 'lunch' }, signal)).toMatchObject({ done: 1498 });
+      const told = await perform(action, ids, { reason: 'lunch' }, signal, (n) => progress.push(n));
+      expect(told).toEqual({
+        done: 1498,
+        refusals: [{ code: 'run_state', detail: 'is over', runs: ['run-0', 'run-1000'] }],
+      });
+      expect(progress).toEqual([1000, 1500]);
+      expect(asked.map((body) => [body.action, body.ids.length, body.dry_run ?? false, body.reason])).toEqual(
+        [
+          [action, 1000, true, 'lunch'],
+          [action, 500, true, 'lunch'],
+          [action, 1000, false, 'lunch'],
+          [action, 500, false, 'lunch'],
+        ],
+      );
+    },
+  );
 });
 
 describe('what can be asked of a run', () => {

@@ -1,6 +1,5 @@
 /** The same for many runs: who they are, what each would say, and what became of it. */
 import { api, data, idempotencyKey } from '$lib/api/client';
-import { ApiError } from '$lib/api/problem';
 import type { components } from '$lib/api/schema';
 import type { Run } from '$lib/runs/words';
 
@@ -11,9 +10,6 @@ export interface Options {
   kill?: boolean;
   acknowledge_writes?: boolean;
 }
-
-/** One of the runs, with what is needed to say beforehand what it would answer. */
-export type Member = Pick<Run, 'id' | 'status' | 'workflow'>;
 
 export interface Refusal {
   code: string;
@@ -26,17 +22,36 @@ export interface Outcome {
   refusals: Refusal[];
 }
 
-export const WORDS: Record<Action, { verb: string; past: string; title: string }> = {
-  cancel: { verb: 'Cancel', past: 'cancelled', title: 'Cancel runs' },
-  pause: { verb: 'Pause', past: 'paused', title: 'Pause runs' },
-  resume: { verb: 'Resume', past: 'resumed', title: 'Resume runs' },
-  retry: { verb: 'Retry', past: 'opened again', title: 'Retry failed runs' },
+export const WORDS: Record<Action, { verb: string; past: string; title: string; means: string }> = {
+  cancel: {
+    verb: 'Cancel',
+    past: 'cancelled',
+    title: 'Cancel runs',
+    means:
+      'Nothing new starts, running attempts are asked to stop, and what the workflow says how to make good is made good.',
+  },
+  pause: {
+    verb: 'Pause',
+    past: 'paused',
+    title: 'Pause runs',
+    means: 'Nothing new starts until they are resumed. Attempts that are under way go on to their end.',
+  },
+  resume: {
+    verb: 'Resume',
+    past: 'resumed',
+    title: 'Resume runs',
+    means: 'Each goes on from where it was.',
+  },
+  retry: {
+    verb: 'Retry',
+    past: 'opened again',
+    title: 'Retry failed runs',
+    means: 'Each is opened again from the steps that failed. What has finished is kept.',
+  },
 };
 
-/** These are asked in one request of many runs; the others run by run. */
-const BATCHED: ReadonlySet<Action> = new Set<Action>(['cancel', 'retry']);
+/** What one request of many runs takes. */
 const BATCH = 1000;
-const AT_ONCE = 8;
 /** More than so many are not collected: whoever means more does it again. */
 export const MOST = 10_000;
 
@@ -45,8 +60,8 @@ export async function collect(
   query: Record<string, string>,
   signal: AbortSignal,
   onprogress: (found: number) => void,
-): Promise<{ members: Member[]; more: boolean }> {
-  const members: Member[] = [];
+): Promise<{ ids: string[]; more: boolean }> {
+  const ids: string[] = [];
   let cursor: string | null = null;
   do {
     const page: components['schemas']['PageBody_Run'] = await data(
@@ -55,57 +70,48 @@ export async function collect(
         signal,
       }),
     );
-    members.push(...page.items.map(({ id, status, workflow }) => ({ id, status, workflow })));
-    onprogress(members.length);
+    ids.push(...page.items.map((run) => run.id));
+    onprogress(ids.length);
     cursor = page.next_cursor ?? null;
-  } while (cursor && members.length < MOST);
-  return { members: members.slice(0, MOST), more: cursor !== null || members.length > MOST };
+  } while (cursor && ids.length < MOST);
+  return { ids: ids.slice(0, MOST), more: cursor !== null || ids.length > MOST };
 }
 
-/** What each would answer. Of what no batch can try the status says it. */
-export async function preview(
+/** What each would answer; nothing is done. */
+export function preview(
   action: Action,
-  members: Member[],
+  ids: string[],
   options: Options,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  if (BATCHED.has(action)) return inBatches(action, members, { ...options, dry_run: true }, signal, () => {});
-  const can = (member: Member) =>
-    action === 'pause' ? ['pending', 'running'].includes(member.status) : member.status === 'paused';
-  const refused = members.filter((member) => !can(member));
-  return {
-    done: members.length - refused.length,
-    refusals: gather(
-      refused.map(({ id, status }) => ({ id, code: 'run_state', detail: `the run is ${status}` })),
-    ),
-  };
+  return inBatches(action, ids, { ...options, dry_run: true }, signal, () => {});
 }
 
-export async function perform(
+export function perform(
   action: Action,
-  members: Member[],
+  ids: string[],
   options: Options,
   signal: AbortSignal,
   onprogress: (asked: number) => void,
 ): Promise<Outcome> {
-  if (BATCHED.has(action)) return inBatches(action, members, options, signal, onprogress);
-  return oneByOne(action as 'pause' | 'resume', members, options, signal, onprogress);
+  return inBatches(action, ids, options, signal, onprogress);
 }
 
 async function inBatches(
   action: Action,
-  members: Member[],
+  ids: string[],
   options: Options & { dry_run?: boolean },
   signal: AbortSignal,
   onprogress: (asked: number) => void,
 ): Promise<Outcome> {
   const refused: Refused[] = [];
   let done = 0;
-  for (let at = 0; at < members.length && !signal.aborted; at += BATCH) {
-    const ids = members.slice(at, at + BATCH).map((member) => member.id);
+  for (let at = 0; at < ids.length && !signal.aborted; at += BATCH) {
+    const asked = { action, ids: ids.slice(at, at + BATCH), ...options };
     const batch: components['schemas']['Batch'] = await data(
       api.POST('/api/v1/batches', {
-        body: { action: action as 'cancel' | 'retry', ids, ...options },
+        // The document of the API gets `pause` and `resume` with the daemon that takes them.
+        body: asked as components['schemas']['BatchRequest'],
         headers: options.dry_run ? {} : { 'Idempotency-Key': idempotencyKey() },
         signal,
       }),
@@ -114,37 +120,8 @@ async function inBatches(
     batch.items.forEach(
       ({ run, error }) => error && refused.push({ id: run, code: error.code, detail: error.detail }),
     );
-    onprogress(Math.min(at + BATCH, members.length));
+    onprogress(Math.min(at + BATCH, ids.length));
   }
-  return { done, refusals: gather(refused) };
-}
-
-async function oneByOne(
-  action: 'pause' | 'resume',
-  members: Member[],
-  { reason }: Options,
-  signal: AbortSignal,
-  onprogress: (asked: number) => void,
-): Promise<Outcome> {
-  const refused: Refused[] = [];
-  let [next, done, asked] = [0, 0, 0];
-  const worker = async () => {
-    for (let member = members[next++]; member && !signal.aborted; member = members[next++]) {
-      try {
-        await ask(action, member.id, reason ? { reason } : {});
-        done += 1;
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        refused.push({
-          id: member.id,
-          code: error.code,
-          detail: error.problem.detail ?? error.problem.title,
-        });
-      }
-      onprogress(++asked);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return { done, refusals: gather(refused) };
 }
 

@@ -108,7 +108,7 @@ export function chips(filter: Filter, sayTime: (moment: string) => string): Chip
   const found: Chip[] = [];
   const one = (text: string, change: Partial<Filter>) =>
     found.push({ text, without: { ...filter, ...change } });
-  if (filter.q) one(`Id begins ${filter.q}`, { q: '' });
+  if (filter.q) one(`Id begins with ${filter.q}`, { q: '' });
   if (filter.workflow) one(`Workflow ${filter.workflow}`, { workflow: '' });
   if (filter.label) one(`Label ${filter.label.replaceAll(',', ', ')}`, { label: '' });
   if (filter.waits.length > 0) {

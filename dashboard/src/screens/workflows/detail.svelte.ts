@@ -1,6 +1,6 @@
 /** One workflow with everything about it, kept up to date by events. */
 import { api, data } from '$lib/api/client';
-import { isNotThere, runCounts, type RunCounts } from '$lib/api/numbers';
+import { runCounts, type RunCounts } from '$lib/api/numbers';
 import type { components } from '$lib/api/schema';
 import type { Run } from '$lib/runs/words';
 import { Loaded } from '$lib/state/load.svelte';
@@ -21,7 +21,7 @@ export class Detail {
   workflow: Loaded<Workflow>;
   versions: Loaded<Version[]>;
   runs: Loaded<Run[]>;
-  counts: Loaded<RunCounts | null>;
+  counts: Loaded<RunCounts>;
   etag: string | null = null;
   #waiting: ReturnType<typeof setTimeout> | undefined;
 
@@ -34,6 +34,8 @@ export class Detail {
       const wanted = version();
       const answer = await api.GET('/api/v1/workflows/{name}', {
         params: { path, query: wanted === null ? {} : { version: wanted } },
+        // Its tag is that of the version: what the browser keeps may be of before it was deleted or made public.
+        cache: 'no-store',
         signal,
       });
       const workflow = answer.data as Workflow;
@@ -51,14 +53,7 @@ export class Detail {
       return (await data(api.GET('/api/v1/workflows/{name}/runs', { params: { path, query }, signal })))
         .items as Run[];
     });
-    this.counts = new Loaded(async (signal) => {
-      try {
-        return await runCounts({ workflow: name }, signal);
-      } catch (error) {
-        if (isNotThere(error)) return null;
-        throw error;
-      }
-    });
+    this.counts = new Loaded((signal) => runCounts({ workflow: name }, signal));
   }
 
   graph = $derived.by<Graph>(() => {

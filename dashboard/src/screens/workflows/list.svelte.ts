@@ -1,6 +1,5 @@
 /** The list of workflows: read in pages, kept up to date by events, changed at once by what somebody does here. */
 import { api, data, idempotencyKey } from '$lib/api/client';
-import { isNotThere } from '$lib/api/numbers';
 import { notices } from '$lib/state/notices.svelte';
 import { pulse } from '$lib/state/pulse.svelte';
 import { queryOf, RECENT, withRuns, type Row, type Show } from './rows';
@@ -14,8 +13,6 @@ export class WorkflowList {
   next = $state.raw<string | null>(null);
   error = $state.raw<unknown>(undefined);
   loading = $state(false);
-  /** The daemon tells which runs there were. */
-  knowsRuns = $state(true);
 
   #q = '';
   #show: Show = 'all';
@@ -100,14 +97,13 @@ export class WorkflowList {
   }
 
   async #page(cursor: string | null, signal: AbortSignal): Promise<{ rows: Row[]; next: string | null }> {
-    const query = { ...queryOf(this.#q, this.#show), limit: LIMIT, ...(cursor ? { cursor } : {}) };
-    const read = async (more: object) =>
-      data(api.GET('/api/v1/workflows', { params: { query: { ...query, ...more } as never }, signal }));
-    const page = await read(this.knowsRuns ? { recent: RECENT } : {}).catch((error: unknown) => {
-      if (!this.knowsRuns || !isNotThere(error)) throw error;
-      this.knowsRuns = false;
-      return read({});
-    });
+    const query = {
+      ...queryOf(this.#q, this.#show),
+      limit: LIMIT,
+      recent: RECENT,
+      ...(cursor ? { cursor } : {}),
+    };
+    const page = await data(api.GET('/api/v1/workflows', { params: { query }, signal }));
     const rows = page.items as Row[];
     return {
       rows: this.#show === 'deleted' ? rows.filter((row) => row.deleted) : rows,

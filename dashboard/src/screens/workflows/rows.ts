@@ -22,7 +22,10 @@ const ENDS: Record<string, string> = {
 };
 
 /** The query of a page. */
-export function queryOf(q: string, show: Show): Record<string, string | number | boolean> {
+export function queryOf(
+  q: string,
+  show: Show,
+): { q?: string; visibility: 'all' | 'mine' | 'public'; deleted?: boolean } {
   return {
     ...(q ? { q } : {}),
     visibility: show === 'mine' || show === 'public' ? show : 'all',
