@@ -147,17 +147,20 @@ test('a signal is sent from the page, and its run goes on with it', async () => 
 });
 
 test('a run is paused and resumed', async () => {
-  const run = await daemon.run('ticking', { list: Array.from({ length: 8 }, (_, n) => n) });
+  const run = await daemon.run('parcel');
   await viewer.goto(`${daemon.url}/runs/${run}`);
+  await said('paid is waiting for a signal.');
   await viewer.getByRole('button', { name: 'Pause', exact: true }).click();
   const dialog = viewer.getByRole('dialog');
   await dialog.getByLabel('Why').fill('Lunch');
   await dialog.getByRole('button', { name: 'Pause the run' }).click();
   await said(/^Somebody paused it/);
-  await viewer.waitForFunction(() => document.title.startsWith('Paused: ticking'));
+  await viewer.waitForFunction(() => document.title.startsWith('Paused: parcel'));
   expect(await status(run)).toBe('paused');
   await viewer.getByRole('button', { name: 'Resume' }).click();
-  await viewer.waitForFunction(() => document.title.startsWith('Completed: ticking'));
+  await said('paid is waiting for a signal.');
+  await daemon.call('POST', `/runs/${run}/signals/order-paid`, { by: 'bank' });
+  await viewer.waitForFunction(() => document.title.startsWith('Completed: parcel'));
   expect(await daemon.ended(run)).toMatchObject({ status: 'completed' });
 });
 

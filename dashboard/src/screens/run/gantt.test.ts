@@ -119,3 +119,9 @@ test('a gap that is short beside what was done stays', () => {
   const later = [...busy, { from: T + 300_000, to: T + 301_000 }];
   expect(scaleOf(T, T + 301_000, later, true).folds).toHaveLength(1);
 });
+
+test('what undoes a step did not wait since its step began', () => {
+  const pay = step({ path: 'pay', started_at: iso(100) });
+  const undo = step({ path: 'pay.compensate' });
+  expect(readyAt(undo, new Map([['pay', pay]]), T)).toBeNull();
+});

@@ -115,10 +115,11 @@ function waits(step: Step): boolean {
 export function readyAt(step: Step, steps: ReadonlyMap<string, Step>, begun: number): number | null {
   const owner = ownerOf(step.path);
   if (owner !== null) {
+    // When what judges or undoes a step could have begun, nobody says.
+    if (!isItem(step.path)) return null;
     const opened = steps.get(owner)?.started_at;
     // A loop makes its passes one after another.
-    const before =
-      isItem(step.path) && steps.get(owner)?.type === 'loop' ? passBefore(step, steps, owner) : null;
+    const before = steps.get(owner)?.type === 'loop' ? passBefore(step, steps, owner) : null;
     return before ?? (opened ? Date.parse(opened) : null);
   }
   if (step.needs.length === 0) return begun;

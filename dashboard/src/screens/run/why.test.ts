@@ -97,3 +97,8 @@ test('a wait says for how long it goes on', () => {
   expect(told('signal')).toBe('a is waiting for a signal, for 1 min 1 s at most.');
   expect(told('child')).toBe('a is waiting for the run that it started.');
 });
+
+test('what failed while others go on is told first', () => {
+  const told = why(run({}), [step('a', { status: 'failed' }), step('b', { status: 'running' })], now);
+  expect(told).toMatchObject({ text: 'a failed; b is running.', step: 'b', tone: 'bad' });
+});

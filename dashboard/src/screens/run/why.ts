@@ -82,7 +82,17 @@ export function why(run: Run, steps: Iterable<Step>, now: number): Why {
     const text = 'It is being cancelled, and ends when what is running has ended.';
     return { text, ...quoted(run.cancel_reason), tone: 'plain' };
   }
-  return live([...steps], now);
+  const all = [...steps];
+  const failed = all.filter((step) => step.status === 'failed' && !step.path.includes('.'));
+  const told = live(all, now);
+  // What failed while others go on is not to be looked for.
+  return failed.length === 0
+    ? told
+    : {
+        ...told,
+        text: told.step ? `${names(failed)} failed; ${told.text}` : `${names(failed)} failed.`,
+        tone: told.tone === 'ask' ? 'ask' : 'bad',
+      };
 }
 
 function live(steps: Step[], now: number): Why {
