@@ -20,9 +20,18 @@ test('a map that goes on is as far as its items are', () => {
   const progress = progressOf({ status: 'running' }, undefined, all);
   expect(progress.text).toBe('0 of 2 steps done; 1 of 2 items done');
   expect(progress.parts).toEqual([
-    { status: 'completed', share: 1 / 4 },
-    { status: 'running', share: 1 / 4 },
+    { status: 'completed', share: 1 / 3 },
+    { status: 'running', share: 1 / 3 },
   ]);
+});
+
+test('a map of many items is not done with the step before it', () => {
+  const all = steps({ load: 'completed', each: 'running', 'each.0': 'completed' });
+  all.set('each', { ...newStep('each'), status: 'running', type: 'map', items: 999 });
+  expect(progressOf({ status: 'running' }, undefined, all)).toMatchObject({ share: 2 / 1000, by: 'items' });
+  // Nobody knows how much is in the next one, and it is not taken for nothing.
+  all.set('again', { ...newStep('again'), type: 'map' });
+  expect(progressOf({ status: 'running' }, undefined, all).share).toBeCloseTo(2 / 1999);
 });
 
 test('what has ended counts as it ended, whatever became of its items', () => {
@@ -35,7 +44,15 @@ test('what has ended counts as it ended, whatever became of its items', () => {
 test('of items nobody had estimates: they are counted', () => {
   const all = steps({ each: 'running', 'each.0': 'completed', 'each.1': 'running' });
   const progress = progressOf({ status: 'running' }, { progress: 0.94, counts: {} }, all);
-  expect(progress).toMatchObject({ share: 0.5, by: 'steps' });
+  expect(progress).toMatchObject({ share: 0.5, by: 'items' });
+});
+
+test('what was done and had no estimate is not told as nothing', () => {
+  const all = steps({ ask: 'completed', b: 'pending' });
+  expect(progressOf({ status: 'running' }, { progress: 0, counts: {} }, all)).toMatchObject({
+    share: 0.5,
+    by: 'steps',
+  });
 });
 
 test('what goes by estimates says so', () => {
@@ -51,4 +68,7 @@ test('an end that should have been is not told as one that comes', () => {
   expect(etaOf(eta, 12_000)).toEqual({ earliest: 0, likely: 0, latest: 8_000 });
   expect(etaOf(eta, 20_000)).toBe('late');
   expect(etaOf(null, 0)).toBeNull();
+  // It cannot end before something is tried again.
+  expect(etaOf(eta, 0, 30_000)).toBeNull();
+  expect(etaOf(eta, 0, 2_000)).toEqual({ earliest: 5_000, likely: 10_000, latest: 20_000 });
 });

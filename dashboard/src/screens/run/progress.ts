@@ -11,8 +11,8 @@ export interface Progress {
   /** 0 to 1, and less than 1 while the run goes on. */
   share: number;
   text: string;
-  /** What the share goes by: the time that the plan expected, or how many steps have ended since that says nothing. */
-  by: 'estimate' | 'steps';
+  /** What the share goes by: the time that the plan expected, or how many steps and items have ended since that says nothing. */
+  by: 'estimate' | 'steps' | 'items';
   parts: { status: string; share: number }[];
 }
 
@@ -20,10 +20,13 @@ export interface Progress {
 export function etaOf(
   eta: { earliest: string; likely: string; latest: string } | null | undefined,
   now: number,
+  notBefore = 0,
 ): { likely: number; earliest: number; latest: number } | 'late' | null {
   if (!eta) return null;
   const left = (at: string) => Math.max(0, Date.parse(at) - now);
   const latest = left(eta.latest);
+  // What is tried again later is not in the estimates.
+  if (notBefore > Date.parse(eta.earliest)) return null;
   if (latest === 0) return 'late';
   return latest < 1000 ? null : { earliest: left(eta.earliest), likely: left(eta.likely), latest };
 }
@@ -37,33 +40,53 @@ export function progressOf(
 ): Progress {
   const told = tally(steps);
   const inside = itemsBy(steps);
+  const weights = weightsOf(steps, inside);
+  const total = [...weights.values()].reduce((sum, n) => sum + n, 0);
   const shares = new Map<string, number>();
-  const add = (name: string, share: number) => shares.set(name, (shares.get(name) ?? 0) + share);
-  const one = 1 / Math.max(1, told.steps.total);
-  for (const [path, step] of steps) {
-    if (path.includes('.')) continue;
+  const add = (name: string, units: number) => shares.set(name, (shares.get(name) ?? 0) + units / total);
+  for (const [path, weight] of weights) {
+    const step = steps.get(path);
     const counts = inside.get(path);
+    if (!step) continue;
     // How many passes a loop will have nobody knows: it is under way as a whole.
-    if (!counts || step.type === 'loop' || isOver(step.status)) {
-      add(step.status, one);
-      continue;
-    }
-    const items = itemsOf(step, counts);
-    for (const [name, n] of Object.entries(counts)) add(name, (one * n) / items);
+    if (!counts || step.type === 'loop' || isOver(step.status)) add(step.status, weight);
+    else for (const [name, n] of Object.entries(counts)) add(name, n);
   }
   const counted = [...shares].reduce((sum, [name, share]) => (isOver(name) ? sum + share : sum), 0);
   const over = isOver(run.status);
   const said = status?.progress;
-  // The plan does not know how many items there are; and when all that was estimated is done and the run is not, what waits has no
-  // estimate.
-  const known = said !== undefined && told.items === null && (said < 0.99 || over);
+  // The plan does not know how many items there are. When all that was estimated is done and the run is not, or nothing of it and
+  // something is, then what counts has no estimate.
+  const says = said !== undefined && (said > 0 || counted === 0) && (said < 0.99 || over);
+  const known = says && told.items === null;
   return {
     share: run.status === 'completed' ? 1 : Math.min(known ? said : counted, 0.99),
-    by: known ? 'estimate' : 'steps',
+    by: known ? 'estimate' : told.items ? 'items' : 'steps',
     text: tallyWords(told),
     parts: ORDER.filter((name) => shares.get(name)).map((name) => ({
       status: name,
       share: shares.get(name) ?? 0,
     })),
   };
+}
+
+/** How much each step counts: a map as much as its items, and one that has not begun as much as the largest that has. */
+function weightsOf(
+  steps: ReadonlyMap<string, Step>,
+  inside: ReturnType<typeof itemsBy>,
+): Map<string, number> {
+  const weights = new Map<string, number>();
+  let largest = 1;
+  for (const [path, step] of steps) {
+    if (path.includes('.')) continue;
+    const items = step.type === 'loop' ? 1 : Math.max(1, itemsOf(step, inside.get(path)));
+    weights.set(path, items);
+    largest = Math.max(largest, items);
+  }
+  for (const path of weights.keys()) {
+    const step = steps.get(path);
+    if (step?.type === 'map' && !isOver(step.status) && itemsOf(step, inside.get(path)) === 0)
+      weights.set(path, largest);
+  }
+  return weights;
 }

@@ -42,8 +42,11 @@ test('what is tried again says when', () => {
 
 test('many are not all named, and a map is not among them', () => {
   const steps = Array.from({ length: 9 }, (_, n) => step(`each.${n}`, { status: 'running' }));
+  expect(why(run({}), [...steps, step('a', { status: 'running' })], now).text).toBe(
+    'each[0], each[1], each[2] and 7 more are running.',
+  );
   expect(why(run({}), [step('each', { type: 'map', status: 'running' }), ...steps], now).text).toBe(
-    'each[0], each[1], each[2] and 6 more are running.',
+    '9 items of each are running.',
   );
 });
 

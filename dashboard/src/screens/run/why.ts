@@ -1,9 +1,9 @@
 /** Why a run stands where it stands, as a sentence. */
-import { duration, plural } from '$lib/format';
+import { count, duration, plural } from '$lib/format';
 import type { Run } from './coming';
 import { listed, verb } from './english';
 import type { Step } from './fold';
-import { said } from './paths';
+import { isItem, ownerOf, said } from './paths';
 
 export interface Why {
   text: string;
@@ -24,11 +24,20 @@ const PAUSED: Record<string, string> = {
   validation: 'It is paused because an output did not pass validation.',
 };
 
-const names = (steps: Step[], max = 3) =>
-  listed(
+const NAMED_MAX = 3;
+
+function names(steps: Step[]): string {
+  const owners = new Set(steps.map((step) => (isItem(step.path) ? ownerOf(step.path) : null)));
+  const [owner] = owners;
+  // Of many items of one map nobody wants three names.
+  if (steps.length > NAMED_MAX && owners.size === 1 && owner)
+    return `${count(steps.length)} items of ${said(owner)}`;
+  return listed(
     steps.map((step) => said(step.path)),
-    max,
+    NAMED_MAX,
   );
+}
+
 const quoted = (text: string | null | undefined) => (text?.trim() ? { quote: text.trim() } : {});
 
 /** A way that was not taken is no failure, and not everything either. */
