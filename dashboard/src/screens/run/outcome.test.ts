@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { newStep, type Step } from './fold';
-import { missingOf } from './outcome';
+import { missingOf, type Missing } from './outcome';
 
+const paths = (found: Missing) => found.failed.map(({ steps }) => steps.map(({ path }) => path).join(' '));
 const step = (path: string, status: string, more: Partial<Step> = {}): Step => ({
   ...newStep(path),
   status,
@@ -17,11 +18,22 @@ test('what is missing is what failed, and what could not be done because of it',
     step('after', 'skipped', { skipped: { because: 'failed', chain: ['extra'] } }),
     step('other', 'skipped', { skipped: { because: 'condition', condition: 'false' } }),
   ]);
-  expect(found.failed.map((one) => one.path)).toEqual(['each.3', 'extra']);
+  expect(paths(found)).toEqual(['each.3', 'extra']);
   expect(found.left.map((one) => one.path)).toEqual(['after']);
 });
 
 test('of a map that failed its items are told', () => {
   const found = missingOf([step('each', 'failed'), step('each.0', 'failed'), step('each.1', 'completed')]);
-  expect(found.failed.map((one) => one.path)).toEqual(['each.0']);
+  expect(paths(found)).toEqual(['each.0']);
+});
+
+test('items that failed with the same words are told together', () => {
+  const error = (message: string) => ({ error: { class: 'data', code: 'x', message } });
+  const found = missingOf([
+    step('each.0', 'failed', error('It is not there')),
+    step('each.1', 'failed', error('It is too large')),
+    step('each.2', 'failed', error('It is not there')),
+    step('other', 'failed', error('It is not there')),
+  ]);
+  expect(paths(found)).toEqual(['each.0 each.2', 'each.1', 'other']);
 });

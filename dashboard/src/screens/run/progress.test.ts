@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { newStep } from './fold';
-import { etaOf, progressOf } from './progress';
+import type { components } from '$lib/api/schema';
+import { etaOf, isOverdue, progressOf } from './progress';
 
 const steps = (statuses: Record<string, string>) =>
   new Map(Object.entries(statuses).map(([path, status]) => [path, { ...newStep(path), status }]));
@@ -34,10 +35,13 @@ test('a map of many items is not done with the step before it', () => {
   expect(progressOf({ status: 'running' }, undefined, all).share).toBeCloseTo(2 / 1999);
 });
 
-test('what has ended counts as it ended, whatever became of its items', () => {
+test('a map that completed shows what of it failed', () => {
   const all = steps({ each: 'completed', 'each.0': 'completed', 'each.1': 'failed' });
-  expect(progressOf({ status: 'completed' }, undefined, all).parts).toEqual([
-    { status: 'completed', share: 1 },
+  const progress = progressOf({ status: 'completed' }, undefined, all);
+  expect(progress.share).toBe(1);
+  expect(progress.parts).toEqual([
+    { status: 'completed', share: 1 / 2 },
+    { status: 'failed', share: 1 / 2 },
   ]);
 });
 
@@ -71,4 +75,18 @@ test('an end that should have been is not told as one that comes', () => {
   // It cannot end before something is tried again.
   expect(etaOf(eta, 0, 30_000)).toBeNull();
   expect(etaOf(eta, 0, 2_000)).toEqual({ earliest: 5_000, likely: 10_000, latest: 20_000 });
+});
+
+test('a step that takes longer than was expected makes what is expected of the run worth nothing', () => {
+  const plan = {
+    nodes: [{ id: 'a', estimate: { p50_ms: 1_000, p90_ms: 2_000 } }],
+  } as components['schemas']['Plan'];
+  const all = steps({ a: 'running', b: 'pending' });
+  all.set('a', { ...newStep('a'), status: 'running', started_at: new Date(0).toISOString() });
+  expect(isOverdue(plan, all, 900)).toBe(false);
+  expect(isOverdue(plan, all, 1_100)).toBe(true);
+  expect(progressOf({ status: 'running' }, { progress: 0.95, counts: {} }, all, true)).toMatchObject({
+    share: 0,
+    by: 'steps',
+  });
 });

@@ -6,6 +6,7 @@ import { itemsBy, itemsOf, tally, tallyWords } from './tally';
 
 type Run = components['schemas']['Run'];
 type RunStatus = components['schemas']['RunStatus'];
+type Plan = components['schemas']['Plan'];
 
 export interface Progress {
   /** 0 to 1, and less than 1 while the run goes on. */
@@ -14,6 +15,18 @@ export interface Progress {
   /** What the share goes by: the time that the plan expected, or how many steps and items have ended since that says nothing. */
   by: 'estimate' | 'steps' | 'items';
   parts: { status: string; share: number }[];
+}
+
+/**
+ * Whether a step has taken longer than was expected of it. How long it will take then nobody knows, and what the daemon expects of the
+ * run is the rest without it.
+ */
+export function isOverdue(plan: Plan | undefined, steps: ReadonlyMap<string, Step>, now: number): boolean {
+  return (plan?.nodes ?? []).some(({ id, estimate }) => {
+    const step = steps.get(id);
+    if (step?.status !== 'running' || !step.started_at || estimate.p50_ms === 0) return false;
+    return now - Date.parse(step.started_at) > estimate.p50_ms;
+  });
 }
 
 /** When it is expected to end, as people say it; `null` when nothing sensible can be said. */
@@ -37,6 +50,7 @@ export function progressOf(
   run: Pick<Run, 'status'>,
   status: Pick<RunStatus, 'progress' | 'counts'> | undefined,
   steps: ReadonlyMap<string, Step>,
+  overdue = false,
 ): Progress {
   const told = tally(steps);
   const inside = itemsBy(steps);
@@ -49,8 +63,16 @@ export function progressOf(
     const counts = inside.get(path);
     if (!step) continue;
     // How many passes a loop will have nobody knows: it is under way as a whole.
-    if (!counts || step.type === 'loop' || isOver(step.status)) add(step.status, weight);
-    else for (const [name, n] of Object.entries(counts)) add(name, n);
+    if (!counts || step.type === 'loop') {
+      add(step.status, weight);
+      continue;
+    }
+    let known = 0;
+    for (const [name, n] of Object.entries(counts)) {
+      add(name, n);
+      known += n;
+    }
+    if (isOver(step.status)) add(step.status, weight - known);
   }
   const counted = [...shares].reduce((sum, [name, share]) => (isOver(name) ? sum + share : sum), 0);
   const over = isOver(run.status);
@@ -58,7 +80,7 @@ export function progressOf(
   // The plan does not know how many items there are. When all that was estimated is done and the run is not, or nothing of it and
   // something is, then what counts has no estimate.
   const says = said !== undefined && (said > 0 || counted === 0) && (said < 0.99 || over);
-  const known = says && told.items === null;
+  const known = says && told.items === null && !overdue;
   return {
     share: run.status === 'completed' ? 1 : Math.min(known ? said : counted, 0.99),
     by: known ? 'estimate' : told.items ? 'items' : 'steps',
