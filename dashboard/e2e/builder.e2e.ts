@@ -264,6 +264,9 @@ test('a small workflow is made and saved with the keyboard alone', async () => {
   await viewer.keyboard.press('ArrowUp');
   await viewer.waitForFunction(() => document.activeElement?.getAttribute('data-id') === 'approve');
   await viewer.keyboard.press('Enter');
+  const id = viewer.getByLabel('Id', { exact: true });
+  await viewer.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Id');
+  expect(await id.inputValue()).toBe('approve');
   const action = viewer.getByLabel('Action', { exact: true });
   for (let tabs = 0; tabs < 20; tabs += 1) {
     if (await action.evaluate((field) => field === document.activeElement)) break;
