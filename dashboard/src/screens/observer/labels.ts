@@ -15,8 +15,11 @@ const LARGER = 1.15;
 const SIDES = 18;
 const SMALL_SIDES = 3;
 const SIGN = 15;
+/** Below this the few that fit would look like chance. */
+const LEAST = 18;
 
 export function labelOf(name: string, pixels: number): Label | null {
+  if (pixels < LEAST) return null;
   if (widthOf(name) * LARGER <= pixels - SIDES - SIGN) return { lines: [name], small: false };
   const fits = (text: string) => widthOf(text) <= pixels - SMALL_SIDES;
   const lines = [[name], inTwo(name, fits), [shorten(name)], hyphened(name, fits)].find((all) =>
