@@ -140,6 +140,8 @@ describe('many runs', () => {
   /** Complaint 6 of those that users of others have: what would happen is counted first. */
   test('are paused and resumed together, after it was said how many that would be', async () => {
     const runs = await Promise.all(Array.from({ length: 5 }, () => daemon.run('sleeper')));
+    const paused = await daemon.run('sleeper');
+    await daemon.call('POST', `/runs/${paused}/pause`, {});
     const ended = await daemon.run('broken');
     await daemon.ended(ended);
     const statuses = async () =>
@@ -149,12 +151,13 @@ describe('many runs', () => {
     await show('/runs');
     await viewer
       .getByRole('checkbox', { name: /^Choose run .* of sleeper/ })
-      .nth(4)
+      .nth(5)
       .waitFor();
     await viewer.getByRole('checkbox', { name: /^Choose all/ }).check();
     const bar = viewer.getByRole('region', { name: 'With the runs that are chosen' });
     await bar.getByRole('button', { name: 'Pause' }).click();
     await dialog().getByText('5 runs would be paused.').waitFor();
+    await dialog().getByText('1 is paused already.').waitFor();
     await dialog()
       .getByText(/refuse, and stay as they are/)
       .waitFor();
@@ -165,6 +168,7 @@ describe('many runs', () => {
     await expect.poll(async () => new Set(await statuses())).toEqual(new Set(['paused']));
     await dialog().getByRole('button', { name: 'Close', exact: true }).last().click();
 
+    await daemon.call('POST', `/runs/${paused}/cancel`, {});
     await viewer.goto(`${daemon.url}/runs?status=paused`);
     await viewer.getByRole('checkbox', { name: /^Choose all/ }).check();
     await bar.getByRole('button', { name: 'Resume' }).click();

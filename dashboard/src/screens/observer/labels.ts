@@ -44,7 +44,7 @@ function inTwo(name: string, fits: (text: string) => boolean): string[] | undefi
 /** A word that is too long for a line is broken as in a book, if enough of it stands on each. */
 function hyphened(name: string, fits: (text: string) => boolean): string[] | undefined {
   if (!/^[a-z]+$/i.test(name)) return undefined;
-  for (let at = name.length - 2; at >= 2; at -= 1) {
+  for (let at = name.length - 3; at >= 3; at -= 1) {
     const parts = [`${name.slice(0, at)}-`, name.slice(at)];
     if (parts.every(fits)) return parts;
   }
