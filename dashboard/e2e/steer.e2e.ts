@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
 
-import { open, page, picture } from './browser';
+import { open, page, picture, serious } from './browser';
 import { Daemon } from './daemon';
 
 const SLEEPER = `ghostlight: 1
@@ -51,6 +51,8 @@ async function end(): Promise<void> {
   await close();
 }
 
+/** For a machine that is busy with other things. */
+const eventually = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 20_000 });
 const dialog = () => viewer.getByRole('dialog');
 const press = (name: string | RegExp) =>
   viewer
@@ -86,12 +88,12 @@ describe('a workflow', () => {
       (await daemon.call<{ visibility: string }>('GET', '/workflows/greeting')).visibility;
     await press('More for greeting');
     await viewer.getByRole('menuitem', { name: 'Make it public' }).click();
-    await expect.poll(of).toBe('public');
+    await eventually(of).toBe('public');
     await viewer.reload();
     await viewer.locator('header').getByText('public', { exact: true }).waitFor();
     await press('More for greeting');
     await viewer.getByRole('menuitem', { name: 'Make it private' }).click();
-    await expect.poll(of).toBe('private');
+    await eventually(of).toBe('private');
     await end();
   });
 });
@@ -125,6 +127,7 @@ describe('an actor', () => {
     await detail.locator('.tags').getByText('Stopped', { exact: true }).waitFor();
     await detail.getByText(/^Stopped by hand/).waitFor();
     await picture(viewer, 'actor-stopped');
+    expect(await serious(viewer)).toEqual([]);
     expect((await now())?.state).toBe('stopped');
 
     await detail.getByRole('button', { name: 'Restart' }).click();
@@ -140,6 +143,8 @@ describe('many runs', () => {
   /** Complaint 6 of those that users of others have: what would happen is counted first. */
   test('are paused and resumed together, after it was said how many that would be', async () => {
     const runs = await Promise.all(Array.from({ length: 5 }, () => daemon.run('sleeper')));
+    const paused = await daemon.run('sleeper');
+    await daemon.call('POST', `/runs/${paused}/pause`, {});
     const ended = await daemon.run('broken');
     await daemon.ended(ended);
     const statuses = async () =>
@@ -149,29 +154,32 @@ describe('many runs', () => {
     await show('/runs');
     await viewer
       .getByRole('checkbox', { name: /^Choose run .* of sleeper/ })
-      .nth(4)
+      .nth(5)
       .waitFor();
     await viewer.getByRole('checkbox', { name: /^Choose all/ }).check();
     const bar = viewer.getByRole('region', { name: 'With the runs that are chosen' });
     await bar.getByRole('button', { name: 'Pause' }).click();
     await dialog().getByText('5 runs would be paused.').waitFor();
+    await dialog().getByText('1 is paused already.').waitFor();
     await dialog()
       .getByText(/refuse, and stay as they are/)
       .waitFor();
     expect(new Set(await statuses())).toEqual(new Set(['running']));
+    expect(await serious(viewer)).toEqual([]);
     await dialog().getByRole('textbox').fill('Maintenance');
     await dialog().getByRole('button', { name: 'Pause 5 runs' }).click();
     await dialog().getByText('5 runs were paused.').waitFor();
-    await expect.poll(async () => new Set(await statuses())).toEqual(new Set(['paused']));
+    await eventually(async () => new Set(await statuses())).toEqual(new Set(['paused']));
     await dialog().getByRole('button', { name: 'Close', exact: true }).last().click();
 
+    await daemon.call('POST', `/runs/${paused}/cancel`, {});
     await viewer.goto(`${daemon.url}/runs?status=paused`);
     await viewer.getByRole('checkbox', { name: /^Choose all/ }).check();
     await bar.getByRole('button', { name: 'Resume' }).click();
     await dialog().getByText('5 runs would be resumed.').waitFor();
     await dialog().getByRole('button', { name: 'Resume 5 runs' }).click();
     await sees('5 runs were resumed');
-    await expect.poll(async () => new Set(await statuses())).toEqual(new Set(['running']));
+    await eventually(async () => new Set(await statuses())).toEqual(new Set(['running']));
     await end();
   });
 
@@ -210,11 +218,11 @@ test('an agent is disabled with a reason, and enabled again', async () => {
   await press('Disable');
   await dialog().getByRole('textbox').fill('It sleeps too long');
   await dialog().getByRole('button', { name: 'Disable' }).click();
-  await expect.poll(enabled).toBe(false);
+  await eventually(enabled).toBe(false);
   await viewer.reload();
   await sees('Why: It sleeps too long');
   await press('Enable');
-  await expect.poll(enabled).toBe(true);
+  await eventually(enabled).toBe(true);
   await viewer.getByRole('button', { name: 'Disable', exact: true }).waitFor();
   await end();
 });
@@ -279,6 +287,7 @@ test('many runs that fail are told as one, beside what one works with', async ()
   const notices = viewer.getByRole('region', { name: 'Notices' });
   await notices.getByText(/^[3-6] runs failed/).waitFor();
   await picture(viewer, 'notices');
+  expect(await serious(viewer)).toEqual([]);
   const main = await viewer.locator('main').boundingBox();
   for (const notice of await notices.locator('.toast').all()) {
     const box = await notice.boundingBox();
@@ -294,12 +303,15 @@ test('many runs that fail are told as one, beside what one works with', async ()
 /** Screen 1: all numbers equal the sums of the API, and what needs somebody comes first on a phone. */
 test('home says at one look what needs somebody, what failed and what runs', async () => {
   const run = await daemon.run('greeting', { who: 'Home' });
-  const counts = await daemon.call<{
+  type Counts = {
     waiting_approvals: number;
     waiting: { reconcile: number };
     quarantined: number;
     by_status: Record<string, number>;
-  }>('GET', '/runs/counts');
+  };
+  const read = () => daemon.call<Counts>('GET', '/runs/counts');
+  await eventually(async () => (await read()).waiting_approvals).toBe(1);
+  const counts = await read();
   const needs = counts.waiting_approvals + counts.waiting.reconcile + counts.quarantined;
   await show('/');
   await viewer.setViewportSize({ width: 360, height: 780 });
@@ -308,9 +320,9 @@ test('home says at one look what needs somebody, what failed and what runs', asy
       .locator('.tile')
       .filter({ has: viewer.getByRole('heading', { name, exact: true }) })
       .locator('.n');
-  await expect.poll(() => tile('Needs you').innerText()).toBe(String(needs));
-  expect(await tile('Running').innerText()).toBe(String(counts.by_status.running));
-  expect(await tile('Failed').innerText()).toBe(String(counts.by_status.failed));
+  await eventually(() => tile('Needs you').innerText()).toBe(String(needs));
+  await eventually(() => tile('Running').innerText()).toBe(String(counts.by_status.running));
+  await eventually(() => tile('Failed').innerText()).toBe(String(counts.by_status.failed));
   const top = async (name: string) =>
     (await viewer.getByRole('heading', { name, exact: true }).last().boundingBox())?.y ?? 0;
   const order = ['Needs you', 'Newest failed runs', 'Newest runs', 'The last 24 hours'];
@@ -327,13 +339,14 @@ test('a daemon that was away is tried at once when somebody asks for it', async 
   await daemon.kill();
   await sees(/^Trying again in/);
   await viewer.locator('.banner').getByText('The daemon does not answer.').waitFor();
+  expect(await serious(viewer)).toEqual([]);
   await daemon.again();
   const live = viewer.getByText('Live', { exact: true });
   await Promise.race([press('Try now').catch(() => undefined), live.waitFor()]);
   await live.waitFor();
   await viewer.locator('.banner').waitFor({ state: 'detached' });
   // What could not be read meanwhile is read.
-  await expect.poll(() => viewer.getByRole('alert').count()).toBe(0);
+  await viewer.getByRole('alert').first().waitFor({ state: 'detached' });
   await end();
 });
 
@@ -366,6 +379,7 @@ test('one logs in with a token, and comes back to the same page after the login 
   await locked.call('DELETE', `/tokens/${laptop.id}`, undefined, asAdmin);
   await sees(/^Your login has ended/);
   await picture(viewer, 'login-ended');
+  expect(await serious(viewer)).toEqual([]);
   await login(laptop.token);
   await sees('This token is not known here, or it has ended.');
   await login(admin.token);

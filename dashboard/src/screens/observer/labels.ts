@@ -15,8 +15,11 @@ const LARGER = 1.15;
 const SIDES = 18;
 const SMALL_SIDES = 3;
 const SIGN = 15;
+/** Below this the few that fit would look like chance. */
+const LEAST = 18;
 
 export function labelOf(name: string, pixels: number): Label | null {
+  if (pixels < LEAST) return null;
   if (widthOf(name) * LARGER <= pixels - SIDES - SIGN) return { lines: [name], small: false };
   const fits = (text: string) => widthOf(text) <= pixels - SMALL_SIDES;
   const lines = [[name], inTwo(name, fits), [shorten(name)], hyphened(name, fits)].find((all) =>
@@ -41,7 +44,7 @@ function inTwo(name: string, fits: (text: string) => boolean): string[] | undefi
 /** A word that is too long for a line is broken as in a book, if enough of it stands on each. */
 function hyphened(name: string, fits: (text: string) => boolean): string[] | undefined {
   if (!/^[a-z]+$/i.test(name)) return undefined;
-  for (let at = name.length - 2; at >= 2; at -= 1) {
+  for (let at = name.length - 3; at >= 3; at -= 1) {
     const parts = [`${name.slice(0, at)}-`, name.slice(at)];
     if (parts.every(fits)) return parts;
   }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { actionsFor, gather, perform, preview } from './bulk';
+import { actionsFor, alreadySo, gather, perform, preview } from './bulk';
 
 interface Asked {
   action: string;
@@ -17,6 +17,7 @@ vi.mock('$lib/api/client', () => ({
       asked.push(body);
       const items = body.ids.map((run, at) => ({
         run,
+        status: run === 'paused' ? 'paused' : 'failed',
         error: at === 0 ? { code: 'run_state', detail: `${run} is over` } : null,
       }));
       return { data: { counts: { done: body.ids.length - 1 }, items } };
@@ -52,6 +53,7 @@ describe('what many runs answer', () => {
       expect(told).toEqual({
         done: 1498,
         refusals: [{ code: 'run_state', detail: 'is over', runs: ['run-0', 'run-1000'] }],
+        already: [],
       });
       expect(progress).toEqual([1000, 1500]);
       expect(asked.map((body) => [body.action, body.ids.length, body.dry_run ?? false, body.reason])).toEqual(
@@ -64,6 +66,12 @@ describe('what many runs answer', () => {
       );
     },
   );
+});
+
+it('those that are so already are not counted', async () => {
+  const said = await preview('pause', ['x', 'a', 'paused'], {}, new AbortController().signal);
+  expect(said).toMatchObject({ done: 1, already: ['paused'] });
+  expect([1, 2].map((n) => alreadySo('pause', n))).toEqual(['1 is paused already.', '2 are paused already.']);
 });
 
 describe('what can be asked of a run', () => {

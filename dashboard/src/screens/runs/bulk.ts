@@ -1,5 +1,6 @@
 /** The same for many runs: who they are, what each would say, and what became of it. */
 import { api, data, idempotencyKey } from '$lib/api/client';
+import { count } from '$lib/format';
 import type { components } from '$lib/api/schema';
 import type { Run } from '$lib/runs/words';
 
@@ -20,6 +21,8 @@ export interface Refusal {
 export interface Outcome {
   done: number;
   refusals: Refusal[];
+  /** Those that are so already: asking them changes nothing. Known before anything is done. */
+  already: string[];
 }
 
 export const WORDS: Record<Action, { verb: string; past: string; title: string; means: string }> = {
@@ -49,6 +52,18 @@ export const WORDS: Record<Action, { verb: string; past: string; title: string; 
     means: 'Each is opened again from the steps that failed. What has finished is kept.',
   },
 };
+
+/** Whoever is so already answers yes, and is not counted among those to which something happens. */
+const ALREADY: Record<Action, { statuses: string[]; word: string }> = {
+  cancel: { statuses: ['cancelled'], word: 'cancelled already' },
+  pause: { statuses: ['paused'], word: 'paused already' },
+  resume: { statuses: ['pending', 'running'], word: 'not paused' },
+  retry: { statuses: [], word: '' },
+};
+
+export function alreadySo(action: Action, n: number): string {
+  return `${count(n)} ${n === 1 ? 'is' : 'are'} ${ALREADY[action].word}.`;
+}
 
 /** What one request of many runs takes. */
 const BATCH = 1000;
@@ -105,6 +120,7 @@ async function inBatches(
   onprogress: (asked: number) => void,
 ): Promise<Outcome> {
   const refused: Refused[] = [];
+  const already: string[] = [];
   let done = 0;
   for (let at = 0; at < ids.length && !signal.aborted; at += BATCH) {
     const asked = { action, ids: ids.slice(at, at + BATCH), ...options };
@@ -117,12 +133,14 @@ async function inBatches(
       }),
     );
     done += batch.counts.done;
-    batch.items.forEach(
-      ({ run, error }) => error && refused.push({ id: run, code: error.code, detail: error.detail }),
-    );
+    for (const { run, error, status } of batch.items) {
+      if (error) refused.push({ id: run, code: error.code, detail: error.detail });
+      // What is told afterwards is how each is by then.
+      else if (options.dry_run && status && ALREADY[action].statuses.includes(status)) already.push(run);
+    }
     onprogress(Math.min(at + BATCH, ids.length));
   }
-  return { done, refusals: gather(refused) };
+  return { done: done - already.length, refusals: gather(refused), already };
 }
 
 /** Asks one run. */

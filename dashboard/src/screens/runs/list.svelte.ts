@@ -27,6 +27,8 @@ export class RunList {
   #query: Record<string, string> = {};
   #abort = new AbortController();
   #busy = false;
+  /** Somebody was turned away meanwhile. */
+  #again = false;
   #view = { first: 0, last: 0, atTop: true };
   #tries = 0;
 
@@ -42,7 +44,7 @@ export class RunList {
   start(): () => void {
     const stop = pulse.listen(
       (events) => this.#heard(events),
-      () => this.#spoil(() => true),
+      () => this.#anew(),
     );
     return () => {
       stop();
@@ -144,6 +146,12 @@ export class RunList {
     );
   }
 
+  /** Nothing that was read counts any more; what could not be read is tried again. */
+  #anew(): void {
+    if (this.pages === null && this.error) void this.open(this.#query);
+    else this.#spoil(() => true);
+  }
+
   #spoil(which: (page: Page, at: number) => boolean): void {
     if (!this.pages) return;
     this.pages = this.pages.map((page, at) =>
@@ -154,8 +162,12 @@ export class RunList {
 
   /** Reads again what is stale and can be seen, one after another. The top is watched even from afar, for what is new. */
   async #pump(): Promise<void> {
-    if (this.#busy) return;
+    if (this.#busy) {
+      this.#again = true;
+      return;
+    }
     this.#busy = true;
+    this.#again = false;
     const signal = this.#abort.signal;
     await this.#guarded(async () => {
       try {
@@ -163,7 +175,11 @@ export class RunList {
           const { cursor } = page;
           // It counts as read from here on: what happens meanwhile makes it stale again.
           this.pages = this.pages?.map((one) => (one === page ? { ...one, stale: false } : one)) ?? null;
-          const read = await this.#read(cursor, signal);
+          const read = await this.#read(cursor, signal).catch((error: unknown) => {
+            this.pages =
+              this.pages?.map((one) => (one.cursor === cursor ? { ...one, stale: true } : one)) ?? null;
+            throw error;
+          });
           if (!signal.aborted) this.#place(cursor, read);
         }
       } finally {
@@ -171,6 +187,8 @@ export class RunList {
         if (signal === this.#abort.signal) this.#busy = false;
       }
     });
+    // After a read that went wrong the others are still to be read, if somebody has asked for them since.
+    if (this.#again && !signal.aborted && this.error) void this.#pump();
   }
 
   #staleInView(): Page | undefined {

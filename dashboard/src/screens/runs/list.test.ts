@@ -6,12 +6,15 @@ import type { Run } from '$lib/runs/words';
 let runs: Run[] = [];
 let asked: Record<string, string>[] = [];
 let hear: (events: Recorded[]) => void = () => {};
+let back: () => void = () => {};
+let isAway = false;
 
 vi.mock('$lib/api/client', () => ({
   data: async (answer: Promise<{ data: unknown }>) => (await answer).data,
   api: {
     GET: async (_path: string, { params }: { params: { query: Record<string, string> } }) => {
       asked.push(params.query);
+      if (isAway) throw new Error('away');
       const from = Number(params.query.cursor ?? 0);
       const below = from === 0 ? runs : runs.filter((run) => Number(run.id) < from);
       const items = below.slice(0, 100);
@@ -22,8 +25,8 @@ vi.mock('$lib/api/client', () => ({
 }));
 vi.mock('$lib/state/pulse.svelte', () => ({
   pulse: {
-    listen: (listener: (events: Recorded[]) => void) => {
-      hear = listener;
+    listen: (listener: (events: Recorded[]) => void, reset: () => void) => {
+      [hear, back] = [listener, reset];
       return () => {};
     },
   },
@@ -40,6 +43,7 @@ const settled = () => new Promise((done) => setTimeout(done, 5));
 beforeEach(() => {
   runs = Array.from({ length: 250 }, (_, at) => run(1250 - at));
   asked = [];
+  isAway = false;
 });
 
 async function opened() {
@@ -60,6 +64,32 @@ describe('the list of runs', () => {
     expect(list.ended).toBe(true);
     await list.more();
     expect(asked).toHaveLength(3);
+  });
+
+  it('reads what could not be read once the daemon is back, also while a read goes wrong', async () => {
+    const list = await opened();
+    isAway = true;
+    hear([event('run.completed', 1250)]);
+    await settled();
+    expect(list.error).toBeTruthy();
+    runs = [run(1250, 'completed'), ...runs.slice(1)];
+    // Turned away, because the read that goes wrong is still under way.
+    hear([event('run.completed', 1250)]);
+    isAway = false;
+    back();
+    await settled();
+    expect(list.error).toBeUndefined();
+    expect(list.rows[0]?.status).toBe('completed');
+  });
+
+  it('that was never read is read once the daemon is back', async () => {
+    isAway = true;
+    const list = await opened();
+    expect([list.loaded, list.error !== undefined]).toEqual([false, true]);
+    isAway = false;
+    back();
+    await settled();
+    expect([list.rows.length, list.error]).toEqual([100, undefined]);
   });
 
   it('shows what is new at once to whoever is at the top', async () => {
