@@ -113,6 +113,23 @@ test('a step is dragged onto the canvas, connected, deleted and brought back, an
   await step('wait').waitFor();
   await says('needs: [first]');
 
+  // On an edge it comes between.
+  const edge = viewer.locator('.svelte-flow__edge[data-id="needs:first>wait"] path').first();
+  const [x, y] = await edge.evaluate((path) => {
+    const line = path as SVGPathElement;
+    const { x, y } = line
+      .getPointAtLength(line.getTotalLength() / 2)
+      .matrixTransform(line.getScreenCTM() ?? undefined);
+    return [x, y] as const;
+  });
+  await viewer.mouse.move(...(await middle(type('Tool'))));
+  await viewer.mouse.down();
+  await viewer.mouse.move(x, y - 4, { steps: 6 });
+  await viewer.mouse.move(x, y, { steps: 3 });
+  await viewer.mouse.up();
+  await says('needs: [tool]');
+  await step('tool').waitFor();
+
   // On a step it comes behind it; a click without a choice behind the one end.
   await type('Emit').dragTo(step('wait'));
   await says('needs: [wait]');
