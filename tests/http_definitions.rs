@@ -100,13 +100,23 @@ async fn whom_a_workflow_is_for_is_said_found_and_kept_over_a_restart() {
     let inside = Inside::start();
     save(&inside, ONE).await;
     save(&inside, &ONE.replace("name: one", "name: two")).await;
-    let shown = inside.get(&format!("{WORKFLOWS}/one")).await.ok();
+    let answer = inside.get(&format!("{WORKFLOWS}/one")).await;
+    let tag = answer.header("etag").to_owned();
+    let if_changed =
+        || inside.send(inside.request("GET", &format!("{WORKFLOWS}/one")).header("if-none-match", &tag));
+    assert_eq!(if_changed().await.status, 304);
+    let shown = answer.ok();
     assert_eq!((&shown["owner"], &shown["visibility"]), (&json!("local"), &json!("private")));
     let publish = |word: &str| {
         let request = inside.request("PUT", &format!("{WORKFLOWS}/one/visibility"));
         inside.send(request.json(&json!({ "visibility": word })))
     };
     assert_eq!(publish("public").await.ok()["visibility"], "public");
+    assert_eq!(
+        if_changed().await.ok()["visibility"],
+        "public",
+        "it is another one although its version is the same"
+    );
     assert_eq!(publish("everybody").await.code(), "bad_json");
     let inside = inside.restart();
     let names = async |filter: &str| {

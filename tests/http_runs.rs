@@ -36,7 +36,7 @@ async fn a_workflow_is_saved_run_and_read_in_all_its_parts() {
     let status = inside.get(&path("/status")).await.ok();
     assert_eq!((&status["progress"], &status["counts"]["completed"]), (&json!(1.0), &json!(1)));
     let steps = inside.get(&path("/steps")).await.ok();
-    assert_eq!(steps["items"][0]["status"], "completed");
+    assert_eq!((&steps["items"][0]["status"], &steps["sequence"]), (&json!("completed"), &run["sequence"]));
     let step = inside.get(&path("/steps/a")).await.ok();
     assert_eq!(step["output"]["n"], 2, "{step}");
     assert_eq!(step["provenance"], json!([]), "{step}");

@@ -139,9 +139,10 @@ pub async fn show(app: App, request: HttpRequest, name: Path<String>) -> Answer 
         }
         None => body,
     };
-    // Deleting, restoring, newer versions and runs change what is shown and not the tag: only what can be told apart by its
-    // tag alone is answered with "not changed".
-    match (version.deleted, version.version == version.latest && recent.is_none()) {
+    // Deleting, restoring, a change of visibility, newer versions and runs change what is shown and not the tag: only what can be told
+    // apart by its tag alone is answered with "not changed".
+    let is_told_by_tag = version.is_as_saved && version.version == version.latest && recent.is_none();
+    match (version.deleted, is_told_by_tag) {
         (true, _) => ok(&body),
         (false, true) => Ok(tagged(&request, &etag, |builder| json_with(builder, &body))),
         (false, false) => {

@@ -268,6 +268,8 @@ pub struct WorkflowVersion {
     pub visibility: Visibility,
     /// Whether the workflow takes no new runs.
     pub deleted: bool,
+    /// Whether nothing was ever done to the workflow but saving.
+    pub is_as_saved: bool,
     /// The latest version of the workflow.
     pub latest: u64,
     /// The compiled form; none when this program does not accept the document any more.
@@ -296,6 +298,7 @@ impl WorkflowVersion {
             owner: state.owner().map(str::to_owned),
             visibility: state.visibility(),
             deleted: state.is_deleted(),
+            is_as_saved: state.is_as_saved(),
             latest: state.latest().map_or(0, |latest| latest.version),
             compiled,
             sequence: head.sequence,

@@ -115,6 +115,12 @@ pub enum WorkflowRejection {
 }
 
 impl WorkflowState {
+    /// Whether nothing was ever done to it but saving: its tag says all of it then.
+    #[must_use]
+    pub fn is_as_saved(&self) -> bool {
+        self.stream_sequence == self.versions.len() as u64
+    }
+
     /// All versions, the oldest first.
     #[must_use]
     pub fn versions(&self) -> &[VersionHead] {

@@ -126,8 +126,7 @@ async function inBatches(
     const asked = { action, ids: ids.slice(at, at + BATCH), ...options };
     const batch: components['schemas']['Batch'] = await data(
       api.POST('/api/v1/batches', {
-        // The document of the API gets `pause` and `resume` with the daemon that takes them.
-        body: asked as components['schemas']['BatchRequest'],
+        body: asked,
         headers: options.dry_run ? {} : { 'Idempotency-Key': idempotencyKey() },
         signal,
       }),

@@ -34,8 +34,6 @@ export class Detail {
       const wanted = version();
       const answer = await api.GET('/api/v1/workflows/{name}', {
         params: { path, query: wanted === null ? {} : { version: wanted } },
-        // Its tag is that of the version: what the browser keeps may be of before it was deleted or made public.
-        cache: 'no-store',
         signal,
       });
       const workflow = answer.data as Workflow;

@@ -1,1 +1,0 @@
-import{C as e,L as t,Rt as n,Y as r,dt as i,gt as a,i as o,k as s,q as c}from"./Button-qBp0JVK1.js";var l=r(`<span class="tag svelte-frh3py"><!></span>`);function u(r,u){let d=o(u,`tone`,3,`grey`);var f=l();let p;var m=a(f);t(m,()=>u.children),n(f),i(()=>{e(f,`title`,u.title),p=s(f,``,p,{color:`var(--${d()??``})`,background:`var(--${d()??``}-soft)`})}),c(r,f)}export{u as t};

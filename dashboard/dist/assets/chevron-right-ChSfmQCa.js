@@ -1,1 +1,0 @@
-import{a as e,o as t}from"./Button-qBp0JVK1.js";import{It as n}from"./Skeleton-B-DPIZ49.js";var r=new Set([`$$slots`,`$$events`,`$$legacy`]);function i(i,a){let o=e(a,r),s={name:`chevron-right`,size:24,node:[[`path`,{d:`m9 18 6-6-6-6`}]]};n(i,t(()=>o,{get icon(){return s}}))}export{i as t};
