@@ -10,9 +10,6 @@ const passed = Object.fromEntries(
   ]),
 );
 
-/** What only some screens need, and what is large. */
-const HEAVY = /xyflow|codemirror|lezer|elkjs|uplot|\/d3-/;
-
 export default defineConfig({
   plugins: [svelte()],
   resolve: { alias: { $lib: new URL('./src/lib', import.meta.url).pathname }, conditions: ['browser'] },
@@ -22,12 +19,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1600,
-    rolldownOptions: {
-      output: {
-        // What most screens share is one file: two dozen small ones take longer to fetch than to run.
-        codeSplitting: { groups: [{ name: 'shared', minShareCount: 3, test: (id) => !HEAVY.test(id) }] },
-      },
-    },
     license: { fileName: 'licences.md' },
   },
   worker: { format: 'es' },

@@ -58,7 +58,7 @@ test('what a program reports while it works is on the page of its run at once, a
   writeFileSync(`${go}2`, '');
   await viewer.getByText('Completed').first().waitFor();
   await viewer.goto(`${daemon.url}/runs/${run}?tab=steps&step=count`);
-  await viewer.getByText('"parcels"').first().waitFor();
+  await viewer.getByRole('region', { name: 'Output', exact: true }).getByText('12').waitFor();
   expect(wrong).toEqual([]);
   await close();
 });

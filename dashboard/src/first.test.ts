@@ -6,6 +6,7 @@ test('a run and its steps are asked for before the code that shows them is there
     '/api/v1/session',
     '/api/v1/runs/counts',
     '/api/v1/runs/01980c8e',
+    '/api/v1/runs/01980c8e/plan',
     '/api/v1/runs/01980c8e/steps',
   ]);
 });

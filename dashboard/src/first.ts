@@ -1,6 +1,8 @@
-/** What the first screen reads whatever comes: the frame's own, and of a run the run and its steps, which may be megabytes. */
+/** What the first screen reads whatever comes: the frame's own, and of a run what it is, its plan, and its steps, which may be megabytes. */
 export function firstReads(pathname: string): string[] {
   const run = /^\/runs\/([^/]+)$/.exec(pathname)?.[1];
   const frame = ['/api/v1/session', '/api/v1/runs/counts'];
-  return run === undefined ? frame : [...frame, `/api/v1/runs/${run}`, `/api/v1/runs/${run}/steps`];
+  return run === undefined
+    ? frame
+    : [...frame, ...['', '/plan', '/steps'].map((part) => `/api/v1/runs/${run}${part}`)];
 }

@@ -63,12 +63,14 @@ pub fn measure(
         browser.paints(&daemon, &format!("screen, {what}"), path, wanted, table)?;
     }
     for (tab, wanted) in [
+        ("how it stands", "main .run-pill"),
         ("graph", "main .svelte-flow__node button"),
         ("timeline", "#panel-timeline .track"),
         ("steps", "#panel-steps .tree button"),
         ("events", "#panel-events button.row"),
     ] {
-        let path = format!("/runs/{run}?tab={tab}");
+        // What is no tab is beside the first of them.
+        let path = format!("/runs/{run}?tab={}", tab.replace(' ', "-"));
         browser.paints(
             &daemon,
             &format!("screen, a run of {} steps, {tab}", options.steps),
@@ -77,6 +79,8 @@ pub fn measure(
             table,
         )?;
     }
+    // The other connection has been idle for longer than the daemon keeps one.
+    let mut client = daemon.client()?;
     let live = workflows::signals(SIGNALS);
     live.save(&mut client)?;
     let run = live.start(&mut client)?;

@@ -112,19 +112,20 @@ export class RunModel {
     await this.read.refresh();
     const run = this.run;
     if (this.#closed || !run) return;
-    const others = [this.status.refresh(), this.plan.refresh(), this.definition.refresh()];
-    await steps;
-    if (this.#closed) return;
-    // Both are true up to where they say: the feed goes on where the earlier one ends.
-    const [ofRun, ofSteps] = [BigInt(run.sequence), this.#stepsRead.value?.sequence];
+    const after = BigInt(run.sequence);
     this.feed = new Feed({
       path: `/api/v1/runs/${this.id}/feed`,
       live: true,
-      after: ofSteps !== undefined && ofSteps < ofRun ? ofSteps : ofRun,
+      after,
       onRecorded: (events) => this.#recorded(events),
       onLive: (events) => this.#live(events),
       onReset: () => this.#reset(),
     }).open();
+    const others = [this.status.refresh(), this.plan.refresh(), this.definition.refresh()];
+    await steps;
+    // The feed does not tell again what was before the run was read: steps that were read even earlier lack it.
+    const read = this.#stepsRead.value;
+    if (!this.#closed && read && read.sequence < after) await this.refreshSteps();
     await Promise.all(others);
   }
 

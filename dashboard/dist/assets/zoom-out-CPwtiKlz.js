@@ -1,1 +1,0 @@
-import{Dr as e,Ir as t,Lr as n}from"./shared-Bh0OVt8K.js";var r=new Set([`$$slots`,`$$events`,`$$legacy`]);function i(i,a){let o=t(a,r),s={name:`zoom-out`,size:24,node:[[`circle`,{cx:`11`,cy:`11`,r:`8`}],[`line`,{x1:`21`,x2:`16.65`,y1:`21`,y2:`16.65`}],[`line`,{x1:`8`,x2:`14`,y1:`11`,y2:`11`}]]};e(i,n(()=>o,{get icon(){return s}}))}export{i as t};
