@@ -211,7 +211,7 @@ describe('many runs', () => {
   });
 });
 
-/** S1-4.2: whoever finds it disabled is told why. */
+/** Whoever finds it disabled is told why. */
 test('an agent is disabled with a reason, and enabled again', async () => {
   const enabled = async () => (await daemon.call<{ enabled: boolean }>('GET', '/agents/sleep')).enabled;
   await show('/agents/sleep');
