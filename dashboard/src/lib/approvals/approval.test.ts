@@ -7,7 +7,7 @@ const before = (ms: number) => Date.parse(at) - ms;
 test('a question says how long there is, until when, and what comes then', () => {
   const asked = { expires_at: at, on_timeout: 'reject' };
   expect(deadline(asked, before(90_500), 'utc')).toBe(
-    'There are 1 min 31 s left to answer, until 12:00 UTC. After that it counts as rejected, and its step fails.',
+    '1 min 31 s left to answer, until 12:00 UTC. After that it counts as rejected, and its step fails.',
   );
   expect(deadline({ ...asked, on_timeout: 'approve' }, before(-1), 'utc')).toBe(
     'The time is over: it counts as approved, and the run goes on.',
@@ -27,7 +27,5 @@ test('a question without an end says that it waits', () => {
 test('what is not known is not said', () => {
   expect(afterwards('dance')).toBeNull();
   expect(afterwards(undefined)).toBeNull();
-  expect(deadline({ expires_at: at }, before(60_000), 'utc')).toBe(
-    'There are 1 min left to answer, until 12:00 UTC.',
-  );
+  expect(deadline({ expires_at: at }, before(60_000), 'utc')).toBe('1 min left to answer, until 12:00 UTC.');
 });

@@ -29,6 +29,6 @@ export function deadline(
   const then = afterwards(approval.on_timeout);
   if (left <= 0) return then ? `The time is over: ${then}.` : 'The time is over.';
   const until = left < 43_200_000 ? clockTime(at, zone) : absolute(at, zone);
-  const said = `There are ${duration(Math.ceil(left / 1000) * 1000)} left to answer, until ${until}.`;
+  const said = `${duration(Math.ceil(left / 1000) * 1000)} left to answer, until ${until}.`;
   return then ? `${said} After that ${then}.` : said;
 }

@@ -90,6 +90,8 @@ export class Feed {
     all.add(this);
     addEventListener('online', this.tryNow);
     document.addEventListener('visibilitychange', this.tryNow);
+    addEventListener('pagehide', this.#rest);
+    addEventListener('pageshow', this.#awake);
     this.#connect();
     return this;
   }
@@ -99,6 +101,8 @@ export class Feed {
     all.delete(this);
     removeEventListener('online', this.tryNow);
     document.removeEventListener('visibilitychange', this.tryNow);
+    removeEventListener('pagehide', this.#rest);
+    removeEventListener('pageshow', this.#awake);
     clearTimeout(this.#retry);
     clearTimeout(this.#silence);
     this.#handOver();
@@ -120,6 +124,20 @@ export class Feed {
   unsay(key: string): void {
     this.#outbox.delete(key);
   }
+
+  /** A page that the browser keeps to go back to is nobody who looks: it holds no place among those who are here. */
+  #rest = (): void => {
+    const socket = this.#socket;
+    this.#socket = null;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#silence);
+    this.state = 'stale';
+    socket?.close(1000);
+  };
+
+  #awake = (shown: PageTransitionEvent): void => {
+    if (shown.persisted) this.tryNow();
+  };
 
   /** Somebody is looking again or asks for it, or the network is back: there is no reason to wait any longer. */
   tryNow = (): void => {

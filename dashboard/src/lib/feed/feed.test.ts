@@ -261,6 +261,19 @@ describe('a feed', () => {
     expect(it.state).toBe('live');
   });
 
+  it('holds no connection while the page is only kept to go back to, and goes on where it was', () => {
+    const it = open();
+    FakeSocket.newest.accept();
+    dispatchEvent(new Event('pagehide'));
+    pass(60_000);
+    expect([it.state, FakeSocket.made.length]).toEqual(['stale', 1]);
+    dispatchEvent(new Event('pageshow'));
+    expect(FakeSocket.made).toHaveLength(1);
+    dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
+    FakeSocket.newest.accept();
+    expect([it.state, FakeSocket.made.length]).toEqual(['live', 2]);
+  });
+
   it('does not believe a connection that outlived a sleep of the machine', () => {
     const it = open();
     const dead = FakeSocket.newest.accept();
