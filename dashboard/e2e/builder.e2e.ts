@@ -85,7 +85,7 @@ async function drag(from: Locator, to: Locator): Promise<void> {
   await viewer.mouse.up();
 }
 
-/** S3-9b, S3-9d: everything that the mouse does on the canvas is an edit of the text. */
+/** S3-9a, S3-9b, S3-9c, S3-9d: everything that the mouse does on the canvas is an edit of the text. */
 test('a step is dragged onto the canvas, connected, deleted and brought back, and the text says each', async () => {
   await blank();
   // Where nothing is it stays alone, and says so.
