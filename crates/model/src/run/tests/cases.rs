@@ -410,6 +410,33 @@ fn a_step_without_a_slot_is_scheduled_and_starts_when_one_is_free() {
     assert_eq!(bench.give(Command::Tick).unwrap(), ["step.started"]);
 }
 
+/// One that cannot begin is looked at for all of them, and those for whom there are slots begin, the first ones first.
+#[test]
+fn items_of_a_map_that_wait_for_slots_begin_as_there_are_any() {
+    let slots = |count| Slots::Granted { of_agent: BTreeMap::from([(name("reader"), count)]), others: false };
+    let text = "
+ghostlight: 1
+name: items
+nodes:
+  list: { type: transform, value: [1, 2, 3, 4] }
+  each: { type: map, needs: [list], over: $list, node: { type: agent_call, agent: reader, input: { n: $item } } }
+";
+    let mut bench = Bench::start_with(workflow(text), empty(), slots(1));
+    let begun = |bench: &Bench| {
+        let mut begun: Vec<String> = bench.running().iter().map(ToString::to_string).collect();
+        begun.sort();
+        begun
+    };
+    assert_eq!(begun(&bench), ["each.0@1"]);
+    bench.slots = slots(0);
+    assert!(bench.give(Command::Tick).unwrap().is_empty());
+    bench.slots = slots(2);
+    assert_eq!(bench.give(Command::Tick).unwrap(), ["step.started", "step.started"]);
+    assert_eq!(begun(&bench), ["each.0@1", "each.1@1", "each.2@1"]);
+    bench.slots = slots(5);
+    assert_eq!(bench.give(Command::Tick).unwrap(), ["step.started"]);
+}
+
 /// Shows S3-3l, S4-T6e.
 #[test]
 fn a_step_that_goes_on_after_its_failure_makes_the_run_partial() {
