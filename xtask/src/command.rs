@@ -12,6 +12,8 @@ use std::thread;
 
 use anyhow::Context;
 
+use crate::report::Outcome;
+
 /// How much of each output stream is kept for reading.
 const TAIL_BYTES_MAX: usize = 1 << 20;
 
@@ -25,6 +27,34 @@ pub struct Ended {
     pub stdout: String,
     /// The tail of standard error, without colours.
     pub stderr: String,
+}
+
+impl Ended {
+    /// What a reader of the end alone needs to know of a failure: how it ended, and the errors that were told on the way, or the
+    /// last lines if nothing calls itself one.
+    pub fn failure(&self) -> Outcome {
+        let lines: Vec<_> = self.stderr.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let is_error = |line: &str| line.trim_start().to_lowercase().starts_with("error");
+        let mut told = Vec::new();
+        for (at, _) in lines.iter().enumerate().filter(|(_, line)| is_error(line)) {
+            told.extend(lines[at..].iter().take(ERROR_LINES_MAX).map(|line| cut(line)));
+        }
+        if told.is_empty() {
+            told.extend(lines[lines.len().saturating_sub(LAST_LINES)..].iter().map(|line| cut(line)));
+        }
+        Outcome::Failed { what: format!("{}, see above", self.status), details: told }
+    }
+}
+
+/// How many lines of an error are told: what, where, and the beginning of why.
+const ERROR_LINES_MAX: usize = 4;
+/// How many lines stand for an end that names no error.
+const LAST_LINES: usize = 8;
+/// A command of a linker is longer than a book.
+const LINE_CHARS_MAX: usize = 300;
+
+fn cut(line: &str) -> String {
+    line.chars().take(LINE_CHARS_MAX).collect()
 }
 
 /// A cargo command at the root of the workspace, with colours as our own terminal has them.
@@ -134,6 +164,33 @@ mod tests {
         let ended = run(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"])).unwrap();
         assert_eq!((ended.success, ended.stdout.as_str(), ended.stderr.as_str()), (false, "out\n", "err\n"));
         assert!(ended.status.contains('3'));
+    }
+
+    fn failed(stderr: &str) -> Vec<String> {
+        let ended = Ended {
+            success: false,
+            status: "exit status: 101".into(),
+            stdout: String::new(),
+            stderr: stderr.into(),
+        };
+        match ended.failure() {
+            Outcome::Failed { details, .. } => details,
+            _ => panic!("a failure is one"),
+        }
+    }
+
+    #[test]
+    fn a_failure_names_the_errors_on_the_way_and_not_only_that_there_were_some() {
+        let linker = "   Compiling a\nerror: linking with `cc` failed\n  |\n  = note: No space left on device\n\n   Compiling b\n";
+        assert!(failed(linker).iter().any(|line| line.contains("No space left")));
+        assert!(!failed(linker).iter().any(|line| line.contains("Compiling a")));
+    }
+
+    #[test]
+    fn a_failure_without_an_error_is_told_by_its_last_lines() {
+        let many: String = (0..100).map(|line| format!("line {line}\n")).collect();
+        let told = failed(&many);
+        assert_eq!((told.len(), told.last().unwrap().as_str()), (LAST_LINES, "line 99"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod dashboard;
 mod licences;
 mod long;
 mod report;
+mod room;
 mod simulate;
 mod suites;
 mod test;

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::room;
+
 /// How many lines of detail are shown for one failed step; its full output stands above the table.
 const DETAILS_MAX: usize = 20;
 
@@ -59,6 +61,11 @@ impl Report {
         eprintln!("\n── {step} ──");
         let started = Instant::now();
         let outcome = work();
+        let free = room::at_target();
+        let outcome = room::explained(outcome, free);
+        if let Some(free) = free {
+            eprintln!("{step}: {} of disk are free", room::gib(free));
+        }
         match &outcome {
             Outcome::Passed(what) => eprintln!("{step}: {what}"),
             Outcome::Failed { what, .. } => eprintln!("{step}: failed: {what}"),

@@ -54,6 +54,8 @@ pub fn step(workspace: &Workspace) -> Outcome {
         Ok(ended) if ended.success => {
             Outcome::Passed(ended.stdout.lines().last().unwrap_or_default().to_owned())
         }
+        // What does not hold stands in its answer; without one it was not even built.
+        Ok(ended) if ended.stdout.is_empty() => ended.failure(),
         Ok(ended) => Outcome::Failed {
             what: "something does not hold".into(),
             details: ended.stdout.lines().map(str::to_owned).collect(),

@@ -58,7 +58,7 @@ impl Runner {
         let ended = command::run(&mut command::cargo(&workspace.root, &arguments));
         match ended {
             Ok(ended) if ended.success => Outcome::Passed("one build for all suites".into()),
-            Ok(_) => Outcome::failed("the tests do not compile, see above"),
+            Ok(ended) => ended.failure(),
             Err(error) => error.into(),
         }
     }
@@ -163,7 +163,7 @@ fn judged(ended: &Ended, tally: Tally) -> Outcome {
     match (ended.success, run) {
         (true, 0) => Outcome::Skipped("there are no such tests".into()),
         (true, _) => Outcome::Passed(counted(run, "test")),
-        (false, _) if failed.is_empty() => Outcome::failed(format!("{}, see above", ended.status)),
+        (false, _) if failed.is_empty() => ended.failure(),
         (false, _) => {
             Outcome::Failed { what: format!("{} of {}", failed.len(), counted(run, "test")), details: failed }
         }

@@ -12,7 +12,7 @@ use crate::command::{self, ask};
 use crate::report::{Outcome, Report};
 use crate::suites::{self, Runner, Suite};
 use crate::workspace::Workspace;
-use crate::{contract, crash, dashboard, licences, long, simulate, tidy};
+use crate::{contract, crash, dashboard, licences, long, room, simulate, tidy};
 
 /// Runs all steps and returns whether none failed.
 pub fn run(workspace: &Workspace) -> bool {
@@ -76,6 +76,7 @@ fn tools(runner: &Runner) -> Outcome {
     if ask("cargo-deny", &["--version"]).is_none() {
         words.push("cargo-deny absent: xtask checks deny.toml".into());
     }
+    words.extend(room::at_target().map(|free| format!("{} of disk are free", room::gib(free))));
     let sizes =
         long::VARIABLES.iter().filter_map(|name| Some(format!("{name}={} is set", env::var(name).ok()?)));
     words.extend(sizes);
@@ -123,7 +124,7 @@ fn passed_if(command: &mut Command) -> Outcome {
     let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
     match command::run(command) {
         Ok(ended) if ended.success => Outcome::Passed(format!("cargo {}", words.join(" "))),
-        Ok(ended) => Outcome::failed(format!("{}, see above", ended.status)),
+        Ok(ended) => ended.failure(),
         Err(error) => error.into(),
     }
 }
