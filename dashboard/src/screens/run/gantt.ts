@@ -4,7 +4,7 @@
  */
 import type { components } from '$lib/api/schema';
 import type { Span, Step } from './fold';
-import { isItem, ownerOf } from './paths';
+import { isItem, ownerOf, sortedPaths } from './paths';
 
 type Run = components['schemas']['Run'];
 
@@ -162,7 +162,7 @@ export function rowsOf(
   steps: ReadonlyMap<string, Step>,
   spans: Iterable<Span>,
   isShown: (path: string) => boolean,
-  compare: (a: string, b: string) => number,
+  order: ReadonlyMap<string, number>,
   now: number,
 ): GanttRow[] {
   const by = new Map<string, Span[]>();
@@ -173,9 +173,15 @@ export function rowsOf(
   }
   const begun = Date.parse(run.created_at);
   const rows: GanttRow[] = [];
-  for (const path of [...steps.keys()].filter(isShown).sort(compare)) {
+  const drawn = [...steps.values()].filter(
+    ({ path, status }) => status !== 'skipped' && status !== 'pending' && isShown(path),
+  );
+  for (const path of sortedPaths(
+    drawn.map((step) => step.path),
+    order,
+  )) {
     const step = steps.get(path);
-    if (!step || step.status === 'skipped' || step.status === 'pending') continue;
+    if (!step) continue;
     const parts = partsOf(step, by.get(path) ?? [], readyAt(step, steps, begun), now);
     if (parts.length === 0) continue;
     const totals: GanttRow['totals'] = { queue: 0, run: 0, retry: 0, approval: 0, wait: 0 };

@@ -10,6 +10,7 @@ import type { Live, Recorded } from '$lib/feed/decode';
 import { graphOfPlan } from '$lib/graph/plan';
 import type { FlowState, Graph } from '$lib/graph/types';
 import { Loaded } from '$lib/state/load.svelte';
+import { painted } from '$lib/state/painted';
 import type { Standing } from '$lib/runs/words';
 import { changesAll, foldSpan, momentOf, newStep, pathOf, stepAfter, type Span, type Step } from './fold';
 import { hear, type Said } from './live';
@@ -64,16 +65,18 @@ export class RunModel {
   output: string | undefined = $derived.by(() => this.#member('output'));
   graph: Graph = $derived.by(() => this.#graph());
   states: ReadonlyMap<string, FlowState> = $derived.by(() => statesOf(this.steps, this.said));
-  order: ReadonlyMap<string, number> = $derived.by(
-    () => new Map(this.graph.nodes.map((node, at) => [node.id, at] as const)),
-  );
+  /** The places of nodes in lists; the daemon lists steps as the plan has them, which comes later. */
+  order: ReadonlyMap<string, number> = $derived.by(() => {
+    const nodes = this.plan.value?.nodes.map((node) => node.id);
+    return placesOf(nodes ?? [...this.steps.keys()].filter((path) => !path.includes('.')));
+  });
 
   #listeners = new Set<(events: Recorded[]) => void>();
   #resets = new Set<() => void>();
   #stepsRead: Loaded<StepsRead>;
   #spansRead: Loaded<Map<string, Span>>;
-  /** What came while steps or spans were being read: it is told to what has been read. */
-  #sinceSteps: Recorded[] | null = null;
+  /** What came while steps or spans were being read, and before they were read at all: it is told to what has been read. */
+  #sinceSteps: Recorded[] | null = [];
   #sinceSpans: Recorded[] | null = null;
   #later: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -89,8 +92,9 @@ export class RunModel {
     this.plan = new Loaded((signal) => data(api.GET('/api/v1/runs/{id}/plan', { ...path, signal })));
     this.definition = new Loaded((signal) => this.#readDefinition(signal));
     this.#stepsRead = new Loaded(async (signal) => {
-      this.#sinceSteps = [];
-      const query = this.#atLeast();
+      this.#sinceSteps ??= [];
+      // The first answer may be under way since before the feed began; what it lacks is kept.
+      const query = this.hasSteps ? this.#atLeast() : {};
       const list = await data(
         api.GET('/api/v1/runs/{id}/steps', { params: { path: { id }, query }, signal }),
       );
@@ -107,8 +111,6 @@ export class RunModel {
   }
 
   async start(): Promise<void> {
-    // The steps may be megabytes: they do not wait for the run.
-    const steps = this.refreshSteps();
     await this.read.refresh();
     const run = this.run;
     if (this.#closed || !run) return;
@@ -121,12 +123,21 @@ export class RunModel {
       onLive: (events) => this.#live(events),
       onReset: () => this.#reset(),
     }).open();
-    const others = [this.status.refresh(), this.plan.refresh(), this.definition.refresh()];
-    await steps;
-    // The feed does not tell again what was before the run was read: steps that were read even earlier lack it.
+    // Steps, plan and definition may be megabytes, which are on their way already. Taking them apart keeps the page busy: first
+    // one reads how the run stands, then what its steps did, and then sees how they hang together.
+    void this.status.refresh();
+    await painted();
+    await this.#firstSteps(after);
+    await painted();
+    if (!this.#closed) await Promise.all([this.plan.refresh(), this.definition.refresh()]);
+  }
+
+  /** The feed does not tell again what was before the run was read: steps that were read even earlier lack it. */
+  async #firstSteps(after: bigint): Promise<void> {
+    if (this.#closed) return;
+    await this.refreshSteps();
     const read = this.#stepsRead.value;
     if (!this.#closed && read && read.sequence < after) await this.refreshSteps();
-    await Promise.all(others);
   }
 
   /** Tries again what could not be read. */
@@ -157,6 +168,7 @@ export class RunModel {
     await this.#stepsRead.refresh();
     this.stepsError = this.#stepsRead.error;
     const read = this.#stepsRead.value;
+    if (this.stepsError) this.#sinceSteps = null;
     if (!read || this.#stepsRead.loading || this.#stepsRead.error) return;
     const since = this.#sinceSteps ?? [];
     this.#sinceSteps = null;
@@ -279,6 +291,10 @@ export class RunModel {
     if (!same) this.#kept = found;
     return this.#kept;
   }
+}
+
+function placesOf(nodes: string[]): ReadonlyMap<string, number> {
+  return new Map(nodes.map((node, at) => [node, at] as const));
 }
 
 /** Steps after events. */

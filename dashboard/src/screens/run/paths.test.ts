@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { comparePaths, isItem, nodeOf, ownerOf, said } from './paths';
+import { isItem, nodeOf, ownerOf, said, sortedPaths } from './paths';
 
 test('paths say where a step belongs', () => {
   expect(nodeOf('each.2.1')).toBe('each');
@@ -12,13 +12,11 @@ test('paths say where a step belongs', () => {
 });
 
 test('items are sorted as numbers, nodes as the plan has them', () => {
-  const compare = comparePaths(
-    new Map([
-      ['b', 0],
-      ['a', 1],
-    ]),
-  );
-  expect(['a', 'b.10', 'b.9', 'b', 'b.9.1', 'x'].sort(compare)).toEqual([
+  const order = new Map([
+    ['b', 0],
+    ['a', 1],
+  ]);
+  expect(sortedPaths(['a', 'b.10', 'b.9', 'b', 'b.9.1', 'x'], order)).toEqual([
     'b',
     'b.9',
     'b.9.1',

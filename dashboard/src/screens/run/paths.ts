@@ -23,22 +23,25 @@ export function said(path: string): string {
   return rest.reduce((text, part) => (/^\d+$/.test(part) ? `${text}[${part}]` : `${text} · ${part}`), first);
 }
 
-/** By node as the plan lists them, and items by their number. */
-export function comparePaths(order: ReadonlyMap<string, number>): (a: string, b: string) => number {
-  return (a, b) => {
-    const [left, right] = [a.split('.'), b.split('.')];
-    const first =
-      (order.get(left[0] ?? '') ?? Number.MAX_SAFE_INTEGER) -
-      (order.get(right[0] ?? '') ?? Number.MAX_SAFE_INTEGER);
-    if (first !== 0) return first;
-    for (let at = 0; at < Math.max(left.length, right.length); at += 1) {
-      const [x, y] = [left[at], right[at]];
-      if (x === undefined) return -1;
-      if (y === undefined) return 1;
-      if (x === y) continue;
-      const [m, n] = [Number(x), Number(y)];
-      return Number.isNaN(m) || Number.isNaN(n) ? x.localeCompare(y) : m - n;
-    }
-    return 0;
-  };
+/** By node as the plan lists them, and items by their number. Each path is taken apart once, since there may be many thousands. */
+export function sortedPaths(paths: Iterable<string>, order: ReadonlyMap<string, number>): string[] {
+  const keyed = [...paths].map((path) => ({
+    path,
+    place: order.get(nodeOf(path)) ?? Number.MAX_SAFE_INTEGER,
+    parts: path.split('.'),
+  }));
+  keyed.sort((a, b) => a.place - b.place || compareParts(a.parts, b.parts));
+  return keyed.map(({ path }) => path);
+}
+
+function compareParts(left: string[], right: string[]): number {
+  for (let at = 0; at < Math.max(left.length, right.length); at += 1) {
+    const [x, y] = [left[at], right[at]];
+    if (x === undefined) return -1;
+    if (y === undefined) return 1;
+    if (x === y) continue;
+    const [m, n] = [Number(x), Number(y)];
+    return Number.isNaN(m) || Number.isNaN(n) ? x.localeCompare(y) : m - n;
+  }
+  return 0;
 }

@@ -1,6 +1,6 @@
 /** The steps as rows of a tree: nodes of the plan, and below maps and loops that are open their items and passes. */
 import type { Step } from './fold';
-import { comparePaths, ownerOf } from './paths';
+import { ownerOf, sortedPaths } from './paths';
 
 export interface TreeRow {
   path: string;
@@ -46,7 +46,7 @@ export function treeOf(
       shown.add(path);
     }
   }
-  return [...shown].sort(comparePaths(order)).flatMap((path): TreeRow[] => {
+  return sortedPaths(shown, order).flatMap((path): TreeRow[] => {
     const step = steps.get(path);
     if (!step) return [];
     return [
