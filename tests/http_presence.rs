@@ -27,8 +27,10 @@ async fn say(socket: &mut Socket, presence: Value) {
 
 /// The next event of this type.
 async fn next(socket: &mut Socket, kind: &str) -> Value {
+    let until = tokio::time::Instant::now() + PATIENCE;
     loop {
-        let message = tokio::time::timeout(PATIENCE, socket.next()).await.expect("something comes").unwrap();
+        // Pings come for as long as the connection stands; they are not what is waited for.
+        let message = tokio::time::timeout_at(until, socket.next()).await.expect("it comes in time").unwrap();
         if let Ok(Message::Text(text)) = message {
             let event: Value = serde_json::from_str(&text).unwrap();
             if event["type"] == kind {
@@ -83,6 +85,8 @@ async fn a_tab_that_is_closed_or_torn_away_is_gone_at_once() {
     let inside = Inside::start();
     let mut ada = connect(&inside, "/api/v1/feed").await;
     say(&mut ada, json!({ "view": "workflows/gate/edit", "name": "Ada" })).await;
+    // Who came first stands first: Bob is not to overtake her.
+    told(&mut ada, &["Ada"]).await;
     for is_closed in [true, false] {
         let mut bob = connect(&inside, "/api/v1/feed").await;
         say(&mut bob, json!({ "view": "workflows/gate/edit", "name": "Bob" })).await;
