@@ -109,6 +109,33 @@ async fn interventions_stand_in_the_audit_with_their_reason_and_show_what_came_o
     assert_eq!(said, [(&stop, &path, &json!("noisy")), (&restart, &path, &json!("quiet now"))]);
 }
 
+#[tokio::test]
+async fn an_intervention_that_is_refused_is_told_by_the_audit_as_one() {
+    let inside = Inside::start();
+    inside.post_yaml("/api/v1/workflows", inside::LONG).await.ok();
+    let id =
+        inside.post("/api/v1/workflows/long/runs", &json!({})).await.ok()["id"].as_str().unwrap().to_owned();
+    let temporary = |tree: &Value| {
+        let all = nodes(tree);
+        let found = all.iter().find(|node| node["restart"] == "temporary" && node["state"] == "running");
+        found.map(|node| node["path"].as_str().unwrap().to_owned())
+    };
+    let tree = inside.until("/api/v1/tree", |tree| temporary(tree).is_some()).await;
+    let path = temporary(&tree).unwrap();
+    let body = json!({"path": path, "reason": "it looks odd"});
+    let refused = inside.post("/api/v1/tree/restart", &body).await;
+    assert_eq!((refused.status, refused.code()), (409, "actor_state"), "{refused:?}");
+    let records = inside.ghostlight.journal.read_all(0, 1_000).unwrap();
+    let audited = records.iter().filter(|record| record.stream.kind() == "audit");
+    let said: Vec<Value> = audited.map(|record| serde_json::from_slice(&record.body).unwrap()).collect();
+    let [asked, answered] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!((&asked["allowed"], &asked["reason"]), (&json!(true), &json!("it looks odd")));
+    assert_eq!((&answered["allowed"], &answered["object"]), (&json!(false), &json!(path)));
+    assert!(answered["reason"].as_str().is_some_and(|why| why.contains("emporary")), "{answered}");
+    inside.post(&format!("/api/v1/runs/{id}/cancel"), &json!({"reason": "seen"})).await.ok();
+    inside.until(&format!("/api/v1/runs/{id}"), |run| run["status"] == "cancelled").await;
+}
+
 /// Shows S1-5.1d.
 #[cfg(feature = "chaos")]
 #[tokio::test]

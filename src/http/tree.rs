@@ -227,6 +227,11 @@ async fn announce_and_make(
         {
             tracing::warn!(%error, "the key of an intervention that failed stays taken");
         }
+        // The audit says beside what was asked for that it did not come to it, and why.
+        let refused = Entry { allowed: false, reason: refusal.detail(), ..entry };
+        if let Err(error) = app.ghostlight.audit.record(refused, &caller).await {
+            tracing::warn!(%error, "an intervention that was not made stays in the audit as asked for alone");
+        }
         return Err(refusal);
     }
     Ok(sequence)

@@ -36,6 +36,10 @@ describe('news of the tree', () => {
     expect(told(event('audit.recorded', { ...stop, allowed: false }))).toEqual([
       'a refused: stopped by hand, it is lunch',
     ]);
+    const refusal = event('audit.recorded', { ...stop, allowed: false, reason: 'it carries the request' });
+    expect(told(event('audit.recorded', stop), refusal)).toEqual([
+      'a refused: stopped by hand, it carries the request',
+    ]);
     expect(told(event('audit.recorded', { action: 'token.create', object: 't' }))).toEqual([]);
   });
 });

@@ -9,11 +9,15 @@ export interface News {
   /** In a word or two. */
   word: string;
   tone: Tone;
-  /** How it ended, or why somebody did it. */
+  /** How it ended, or why somebody did it, or why it was refused. */
   text: string;
+  /** The word of what was asked for, when it was not done. */
+  refused?: string;
 }
 
 const NEWS_MAX = 60;
+/** What somebody asked for is announced, and refused if it cannot be done, within so many milliseconds. */
+const ASKED_AND_REFUSED = 5_000;
 /** An end and its answer are told within so many milliseconds of each other. */
 const END_AND_RESTART = 5_000;
 const RESTART_AND_END = 1_000;
@@ -34,7 +38,7 @@ export function newsOf(event: Recorded | Live): News | undefined {
     const path = String(data.object ?? '');
     const text = String(data.reason ?? '');
     return data.allowed === false
-      ? { at, path, text, what: 'by_hand', word: `refused: ${word}`, tone: 'red' }
+      ? { at, path, text, what: 'by_hand', word: `refused: ${word}`, refused: word, tone: 'red' }
       : { at, path, text, what: 'by_hand', word, tone: 'blue' };
   }
   const path = String(data.path ?? '');
@@ -49,14 +53,18 @@ export function newsOf(event: Recorded | Live): News | undefined {
     : undefined;
 }
 
-/** The newest first. An end that was answered by a restart is told once, as that. */
+/** The newest first. An end that was answered by a restart is told once, as that, and so is what was asked for and refused. */
 export function together(news: News[], before: News[]): News[] {
   let all = before;
   for (const one of news) {
     const near = (old: News, what: News['what'], ms: number) =>
       old.what === what && old.path === one.path && Math.abs(old.at.getTime() - one.at.getTime()) < ms;
     if (one.what === 'ended' && all.some((old) => near(old, 'restarted', RESTART_AND_END))) continue;
-    const rest = one.what === 'restarted' ? all.filter((old) => !near(old, 'ended', END_AND_RESTART)) : all;
+    let rest = one.what === 'restarted' ? all.filter((old) => !near(old, 'ended', END_AND_RESTART)) : all;
+    if (one.refused !== undefined) {
+      const asked = rest.find((old) => near(old, 'by_hand', ASKED_AND_REFUSED) && old.word === one.refused);
+      rest = rest.filter((old) => old !== asked);
+    }
     all = [one, ...rest];
   }
   return all.slice(0, NEWS_MAX);
