@@ -7,10 +7,14 @@ use futures::future::BoxFuture;
 use ghostlight_model::agent::BuiltinCall;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::parameters::{duration, parameters};
 use crate::within::within;
-use crate::{Agent, Answer, Call, CancelToken, Outcome, ProgressSink};
+use crate::{Agent, Answer, Call, CancelToken, Outcome, Progress, ProgressSink};
+
+/// Far below the silence after which a watcher is told that something may be stuck.
+const SIGN_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Sleep {
     with: Map<String, Value>,
@@ -32,13 +36,21 @@ impl Sleep {
 }
 
 impl Agent for Sleep {
-    fn call(&self, call: Call, _: ProgressSink, cancel: CancelToken) -> BoxFuture<'static, Outcome> {
+    fn call(&self, call: Call, progress: ProgressSink, cancel: CancelToken) -> BoxFuture<'static, Outcome> {
         let parameters = parameters::<Parameters>(&self.with, &call);
         async move {
             let parameters = parameters?;
             let time = parameters.time.or(parameters.ms.map(Duration::from_millis)).unwrap_or_default();
             let sleeping = async {
-                tokio::time::sleep(time).await;
+                let end = Instant::now() + time;
+                // Whoever watches sees that it is asleep, and not that it hangs.
+                while Instant::now() + SIGN_EVERY < end {
+                    tokio::time::sleep(SIGN_EVERY).await;
+                    let left = end.saturating_duration_since(Instant::now());
+                    let ratio = 1.0 - left.as_secs_f64() / time.as_secs_f64();
+                    progress.send(Progress::Progress { ratio: Some(ratio), text: "asleep".to_owned() });
+                }
+                tokio::time::sleep_until(end).await;
                 Ok(Answer::new(json!({"slept_ms": u64::try_from(time.as_millis()).unwrap_or(u64::MAX)})))
             };
             within(&call, &cancel, sleeping).await
@@ -50,7 +62,7 @@ impl Agent for Sleep {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing;
+    use crate::{progress_channel, testing};
     use ghostlight_model::failure::ErrorClass;
 
     async fn slept(input: Value) -> Result<Value, ErrorClass> {
@@ -67,6 +79,19 @@ mod tests {
         assert_eq!(slept(json!({"for": "1h"})).await, Err(ErrorClass::Timeout));
         assert_eq!(slept(json!({"for": "long"})).await, Err(ErrorClass::Data));
         assert_eq!(slept(json!([1])).await, Err(ErrorClass::Data));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_says_once_a_second_how_far_it_is() {
+        let (sink, mut said) = progress_channel();
+        let sleep = Sleep { with: Map::new() };
+        let outcome = sleep.call(testing::call(json!({"for": "4s"})), sink, CancelToken::new()).await;
+        assert_eq!(*outcome.unwrap().output, json!({"slept_ms": 4000}));
+        let mut ratios = Vec::new();
+        while let Some(Progress::Progress { ratio: Some(ratio), .. }) = said.recv().await {
+            ratios.push(ratio);
+        }
+        assert_eq!(ratios, [0.25, 0.5, 0.75]);
     }
 
     #[tokio::test(start_paused = true)]
