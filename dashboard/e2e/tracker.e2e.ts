@@ -58,7 +58,9 @@ test('what a program reports while it works is on the page of its run at once, a
   writeFileSync(`${go}2`, '');
   await viewer.getByText('Completed').first().waitFor();
   await viewer.goto(`${daemon.url}/runs/${run}?tab=steps&step=count`);
-  await viewer.getByRole('region', { name: 'Output', exact: true }).getByText('12').waitFor();
+  // What the step gave, and not what the run made of it.
+  const details = viewer.getByRole('tabpanel', { name: /^Steps/ });
+  await details.getByRole('region', { name: 'Output', exact: true }).getByText('12').waitFor();
   expect(wrong).toEqual([]);
   await close();
 });

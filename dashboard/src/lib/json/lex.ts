@@ -29,7 +29,13 @@ export function rootOf(text: string): JsonNode | null {
 /** What stands in an object or array. */
 export function membersOf(text: string, node: JsonNode): Member[] {
   const members: Member[] = [];
-  if (node.kind !== 'object' && node.kind !== 'array') return members;
+  eachMember(text, node, (member) => void members.push(member));
+  return members;
+}
+
+/** Goes through what stands in an object or array, until `visit` has found what it looks for. */
+function eachMember(text: string, node: JsonNode, visit: (member: Member) => true | void): void {
+  if (node.kind !== 'object' && node.kind !== 'array') return;
   let at = space(text, node.start + 1);
   for (let index = 0; at < node.end - 1; index += 1) {
     let key: string | null = null;
@@ -40,22 +46,27 @@ export function membersOf(text: string, node: JsonNode): Member[] {
     }
     const value = valueAt(text, at);
     if (!value) break;
-    members.push({ key, index, value });
+    if (visit({ key, index, value })) return;
     at = space(text, value.end);
     if (text.charCodeAt(at) !== COMMA) break;
     at = space(text, at + 1);
   }
-  return members;
 }
 
-/** The text of one member of an object, exactly as it stands; `undefined` when there is none. */
+/** The text of one member of an object, exactly as it stands; `undefined` when there is none. What comes after it is not read. */
 export function rawMember(text: string, name: string): string | undefined {
-  const root = rootOf(text);
-  const found = root ? membersOf(text, root).find((member) => member.key === name) : undefined;
-  return found ? text.slice(found.value.start, found.value.end) : undefined;
+  const start = space(text, 0);
+  if (text.charCodeAt(start) !== OPEN_OBJECT) return undefined;
+  let found: string | undefined;
+  eachMember(text, { kind: 'object', start, end: text.length }, ({ key, value }) => {
+    if (key !== name) return;
+    found = text.slice(value.start, value.end);
+    return true;
+  });
+  return found;
 }
 
-/** How many members a container has, at most `max`. */
+/** How many members a container has. */
 export function sizeOf(text: string, node: JsonNode): number {
   return membersOf(text, node).length;
 }

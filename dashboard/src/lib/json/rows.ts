@@ -1,5 +1,5 @@
 /** The lines of a tree of JSON: those of what is open, and nothing of what is not. */
-import { membersOf, type JsonNode } from './lex';
+import { membersOf, sizeOf, type JsonNode } from './lex';
 
 export interface Row {
   depth: number;
@@ -42,11 +42,21 @@ export function rowsOf(text: string, root: JsonNode, open: ReadonlySet<number>):
   const rows: Row[] = [];
   const visit = (node: JsonNode, name: string | null, isIndex: boolean, depth: number) => {
     const box = node.kind === 'object' || node.kind === 'array';
-    const members = box ? membersOf(text, node) : [];
     const isOpen = box && open.has(node.start);
-    rows.push({ depth, name, isIndex, node, box, open: isOpen, size: members.length });
+    rows.push({
+      depth,
+      name,
+      isIndex,
+      node,
+      box,
+      open: isOpen,
+      // It is shown of the few rows in sight only, and costs reading through all that is in it.
+      get size() {
+        return box ? sizeOf(text, node) : 0;
+      },
+    });
     if (!isOpen) return;
-    for (const { key, index, value } of members) {
+    for (const { key, index, value } of membersOf(text, node)) {
       visit(value, key ?? String(index), key === null, depth + 1);
     }
   };

@@ -39,7 +39,7 @@ test('until attempts have been read a step that called somebody is one bar, as l
       { ...step({ status: 'completed', attempts: 0, started_at: iso(90), ended_at: iso(90) }), path: 'c' },
     ],
   ]);
-  const rows = [...roughly(steps).values()].map(({ step, outcome, started_at, ended_at }) => [
+  const rows = [...roughly(steps, () => true).values()].map(({ step, outcome, started_at, ended_at }) => [
     step,
     outcome,
     started_at,

@@ -135,11 +135,14 @@ function passBefore(step: Step, steps: ReadonlyMap<string, Step>, owner: string)
 }
 
 /** One attempt for each step, as long as the step: what is drawn until attempts have been read. */
-export function roughly(steps: ReadonlyMap<string, Step>): ReadonlyMap<string, Span> {
+export function roughly(
+  steps: ReadonlyMap<string, Step>,
+  isShown: (path: string) => boolean,
+): ReadonlyMap<string, Span> {
   const spans = new Map<string, Span>();
   for (const [path, step] of steps) {
     const { agent = null, ended_at = null, started_at } = step;
-    if (!started_at || step.attempts === 0) continue;
+    if (!started_at || step.attempts === 0 || !isShown(path)) continue;
     const outcome = ended_at ? step.status : 'running';
     const duration_ms = step.duration_ms ?? 0;
     spans.set(path, {

@@ -14,7 +14,25 @@ export function ownerOf(path: string): string | null {
 
 /** Whether it is an item or a pass, and not something that belongs to a step otherwise. */
 export function isItem(path: string): boolean {
-  return /^\d+$/.test(path.slice(path.lastIndexOf('.') + 1)) && path.includes('.');
+  const dot = path.lastIndexOf('.');
+  return dot >= 0 && isNumber(path, dot + 1);
+}
+
+/** Whether digits stand from there to the end, and at least one. Asked of each of many thousand steps: no expression, no slice. */
+function isNumber(path: string, from: number): boolean {
+  for (let at = from; at < path.length; at += 1) {
+    const code = path.charCodeAt(at);
+    if (code < 48 || code > 57) return false;
+  }
+  return from < path.length;
+}
+
+/** Whether all that a step stands in is open. */
+export function isWithin(path: string, open: ReadonlySet<string>): boolean {
+  for (let dot = path.lastIndexOf('.'); dot >= 0; dot = path.lastIndexOf('.', dot - 1)) {
+    if (open.size === 0 || !open.has(path.slice(0, dot))) return false;
+  }
+  return true;
 }
 
 /** How people read it: `each[2]`, `each[2][0]`, `pay · compensate`. */

@@ -27,10 +27,20 @@ export interface Tally {
   passes: Count | null;
 }
 
+export type Inside = ReadonlyMap<string, Readonly<Record<string, number>>>;
+
+/** Many parts of the page count the same steps. A map of steps is never changed, only replaced: what was counted of it stays true. */
+const countedItems = new WeakMap<object, Inside>();
+const countedAll = new WeakMap<object, Tally>();
+
 /** How the items of each map and the passes of each loop stand. What stands inside of an item belongs to it. */
-export function itemsBy(
-  steps: Iterable<[string, Countable]>,
-): ReadonlyMap<string, Readonly<Record<string, number>>> {
+export function itemsBy(steps: ReadonlyMap<string, Countable>): Inside {
+  const known = countedItems.get(steps) ?? countItems(steps);
+  countedItems.set(steps, known);
+  return known;
+}
+
+function countItems(steps: ReadonlyMap<string, Countable>): Inside {
   const found = new Map<string, Record<string, number>>();
   for (const [path, { status }] of steps) {
     if (!isItem(path) || path.indexOf('.') !== path.lastIndexOf('.')) continue;
@@ -49,6 +59,12 @@ export function itemsOf(box: Countable | undefined, counts: Readonly<Record<stri
 }
 
 export function tally(steps: ReadonlyMap<string, Countable>): Tally {
+  const known = countedAll.get(steps) ?? countAll(steps);
+  countedAll.set(steps, known);
+  return known;
+}
+
+function countAll(steps: ReadonlyMap<string, Countable>): Tally {
   const by = new Map<string, number>();
   const items = new Map<string, number>();
   const passes = new Map<string, number>();

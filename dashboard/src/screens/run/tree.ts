@@ -1,6 +1,6 @@
 /** The steps as rows of a tree: nodes of the plan, and below maps and loops that are open their items and passes. */
 import type { Step } from './fold';
-import { ownerOf, sortedPaths } from './paths';
+import { isWithin, ownerOf, sortedPaths } from './paths';
 
 export interface TreeRow {
   path: string;
@@ -42,7 +42,7 @@ export function treeOf(
     if (seeking) {
       if (!fits(step)) continue;
       for (let at: string | null = path; at !== null && !shown.has(at); at = ownerOf(at)) shown.add(at);
-    } else if (isOpen(path, open)) {
+    } else if (isWithin(path, open)) {
       shown.add(path);
     }
   }
@@ -59,14 +59,6 @@ export function treeOf(
       },
     ];
   });
-}
-
-/** Whether all that a step stands in is open. */
-function isOpen(path: string, open: ReadonlySet<string>): boolean {
-  for (let owner = ownerOf(path); owner !== null; owner = ownerOf(owner)) {
-    if (!open.has(owner)) return false;
-  }
-  return true;
 }
 
 /** What has to be open for a step to be seen. */
