@@ -1,22 +1,12 @@
-import { mount } from 'svelte';
-
-import './styles/base.css';
-import App from './App.svelte';
-import { firstReads } from './first';
-import { preload } from './router';
+/**
+ * What runs first, and next to nothing: what the first screen shows, that screen and the frame around it are asked for together, not
+ * one after the other.
+ */
 import { askAhead } from '$lib/api/ahead';
-import { notices } from '$lib/state/notices.svelte';
-import { settings } from '$lib/state/settings.svelte';
+import { firstReads } from './first';
+import { screenAt } from './routes';
 
-// The first screen, what it shows and who one is are asked for together, not one after the other.
 askAhead(firstReads(location.pathname));
-void preload(location.pathname as Parameters<typeof preload>[0]).catch(() => undefined);
-settings.apply();
-// While the daemon is away, a screen that was never shown cannot be fetched. The router stays where it is; the person is told.
-addEventListener('vite:preloadError', () => {
-  const text = 'The daemon does not answer. Try again when it is back.';
-  notices.say({ tone: 'bad', title: 'This screen could not be loaded', text });
-});
-
-const target = document.getElementById('app');
-if (target) mount(App, { target });
+// Whoever shows it is told when it cannot be had.
+void screenAt(location.pathname)().catch(() => undefined);
+void import('./app');
