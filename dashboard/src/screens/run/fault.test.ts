@@ -12,7 +12,9 @@ test('a run that fails by how its workflow is written asks for another workflow 
   expect(binding.first).toBe('edit');
   expect(binding.text).toContain('may fail in the same way');
   expect(binding.text).toContain('or with another input');
-  expect(faultOf(failed('agent_unknown', 'capability'), null).first).toBe('edit');
+  const agent = faultOf(failed('agent_unknown', 'capability'), null);
+  expect(agent.first).toBe('edit');
+  expect(agent.text).toContain('or add the agent');
   // No input helps a workflow that starts itself without end.
   expect(faultOf(failed('child_too_deep', 'configuration'), 1).text).not.toContain('input');
 });

@@ -57,6 +57,12 @@ export function faultOf({ status, version, error }: Failed, latest: number | nul
       text: `It comes of how the definition is written that came with this run. Tried again as it is${given ? ' and with the same input' : ''}, it may fail in the same way.`,
     };
   }
+  if (error?.class === 'capability') {
+    return {
+      first: 'edit',
+      text: 'The workflow asks for an agent that is not there. Tried again as it is, it may fail in the same way: edit the workflow, or add the agent.',
+    };
+  }
   return {
     first: 'edit',
     text: `It comes of how the workflow is written. Tried again as it is, it may fail in the same way: edit the workflow, then try this run again with the new version${given}.`,
