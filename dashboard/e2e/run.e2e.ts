@@ -14,7 +14,8 @@ let close: () => Promise<void>;
 
 beforeAll(async () => {
   [daemon, browser] = await Promise.all([Daemon.start(), open()]);
-  for (const name of ['greeting', 'ticking', 'shaky', 'parcel', 'readings']) await daemon.save(name);
+  for (const name of ['greeting', 'ticking', 'shaky', 'parcel', 'readings', 'misread'])
+    await daemon.save(name);
 });
 
 beforeEach(async () => {
@@ -177,6 +178,26 @@ test('a run that failed is tried again from its page, and completes', async () =
   await said('2 of 2 steps done');
   await region('shaky failed').waitFor({ state: 'detached' });
   expect(await daemon.ended(run)).toMatchObject({ status: 'completed', output: { attempt: 2 } });
+  // What was done in the first try can be left out.
+  const bars = viewer.getByRole('group', { name: /^Timeline, / });
+  await bars.getByText('first', { exact: true }).waitFor();
+  await viewer.getByLabel('Last try only').check();
+  await bars.getByText('first', { exact: true }).waitFor({ state: 'detached' });
+  await bars.getByText('shaky', { exact: true }).waitFor();
+});
+
+test('a run that failed by how its workflow is written leads to the workflow, and its step into sight', async () => {
+  const run = await daemon.run('misread');
+  await daemon.ended(run);
+  await viewer.goto(`${daemon.url}/runs/${run}`);
+  const failure = region('place failed');
+  const edit = failure.getByRole('link', { name: 'Edit the workflow' });
+  expect(await edit.getAttribute('href')).toBe('/workflows/misread/edit');
+  await failure.getByText(/may fail in the same way/).waitFor();
+  await failure.getByRole('button', { name: 'Open the step' }).click();
+  await expect
+    .poll(() => viewer.evaluate(() => document.activeElement?.textContent), { timeout: 10_000 })
+    .toBe('place');
 });
 
 test('a run that completed in part says first what is missing', async () => {

@@ -36,13 +36,15 @@ vi.mock('$lib/api/client', () => ({
     },
   },
 }));
-vi.mock('$lib/state/pulse.svelte', () => ({ pulse: { listen: () => () => {} } }));
+const feed = vi.hoisted(() => ({ state: 'live', staleSince: null as number | null }));
+vi.mock('$lib/state/pulse.svelte', () => ({ pulse: { feed, listen: () => () => {} } }));
 
 beforeEach(() => {
   asked.length = 0;
   sent.length = 0;
   refuse = null;
   more = {};
+  Object.assign(feed, { state: 'live', staleSince: null });
 });
 afterEach(cleanup);
 
@@ -56,6 +58,16 @@ describe('an answer to a question', () => {
     await settled();
     expect(asked).toEqual(['approve one']);
     expect(screen.getByText('Do two')).toBeTruthy();
+  });
+
+  it('cannot be given while the daemon is away, and the buttons say why', async () => {
+    Object.assign(feed, { state: 'stale', staleSince: Date.now() - 60_000 });
+    render(Harness, { ids: ['one'] });
+    await settled();
+    const approve = screen.getByText('Approve').closest('button');
+    expect(approve).toMatchObject({ disabled: true, title: 'Not now: the daemon does not answer' });
+    await fireEvent.click(screen.getByText('Reject'));
+    expect(asked).toEqual([]);
   });
 
   it('comes back with what was written when the daemon refuses it', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { membersOf, pretty, rawMember, rootOf } from './lex';
+import { membersOf, pretty, rawMember, rootOf, withMember } from './lex';
 
 test('values stay as they were written', () => {
   const text = '{"id":12345678901234567890, "n": 1.0, "e":1e5,"input":{"b":[1, 2],"a":"\\u00e9\\n"}}';
@@ -42,4 +42,11 @@ test('pretty changes nothing but the room between', () => {
     '{\n  "a": [],\n  "b": {},\n  "c": [\n    1.0,\n    "x , y"\n  ],\n  "d": {\n    "e": null\n  }\n}',
   );
   expect(JSON.stringify(JSON.parse(pretty(text)))).toBe(JSON.stringify(JSON.parse(text)));
+});
+
+test('a value is put in as it was written', () => {
+  expect(withMember('{}', 'output', '{"id":12345678901234567890}')).toBe(
+    '{"output":{"id":12345678901234567890}}',
+  );
+  expect(withMember('{"a":1}', 'b', '1.0')).toBe('{"a":1,"b":1.0}');
 });

@@ -66,6 +66,12 @@ export function rawMember(text: string, name: string): string | undefined {
   return found;
 }
 
+/** A member more in an object, whose text stays as it is: numbers that no double holds are not changed. */
+export function withMember(object: string, name: string, value: string): string {
+  const inside = object.slice(0, -1);
+  return `${inside}${inside === '{' ? '' : ','}${JSON.stringify(name)}:${value}}`;
+}
+
 /** How many members a container has. */
 export function sizeOf(text: string, node: JsonNode): number {
   return membersOf(text, node).length;

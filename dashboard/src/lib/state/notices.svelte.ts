@@ -15,15 +15,21 @@ export interface Notice {
   read: boolean;
   /** What it is about: once that is settled elsewhere nobody has to be told any more. */
   about?: string;
+  /** What failed together, a run with its steps and with the runs that they started, is one notice: the weightiest gives it its words. */
+  family?: { key: string; weight: number };
+  /** So many failures of its family it stands for. */
+  times?: number;
   /** A way back from what was just done. */
   undo?: () => void;
 }
-type Said = Omit<Notice, 'id' | 'at' | 'read'>;
+type Said = Omit<Notice, 'id' | 'at' | 'read' | 'times'>;
 
 export interface Shown extends Notice {
   kind?: NoticeKind;
   /** How many it stands for. */
   many: number;
+  /** Those that it stands for, as far as they have one. */
+  families: string[];
 }
 
 /** The list keeps so many. */
@@ -35,6 +41,8 @@ const APART = 2;
 const SHOWN_FOR = { info: 6_000, good: 6_000, bad: 14_000, ask: 14_000 };
 /** A way back is offered for longer. */
 const UNDO_FOR = 10_000;
+/** What comes later is another failure of the same family. */
+const TOGETHER_FOR = 10_000;
 /** Whoever has just looked away from it has a moment left. */
 const LEAST_LEFT = 2_500;
 
@@ -70,8 +78,9 @@ class Notices {
 
   /** Something happened: kept, and shown if the person chose that. */
   tell(kind: NoticeKind, notice: Said, at = new Date()): void {
-    const kept = this.#keep({ ...notice, at });
-    if (settings.all.toasts[kind] && !settings.isQuiet(at)) this.#show({ ...kept, kind, many: 1 });
+    const kept = this.#joined(notice, at) ?? this.#keep({ ...notice, at });
+    const families = kept.family ? [kept.family.key] : [];
+    if (settings.all.toasts[kind] && !settings.isQuiet(at)) this.#show({ ...kept, kind, many: 1, families });
   }
 
   /** An answer to what the person at this screen has just done: always shown. It is kept if it went wrong. */
@@ -79,7 +88,7 @@ class Notices {
     const at = new Date();
     const one =
       notice.tone === 'bad' ? this.#keep({ ...notice, at }) : { ...notice, id: this.#next++, at, read: true };
-    this.#show({ ...one, many: 1 });
+    this.#show({ ...one, many: 1, families: [] });
   }
 
   /** What went wrong with something the person did. */
@@ -128,11 +137,28 @@ class Notices {
     return kept;
   }
 
+  /** The notice of its family that was told just now, with this one in it. */
+  #joined(notice: Said, at: Date): Notice | undefined {
+    const { family } = notice;
+    if (!family) return undefined;
+    const known = this.list.find((one) => one.family?.key === family.key);
+    if (!known?.family || at.getTime() - known.at.getTime() > TOGETHER_FOR) return undefined;
+    const face = family.weight >= known.family.weight ? notice : known;
+    const joined = { ...face, id: known.id, at, read: false, times: (known.times ?? 1) + 1 };
+    this.list = [joined, ...this.list.filter((one) => one.id !== known.id)];
+    return joined;
+  }
+
   #show(notice: Shown): void {
+    const own = this.shown.find((one) => one.families.some((key) => notice.families.includes(key)));
+    if (own) {
+      // It is counted there already, or somebody points at it.
+      if (own.many > 1 || this.#isTouched) return;
+      this.dismiss(own.id);
+    }
     const alike = this.shown.filter((one) => one.kind !== undefined && one.kind === notice.kind);
     // What somebody points at or is in does not change under them.
-    const isTouched = this.#holds.has('pointer') || this.#holds.has('focus');
-    const isOne = !isTouched && (alike.length >= APART || alike.some((one) => one.many > 1));
+    const isOne = !this.#isTouched && (alike.length >= APART || alike.some((one) => one.many > 1));
     if (isOne) alike.forEach((one) => this.dismiss(one.id));
     const next = isOne ? together(notice, alike) : notice;
     const tooMany = this.shown.slice(0, Math.max(0, this.shown.length + 1 - SHOWN));
@@ -141,6 +167,10 @@ class Notices {
     const left = next.undo ? UNDO_FOR : SHOWN_FOR[next.tone];
     this.#times.set(next.id, { left, since: 0, timer: undefined });
     if (this.#holds.size === 0) this.#run(next.id, 0);
+  }
+
+  get #isTouched(): boolean {
+    return this.#holds.has('pointer') || this.#holds.has('focus');
   }
 
   #run(id: number, least = LEAST_LEFT): void {
@@ -164,14 +194,22 @@ function together(newest: Shown, others: Shown[]): Shown {
   const said = newest.kind && TOGETHER[newest.kind];
   if (!said) return newest;
   const many = others.reduce((sum, one) => sum + one.many, newest.many);
-  const { about: _, ...rest } = newest;
+  const { about: _, times: __, ...rest } = newest;
   return {
     ...rest,
     many,
+    families: [newest, ...others].flatMap((one) => one.families),
     title: said.title(count(many)),
     text: `The latest: ${newest.title}${newest.text ? `, ${newest.text}` : ''}`,
     ...(said.href ? { href: said.href } : {}),
   };
+}
+
+/** Its text, with how many failures it stands for. */
+export function textOf({ text, times = 1 }: Notice): string | undefined {
+  if (times < 2) return text;
+  const said = `${count(times)} failures in all`;
+  return text ? `${text} · ${said}` : said;
 }
 
 export const notices = new Notices();

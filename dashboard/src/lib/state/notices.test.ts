@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { notices } from './notices.svelte';
+import { notices, textOf } from './notices.svelte';
 import { settings } from './settings.svelte';
 
 const usual = { ...settings.all.toasts };
@@ -96,6 +96,49 @@ describe('a notice', () => {
     notices.settle('approval/1');
     expect(titles()).toEqual(['Another is asked']);
     expect(notices.unread).toBe(1);
+  });
+});
+
+describe('a failure with those that it comes of', () => {
+  const told = (
+    title: string,
+    weight: number,
+    kind: 'run_failed' | 'step_failed' = 'run_failed',
+    at?: Date,
+  ) => notices.tell(kind, { tone: 'bad', title, text: 'why', family: { key: 'top', weight } }, at);
+
+  it('is one notice, which says the weightiest and counts', () => {
+    told('item failed', 2);
+    told('each.0 failed', 0, 'step_failed');
+    told('each failed', 1, 'step_failed');
+    told('letter failed', 3);
+    told('item failed', 2);
+    expect(titles()).toEqual(['letter failed']);
+    expect(notices.list.map(textOf)).toEqual(['why · 5 failures in all']);
+    expect(textOf(notices.shown[0]!)).toBe('why · 5 failures in all');
+    expect(notices.unread).toBe(1);
+  });
+
+  it('is counted once among others', () => {
+    fail('one');
+    fail('two');
+    told('letter failed', 3);
+    told('item failed', 2);
+    expect(titles()).toEqual(['3 runs failed']);
+  });
+
+  it('is another one when it happens again later', () => {
+    told('letter failed', 3, 'run_failed', new Date(2026, 10, 20, 10, 0, 0));
+    told('letter failed', 3, 'run_failed', new Date(2026, 10, 20, 10, 1, 0));
+    expect(notices.list).toHaveLength(2);
+  });
+
+  it('does not change under somebody who points at it, nor stand beside itself', () => {
+    told('item failed', 2);
+    notices.hold('pointer', true);
+    told('letter failed', 3);
+    expect(titles()).toEqual(['item failed']);
+    expect(notices.list.map((notice) => notice.title)).toEqual(['letter failed']);
   });
 });
 

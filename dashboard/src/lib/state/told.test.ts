@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { subjectOf, type Recorded } from '$lib/feed/decode';
-import { settledBy, toldOf } from './told';
+import { Families, settledBy, toldOf } from './told';
 
 const RUN = '01980c2a-77e1-7c50-8b1a-3f0e9a7d5c21';
 const event = (type: string, data: Record<string, unknown> = {}, step = ''): Recorded => ({
@@ -52,6 +52,19 @@ describe('what is told', () => {
       title: 'send failed',
       href: `/runs/${RUN}?step=send`,
     });
+  });
+
+  it('of a failure below another is of its family, and weighs less', () => {
+    const families = new Families();
+    const child = event('run.created', { parent: { run: 'above', step: 'each.0', root: 'top' } });
+    families.hear(child);
+    expect([families.rootOf(RUN), families.rootOf('top')]).toEqual(['top', 'top']);
+    const failed = (type: string, step: string, root: string) =>
+      toldOf(event(type, {}, step), true, root)?.notice.family;
+    expect(failed('run.failed', '', RUN)).toEqual({ key: RUN, weight: 3 });
+    expect(failed('run.failed', '', 'top')).toEqual({ key: 'top', weight: 2 });
+    expect(failed('step.failed', 'each', RUN)).toEqual({ key: RUN, weight: 1 });
+    expect(failed('step.failed', 'each.0', RUN)).toEqual({ key: RUN, weight: 0 });
   });
 
   it('is settled by the answer to the question', () => {

@@ -9,16 +9,38 @@ interface Told {
   notice: Omit<Notice, 'id' | 'at' | 'read'>;
 }
 
+/** Of so many runs it is known who started them. */
+const FAMILIES_MAX = 10_000;
 /** More of a message stands on the run's page. */
 const MESSAGE_MAX = 160;
 
-/** `isOpen`: its run is the one on the screen. Steps are told of that one alone. */
-export function toldOf(event: Recorded, isOpen: boolean): Told | null {
+/** Which run a run belongs to that was started by a step of another: the feed says it when it is created. */
+export class Families {
+  #roots = new Map<string, string>();
+
+  hear({ type, subject, data }: Recorded): void {
+    const root = (data.parent as { root?: unknown } | null | undefined)?.root;
+    if (type !== 'run.created' || !subject.run || typeof root !== 'string') return;
+    this.#roots.set(subject.run, root);
+    const [oldest] = this.#roots.keys();
+    if (this.#roots.size > FAMILIES_MAX && oldest) this.#roots.delete(oldest);
+  }
+
+  /** The run above all others of its family; itself, as far as that is known. */
+  rootOf(run: string): string {
+    return this.#roots.get(run) ?? run;
+  }
+}
+
+/** `isOpen`: its run is the one on the screen. Steps are told of that one alone. `root`: the run above all others of its family. */
+export function toldOf(event: Recorded, isOpen: boolean, root = event.subject.run): Told | null {
   const { run, step } = event.subject;
   if (!run) return null;
   const name = event.workflow ?? 'A run';
   const of = event.workflow ? `run …${shortId(run)}` : `…${shortId(run)}`;
   const href = `/runs/${run}`;
+  // What stands above what failed says most: the run before its steps, and the run that started it before that.
+  const family = (weight: number) => ({ family: { key: root ?? run, weight } });
   const atStep = step ? `${href}?step=${encodeURIComponent(step)}` : href;
   switch (event.type) {
     case 'approval.requested': {
@@ -38,7 +60,13 @@ export function toldOf(event: Recorded, isOpen: boolean): Told | null {
     case 'run.failed':
       return {
         kind: 'run_failed',
-        notice: { tone: 'bad', title: `${name} failed`, text: `${messageOf(event) ?? ''}${of}`, href },
+        notice: {
+          tone: 'bad',
+          title: `${name} failed`,
+          text: `${messageOf(event) ?? ''}${of}`,
+          href,
+          ...family(run === root ? 3 : 2),
+        },
       };
     case 'run.completed':
       return { kind: 'run_completed', notice: { tone: 'good', title: `${name} completed`, text: of, href } };
@@ -59,6 +87,7 @@ export function toldOf(event: Recorded, isOpen: boolean): Told | null {
           title: `${step} ${what}`,
           text: `${messageOf(event) ?? ''}${of}`,
           href: atStep,
+          ...family(step.includes('.') ? 0 : 1),
         },
       };
     }

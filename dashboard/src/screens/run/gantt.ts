@@ -187,19 +187,24 @@ export function rowsOf(
     if (!step) continue;
     const parts = partsOf(step, by.get(path) ?? [], readyAt(step, steps, begun), now);
     if (parts.length === 0) continue;
-    const totals: GanttRow['totals'] = { queue: 0, run: 0, retry: 0, approval: 0, wait: 0 };
-    for (const part of parts) totals[part.kind] += part.to - part.from;
-    rows.push({
-      path,
-      step,
-      depth: path.split('.').length - 1,
-      from: parts[0]?.from ?? begun,
-      to: Math.max(...parts.map((part) => part.to)),
-      parts,
-      totals,
-    });
+    rows.push(rowOf(step, parts));
   }
   return rows;
+}
+
+/** There is at least one part. */
+export function rowOf(step: Step, parts: Part[]): GanttRow {
+  const totals: GanttRow['totals'] = { queue: 0, run: 0, retry: 0, approval: 0, wait: 0 };
+  for (const part of parts) totals[part.kind] += part.to - part.from;
+  return {
+    path: step.path,
+    step,
+    depth: step.path.split('.').length - 1,
+    from: parts[0]?.from ?? 0,
+    to: Math.max(...parts.map((part) => part.to)),
+    parts,
+    totals,
+  };
 }
 
 /** A stretch of time that takes no room, or little. */

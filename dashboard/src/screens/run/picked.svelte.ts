@@ -13,6 +13,8 @@ export type TabId = (typeof TABS)[number]['id'];
 /** While somebody drags through events the address follows a moment later: browsers refuse to change it at every pixel. */
 const ADDRESS_AFTER = 200;
 let dragged = $state<{ at: number | null } | null>(null);
+/** A step that somebody wants to see, until it is in sight. */
+let wanted = $state<string | null>(null);
 let later: ReturnType<typeof setTimeout> | undefined;
 
 export const picked = {
@@ -35,10 +37,19 @@ export const picked = {
     setParams({ tab: tab === 'timeline' ? null : tab }, true);
   },
   select(step: string | null, attempt: number | null = null): void {
+    wanted = null;
     setParams({ step, attempt: attempt === null ? null : String(attempt) });
   },
+  /** Shows everything about a step, and leads there. */
   open(step: string, attempt: number | null = null): void {
+    wanted = step;
     setParams({ tab: 'steps', step, attempt: attempt === null ? null : String(attempt) }, true);
+  },
+  get wanted(): string | null {
+    return wanted;
+  },
+  found(): void {
+    wanted = null;
   },
   goTo(at: number | null): void {
     dragged = { at };
@@ -51,6 +62,6 @@ export const picked = {
   /** Another run is shown: nothing of this one is written to its address. */
   leave(): void {
     clearTimeout(later);
-    dragged = null;
+    [dragged, wanted] = [null, null];
   },
 };

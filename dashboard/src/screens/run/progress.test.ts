@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { newStep } from './fold';
 import type { components } from '$lib/api/schema';
-import { etaOf, isOverdue, progressOf } from './progress';
+import { etaOf, isOverdue, progressOf, shareSaid } from './progress';
 
 const steps = (statuses: Record<string, string>) =>
   new Map(Object.entries(statuses).map(([path, status]) => [path, { ...newStep(path), status }]));
@@ -89,4 +89,12 @@ test('a step that takes longer than was expected makes what is expected of the r
     share: 0,
     by: 'steps',
   });
+});
+
+test('a share of the time is not told as one of the steps, and what the bar says goes by steps', () => {
+  const most = steps({ a: 'completed', b: 'completed', c: 'completed', long: 'running' });
+  const progress = progressOf({ status: 'running' }, { progress: 0.05, counts: {} }, most);
+  expect(progress).toMatchObject({ share: 0.05, counted: 0.75, by: 'estimate' });
+  expect(shareSaid(progress)).toMatchObject({ share: 'about 5 %', by: 'by time' });
+  expect(shareSaid({ share: 0.75, by: 'steps' })).toMatchObject({ share: '75 %', by: 'of the steps' });
 });

@@ -1,5 +1,6 @@
 /** How far a run is, and what its bar shows. Nothing that goes on is shown as done. */
 import type { components } from '$lib/api/schema';
+import { percent } from '$lib/format';
 import { isOver } from '$lib/status';
 import type { Step } from './fold';
 import { itemsBy, itemsOf, tally, tallyWords } from './tally';
@@ -11,6 +12,8 @@ type Plan = components['schemas']['Plan'];
 export interface Progress {
   /** 0 to 1, and less than 1 while the run goes on. */
   share: number;
+  /** The same of what the bar shows as done: steps and items, however long they take. */
+  counted: number;
   text: string;
   /** What the share goes by: the time that the plan expected, or how many steps and items have ended since that says nothing. */
   by: 'estimate' | 'steps' | 'items';
@@ -27,6 +30,35 @@ export function isOverdue(plan: Plan | undefined, steps: ReadonlyMap<string, Ste
     if (step?.status !== 'running' || !step.started_at || estimate.p50_ms === 0) return false;
     return now - Date.parse(step.started_at) > estimate.p50_ms;
   });
+}
+
+const BY = {
+  estimate: {
+    about: 'about ',
+    by: 'by time',
+    means:
+      'Of the time that the plan expects, by the estimates of its steps. The bar shows steps, however long they take.',
+  },
+  steps: {
+    about: '',
+    by: 'of the steps',
+    means: 'The share of the steps that have ended, as the bar shows it.',
+  },
+  items: {
+    about: '',
+    by: 'of the steps and items',
+    means: 'The share of the steps and items that have ended, as the bar shows it.',
+  },
+} as const;
+
+/** What the share says and what it means, so that nobody takes a share of the time for one of the steps. */
+export function shareSaid({ share, by }: Pick<Progress, 'share' | 'by'>): {
+  share: string;
+  by: string;
+  means: string;
+} {
+  const said = BY[by];
+  return { share: `${said.about}${percent(share)}`, by: said.by, means: said.means };
 }
 
 /** When it is expected to end, as people say it; `null` when nothing sensible can be said. */
@@ -81,8 +113,10 @@ export function progressOf(
   // something is, then what counts has no estimate.
   const says = said !== undefined && (said > 0 || counted === 0) && (said < 0.99 || over);
   const known = says && told.items === null && !overdue;
+  const bounded = (share: number) => (run.status === 'completed' ? 1 : Math.min(share, 0.99));
   return {
-    share: run.status === 'completed' ? 1 : Math.min(known ? said : counted, 0.99),
+    share: bounded(known ? said : counted),
+    counted: bounded(counted),
     by: known ? 'estimate' : told.items ? 'items' : 'steps',
     text: tallyWords(told),
     parts: ORDER.filter((name) => shares.get(name)).map((name) => ({

@@ -22,23 +22,6 @@ function heard(answer: unknown = {}) {
   return sent;
 }
 
-test('a value is put in as it was written', async () => {
-  const { withMember } = await commands();
-  expect(withMember('{}', 'output', '{"id":12345678901234567890}')).toBe(
-    '{"output":{"id":12345678901234567890}}',
-  );
-  expect(withMember('{"a":1}', 'b', '1.0')).toBe('{"a":1,"b":1.0}');
-});
-
-test('numbers that no double holds reach the daemon', async () => {
-  const sent = heard();
-  const { reconcile } = await commands();
-  await reconcile('r', 'pay.2', 'yes', 3, '{"id":12345678901234567890}');
-  expect(sent[0]?.url).toBe('/api/v1/runs/r/steps/pay.2/reconcile');
-  expect(sent[0]?.body).toBe('{"happened":"yes","attempt":3,"output":{"id":12345678901234567890}}');
-  expect(sent[0]?.key).toBeTruthy();
-});
-
 test('asking what a retry would do takes no key', async () => {
   const sent = heard({ again: [] });
   const { retryHazards } = await commands();

@@ -1,6 +1,7 @@
 /** What can be asked of a run. Each answers when the daemon has taken it, and throws what it has against it. */
 import { api, data, idempotencyKey } from '$lib/api/client';
 import type { components } from '$lib/api/schema';
+import { withMember } from '$lib/json/lex';
 
 const once = () => ({ 'Idempotency-Key': idempotencyKey() });
 const at = (id: string) => ({ path: { id } });
@@ -53,25 +54,6 @@ function retryWith(id: string, choice: RetryChoice, dryRun: boolean) {
   );
 }
 
-export function reconcile(
-  id: string,
-  path: string,
-  happened: 'yes' | 'no',
-  attempt: number,
-  output?: string,
-) {
-  const words = JSON.stringify({ happened, attempt });
-  const text = output === undefined ? words : withMember(words, 'output', output);
-  return data(
-    api.POST('/api/v1/runs/{id}/steps/{path}/reconcile', {
-      params: { path: { id, path } },
-      body: { happened },
-      bodySerializer: () => text,
-      headers: once(),
-    }),
-  );
-}
-
 export function signal(id: string, name: string, payload: string) {
   return data(
     api.POST('/api/v1/runs/{id}/signals/{name}', {
@@ -81,10 +63,4 @@ export function signal(id: string, name: string, payload: string) {
       headers: once(),
     }),
   );
-}
-
-/** A member more in an object, whose text stays as it is: numbers that no double holds are not changed. */
-export function withMember(object: string, name: string, value: string): string {
-  const inside = object.slice(0, -1);
-  return `${inside}${inside === '{' ? '' : ','}${JSON.stringify(name)}:${value}}`;
 }
