@@ -5,17 +5,18 @@
 import { ApiError } from '$lib/api/problem';
 import type { Direction } from '$lib/graph/layout';
 import { notices } from '$lib/state/notices.svelte';
-import { check, ifThere, latest, save, type Latest, type Plan } from './definitions';
+import { Checks } from './checks.svelte';
+import { ifThere, latest, save, type Latest, type Plan } from './definitions';
 import { draftOf, dropDraft, keepDraft, keepPlaces, NEW, placesOf } from './draft';
 import { graphOf, type Graph } from './model/graph';
-import { History, type Moved } from './model/history';
-import { placed, type Placed } from './model/place';
+import { History, type Moment, type Moved } from './model/history';
+import type { Placed } from './model/place';
 import { copied, disconnect, paste, removeNodes, renameNode } from './model/operations';
+import { held } from './model/stand';
 import { EditRefused, read } from './model/text';
 
-/** After so long without another key the text is read, and then checked (milliseconds). */
+/** After so long without another key the text is read (milliseconds). */
 export const READ_AFTER = 140;
-const CHECK_AFTER = 350;
 const KEEP_AFTER = 500;
 
 /** One visit of a field of a form, from its first letter until it is left. */
@@ -39,13 +40,11 @@ export class Builder {
   moved = $state.raw<Moved>({});
   /** Which way the picture goes in which they were moved. */
   way: Direction = 'right';
+  /** Where everything is that is drawn: the canvas says it. */
+  standing: () => Moved = () => ({});
   graph = $state.raw<Graph>(graphOf({}));
   /** Why the text cannot be read; the canvas shows what could be read last, and changes nothing. */
   broken = $state<string | null>(null);
-  problems = $state.raw<Placed[]>([]);
-  plan = $state.raw<Plan | null>(null);
-  /** `unreached`: the daemon could not be asked. */
-  checked = $state<'checking' | 'valid' | 'invalid' | 'unreached'>('checking');
   selected = $state.raw<readonly string[]>([]);
   selectedEdge = $state<string | null>(null);
   /** How deep within the selected map or loop: 0 is the node itself. */
@@ -60,15 +59,26 @@ export class Builder {
   /** A draft could not be kept here. */
   unkept = $state(false);
 
+  #checks = new Checks(() => ({ text: this.text, ids: this.graph.nodes.map((node) => node.id) }));
   #history = new History({ text: '', moved: {} });
   /** The field that writes now. */
   #visit: Visit | null = null;
   /** Takes over what stands in a field and was not read yet; false when it cannot be. */
   #settle: (() => boolean) | null = null;
   #reading: ReturnType<typeof setTimeout> | undefined;
-  #checking: ReturnType<typeof setTimeout> | undefined;
   #keeping: ReturnType<typeof setTimeout> | undefined;
-  #asked: AbortController | null = null;
+
+  get problems(): Placed[] {
+    return this.#checks.problems;
+  }
+
+  get plan(): Plan | null {
+    return this.#checks.plan;
+  }
+
+  get checked(): Checks['state'] {
+    return this.#checks.state;
+  }
 
   get isDirty(): boolean {
     return this.base === null ? this.text !== '' : this.text !== this.base.source;
@@ -131,10 +141,12 @@ export class Builder {
   edit(label: string, change: (text: string) => string, moved = this.moved): boolean {
     const visit = this.#visit;
     try {
-      if (this.#reading) this.#read();
+      if (this.#reading) this.#readTyped();
       if (this.broken) throw new EditRefused('The text cannot be read. Mend it first.');
       const found = visit && this.#history.before(visit.key);
+      const { graph, standing } = { graph: this.graph, standing: this.standing() };
       this.#set(change(found?.text ?? this.text), moved, label, visit?.key);
+      this.#hold(graph, standing);
       return true;
     } catch (error) {
       if (!(error instanceof EditRefused)) throw error;
@@ -184,16 +196,16 @@ export class Builder {
   type(text: string): void {
     if (text === this.text) return;
     this.text = text;
-    this.#history.push({ text, moved: this.moved }, 'typing', Date.now(), 'typing');
+    this.#history.push(this.#moment(text, this.moved), 'typing', Date.now(), 'typing');
     clearTimeout(this.#reading);
-    this.#reading = setTimeout(() => this.#read(), READ_AFTER);
+    this.#reading = setTimeout(() => this.#readTyped(), READ_AFTER);
     this.#after();
   }
 
   /** With `isAdding` it is where something that was just added stands, and is undone with it. */
   move(places: Moved, isAdding = false): void {
     const moved = { ...this.moved, ...places };
-    if (isAdding) this.#history.amend({ text: this.text, moved });
+    if (isAdding) this.#history.amend(this.#moment(this.text, moved));
     else this.#set(this.text, moved, 'moving');
     if (isAdding) this.#show(this.text, moved);
   }
@@ -205,12 +217,12 @@ export class Builder {
 
   undo(): void {
     const moment = this.#history.undo();
-    if (moment) this.#show(moment.text, moment.moved);
+    if (moment) this.#again(moment);
   }
 
   redo(): void {
     const moment = this.#history.redo();
-    if (moment) this.#show(moment.text, moment.moved);
+    if (moment) this.#again(moment);
   }
 
   select(ids: readonly string[], depth = 0): void {
@@ -302,13 +314,12 @@ export class Builder {
 
   /** Asks the daemon again, now. */
   recheck(): void {
-    clearTimeout(this.#checking);
-    void this.#check();
+    this.#checks.now();
   }
 
   stop(): void {
-    [this.#reading, this.#checking].forEach((timer) => clearTimeout(timer));
-    this.#asked?.abort();
+    clearTimeout(this.#reading);
+    this.#checks.stop();
     this.#keep();
   }
 
@@ -319,9 +330,25 @@ export class Builder {
   }
 
   #set(text: string, moved: Moved, label: string, visit?: string): void {
-    if (visit === undefined) this.#history.push({ text, moved }, label, Date.now());
-    else this.#history.push({ text, moved }, label, Date.now(), visit, Infinity);
+    const moment = this.#moment(text, moved);
+    if (visit === undefined) this.#history.push(moment, label, Date.now());
+    else this.#history.push(moment, label, Date.now(), visit, Infinity);
     this.#show(text, moved);
+  }
+
+  #moment(text: string, moved: Moved): Moment {
+    return { text, moved, way: this.way };
+  }
+
+  #again({ text, moved, way }: Moment): void {
+    if (way) this.way = way;
+    this.#show(text, moved);
+  }
+
+  /** What the last step has done to the graph moves nothing that was there before: only tidying up does. */
+  #hold(before: Graph, standing: Moved): void {
+    const places = held(before, this.graph, this.moved, standing, this.way);
+    if (places) this.move(places, true);
   }
 
   #show(text: string, moved: Moved): void {
@@ -336,9 +363,15 @@ export class Builder {
   #after(): void {
     this.undoes = this.#history.undoes;
     this.redoes = this.#history.redoes;
-    clearTimeout(this.#checking);
-    this.#checking = setTimeout(() => void this.#check(), CHECK_AFTER);
+    this.#checks.soon();
     this.#keepSoon();
+  }
+
+  /** Whoever writes a picture that nobody has touched sees it laid out anew. */
+  #readTyped(): void {
+    const { graph, standing } = { graph: this.graph, standing: this.standing() };
+    this.#read();
+    if (Object.keys(this.moved).length > 0) this.#hold(graph, standing);
   }
 
   #read(): void {
@@ -357,37 +390,6 @@ export class Builder {
     if (left.length !== this.selected.length) this.select(left);
     if (this.selectedEdge && !this.graph.edges.some((edge) => edge.id === this.selectedEdge))
       this.selectedEdge = null;
-  }
-
-  async #check(): Promise<void> {
-    this.#asked?.abort();
-    const asked = new AbortController();
-    this.#asked = asked;
-    const text = this.text;
-    if (text.trim() === '') {
-      this.problems = [];
-      this.plan = null;
-      this.checked = 'invalid';
-      return;
-    }
-    try {
-      const { valid, diagnostics, plan } = await check(text, asked.signal);
-      if (asked.signal.aborted || text !== this.text) return;
-      this.problems = placed(
-        diagnostics,
-        text,
-        this.graph.nodes.map((node) => node.id),
-      );
-      this.plan = plan;
-      this.checked = valid ? 'valid' : 'invalid';
-    } catch (error) {
-      if (asked.signal.aborted) return;
-      this.checked = 'unreached';
-      if (error instanceof ApiError && error.problem.diagnostics) {
-        this.problems = placed(error.problem.diagnostics, text, []);
-        this.checked = 'invalid';
-      }
-    }
   }
 
   #keepSoon(): void {
