@@ -265,7 +265,8 @@ export function paste(text: string, clipboard: string): Added {
   return { text: changed, ids: [...names.values()] };
 }
 
-function put(root: unknown, path: Path, value: unknown): void {
+/** Changes a value of a document in place. */
+export function put(root: unknown, path: Path, value: unknown): void {
   const parent = path
     .slice(0, -1)
     .reduce<unknown>((here, key) => (here as Record<string | number, unknown>)[key], root);
