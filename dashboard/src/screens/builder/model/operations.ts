@@ -40,6 +40,11 @@ export const STARTERS: Record<NodeType, Record<string, unknown>> = {
   transform: { type: 'transform', value: {} },
 };
 
+/** One that calls this agent or tool, when it is named. */
+export function starterOf(type: NodeType, agent?: string): Record<string, unknown> {
+  return { ...STARTERS[type], ...(agent ? { [type === 'tool_call' ? 'tool' : 'agent']: agent } : {}) };
+}
+
 const ID_WISHES: Partial<Record<string, string>> = {
   agent_call: 'call',
   tool_call: 'tool',
