@@ -98,11 +98,18 @@ test('a step is dragged onto the canvas, connected, deleted and brought back, an
   await viewer.getByText(/starts at once, beside the others/).waitFor();
   await tab('Text').click();
 
+  const places = () =>
+    Promise.all(
+      ['first', 'wait'].map((id) => step(id).evaluate((node) => (node as HTMLElement).style.transform)),
+    );
+  const stood = await places();
   await drag(step('first').locator('.source'), step('wait').locator('.target'));
   await says('needs: [first]');
   await step('wait')
     .getByTitle(/Not connected/)
     .waitFor({ state: 'hidden' });
+  // An edge moves nothing.
+  expect(await places()).toEqual(stood);
   await picture(viewer, 'builder-1-connected');
 
   await step('wait').click();

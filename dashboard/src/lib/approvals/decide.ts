@@ -30,10 +30,3 @@ export function decidedBefore(
   const text = (value: unknown) => (typeof value === 'string' ? value : null);
   return { status: text(state.status) ?? 'decided', by: text(state.by), at: text(state.decided_at) };
 }
-
-/** `token:…` and `local` as people say them. */
-export function person(by: string | null | undefined): string {
-  if (!by) return 'nobody in particular';
-  if (by === 'local') return 'the local user';
-  return by.startsWith('token:') ? `token …${by.slice(-8)}` : by;
-}

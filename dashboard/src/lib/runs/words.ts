@@ -77,9 +77,12 @@ export function markOf(run: Standing): 'needs_you' | 'waiting' | 'partial' | nul
   return waits.length > 0 && run.status === 'running' ? 'waiting' : null;
 }
 
-/** From its beginning to its end, or to now. */
-export function took(run: Run, now: number): number {
-  const begin = new Date(run.started_at ?? run.created_at).getTime();
+/**
+ * From when it was asked for to its end, or to now, as the timeline shows it: a run that was tried again has begun once, and what it
+ * waited in between is part of it.
+ */
+export function took(run: Pick<Run, 'created_at' | 'ended_at'>, now: number): number {
+  const begin = new Date(run.created_at).getTime();
   const end = run.ended_at ? new Date(run.ended_at).getTime() : now;
   return Math.max(0, end - begin);
 }

@@ -1,8 +1,9 @@
 /**
- * What pops up, and the list behind the bell that keeps it. What pops up goes by itself after a while; the while stands still as long
+ * What pops up, and the list behind the bell that keeps it, also over a reload. What pops up goes by itself after a while; the while stands still as long
  * as somebody points at it, is in it with the keyboard, or does not look at the page at all.
  */
 import { count } from '$lib/format';
+import { keepNotices, keptNotices } from './bell';
 import { settings, type NoticeKind } from './settings.svelte';
 
 export interface Notice {
@@ -57,9 +58,9 @@ const TOGETHER: Record<NoticeKind, { title: (n: string) => string; href?: string
 type Hold = 'pointer' | 'focus' | 'away';
 
 class Notices {
-  list = $state<Notice[]>([]);
-  shown = $state<Shown[]>([]);
   #next = 1;
+  list = $state<Notice[]>(keptNotices().map((one) => ({ ...one, id: this.#next++ })));
+  shown = $state<Shown[]>([]);
   #holds = new Set<Hold>();
   #times = new Map<
     number,
@@ -110,7 +111,9 @@ class Notices {
 
   /** What it was about was done, here or elsewhere. */
   settle(about: string): void {
-    this.list.forEach((notice) => notice.about === about && (notice.read = true));
+    const asked = this.list.filter((notice) => notice.about === about && !notice.read);
+    asked.forEach((notice) => (notice.read = true));
+    if (asked.length > 0) keepNotices(this.list);
     this.shown.filter((one) => one.about === about && one.many === 1).forEach((one) => this.dismiss(one.id));
   }
 
@@ -124,16 +127,20 @@ class Notices {
   }
 
   readAll(): void {
+    if (this.unread === 0) return;
     this.list.forEach((notice) => (notice.read = true));
+    keepNotices(this.list);
   }
 
   clear(): void {
     this.list = [];
+    keepNotices([]);
   }
 
   #keep(notice: Omit<Notice, 'id' | 'read'>): Notice {
     const kept = { ...notice, id: this.#next++, read: false };
     this.list = [kept, ...this.list].slice(0, KEPT);
+    keepNotices(this.list);
     return kept;
   }
 

@@ -178,6 +178,25 @@ describe('the notices', () => {
     expect([notices.list[0]?.title, notices.list.at(-1)?.title]).toEqual(['130', '31']);
   });
 
+  it('behind the bell are there again after a reload, with what was read', async () => {
+    notices.tell('run_completed', { tone: 'good', title: 'A run completed' });
+    notices.readAll();
+    notices.tell('needs_you', { tone: 'ask', title: 'Somebody is asked', about: 'approval/1' });
+    vi.resetModules();
+    const { notices: again } = await import('./notices.svelte');
+    expect(again.list.map(({ title, read }) => [title, read])).toEqual([
+      ['Somebody is asked', false],
+      ['A run completed', true],
+    ]);
+    expect(again.shown).toEqual([]);
+    again.settle('approval/1');
+    again.tell('run_failed', { tone: 'bad', title: 'A run failed' });
+    expect(new Set(again.list.map((notice) => notice.id)).size).toBe(3);
+    again.clear();
+    vi.resetModules();
+    expect((await import('./notices.svelte')).notices.list).toEqual([]);
+  });
+
   it('are read and cleared together', () => {
     notices.tell('run_completed', { tone: 'good', title: 'A run completed' });
     notices.readAll();

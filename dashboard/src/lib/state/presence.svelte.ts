@@ -4,6 +4,7 @@
  * people call themselves. A daemon that knows no presence leaves the list empty.
  */
 import type { Live } from '$lib/feed/decode';
+import { personFirst } from '$lib/people';
 import { settings } from './settings.svelte';
 
 export type Doing = 'viewing' | 'editing';
@@ -87,10 +88,7 @@ function nameFrom(text: string): string {
 
 /** How somebody is called on the screen. */
 export function callOf(person: Person): string {
-  if (person.name) return person.name;
-  return person.subject === 'local'
-    ? 'Somebody on this machine'
-    : `Somebody with ${person.subject.replace(':', ' ')}`;
+  return person.name || personFirst(person.subject);
 }
 
 /** One or two letters that stand for them. */

@@ -106,7 +106,7 @@ describe('people', () => {
   });
 
   it('without a name are called by who they are to the daemon', () => {
-    expect(callOf(person('1', null))).toBe('Somebody on this machine');
-    expect(callOf(person('1', null, { subject: 'token:ci' }))).toBe('Somebody with token ci');
+    expect(callOf(person('1', null))).toBe('The local user');
+    expect(callOf(person('1', null, { subject: 'token:ci' }))).toBe('Token …ci');
   });
 });

@@ -4,6 +4,7 @@
  */
 import { api, csrf, data } from '$lib/api/client';
 import { ApiError } from '$lib/api/problem';
+import { notices } from './notices.svelte';
 
 export interface Who {
   subject: string;
@@ -30,8 +31,10 @@ class Session {
       this.#in(await this.#get());
     } catch (error) {
       // A daemon that does not answer is told by the shell, which goes on trying.
-      if (error instanceof ApiError && error.status === 401) this.state = 'out';
-      else this.state = 'in';
+      const isOut = error instanceof ApiError && error.status === 401;
+      this.state = isOut ? 'out' : 'in';
+      // What was told here before is nobody's by now.
+      if (isOut) notices.clear();
     }
   }
 
@@ -55,6 +58,7 @@ class Session {
   async logout(): Promise<void> {
     await api.DELETE('/api/v1/session');
     csrf.token = null;
+    notices.clear();
     this.who = null;
     this.ended = false;
     this.state = 'out';
@@ -65,6 +69,7 @@ class Session {
   }
 
   #in(who: Who): void {
+    if (this.who && this.who.subject !== who.subject) notices.clear();
     this.who = who;
     csrf.token = who.csrf ?? null;
     this.ended = false;

@@ -2,6 +2,7 @@ import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/sv
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Builder } from './builder.svelte';
 import * as definitions from './definitions';
+import { connect } from './model/operations';
 import Harness from './Harness.test.svelte';
 
 vi.mock('$lib/graph/layout', async () => {
@@ -150,5 +151,24 @@ describe('copying', () => {
     expect(builder.graph.nodes.map((node) => node.id)).toEqual(['a', 'c']);
     await clip('paste');
     expect(builder.graph.nodes.map((node) => node.id)).toEqual(['a', 'c', 'b']);
+  });
+});
+
+describe('what is drawn', () => {
+  const places = () =>
+    [...canvas.querySelectorAll<HTMLElement>('.svelte-flow__node')].map((node) => node.style.transform);
+
+  it('stays where it is when an edge is drawn, until it is tidied up', async () => {
+    const before = places();
+    builder.edit('connecting b and c', (text) => connect(text, 'b', 'c'));
+    await waitFor(() => expect(canvas.querySelectorAll('.svelte-flow__edge')).toHaveLength(3));
+    expect(places()).toEqual(before);
+    await fireEvent.click(screen.getByRole('button', { name: /^Tidy up/ }));
+    await waitFor(() => expect(places()).not.toEqual(before));
+    builder.undo();
+    await waitFor(() => expect(places()).toEqual(before));
+    builder.undo();
+    expect(builder.text).toBe(TEXT);
+    await waitFor(() => expect(places()).toEqual(before));
   });
 });

@@ -6,7 +6,9 @@ import { notices } from '$lib/state/notices.svelte';
 import type { Builder } from './builder.svelte';
 import type { Places } from './flow';
 import { isAlone } from './model/attach';
-import { heightOf, NODE_WIDTH } from './model/size';
+import type { Moved } from './model/history';
+import { NODE_WIDTH } from './model/size';
+import { shapeOf } from './model/stand';
 
 /** So long one waits for the better layout before a plainer one is shown (milliseconds). */
 const QUICK_AFTER = 300;
@@ -25,28 +27,31 @@ export class Picture {
   hasMoved = false;
 
   #builder: Builder;
+  /** The shape for which the way was chosen: what is added later turns nothing. */
+  #chosenFor = $state<string | null>(null);
   /** What decides the layout: other texts move nothing, nor does a step that stands alone where somebody has put it. */
   #shape = $derived.by(() => {
     const { graph, moved } = this.#builder;
     const nodes = graph.nodes.filter((node) => moved[node.id] === undefined || !isAlone(graph, node.id));
-    return JSON.stringify([
-      nodes.map((node) => [node.id, heightOf(node, 'right'), heightOf(node, 'down')]),
-      graph.edges.map((edge) => [edge.from, edge.to]),
-    ]);
+    return shapeOf(graph, nodes);
   });
   /** The way of drawing that leaves nodes larger in the room that there is. What was moved by hand keeps its way. */
   #direction = $derived.by<Direction>(() => {
     const { width, height } = this;
     if (width === 0 || height === 0) return 'right';
     if (Object.keys(this.#builder.moved).length > 0) return this.#builder.way;
-    if (this.hasMoved && untrack(() => this.isPlaced)) return untrack(() => this.drawn);
+    const isChosen = this.#chosenFor !== null && (this.hasMoved || this.#chosenFor !== this.#shape);
+    if (isChosen && untrack(() => this.isPlaced)) return untrack(() => this.drawn);
     return better(JSON.parse(this.#shape) as Shape, width, height);
   });
 
   constructor(builder: Builder) {
     this.#builder = builder;
+    builder.standing = () => this.#standing;
     $effect(() => {
       if (this.width === 0) return;
+      const shape = this.#shape;
+      untrack(() => (this.#chosenFor ??= shape));
       return this.#lay(this.#direction, JSON.parse(this.#shape) as Shape);
     });
   }
@@ -63,6 +68,20 @@ export class Picture {
       more.set(node.id, at ? { x: at.x + NODE_WIDTH + 64, y: at.y } : { x: 0, y: 0 });
     }
     return more;
+  }
+
+  /** Lays everything out anew, and chooses anew which way it goes. */
+  tidy(): void {
+    this.hasMoved = false;
+    this.#builder.tidy();
+    this.#chosenFor = this.#shape;
+  }
+
+  /** Where everything is that is drawn. */
+  get #standing(): Moved {
+    if (!this.isPlaced) return {};
+    const whole = [...this.places].map(([id, { x, y }]) => [id, { x: Math.round(x), y: Math.round(y) }]);
+    return { ...(Object.fromEntries(whole) as Moved), ...this.#builder.moved };
   }
 
   /** Whether a step has its place already. */
@@ -107,5 +126,7 @@ function better([sizes, pairs]: Shape, width: number, height: number): Direction
   const zoom = (w: number, h: number) => Math.min(width / w, height / h, 1);
   const right = zoom(levels * (NODE_WIDTH + 64), widest * 110);
   const down = zoom(widest * (NODE_WIDTH + 28), levels * 150);
+  // Where two steps do not fit beside each other the picture goes down from the first.
+  if (width < 2 * (NODE_WIDTH + 64)) return down >= right ? 'down' : 'right';
   return down > right * 1.3 ? 'down' : 'right';
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Approval } from '$lib/approvals/approval';
 import type { Run } from '$lib/runs/words';
-import { approvalItem, inOrder, neighbour, quarantineItem } from './items';
+import { approvalItem, inOrder, neighbour, quarantineItem, runOf } from './items';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
 const ask = (id: string, more: Partial<Approval> = {}) =>
@@ -45,4 +45,11 @@ describe('what waits for a person', () => {
     expect(neighbour(items, 'a:3')).toBe('a:2');
     expect(neighbour([ask('1')], 'a:1')).toBeNull();
   });
+});
+
+it('is of a run, to which it leads also when it is answered', () => {
+  expect(runOf(ask('a', { workflow: 'deploy' }))).toEqual({ run: 'r', workflow: 'deploy' });
+  expect(runOf(ask('a'))).toEqual({ run: 'r', workflow: 'the run' });
+  const run = { id: 'x', workflow: 'deploy', created_at: '' } as Run;
+  expect(runOf(quarantineItem(run))).toEqual({ run: 'x', workflow: 'deploy' });
 });

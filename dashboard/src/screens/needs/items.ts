@@ -64,6 +64,13 @@ export function titleOf(item: Item): string {
   }
 }
 
+/** The run that waits, and what it is a run of. */
+export function runOf(item: Item): { run: string; workflow: string } {
+  return item.kind === 'approval'
+    ? { run: item.approval.run, workflow: item.approval.workflow || 'the run' }
+    : { run: item.run.id, workflow: item.run.workflow };
+}
+
 /** What to look at once this one is gone: the one below it, else the one above. */
 export function neighbour(items: readonly Item[], key: string): string | null {
   const at = items.findIndex((item) => item.key === key);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chips, fromParams, isEmpty, momentOf, toQuery, toSearch, toggled } from './filter';
+import { chips, fromParams, isEmpty, momentOf, toQuery, toSearch, toggled, pressed } from './filter';
 
 const NOW = Date.parse('2026-01-02T00:00:00Z');
 const read = (search: string) => {
@@ -41,4 +41,13 @@ describe('a filter of runs', () => {
     expect(toggled(['a'], 'b')).toEqual(['a', 'b']);
     expect(toggled(['a', 'b'], 'a')).toEqual(['b']);
   });
+});
+
+it('chooses the word that is pressed alone, and with a key beside it those that are chosen too', () => {
+  expect(pressed([], 'failed', false)).toEqual(['failed']);
+  expect(pressed(['failed'], 'running', false)).toEqual(['running']);
+  expect(pressed(['failed', 'running'], 'running', false)).toEqual(['running']);
+  expect(pressed(['running'], 'running', false)).toEqual([]);
+  expect(pressed(['failed'], 'running', true)).toEqual(['failed', 'running']);
+  expect(pressed(['failed', 'running'], 'failed', true)).toEqual(['running']);
 });

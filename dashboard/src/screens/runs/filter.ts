@@ -137,6 +137,15 @@ export function statusText(filter: Filter): string {
   return filter.status.map((status) => lookOf(status).label.toLowerCase()).join(' or ');
 }
 
+/**
+ * What is chosen after one word of several was pressed: it alone, or nothing when it was that already. With `adding` it comes to those
+ * that are chosen, or goes from them.
+ */
+export function pressed(words: string[], word: string, adding: boolean): string[] {
+  if (adding) return toggled(words, word);
+  return words.length === 1 && words[0] === word ? [] : [word];
+}
+
 /** Takes a word into a list or out of it. */
 export function toggled(words: string[], word: string): string[] {
   return words.includes(word) ? words.filter((one) => one !== word) : [...words, word];

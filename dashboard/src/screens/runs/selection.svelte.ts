@@ -39,6 +39,13 @@ export class Selection {
     if (on) order.forEach((one) => this.ids.add(one));
   }
 
+  /** What left the list is not chosen any more: nobody would see what happens to it. */
+  keep(order: readonly string[]): void {
+    if (this.ids.size === 0) return;
+    const there = new Set(order);
+    for (const id of [...this.ids]) if (!there.has(id)) this.ids.delete(id);
+  }
+
   clear(): void {
     this.all = false;
     this.ids.clear();

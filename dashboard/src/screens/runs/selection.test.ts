@@ -20,3 +20,10 @@ it('is those that are loaded once one was taken out of all', () => {
   expect(chosen.all).toBe(false);
   expect([...chosen.ids]).toEqual(['b', 'c', 'd']);
 });
+
+it('loses what left the list, and nothing else', () => {
+  const chosen = new Selection();
+  chosen.setAll(order, true);
+  chosen.keep(['x', 'a', 'c', 'd']);
+  expect([...chosen.ids]).toEqual(['a', 'c', 'd']);
+});

@@ -19,3 +19,13 @@ it('draws what is gone beside what is new, and says which is which', () => {
   expect(Object.fromEntries(both.diff)).toEqual({ a: 'changed', b: 'removed', c: 'added' });
   expect(both.edges.map((edge) => `${edge.from}>${edge.to}`)).toEqual(['a>c', 'a>b']);
 });
+
+it('draws a step that is called otherwise once, by the name that it has', () => {
+  const other = graphOf({
+    nodes: { a: { type: 'emit', event: 'x' }, c: { type: 'emit', event: 'x', needs: ['a'] } },
+  });
+  const both = drawnTogether(before, other);
+  expect(both.nodes.map((node) => node.id)).toEqual(['a', 'c']);
+  expect(Object.fromEntries(both.diff)).toEqual({ c: 'changed' });
+  expect(both.edges.map((edge) => `${edge.from}>${edge.to}`)).toEqual(['a>c']);
+});

@@ -12,12 +12,13 @@ export function drawn(graph: Graph): Drawn {
   return { nodes: graph.nodes.map(nodeOf), edges: unique(graph.edges.map(edgeOf)) };
 }
 
-/** Both versions in one picture: what is gone is drawn, too. */
-export function drawnTogether(before: Graph, after: Graph): Drawn & { diff: Map<string, FlowDiff> } {
-  const { nodes: changes } = compare(before, after);
+/** Both versions in one picture: what is gone is drawn, too, and what is called otherwise once, by the name that it has. */
+export function drawnTogether(earlier: Graph, after: Graph): Drawn & { diff: Map<string, FlowDiff> } {
+  const { nodes: changes, renamed, before } = compare(earlier, after);
   const gone = before.nodes.filter((node) => changes.get(node.id) === 'removed');
   const diff = new Map<string, FlowDiff>();
   for (const [id, change] of changes) if (change !== 'same') diff.set(id, change);
+  for (const id of renamed.values()) diff.set(id, 'changed');
   return {
     nodes: [...after.nodes, ...gone].map(nodeOf),
     edges: unique([...after.edges, ...before.edges].map(edgeOf)),

@@ -2,6 +2,8 @@
  * What can be undone: one history for canvas and text. A step is the text as it was, and where nodes had been moved to. What is typed
  * in one go is one step, and so is one visit of a field of a form.
  */
+import type { Direction } from '$lib/graph/layout';
+
 export interface Moved {
   [id: string]: { x: number; y: number };
 }
@@ -9,6 +11,8 @@ export interface Moved {
 export interface Moment {
   text: string;
   moved: Moved;
+  /** Which way the picture went in which they were moved. */
+  way?: Direction;
 }
 
 interface Step extends Moment {

@@ -40,6 +40,11 @@ export const STARTERS: Record<NodeType, Record<string, unknown>> = {
   transform: { type: 'transform', value: {} },
 };
 
+/** One that calls this agent or tool, when it is named. */
+export function starterOf(type: NodeType, agent?: string): Record<string, unknown> {
+  return { ...STARTERS[type], ...(agent ? { [type === 'tool_call' ? 'tool' : 'agent']: agent } : {}) };
+}
+
 const ID_WISHES: Partial<Record<string, string>> = {
   agent_call: 'call',
   tool_call: 'tool',
@@ -265,7 +270,8 @@ export function paste(text: string, clipboard: string): Added {
   return { text: changed, ids: [...names.values()] };
 }
 
-function put(root: unknown, path: Path, value: unknown): void {
+/** Changes a value of a document in place. */
+export function put(root: unknown, path: Path, value: unknown): void {
   const parent = path
     .slice(0, -1)
     .reduce<unknown>((here, key) => (here as Record<string | number, unknown>)[key], root);
