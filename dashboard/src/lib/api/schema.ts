@@ -2634,13 +2634,6 @@ export interface components {
             id: string;
             /** @description `pending`, `running`, `paused`, `completed`, `failed`, `cancelled`. */
             status: string;
-            /**
-             * Format: int32
-             * @description How many people's answers it waits for.
-             */
-            waiting_approvals: number;
-            /** @description What its steps wait for beside answers: `reconcile`, `signal`, `child`, `time`. */
-            waits_for: string[];
         };
         /** @description Whether an interrupted write happened. */
         ReconcileBody: {
