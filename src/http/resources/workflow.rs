@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 
 use super::numbers::ByStatusBody;
 use super::plan::PlanBody;
-use super::step::wait_reason;
 
 /// A workflow, as lists show it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -179,10 +178,6 @@ pub struct RecentRunBody {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub ended_at: Option<Timestamp>,
-    /// How many people's answers it waits for.
-    pub waiting_approvals: u32,
-    /// What its steps wait for beside answers: `reconcile`, `signal`, `child`, `time`.
-    pub waits_for: Vec<&'static str>,
 }
 
 impl RecentRunBody {
@@ -194,8 +189,6 @@ impl RecentRunBody {
             status: row.status.as_str(),
             created_at: row.created_at,
             ended_at: row.ended_at,
-            waiting_approvals: row.waiting_approvals,
-            waits_for: row.waits_beside_answers().into_iter().map(wait_reason).collect(),
         }
     }
 }
