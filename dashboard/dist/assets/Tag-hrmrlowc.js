@@ -1,1 +1,0 @@
-import{C as e,J as t,R as n,X as r,_t as i,ft as a,i as o,k as s,zt as c}from"./Button-DrsrtBTo.js";var l=r(`<span class="tag svelte-frh3py"><!></span>`);function u(r,u){let d=o(u,`tone`,3,`grey`);var f=l();let p;var m=i(f);n(m,()=>u.children),c(f),a(()=>{e(f,`title`,u.title),p=s(f,``,p,{color:`var(--${d()??``})`,background:`var(--${d()??``}-soft)`})}),t(r,f)}export{u as t};

@@ -1,1 +1,0 @@
-import{Ft as e}from"./Skeleton-yBxnrMYV.js";async function t(t){let n;try{n=await(await fetch(`/readyz?verbose`,{signal:t??null})).json()}catch(n){throw t?.aborted?n:e.unreachable()}if(typeof n?.ready!=`boolean`)throw e.unreachable();return n}export{t};

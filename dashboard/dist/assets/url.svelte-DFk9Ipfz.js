@@ -1,1 +1,0 @@
-import"./Button-DrsrtBTo.js";import{Ut as e}from"./Skeleton-yBxnrMYV.js";function t(t,n=``){let r=e.get(t);return r===null?n:String(r)}function n(t,n=!1){let r=new URL(location.href);Object.entries(t).filter(([e,t])=>(r.searchParams.get(e)??``)!==(t??``)).forEach(([t,r],i)=>{let a=!n||i>0;r?e.set(t,r,{replace:a}):e.delete(t,void 0,{replace:a})})}export{n,t};
