@@ -25,6 +25,8 @@ export class Editing {
   moved = $state.raw<Moved>({});
   /** Which way the picture goes in which they were moved. */
   way: Direction = 'right';
+  /** A canvas has drawn it. */
+  isDrawn = false;
   /** Where everything is that is drawn: the canvas says it. */
   standing: () => Moved = () => ({});
   graph = $state.raw<Graph>(graphOf({}));
@@ -191,6 +193,7 @@ export class Editing {
   protected changed(): void {}
 
   protected begin(text: string, moved: Moved): void {
+    this.isDrawn = false;
     this.#history = new History({ text, moved });
     this.selected = [];
     this.#show(text, moved);

@@ -27,6 +27,8 @@ export class Picture {
   hasMoved = false;
 
   #builder: Builder;
+  /** It was drawn before the text alone was shown: it goes the way that it went. */
+  #isAgain: boolean;
   /** The shape for which the way was chosen: what is added later turns nothing. */
   #chosenFor = $state<string | null>(null);
   /** What decides the layout: other texts move nothing, nor does a step that stands alone where somebody has put it. */
@@ -42,11 +44,15 @@ export class Picture {
     if (Object.keys(this.#builder.moved).length > 0) return this.#builder.way;
     const isChosen = this.#chosenFor !== null && (this.hasMoved || this.#chosenFor !== this.#shape);
     if (isChosen && untrack(() => this.isPlaced)) return untrack(() => this.drawn);
+    if (isChosen && this.#isAgain) return this.#builder.way;
     return better(JSON.parse(this.#shape) as Shape, width, height);
   });
 
   constructor(builder: Builder) {
     this.#builder = builder;
+    this.#isAgain = builder.isDrawn;
+    if (this.#isAgain) this.#chosenFor = '';
+    builder.isDrawn = true;
     builder.standing = () => this.#standing;
     $effect(() => {
       if (this.width === 0) return;
