@@ -182,7 +182,9 @@ pub(crate) fn resolve(word: &str, visible: &dyn Visible) -> Result<(Root, bool),
             Code::MaySkip,
             format!("the node `{word}` may have been skipped when this is read"),
         )
-        .help(format!("depend on it directly, or declare that it may be missing: `needs: [{{node: {word}, kind: soft}}]`"))),
+        .help(format!(
+            "add `{{node: {word}, kind: soft}}` to `needs`: it is null then when it was skipped; with `{word}` alone in `needs` this node is skipped with it"
+        ))),
         // The others were refused.
         Access::Certain | Access::NotUpstream | Access::Downstream | Access::Itself => {
             Ok((Root::Node(node), false))

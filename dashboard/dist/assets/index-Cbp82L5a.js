@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["assets/app-B14OMa4n.js","assets/common-ByWe5zMT.js","assets/first-BHcmwTke.js","assets/common-Dx78qSXq.css","assets/some-F8lDeQvv.js","assets/some-C61sweYT.css","assets/popover-CLx6WFlb.js","assets/app-DDYDhakL.css"])))=>i.map(i=>d[i]);
-import{a as e,i as t,n,r}from"./first-BHcmwTke.js";e(t(location.pathname)),n(location.pathname)().catch(()=>void 0),r(()=>import(`./app-B14OMa4n.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]));
