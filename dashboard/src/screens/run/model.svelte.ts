@@ -127,14 +127,15 @@ export class RunModel {
     // one reads how the run stands, then what its steps did, and then sees how they hang together.
     void this.status.refresh();
     await painted();
+    if (this.#closed) return;
+    void this.plan.refresh();
     await this.#firstSteps(after);
     await painted();
-    if (!this.#closed) await Promise.all([this.plan.refresh(), this.definition.refresh()]);
+    if (!this.#closed) await this.definition.refresh();
   }
 
   /** The feed does not tell again what was before the run was read: steps that were read even earlier lack it. */
   async #firstSteps(after: bigint): Promise<void> {
-    if (this.#closed) return;
     await this.refreshSteps();
     const read = this.#stepsRead.value;
     if (!this.#closed && read && read.sequence < after) await this.refreshSteps();

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["assets/app-Dv50UDIU.js","assets/common-BeS8Eeo2.js","assets/first-B-hEZbQi.js","assets/common-Dx78qSXq.css","assets/some-B5wjCxM1.js","assets/some-C61sweYT.css","assets/popover-DhUzJEaK.js","assets/app-DDYDhakL.css"])))=>i.map(i=>d[i]);
-import{a as e,i as t,n,r}from"./first-B-hEZbQi.js";e(t(location.pathname)),n(location.pathname)().catch(()=>void 0),r(()=>import(`./app-Dv50UDIU.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]));
