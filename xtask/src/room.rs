@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::command::ask;
 use crate::report::Outcome;
 
-/// What a run of everything writes below the target folder, from nothing, with some to spare.
-pub const NEEDED: u64 = 12 << 30;
+/// What a run of everything writes, from nothing, with some to spare.
+const NEEDED: u64 = 10 << 30;
 /// Less than this, and what failed may have failed for want of room.
 const SCARCE: u64 = 1 << 30;
 
@@ -28,6 +28,15 @@ pub fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }
 
+/// How much is free, and whether that is enough for a run from nothing.
+pub fn told(free: u64) -> String {
+    let few = match free < NEEDED {
+        true => format!(", and a run from nothing takes up to {}", gib(NEEDED)),
+        false => String::new(),
+    };
+    format!("{} of disk are free{few}", gib(free))
+}
+
 /// A failure on a full disk says so.
 pub fn explained(outcome: Outcome, free: Option<u64>) -> Outcome {
     match (outcome, free) {
@@ -47,6 +56,12 @@ mod tests {
     fn room_is_told_of_a_folder_and_of_nothing_else() {
         assert!(free(&std::env::temp_dir()).is_some_and(|free| free > 0));
         assert_eq!(free(Path::new("/no/such/folder")), None);
+    }
+
+    #[test]
+    fn too_little_room_is_told_before_it_is_missed() {
+        assert_eq!(told(NEEDED), "10.0 GiB of disk are free");
+        assert_eq!(told(1 << 30), "1.0 GiB of disk are free, and a run from nothing takes up to 10.0 GiB");
     }
 
     #[test]

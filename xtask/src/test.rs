@@ -76,7 +76,7 @@ fn tools(runner: &Runner) -> Outcome {
     if ask("cargo-deny", &["--version"]).is_none() {
         words.push("cargo-deny absent: xtask checks deny.toml".into());
     }
-    words.extend(room::at_target().map(|free| format!("{} of disk are free", room::gib(free))));
+    words.extend(room::at_target().map(room::told));
     let sizes =
         long::VARIABLES.iter().filter_map(|name| Some(format!("{name}={} is set", env::var(name).ok()?)));
     words.extend(sizes);

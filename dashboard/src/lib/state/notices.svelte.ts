@@ -1,6 +1,6 @@
 /**
- * What pops up, and the list behind the bell that keeps it, also over a reload. What pops up goes by itself after a while; the while stands still as long
- * as somebody points at it, is in it with the keyboard, or does not look at the page at all.
+ * What pops up, and the list behind the bell that keeps it, also over a reload. What pops up goes by itself after a while; the while
+ * stands still as long as somebody points at it, is in it with the keyboard, or does not look at the page at all.
  */
 import { count } from '$lib/format';
 import { keepNotices, keptNotices } from './bell';
@@ -153,6 +153,7 @@ class Notices {
     const face = family.weight >= known.family.weight ? notice : known;
     const joined = { ...face, id: known.id, at, read: false, times: (known.times ?? 1) + 1 };
     this.list = [joined, ...this.list.filter((one) => one.id !== known.id)];
+    keepNotices(this.list);
     return joined;
   }
 

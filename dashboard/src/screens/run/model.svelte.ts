@@ -80,6 +80,7 @@ export class RunModel {
   #sinceSpans: Recorded[] | null = null;
   #later: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  #begun: Promise<void> | undefined;
 
   constructor(id: string) {
     this.id = id;
@@ -110,7 +111,12 @@ export class RunModel {
     });
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#begun = this.#begin();
+    return this.#begun;
+  }
+
+  async #begin(): Promise<void> {
     await this.read.refresh();
     const run = this.run;
     if (this.#closed || !run) return;
@@ -182,6 +188,10 @@ export class RunModel {
 
   /** Reads attempts and questions, if that has not been done. */
   async wantSpans(): Promise<void> {
+    // All that was ever attempted may be twice what the steps are: it comes when the rest of the page stands.
+    await this.#begun;
+    await painted();
+    if (this.#closed) return;
     if (this.spans === undefined && !this.#spansRead.loading) await this.#refreshSpans();
   }
 

@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["assets/app-BGqSYBhj.js","assets/common-DHnzfaAA.js","assets/first-BIVoxkj7.js","assets/common-Dx78qSXq.css","assets/some-Dq5YwWry.js","assets/some-C61sweYT.css","assets/popover-D73Leu2Z.js","assets/app-DDYDhakL.css"])))=>i.map(i=>d[i]);
-import{a as e,i as t,n,r}from"./first-BIVoxkj7.js";e(t(location.pathname)),n(location.pathname)().catch(()=>void 0),r(()=>import(`./app-BGqSYBhj.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]));
