@@ -350,8 +350,15 @@ async fn a_workflow_is_edited_by_its_tag_deleted_and_restored() {
 /// An attempt that says nothing is shown as stuck before its time is over, with its last sign of life. Shows S1-4.3n4.
 #[tokio::test]
 async fn a_silent_step_is_shown_as_stuck_with_its_last_sign_of_life() {
-    const SILENT: &str = "ghostlight: 1\nname: silent\nnodes:\n  nap: { type: agent_call, agent: sleep, input: { for: 1h }, timeout: 4s }\n";
-    let inside = Inside::start();
+    const SILENT: &str = "ghostlight: 1\nname: silent\nnodes:\n  nap: { type: agent_call, agent: mute, input: {}, timeout: 4s }\n";
+    // It takes connections, and says nothing to anybody.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", mute.local_addr().unwrap());
+    let agent =
+        format!("ghostlight: 1\nname: mute\nkind: http\nurl: {url}\nallow: [127.0.0.0/8]\neffect: read\n");
+    let inside = Inside::start_granting();
+    let put = inside.request("PUT", "/api/v1/agents/mute").header("content-type", "application/yaml");
+    inside.send(put.body(agent)).await.ok();
     save(&inside, SILENT).await;
     let started = inside.post("/api/v1/workflows/silent/runs", &json!({})).await;
     let path = started.header("location").to_owned();

@@ -18,12 +18,13 @@ export interface Notice {
   about?: string;
   /** What failed together, a run with its steps and with the runs that they started, is one notice: the weightiest gives it its words. */
   family?: { key: string; weight: number };
-  /** So many failures of its family it stands for. */
+  /** So many failures of its family it stands for, and the least weight among them. */
   times?: number;
+  least?: number;
   /** A way back from what was just done. */
   undo?: () => void;
 }
-type Said = Omit<Notice, 'id' | 'at' | 'read' | 'times'>;
+type Said = Omit<Notice, 'id' | 'at' | 'read' | 'times' | 'least'>;
 
 export interface Shown extends Notice {
   kind?: NoticeKind;
@@ -151,7 +152,17 @@ class Notices {
     const known = this.list.find((one) => one.family?.key === family.key);
     if (!known?.family || at.getTime() - known.at.getTime() > TOGETHER_FOR) return undefined;
     const face = family.weight >= known.family.weight ? notice : known;
-    const joined = { ...face, id: known.id, at, read: false, times: (known.times ?? 1) + 1 };
+    const [least, before] = [known.least ?? known.family.weight, known.times ?? 1];
+    // What fails because of another failure is none of its own: those at the bottom count.
+    const times = family.weight > least ? before : family.weight === least ? before + 1 : 1;
+    const joined: Notice = {
+      ...face,
+      id: known.id,
+      at,
+      read: false,
+      times,
+      least: Math.min(least, family.weight),
+    };
     this.list = [joined, ...this.list.filter((one) => one.id !== known.id)];
     keepNotices(this.list);
     return joined;
@@ -202,7 +213,7 @@ function together(newest: Shown, others: Shown[]): Shown {
   const said = newest.kind && TOGETHER[newest.kind];
   if (!said) return newest;
   const many = others.reduce((sum, one) => sum + one.many, newest.many);
-  const { about: _, times: __, ...rest } = newest;
+  const { about: _, times: __, least: ___, ...rest } = newest;
   return {
     ...rest,
     many,

@@ -107,16 +107,22 @@ describe('a failure with those that it comes of', () => {
     at?: Date,
   ) => notices.tell(kind, { tone: 'bad', title, text: 'why', family: { key: 'top', weight } }, at);
 
-  it('is one notice, which says the weightiest and counts', () => {
+  it('is one notice, which says the weightiest and counts those that come of no other', () => {
     told('item failed', 2);
     told('each.0 failed', 0, 'step_failed');
+    told('each.1 failed', 0, 'step_failed');
     told('each failed', 1, 'step_failed');
     told('letter failed', 3);
-    told('item failed', 2);
     expect(titles()).toEqual(['letter failed']);
-    expect(notices.list.map(textOf)).toEqual(['why · 5 failures in all']);
-    expect(textOf(notices.shown[0]!)).toBe('why · 5 failures in all');
+    expect(notices.list.map(textOf)).toEqual(['why · 2 failures in all']);
+    expect(textOf(notices.shown[0]!)).toBe('why · 2 failures in all');
     expect(notices.unread).toBe(1);
+  });
+
+  it('counts nothing where one step failed and its run with it', () => {
+    told('pay failed', 1, 'step_failed');
+    told('letter failed', 3);
+    expect(notices.list.map(textOf)).toEqual(['why']);
   });
 
   it('is counted once among others', () => {

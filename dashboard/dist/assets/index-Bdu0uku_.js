@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["assets/app-BDRwkiM_.js","assets/common-CQaph4rB.js","assets/first-CwjeB36S.js","assets/common-Dx78qSXq.css","assets/some-Cv8c3uIi.js","assets/some-P2j5P1fN.css","assets/popover-KZb23xYw.js","assets/app-DDYDhakL.css"])))=>i.map(i=>d[i]);
-import{a as e,i as t,n,r}from"./first-CwjeB36S.js";e(t(location.pathname)),n(location.pathname)().catch(()=>void 0),r(()=>import(`./app-BDRwkiM_.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]));
