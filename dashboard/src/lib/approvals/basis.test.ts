@@ -25,6 +25,13 @@ describe('what a question rests on', () => {
     expect(partsOf('x'.repeat(30_000))[0]?.text).toContain('30000 characters in all');
   });
 
+  it('is one part as well when it has thousands of members', () => {
+    const many = Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`k${at}`, at]));
+    const [only, ...more] = partsOf(many);
+    expect([only?.kind, more]).toEqual(['json', []]);
+    expect(only?.text.length).toBeLessThan(21_000);
+  });
+
   const all: Record<string, { path: string; type: string; needs: string[] }> = {
     geo: { path: 'geo', type: 'agent_call', needs: ['drafts'] },
     brand: { path: 'brand', type: 'agent_call', needs: ['drafts'] },

@@ -13,10 +13,15 @@ const LINE_CHARACTERS_MAX = 90;
 /** Beyond this it is looked at on the run's own page. */
 const CHARACTERS_MAX = 20_000;
 
+/** So many members of an output are told apart; with more it is a table, and shown as JSON. */
+const MEMBERS_MAX = 40;
+
 /** Short ones first, then what is to be read, then the rest. */
 export function partsOf(output: unknown): Part[] {
   if (output === null || typeof output !== 'object' || Array.isArray(output)) return [partOf(null, output)];
-  const parts = Object.entries(output).map(([name, value]) => partOf(name, value));
+  const members = Object.entries(output);
+  if (members.length > MEMBERS_MAX) return [partOf(null, output)];
+  const parts = members.map(([name, value]) => partOf(name, value));
   const order = ['line', 'text', 'json'];
   return parts.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
 }

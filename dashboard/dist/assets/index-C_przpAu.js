@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["assets/app-CgjLcmTK.js","assets/common-CwP30CJU.js","assets/first-BQbxqnBu.js","assets/common-Dx78qSXq.css","assets/some-fBdFZ1LH.js","assets/some-P2j5P1fN.css","assets/popover-AmRZZ4x9.js","assets/app-DDYDhakL.css"])))=>i.map(i=>d[i]);
-import{a as e,i as t,n,r}from"./first-BQbxqnBu.js";e(t(location.pathname)),n(location.pathname)().catch(()=>void 0),r(()=>import(`./app-CgjLcmTK.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]));

@@ -1,0 +1,2 @@
+const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["assets/app-DZYYD2z-.js","assets/common-BBAH5w-w.js","assets/first-Dn6ZVEKc.js","assets/common-Dx78qSXq.css","assets/some-yUaUpl9H.js","assets/some-P2j5P1fN.css","assets/popover-DnEEqHo9.js","assets/app-DDYDhakL.css"])))=>i.map(i=>d[i]);
+import{a as e,i as t,n,r}from"./first-Dn6ZVEKc.js";e(t(location.pathname)),n(location.pathname)().catch(()=>void 0),r(()=>import(`./app-DZYYD2z-.js`),__vite__mapDeps([0,1,2,3,4,5,6,7]));
